@@ -1,0 +1,383 @@
+/* Signed requests: see auth.h. */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+#include "route.h"
+
+#define DAY_US INT64_C(86400000000)
+#define EXPIRES_MAX_S 604800	/* of a presigned URL: a week */
+/* A client uses one region and service a day; more than a few at once are
+ * strangers trying, and cost them the derivation each time. */
+#define CACHE_SIZE 16
+#define SCOPE_MAX 128
+
+struct cached {
+	char scope[SCOPE_MAX];	/* date/region/service; "" is free */
+	uint8_t key[32];
+};
+
+struct auth {
+	pthread_mutex_t lock;
+	struct vt_cred root;
+	struct auth_settings settings;
+	struct cached cache[CACHE_SIZE];
+	unsigned next;		/* the one to replace */
+};
+
+struct auth *
+auth_new(const struct vt_cred *root, const struct auth_settings *settings)
+{
+	struct auth *a;
+
+	a = calloc(1, sizeof(*a));
+	if (a == NULL)
+		return NULL;
+	if (pthread_mutex_init(&a->lock, NULL) != 0) {
+		free(a);
+		return NULL;
+	}
+	a->root = *root;
+	a->settings = *settings;
+	return a;
+}
+
+void
+auth_free(struct auth *a)
+{
+	if (a == NULL)
+		return;
+	pthread_mutex_destroy(&a->lock);
+	explicit_bzero(a, sizeof(*a));
+	free(a);
+}
+
+void
+auth_update(struct auth *a, const struct vt_cred *root,
+    const struct auth_settings *settings)
+{
+	pthread_mutex_lock(&a->lock);
+	a->root = *root;
+	a->settings = *settings;
+	/* The keys in it come from the old secret. */
+	explicit_bzero(a->cache, sizeof(a->cache));
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* The secret of an access key; 0, or -1: there is no such key.  Wipe it. */
+static int
+find_secret(struct auth *a, const char *access_key, struct vt_cred *out)
+{
+	int found;
+
+	pthread_mutex_lock(&a->lock);
+	found = strcmp(a->root.access_key, access_key) == 0;
+	if (found)
+		*out = a->root;
+	pthread_mutex_unlock(&a->lock);
+	return found ? 0 : -1;
+}
+
+/* The signing key of the request's day, region and service.  VT_ABSENT: no
+ * such access key. */
+static enum vt_code
+signing_key(struct auth *a, const struct vt_sig_auth *auth, uint8_t key[32],
+    struct vt_err *err)
+{
+	char scope[SCOPE_MAX];
+	struct vt_cred cred;
+	unsigned i;
+	int n, found = 0, fits;
+	enum vt_code rc = VT_OK;
+
+	n = snprintf(scope, sizeof(scope), "%s/%s/%s", auth->date,
+	    auth->region, auth->service);
+	fits = n > 0 && (size_t)n < sizeof(scope);
+	pthread_mutex_lock(&a->lock);
+	if (strcmp(a->root.access_key, auth->access_key) != 0) {
+		pthread_mutex_unlock(&a->lock);
+		return VT_ABSENT;
+	}
+	for (i = 0; fits && !found && i < CACHE_SIZE; i++) {
+		found = strcmp(a->cache[i].scope, scope) == 0;
+		if (found)
+			memcpy(key, a->cache[i].key, 32);
+	}
+	if (!found)
+		cred = a->root;
+	pthread_mutex_unlock(&a->lock);
+	if (found)
+		return VT_OK;
+	if (vt_sig_key(cred.secret_key, auth->date, auth->region,
+	    auth->service, key) < 0) {
+		rc = vt_fail(err, VT_NOMEM, "cannot derive a signing key");
+		goto out;
+	}
+	pthread_mutex_lock(&a->lock);
+	/* auth_update may have come between. */
+	if (fits && strcmp(a->root.secret_key, cred.secret_key) == 0) {
+		i = a->next++ % CACHE_SIZE;
+		memcpy(a->cache[i].scope, scope, (size_t)n + 1);
+		memcpy(a->cache[i].key, key, 32);
+	}
+	pthread_mutex_unlock(&a->lock);
+out:
+	explicit_bzero(&cred, sizeof(cred));
+	return rc;
+}
+
+static int
+refuse(struct req *r, const char *code, const char *text)
+{
+	req_error(r, code, "%s", text);
+	return -1;
+}
+
+static int
+refuse_skewed(struct req *r, int64_t now_us, int64_t skew_ms)
+{
+	char text[25];
+
+	vt_time_rfc3339_ms(r->auth.time_us, text);
+	req_error_detail(r, "RequestTime", text);
+	vt_time_rfc3339_ms(now_us, text);
+	req_error_detail(r, "ServerTime", text);
+	snprintf(text, sizeof(text), "%" PRId64, skew_ms);
+	req_error_detail(r, "MaxAllowedSkewMilliseconds", text);
+	req_error(r, "RequestTimeTooSkewed", NULL);
+	return -1;
+}
+
+static int
+refuse_expired(struct req *r, int64_t expired_us, int64_t now_us)
+{
+	char text[25];
+
+	if (r->auth.version == 4) {
+		snprintf(text, sizeof(text), "%" PRId64, r->auth.expires_s);
+		req_error_detail(r, "X-Amz-Expires", text);
+	}
+	vt_time_rfc3339_ms(expired_us, text);
+	req_error_detail(r, "Expires", text);
+	vt_time_rfc3339_ms(now_us, text);
+	req_error_detail(r, "ServerTime", text);
+	return refuse(r, "AccessDenied", "Request has expired");
+}
+
+static int
+check_time(struct req *r, const struct auth_settings *s)
+{
+	const struct vt_clock clock = VT_CLOCK_REAL;
+	const struct vt_sig_auth *auth = &r->auth;
+	int64_t now, skew, expired;
+
+	/* Not the server's clock, which a demonstration may have moved: it
+	 * is the client's clock that must be near. */
+	now = vt_clock_now_us(&clock);
+	skew = s->clock_skew_ms * 1000;
+	if (auth->presigned && auth->version == 2) {
+		expired = auth->expires_s * 1000000;
+		if (now > expired)
+			return refuse_expired(r, expired, now);
+		return 0;
+	}
+	if (auth->presigned) {
+		if (auth->expires_s < 1 || auth->expires_s > EXPIRES_MAX_S)
+			return refuse(r, "AuthorizationQueryParametersError",
+			    "X-Amz-Expires must be from 1 to 604800 seconds");
+		if (auth->time_us > now + skew)
+			return refuse(r, "AccessDenied",
+			    "Request is not yet valid");
+		expired = auth->time_us + auth->expires_s * 1000000;
+		if (now > expired)
+			return refuse_expired(r, expired, now);
+		return 0;
+	}
+	if (auth->time_us > now + skew || auth->time_us < now - skew)
+		return refuse_skewed(r, now, s->clock_skew_ms);
+	return 0;
+}
+
+static const char *
+malformed(const struct req *r)
+{
+	return r->auth.presigned ? "AuthorizationQueryParametersError" :
+	    "AuthorizationHeaderMalformed";
+}
+
+/* The scope must fit the request.  Any region is taken: the signature is
+ * bound to it anyway, and clients set to "auto" or to another region then
+ * work as they are. */
+static int
+check_scope(struct req *r)
+{
+	const struct vt_sig_auth *auth = &r->auth;
+	char day[17];
+
+	vt_time_amz(auth->time_us, day);
+	if (strlen(auth->date) != 8 || strncmp(auth->date, day, 8) != 0) {
+		req_error(r, malformed(r),
+		    "The credential's date '%.32s' is not the request's, "
+		    "'%.8s'", auth->date, day);
+		return -1;
+	}
+	if (strcmp(auth->service, "s3") != 0) {
+		req_error(r, malformed(r),
+		    "The credential is for the service '%.32s', not 's3'",
+		    auth->service);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+refuse_key(struct req *r)
+{
+	req_error_detail(r, "AWSAccessKeyId", r->auth.access_key);
+	req_error(r, "InvalidAccessKeyId", NULL);
+	return -1;
+}
+
+/* Tell what was signed here, so that the client's author sees where the two
+ * sides part. */
+static int
+refuse_signature(struct req *r, struct vt_buf *detail, const char *words)
+{
+	size_t len;
+
+	req_error_detail(r, "AWSAccessKeyId", r->auth.access_key);
+	req_error_detail(r, "SignatureProvided", r->auth.signature);
+	len = strlen(detail->data);
+	if (len < detail->len) {
+		req_error_detail(r, "StringToSign", detail->data + len + 1);
+		req_error_detail(r, "CanonicalRequest", detail->data);
+	}
+	return refuse(r, "SignatureDoesNotMatch", words);
+}
+
+static int
+check_v4(struct auth *a, struct req *r, const struct vt_sig_request *sr,
+    uint8_t key[32], char seed[65])
+{
+	struct vt_buf detail;
+	struct vt_err err;
+	enum vt_code rc;
+	int result;
+
+	if (check_scope(r) < 0)
+		return -1;
+	rc = signing_key(a, &r->auth, key, &err);
+	if (rc == VT_ABSENT)
+		return refuse_key(r);
+	if (rc != VT_OK) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	vt_buf_init(&detail, 4 * HEADERS_MAX + 4 * TARGET_MAX);
+	rc = vt_sig_verify(r->arena, sr, &r->auth, key, seed, &detail, &err);
+	switch (rc) {
+	case VT_OK:
+		result = 0;
+		break;
+	case VT_DENIED:
+		result = refuse_signature(r, &detail, err.text);
+		break;
+	case VT_INVALID:
+		/* A header that must be signed is not. */
+		result = refuse(r, "AccessDenied", err.text);
+		break;
+	default:
+		req_fail(r, rc, &err);
+		result = -1;
+	}
+	vt_buf_release(&detail);
+	return result;
+}
+
+static int
+check_v2(struct auth *a, struct req *r, const struct vt_sig_request *sr,
+    const struct auth_settings *s, const char *host_bucket)
+{
+	struct vt_cred cred;
+	struct vt_err err;
+	enum vt_code rc;
+
+	if (!s->sigv2)
+		return refuse(r, "InvalidRequest", "The authorization "
+		    "mechanism you have provided is not supported. Please "
+		    "use AWS4-HMAC-SHA256. (The server takes version 2 with "
+		    "\"sigv2\": true in its vaultaire.json.)");
+	if (find_secret(a, r->auth.access_key, &cred) < 0)
+		return refuse_key(r);
+	rc = vt_sig_verify_v2(r->arena, sr, &r->auth, cred.secret_key,
+	    host_bucket, &err);
+	explicit_bzero(&cred, sizeof(cred));
+	if (rc == VT_DENIED)
+		return refuse(r, "SignatureDoesNotMatch", err.text);
+	if (rc != VT_OK) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	return 0;
+}
+
+/* In virtual-host style a signature of version 2 covers the bucket though
+ * the path does not hold it. */
+static const char *
+bucket_of_host(const struct req *r)
+{
+	const char *bucket, *key;
+	size_t key_len;
+
+	if (route_split(r->arena, req_header(r, "host"),
+	    r->srv->config->domain, "/", &bucket, &key, &key_len,
+	    NULL) != VT_OK)
+		return NULL;
+	return bucket;
+}
+
+int
+auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
+{
+	struct vt_sig_request sr = { r->method, r->raw_path, r->raw_query,
+	    r->headers, r->header_count };
+	struct auth_settings settings;
+	const char *code = NULL;
+	struct vt_err err;
+	enum vt_code rc;
+	int has_token;
+
+	rc = vt_sig_parse(r->arena, &sr, &r->auth, &code, &err);
+	if (rc == VT_ABSENT) {
+		r->anonymous = 1;
+		return refuse(r, "AccessDenied", "The request is not signed");
+	}
+	if (rc == VT_NOMEM) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	if (rc != VT_OK)
+		return refuse(r, code != NULL ? code : "InvalidRequest",
+		    err.text);
+	pthread_mutex_lock(&a->lock);
+	settings = a->settings;
+	has_token = a->root.session_token[0] != '\0';
+	pthread_mutex_unlock(&a->lock);
+	if (check_time(r, &settings) < 0)
+		return -1;
+	if (r->auth.version == 2) {
+		if (check_v2(a, r, &sr, &settings, bucket_of_host(r)) < 0)
+			return -1;
+	} else {
+		if (check_v4(a, r, &sr, key, seed) < 0)
+			return -1;
+	}
+	if (r->auth.security_token != NULL &&
+	    r->auth.security_token[0] != '\0' && !has_token)
+		return refuse(r, "InvalidToken",
+		    "This access key takes no session token");
+	return 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * Who asks: finds the key of a signed request, checks its signature and its
+ * time against the real clock, keeps derived signing keys.  Knows nothing of
+ * what is asked for: everything that is signed rightly is allowed, everything
+ * else refused (P10).  Any thread.
+ */
+#ifndef VT_SERVE_AUTH_H
+#define VT_SERVE_AUTH_H
+
+#include <stdint.h>
+
+#include "http.h"
+
+struct auth;
+
+/* What may change while serving. */
+struct auth_settings {
+	int sigv2;		/* accept the old signatures */
+	int64_t clock_skew_ms;
+};
+
+/* NULL: no memory.  `root` is copied, and wiped by auth_free. */
+struct auth *auth_new(const struct vt_cred *root,
+    const struct auth_settings *settings);
+void auth_free(struct auth *a);
+/* Requests that come later are held against these. */
+void auth_update(struct auth *a, const struct vt_cred *root,
+    const struct auth_settings *settings);
+
+/*
+ * Fill r->auth and r->anonymous.  0, or -1 when the request is refused: then
+ * the error is its answer.  For signed chunks that follow: the signing key
+ * (wipe it) and the request's signature.
+ */
+int auth_check(struct auth *a, struct req *r, uint8_t key[32],
+    char seed[65]);
+
+#endif

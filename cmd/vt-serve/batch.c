@@ -1,0 +1,275 @@
+/*
+ * DeleteObjects: all deletes of a request are submitted at once, so that they
+ * share the catalog's transactions, and the worker waits for the last.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libvt/base/num.h"
+#include "libvt/proto/xml.h"
+
+#include "digest.h"
+#include "meta.h"
+#include "ops.h"
+#include "s3error.h"
+
+#define DELETES_MAX 1000
+#define ANSWER_MAX (DELETES_MAX * (VT_KEY_MAX * 6 + 2048))
+
+struct one {
+	struct vt_cat_op op;
+	const char *version_id;	/* as asked for, or NULL */
+	const char *refused;	/* S3 code of an item never submitted */
+};
+
+struct batch {
+	struct req *r;
+	struct one *items;
+	size_t count;
+	int quiet;
+	pthread_mutex_t lock;
+	pthread_cond_t finished;
+	size_t waiting;
+};
+
+static void
+malformed(struct req *r)
+{
+	req_error(r, "MalformedXML", NULL);
+}
+
+/* A body that came with a digest must have it. */
+static int
+check_body(struct req *r)
+{
+	struct digest d = { .has_sum = 0 };
+	int rc = -1;
+
+	if (digest_promises(r, &d) < 0)
+		return -1;
+	if (digest_begin(&d) < 0)
+		req_fail(r, VT_NOMEM, NULL);
+	else {
+		digest_update(&d, r->body, r->body_len);
+		digest_end(&d);
+		rc = digest_check(r, &d);
+	}
+	digest_release(&d);
+	return rc;
+}
+
+static int
+read_item(struct batch *b, const struct vt_xml *x, struct one *o)
+{
+	struct vt_cat_delete *d = &o->op.u.del;
+	const struct vt_xml *key = vt_xml_child(x, "Key");
+	const char *etag = vt_xml_child_text(x, "ETag");
+	const char *mtime = vt_xml_child_text(x, "LastModifiedTime");
+	const char *size = vt_xml_child_text(x, "Size");
+
+	if (key == NULL || key->text_len == 0)
+		return -1;
+	o->op.kind = VT_CAT_DELETE;
+	d->bucket_id = b->r->bucket.id;
+	d->key = key->text;
+	d->key_len = key->text_len;
+	if (key->text_len > VT_KEY_MAX)
+		o->refused = "KeyTooLongError";
+	o->version_id = vt_xml_child_text(x, "VersionId");
+	if (o->version_id != NULL && *o->version_id == '\0')
+		o->version_id = NULL;
+	d->version_id = o->version_id;
+	if (o->version_id != NULL && !meta_version_valid(o->version_id))
+		o->refused = "NoSuchVersion";
+	if (etag != NULL)
+		d->cond.if_match = meta_etag(b->r, etag);
+	if (mtime != NULL) {
+		if (vt_time_parse_rfc3339(mtime, strlen(mtime),
+		    &d->cond.if_mtime_us) < 0 &&
+		    vt_time_parse_http(mtime, &d->cond.if_mtime_us) < 0)
+			return -1;
+		d->cond.has_if_mtime = 1;
+	}
+	if (size != NULL) {
+		if (vt_num_scan_u64(size, strlen(size),
+		    &d->cond.if_size_bytes) < 0)
+			return -1;
+		d->cond.has_if_size = 1;
+	}
+	return 0;
+}
+
+static int
+read_body(struct batch *b)
+{
+	struct req *r = b->r;
+	const char *bypass = req_header(r,
+	    "x-amz-bypass-governance-retention");
+	struct vt_xml *root;
+	const struct vt_xml *x;
+	const char *quiet;
+	size_t n = 0;
+
+	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
+	    NULL) != VT_OK || strcmp(root->name, "Delete") != 0) {
+		malformed(r);
+		return -1;
+	}
+	quiet = vt_xml_child_text(root, "Quiet");
+	b->quiet = quiet != NULL && strcasecmp(quiet, "true") == 0;
+	for (x = root->child; x != NULL; x = x->next)
+		n += strcmp(x->name, "Object") == 0;
+	if (n == 0 || n > DELETES_MAX) {
+		malformed(r);
+		return -1;
+	}
+	b->items = req_alloc(r, n * sizeof(*b->items));
+	if (b->items == NULL)
+		return -1;
+	for (x = root->child; x != NULL; x = x->next) {
+		struct one *o = &b->items[b->count];
+
+		if (strcmp(x->name, "Object") != 0)
+			continue;
+		if (read_item(b, x, o) < 0) {
+			if (!req_answered(r))
+				malformed(r);
+			return -1;
+		}
+		o->op.u.del.bypass_governance = bypass != NULL &&
+		    strcasecmp(bypass, "true") == 0;
+		b->count++;
+	}
+	return 0;
+}
+
+static void
+deleted(struct vt_cat_op *op)
+{
+	struct batch *b = op->ctx;
+
+	pthread_mutex_lock(&b->lock);
+	if (--b->waiting == 0)
+		pthread_cond_signal(&b->finished);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+run_all(struct batch *b)
+{
+	size_t i;
+
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->finished, NULL);
+	for (i = 0; i < b->count; i++)
+		b->waiting += b->items[i].refused == NULL;
+	for (i = 0; i < b->count; i++) {
+		struct one *o = &b->items[i];
+
+		if (o->refused != NULL)
+			continue;
+		o->op.done = deleted;
+		o->op.ctx = b;
+		vt_catalog_submit(b->r->srv->catalog, &o->op);
+	}
+	pthread_mutex_lock(&b->lock);
+	while (b->waiting > 0)
+		pthread_cond_wait(&b->finished, &b->lock);
+	pthread_mutex_unlock(&b->lock);
+	pthread_cond_destroy(&b->finished);
+	pthread_mutex_destroy(&b->lock);
+}
+
+/* The S3 code of an item's failure, or NULL when it is gone. */
+static const char *
+failure(const struct one *o)
+{
+	if (o->refused != NULL)
+		return o->refused;
+	switch (o->op.code) {
+	case VT_OK:
+	case VT_ABSENT:		/* deleted before: as good */
+		return NULL;
+	case VT_PRECONDITION:
+		return "PreconditionFailed";
+	case VT_DENIED:
+		return "AccessDenied";
+	default:
+		return s3error_of(o->op.code);
+	}
+}
+
+static void
+log_item(struct batch *b, const struct one *o, const char *error)
+{
+	const struct vt_cat_delete *d = &o->op.u.del;
+	struct vt_access line = b->r->log;
+
+	line.op = "DeleteObject";
+	line.bucket = b->r->bucket_name;
+	line.key = d->key;
+	line.key_len = d->key_len;
+	line.version = *d->out_version_id != '\0' ? d->out_version_id :
+	    o->version_id;
+	line.error = error;
+	line.status = error != NULL ? s3error_status(error) : 204;
+	line.bytes_in = line.bytes_out = 0;
+	line.total_us = vt_clock_mono_us() - b->r->start_mono_us;
+	line.ttfb_us = line.total_us;
+	vt_accesslog_write(b->r->srv->log, &line);
+}
+
+static void
+describe(struct batch *b, struct vt_buf *out, const struct one *o,
+    const char *error)
+{
+	const struct vt_cat_delete *d = &o->op.u.del;
+
+	if (error != NULL) {
+		vt_xml_open(out, "Error");
+		vt_xml_bytes(out, "Key", d->key, d->key_len);
+		if (o->version_id != NULL)
+			vt_xml_text(out, "VersionId", o->version_id);
+		vt_xml_text(out, "Code", error);
+		vt_xml_text(out, "Message", s3error_message(error));
+		vt_xml_close(out, "Error");
+		return;
+	}
+	if (b->quiet)
+		return;
+	vt_xml_open(out, "Deleted");
+	vt_xml_bytes(out, "Key", d->key, d->key_len);
+	if (o->version_id != NULL)
+		vt_xml_text(out, "VersionId", o->version_id);
+	if (d->made_marker || d->was_marker) {
+		vt_xml_text(out, "DeleteMarker", "true");
+		vt_xml_text(out, "DeleteMarkerVersionId",
+		    d->out_is_null ? "null" : d->out_version_id);
+	}
+	vt_xml_close(out, "Deleted");
+}
+
+void
+op_delete_objects(struct req *r)
+{
+	struct batch b = { .r = r };
+	struct vt_buf out;
+
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
+	    check_body(r) < 0 || read_body(&b) < 0)
+		return;
+	run_all(&b);
+	vt_buf_init(&out, ANSWER_MAX);
+	vt_xml_decl(&out);
+	vt_xml_open_ns(&out, "DeleteResult");
+	for (size_t i = 0; i < b.count; i++) {
+		const char *error = failure(&b.items[i]);
+
+		log_item(&b, &b.items[i], error);
+		describe(&b, &out, &b.items[i], error);
+	}
+	vt_xml_close(&out, "DeleteResult");
+	req_reply_xml(r, 200, &out);
+	vt_buf_release(&out);
+}

@@ -1,0 +1,543 @@
+/*
+ * Buckets and their sub-resources.  There is one owner, the root key, so
+ * that ACLs only ever say what is so already.
+ */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libvt/base/hex.h"
+#include "libvt/proto/xml.h"
+
+#include "meta.h"
+#include "ops.h"
+
+#define BUCKETS_MAX 10000	/* of one answer */
+#define DOCUMENT_MAX (1 << 20)
+
+/* --- creating ------------------------------------------------------------- */
+
+static int
+looks_like_ip(const char *name)
+{
+	int dots = 0;
+
+	for (; *name != '\0'; name++) {
+		if (*name == '.')
+			dots++;
+		else if (!isdigit((unsigned char)*name))
+			return 0;
+	}
+	return dots == 3;
+}
+
+static int
+ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name), end_len = strlen(end);
+
+	return len >= end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+/* AWS, "General purpose bucket naming rules". */
+static int
+good_name(const char *name)
+{
+	static const char *const starts[] = { "xn--", "sthree-",
+	    "amzn-s3-demo-" };
+	static const char *const ends[] = { "-s3alias", "--ol-s3", ".mrap",
+	    "--x-s3", "--table-s3" };
+	size_t len = strlen(name), i;
+
+	if (len < 3 || len > 63)
+		return 0;
+	for (i = 0; i < len; i++) {
+		char c = name[i];
+		int edge = i == 0 || i == len - 1;
+
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			continue;
+		if (edge || (c != '-' && c != '.'))
+			return 0;
+		if (c == '.' && (name[i + 1] == '.' || name[i + 1] == '-' ||
+		    name[i - 1] == '-'))
+			return 0;
+	}
+	for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+			return 0;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends_with(name, ends[i]))
+			return 0;
+	return !looks_like_ip(name);
+}
+
+
+static void
+create_done(struct vt_cat_op *op)
+{
+	struct req *r = op->ctx;
+	const char *region = r->srv->config->region;
+
+	if (op->code == VT_EXISTS && strcmp(region, "us-east-1") != 0)
+		req_error(r, "BucketAlreadyOwnedByYou", NULL);
+	else if (op->code != VT_OK && op->code != VT_EXISTS)
+		req_fail(r, op->code, &op->err);
+	else {
+		/* in us-east-1 its owner may create a bucket again */
+		req_set_headerf(r, "Location", "/%s", r->bucket_name);
+		req_reply_empty(r, 200);
+	}
+	req_resume(r);
+}
+
+/* The LocationConstraint of the body, "" for none; -1 after answering. */
+static int
+read_location(struct req *r, const char **location)
+{
+	const char *region = r->srv->config->region, *text;
+	struct vt_xml *root;
+
+	*location = "";
+	if (r->body_len == 0)
+		return 0;
+	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
+	    NULL) != VT_OK ||
+	    strcmp(root->name, "CreateBucketConfiguration") != 0) {
+		req_error(r, "MalformedXML", NULL);
+		return -1;
+	}
+	text = vt_xml_child_text(root, "LocationConstraint");
+	if (text == NULL || *text == '\0')
+		return 0;
+	if (strcmp(text, region) != 0) {
+		req_error(r, "IllegalLocationConstraintException",
+		    "The %.64s location constraint is incompatible for the "
+		    "region specific endpoint this request was sent to: this "
+		    "is %s.", text, region);
+		return -1;
+	}
+	*location = text;
+	return 0;
+}
+
+static int
+create_allowed(struct req *r)
+{
+	const char *lock = req_header(r, "x-amz-bucket-object-lock-enabled");
+
+	if (!good_name(r->bucket_name)) {
+		req_error_detail(r, "BucketName", r->bucket_name);
+		req_error(r, "InvalidBucketName", NULL);
+		return 0;
+	}
+	if (lock != NULL && strcasecmp(lock, "true") == 0) {
+		req_error(r, "NotImplemented",
+		    "Object Lock is not implemented");
+		return 0;
+	}
+	return meta_refuse(r) == 0;
+}
+
+void
+op_create_bucket(struct req *r)
+{
+	struct vt_cat_op *op;
+	struct vt_bucket *b;
+
+	if (!create_allowed(r))
+		return;
+	op = req_alloc(r, sizeof(*op));
+	if (op == NULL)
+		return;
+	b = &op->u.bucket_create.b;
+	if (read_location(r, &b->location) < 0)
+		return;
+	op->kind = VT_CAT_BUCKET_CREATE;
+	b->name = r->bucket_name;
+	b->owner = r->srv->owner_id;
+	op->done = create_done;
+	op->ctx = r;
+	req_async(r);
+	vt_catalog_submit(r->srv->catalog, op);
+}
+
+/* --- one bucket ----------------------------------------------------------- */
+
+static const char *
+region_of(const struct req *r)
+{
+	return *r->bucket.location != '\0' ? r->bucket.location :
+	    r->srv->config->region;
+}
+
+void
+op_head_bucket(struct req *r)
+{
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	req_set_header(r, "x-amz-bucket-region", region_of(r));
+	req_set_header(r, "x-amz-access-point-alias", "false");
+	req_set_header(r, "Content-Type", "application/xml");
+	req_reply_empty(r, 200);
+}
+
+static void
+delete_done(struct vt_cat_op *op)
+{
+	struct req *r = op->ctx;
+
+	if (op->code == VT_PRECONDITION)
+		req_error(r, "BucketNotEmpty", NULL);
+	else if (op->code == VT_ABSENT)
+		req_error(r, "NoSuchBucket", NULL);
+	else if (op->code != VT_OK)
+		req_fail(r, op->code, &op->err);
+	else
+		req_reply_empty(r, 204);
+	req_resume(r);
+}
+
+void
+op_delete_bucket(struct req *r)
+{
+	struct vt_cat_op *op;
+
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	op = req_alloc(r, sizeof(*op));
+	if (op == NULL)
+		return;
+	op->kind = VT_CAT_BUCKET_DELETE;
+	op->u.bucket_delete.name = r->bucket_name;
+	op->u.bucket_delete.id = r->bucket.id;
+	op->done = delete_done;
+	op->ctx = r;
+	req_async(r);
+	vt_catalog_submit(r->srv->catalog, op);
+}
+
+/* An answer of one document; the buffer is released. */
+static void
+reply_document(struct req *r, struct vt_buf *b)
+{
+	req_reply_xml(r, 200, b);
+	vt_buf_release(b);
+}
+
+static void
+begin_document(struct vt_buf *b, const char *root)
+{
+	vt_buf_init(b, DOCUMENT_MAX);
+	vt_xml_decl(b);
+	vt_xml_open_ns(b, root);
+}
+
+void
+op_get_bucket_location(struct req *r)
+{
+	const char *location = region_of(r);
+	struct vt_buf b;
+
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	/* us-east-1 is the empty constraint, unless it was asked for */
+	if (*r->bucket.location == '\0' && strcmp(location, "us-east-1") == 0)
+		location = "";
+	begin_document(&b, "LocationConstraint");
+	vt_xml_escape(&b, location, strlen(location));
+	vt_xml_close(&b, "LocationConstraint");
+	reply_document(r, &b);
+}
+
+void
+op_get_bucket_versioning(struct req *r)
+{
+	struct vt_buf b;
+
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	begin_document(&b, "VersioningConfiguration");
+	if (r->bucket.versioning != 0)
+		vt_xml_text(&b, "Status", r->bucket.versioning == 1 ?
+		    "Enabled" : "Suspended");
+	vt_xml_close(&b, "VersioningConfiguration");
+	reply_document(r, &b);
+}
+
+void
+op_absent_document(struct req *r)
+{
+	/* what AWS answers for a bucket that never had the document: an
+	 * error, or an empty document (root, and for one of them its text) */
+	static const struct {
+		const char *query, *error, *root, *child, *text;
+	} documents[] = {
+		{ "cors", "NoSuchCORSConfiguration", NULL, NULL, NULL },
+		{ "lifecycle", "NoSuchLifecycleConfiguration", NULL, NULL,
+		    NULL },
+		{ "policy", "NoSuchBucketPolicy", NULL, NULL, NULL },
+		{ "policyStatus", "NoSuchBucketPolicy", NULL, NULL, NULL },
+		{ "tagging", "NoSuchTagSet", NULL, NULL, NULL },
+		{ "website", "NoSuchWebsiteConfiguration", NULL, NULL, NULL },
+		{ "encryption",
+		    "ServerSideEncryptionConfigurationNotFoundError", NULL,
+		    NULL, NULL },
+		{ "object-lock", "ObjectLockConfigurationNotFoundError",
+		    NULL, NULL, NULL },
+		{ "replication", "ReplicationConfigurationNotFoundError",
+		    NULL, NULL, NULL },
+		{ "publicAccessBlock",
+		    "NoSuchPublicAccessBlockConfiguration", NULL, NULL,
+		    NULL },
+		{ "ownershipControls", "OwnershipControlsNotFoundError",
+		    NULL, NULL, NULL },
+		{ "logging", NULL, "BucketLoggingStatus", NULL, NULL },
+		{ "notification", NULL, "NotificationConfiguration", NULL,
+		    NULL },
+		{ "accelerate", NULL, "AccelerateConfiguration", NULL,
+		    NULL },
+		{ "requestPayment", NULL, "RequestPaymentConfiguration",
+		    "Payer", "BucketOwner" }
+	};
+	struct vt_buf b;
+
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]);
+	    i++) {
+		if (req_query(r, documents[i].query) == NULL)
+			continue;
+		if (documents[i].error != NULL) {
+			req_error_detail(r, "BucketName", r->bucket_name);
+			req_error(r, documents[i].error, NULL);
+			return;
+		}
+		begin_document(&b, documents[i].root);
+		if (documents[i].child != NULL)
+			vt_xml_text(&b, documents[i].child,
+			    documents[i].text);
+		vt_xml_close(&b, documents[i].root);
+		reply_document(r, &b);
+		return;
+	}
+	req_error(r, "NotImplemented", NULL);
+}
+
+/* --- who may -------------------------------------------------------------- */
+
+#define XSI "http://www.w3.org/2001/XMLSchema-instance"
+
+static void
+reply_acl(struct req *r)
+{
+	struct vt_buf b;
+
+	begin_document(&b, "AccessControlPolicy");
+	meta_owner_xml(&b, "Owner", r->srv);
+	vt_buf_str(&b, "<AccessControlList><Grant><Grantee xmlns:xsi=\"" XSI
+	    "\" xsi:type=\"CanonicalUser\">");
+	vt_xml_text(&b, "ID", r->srv->owner_id);
+	vt_xml_text(&b, "DisplayName", r->srv->owner_name);
+	vt_buf_str(&b, "</Grantee><Permission>FULL_CONTROL</Permission>"
+	    "</Grant></AccessControlList>");
+	vt_xml_close(&b, "AccessControlPolicy");
+	reply_document(r, &b);
+}
+
+void
+op_get_bucket_acl(struct req *r)
+{
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") == 0)
+		reply_acl(r);
+}
+
+/* The object that an ACL request speaks of must exist. */
+static int
+object_exists(struct req *r)
+{
+	const char *version_id;
+	struct vt_version *v;
+	struct vt_err err;
+	enum vt_code rc;
+
+	if (meta_version_id(r, &version_id) < 0)
+		return 0;
+	rc = vt_catalog_lookup(r->srv->catalog, r->arena, r->bucket.id,
+	    r->key, r->key_len, version_id, 0, &v, &err);
+	if (rc == VT_ABSENT || (rc == VT_OK && v->is_marker &&
+	    version_id == NULL)) {
+		req_error_detail(r, "Key", r->key);
+		req_error(r, version_id != NULL ? "NoSuchVersion" :
+		    "NoSuchKey", NULL);
+		return 0;
+	}
+	if (rc == VT_OK && v->is_marker) {
+		req_error(r, "MethodNotAllowed", NULL);
+		return 0;
+	}
+	if (rc != VT_OK) {
+		req_fail(r, rc, &err);
+		return 0;
+	}
+	r->log.version = v->version_id;
+	meta_version_header(r, v);
+	return 1;
+}
+
+void
+op_get_object_acl(struct req *r)
+{
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") == 0 &&
+	    object_exists(r))
+		reply_acl(r);
+}
+
+/* A document that grants its owner everything and others nothing. */
+static int
+is_own_acl(struct req *r)
+{
+	struct vt_xml *root;
+	const struct vt_xml *x;
+	const char *id;
+
+	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
+	    NULL) != VT_OK ||
+	    strcmp(root->name, "AccessControlPolicy") != 0) {
+		req_error(r, "MalformedACLError", NULL);
+		return 0;
+	}
+	id = vt_xml_child_text(vt_xml_child(root, "Owner"), "ID");
+	if (id == NULL || strcmp(id, r->srv->owner_id) != 0) {
+		req_error(r, "AccessDenied", NULL);
+		return 0;
+	}
+	x = vt_xml_child(root, "AccessControlList");
+	for (x = x != NULL ? x->child : NULL; x != NULL; x = x->next) {
+		id = vt_xml_child_text(vt_xml_child(x, "Grantee"), "ID");
+		if (id == NULL || strcmp(id, r->srv->owner_id) != 0) {
+			req_error(r, "AccessControlListNotSupported", NULL);
+			return 0;
+		}
+	}
+	return 1;
+}
+
+void
+op_put_canned_acl(struct req *r)
+{
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
+	    (r->key != NULL && !object_exists(r)) || meta_refuse(r) < 0)
+		return;
+	if (r->body_len > 0 && !is_own_acl(r))
+		return;
+	req_reply_empty(r, 200);
+}
+
+/* --- all buckets ---------------------------------------------------------- */
+
+struct buckets {
+	struct req *r;
+	const char *prefix, *after;
+	unsigned max, count;
+	int more;
+	char last[64];
+	struct vt_buf items;
+};
+
+static int
+visit_bucket(void *ctx, const struct vt_bucket *b)
+{
+	struct buckets *s = ctx;
+
+	if (strncmp(b->name, s->prefix, strlen(s->prefix)) != 0 ||
+	    strcmp(b->name, s->after) <= 0)
+		return 0;
+	if (s->count == s->max) {
+		s->more = 1;
+		return 1;
+	}
+	s->count++;
+	vt_xml_open(&s->items, "Bucket");
+	vt_xml_text(&s->items, "Name", b->name);
+	meta_time_xml(&s->items, "CreationDate", b->created_us);
+	vt_xml_text(&s->items, "BucketRegion", *b->location != '\0' ?
+	    b->location : s->r->srv->config->region);
+	vt_xml_close(&s->items, "Bucket");
+	if (strlen(b->name) < sizeof(s->last))
+		strcpy(s->last, b->name);
+	return 0;
+}
+
+/* A token is base64 of the name to go on after. */
+static int
+read_token(struct req *r, const char **after)
+{
+	const char *token = req_query(r, "continuation-token");
+	char *name;
+	int len;
+
+	*after = "";
+	if (token == NULL || *token == '\0')
+		return 0;
+	name = req_alloc(r, 64);
+	if (name == NULL)
+		return -1;
+	len = vt_b64_decode(token, strlen(token), name, 63);
+	if (len < 0) {
+		req_error(r, "InvalidArgument",
+		    "The continuation token provided is incorrect");
+		return -1;
+	}
+	*after = name;
+	return 0;
+}
+
+void
+op_list_buckets(struct req *r)
+{
+	struct buckets s = { .r = r };
+	const char *prefix = req_query(r, "prefix");
+	const char *region = req_query(r, "bucket-region");
+	char token[96];
+	struct vt_err err;
+	struct vt_buf b;
+	enum vt_code rc;
+
+	if (meta_count(r, "max-buckets", BUCKETS_MAX, BUCKETS_MAX,
+	    &s.max) < 0 || read_token(r, &s.after) < 0)
+		return;
+	if (s.max == 0) {
+		req_error(r, "InvalidArgument", "Argument max-buckets must "
+		    "be an integer between 1 and %d", BUCKETS_MAX);
+		return;
+	}
+	s.prefix = prefix != NULL ? prefix : "";
+	vt_buf_init(&s.items, 16 << 20);
+	if (region == NULL || strcmp(region, r->srv->config->region) == 0) {
+		rc = vt_catalog_buckets(r->srv->catalog, r->arena,
+		    visit_bucket, &s, &err);
+		/* stopping early is no failure */
+		if (rc != VT_OK && !(rc == VT_CANCELLED && s.more)) {
+			req_fail(r, rc, &err);
+			goto out;
+		}
+	}
+	vt_buf_init(&b, 17 << 20);
+	vt_xml_decl(&b);
+	vt_xml_open_ns(&b, "ListAllMyBucketsResult");
+	meta_owner_xml(&b, "Owner", r->srv);
+	vt_xml_open(&b, "Buckets");
+	vt_buf_add(&b, s.items.data, s.items.len);
+	vt_xml_close(&b, "Buckets");
+	if (prefix != NULL)
+		vt_xml_text(&b, "Prefix", prefix);
+	if (s.more) {
+		vt_b64_encode(s.last, strlen(s.last), token);
+		vt_xml_text(&b, "ContinuationToken", token);
+	}
+	vt_xml_close(&b, "ListAllMyBucketsResult");
+	reply_document(r, &b);
+out:
+	vt_buf_release(&s.items);
+}

@@ -1,0 +1,333 @@
+#include <string.h>
+
+#include "content.h"
+#include "meta.h"
+
+void
+content_fail(struct req *r, const struct vt_version *v, enum vt_code code,
+    const struct vt_err *err)
+{
+	if (code == VT_NEEDS_RESTORE) {
+		req_error_detail(r, "StorageClass", meta_class(r, v->tier));
+		req_error(r, "InvalidObjectState",
+		    "The operation is not valid for the object's storage "
+		    "class");
+	} else if (code == VT_ABSENT) {
+		struct vt_err lost;
+
+		/* the catalog has the version and no tier has its bytes:
+		 * saying that there is no such key would be believed */
+		vt_fail(&lost, VT_CORRUPT, "no readable copy of '%.200s': %s",
+		    v->key, err != NULL ? err->text : "bytes are missing");
+		req_fail(r, VT_CORRUPT, &lost);
+	} else
+		req_fail(r, code, err);
+}
+
+/* --- which copy ----------------------------------------------------------- */
+
+static int
+has_failed(const struct content *c, int64_t id)
+{
+	for (unsigned i = 0; i < c->failed_count; i++)
+		if (c->failed[i] == id)
+			return 1;
+	return 0;
+}
+
+/* The best copy of those that have not failed, or NULL. */
+static const struct vt_copy *
+best(struct content *c)
+{
+	struct vt_version some;
+	struct vt_copy *copies;
+	size_t n = 0;
+
+	if (c->failed_count == 0)
+		return vt_tiers_best_copy(c->r->srv->tiers, c->v);
+	copies = vt_arena_alloc(c->r->arena,
+	    (c->v->copy_count + 1) * sizeof(*copies));
+	if (copies == NULL)
+		return NULL;
+	for (size_t i = 0; i < c->v->copy_count; i++)
+		if (!has_failed(c, c->v->copies[i].id))
+			copies[n++] = c->v->copies[i];
+	some = *c->v;
+	some.copies = copies;
+	some.copy_count = n;
+	return vt_tiers_best_copy(c->r->srv->tiers, &some);
+}
+
+/*
+ * The copy in hand failed with `code`.  VT_OK: c->copy is another one; else
+ * the code to answer with, which stays `code` unless the version itself is
+ * gone (VT_CANCELLED).
+ */
+static enum vt_code
+another(struct content *c, enum vt_code code, struct vt_err *err)
+{
+	struct vt_version *v;
+	struct vt_err lookup_err;
+	enum vt_code rc;
+
+	if (c->copy != NULL && c->failed_count <
+	    sizeof(c->failed) / sizeof(c->failed[0]))
+		c->failed[c->failed_count++] = c->copy->id;
+	else if (c->copy != NULL)
+		return code;
+	c->copy = best(c);
+	if (c->copy != NULL)
+		return VT_OK;
+	/* a move may have put it elsewhere since: once, and only when that
+	 * explains the failure */
+	if (c->lookups++ > 0 || code == VT_NEEDS_RESTORE)
+		return code;
+	rc = vt_catalog_lookup_seq(c->r->srv->catalog, c->r->arena,
+	    c->v->seq, 1, &v, &lookup_err);
+	if (rc == VT_ABSENT)
+		return VT_CANCELLED;
+	if (rc != VT_OK) {
+		*err = lookup_err;
+		return rc;
+	}
+	c->v = v;
+	c->copy = best(c);
+	return c->copy != NULL ? VT_OK : code;
+}
+
+static void
+note_copy(struct content *c, int at_backend)
+{
+	struct vt_access *log = &c->r->log;
+
+	log->copy_id = c->copy->id;
+	log->tier = c->copy->tier;
+	if (at_backend) {
+		log->backend_requests++;
+		log->backend_bytes += (int64_t)c->length;
+	}
+}
+
+/* --- a reader ------------------------------------------------------------- */
+
+/* Open the rest at c->copy, or at another that works. */
+static enum vt_code
+reopen(struct content *c, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	for (;;) {
+		rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy,
+		    c->offset, c->length, &c->reader, err);
+		if (rc == VT_OK)
+			return VT_OK;
+		rc = another(c, rc, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+}
+
+static ssize_t
+read_some(struct content *c, void *data, size_t len, struct vt_err *err,
+    enum vt_code *code)
+{
+	enum vt_code rc;
+	size_t got;
+
+	for (;;) {
+		rc = vt_copy_reader_read(c->reader, data, len, &got, err);
+		if (rc == VT_OK) {
+			c->offset += got;
+			c->length -= got;
+			return (ssize_t)got;
+		}
+		vt_copy_reader_close(c->reader);
+		c->reader = NULL;
+		/* wrong bytes have gone out already: stop here */
+		if (rc == VT_CORRUPT)
+			break;
+		rc = another(c, rc, err);
+		if (rc == VT_OK)
+			rc = reopen(c, err);
+		if (rc != VT_OK)
+			break;
+	}
+	*code = rc;
+	return -1;
+}
+
+static void
+answer_failure(struct content *c, enum vt_code code, const struct vt_err *err)
+{
+	if (code == VT_CANCELLED)
+		req_error(c->r, "NoSuchKey", NULL);
+	else
+		content_fail(c->r, c->v, code, err);
+}
+
+int
+content_open(struct content *c)
+{
+	struct vt_err err = { VT_OK, "" };
+	enum vt_code rc = VT_ABSENT;
+
+	c->copy = best(c);
+	if (c->copy == NULL)
+		rc = another(c, VT_ABSENT, &err);
+	else
+		rc = VT_OK;
+	if (rc == VT_OK)
+		rc = reopen(c, &err);
+	if (rc != VT_OK) {
+		answer_failure(c, rc, &err);
+		return -1;
+	}
+	note_copy(c, 1);
+	return 0;
+}
+
+long
+content_read(struct content *c, void *data, size_t len)
+{
+	struct vt_err err;
+	enum vt_code code;
+	ssize_t got;
+
+	got = read_some(c, data, len, &err, &code);
+	if (got < 0)
+		answer_failure(c, code, &err);
+	return got;
+}
+
+void
+content_close(struct content *c)
+{
+	vt_copy_reader_close(c->reader);
+	c->reader = NULL;
+}
+
+/* --- an answer ------------------------------------------------------------ */
+
+static ssize_t
+stream_read(void *ctx, void *data, size_t len)
+{
+	struct vt_err err;
+	enum vt_code code;
+
+	return read_some(ctx, data, len, &err, &code);
+}
+
+static void
+stream_close(void *ctx)
+{
+	content_close(ctx);
+}
+
+/* The whole answer from inline bytes; VT_INVALID: it is not of that shape. */
+static enum vt_code
+reply_inline(struct content *c, struct vt_err *err)
+{
+	const struct vt_extent *x = c->copy->extents;
+	const char *data;
+
+	if (c->copy->extent_count != 1 || x->data == NULL ||
+	    *x->blob.transform != '\0')
+		return VT_INVALID;
+	if (x->offset + x->length > x->blob.size_bytes ||
+	    c->offset + c->length > x->length)
+		return vt_fail(err, VT_CORRUPT, "inline bytes are too short");
+	data = (const char *)x->data + x->offset;
+	if (c->length == c->v->size_bytes &&
+	    vt_crc64nvme(0, data, c->length) != c->v->crc64)
+		return vt_fail(err, VT_CORRUPT,
+		    "inline bytes do not have their checksum");
+	note_copy(c, 0);
+	c->headers(c->r);
+	req_reply_bytes(c->r, c->status, data, c->length);
+	return VT_OK;
+}
+
+static enum vt_code
+reply_fd(struct content *c, struct vt_err *err)
+{
+	enum vt_code rc;
+	uint64_t offset;
+	int fd;
+
+	rc = vt_copy_fd(c->r->srv->tiers, c->copy, c->offset, c->length, &fd,
+	    &offset, err);
+	if (rc != VT_OK)
+		return rc;
+	note_copy(c, 1);
+	c->headers(c->r);
+	req_reply_fd(c->r, c->status, fd, offset, c->length);
+	return VT_OK;
+}
+
+static enum vt_code
+reply_stream(struct content *c, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy, c->offset,
+	    c->length, &c->reader, err);
+	if (rc != VT_OK)
+		return rc;
+	note_copy(c, 1);
+	c->headers(c->r);
+	req_reply_stream(c->r, c->status, c->length, stream_read,
+	    stream_close, c);
+	return VT_OK;
+}
+
+static int
+is_remote(const struct content *c)
+{
+	struct vt_backend *b = vt_tiers_backend(c->r->srv->tiers,
+	    c->copy->tier);
+
+	return b != NULL && vt_backend_caps(b)->remote;
+}
+
+static void
+reply_on_worker(struct req *r)
+{
+	struct content *c = r->state;
+
+	c->on_worker = 1;
+	content_reply(c);
+}
+
+void
+content_reply(struct content *c)
+{
+	struct vt_err err = { VT_OK, "" };
+	enum vt_code rc;
+
+	if (c->length == 0) {
+		c->headers(c->r);
+		req_reply_bytes(c->r, c->status, "", 0);
+		return;
+	}
+	if (c->copy == NULL)
+		c->copy = best(c);
+	rc = c->copy != NULL ? VT_OK : another(c, VT_ABSENT, &err);
+	while (rc == VT_OK) {
+		rc = reply_inline(c, &err);
+		if (rc == VT_OK)
+			return;
+		if (rc == VT_INVALID) {
+			if (!c->on_worker && is_remote(c)) {
+				req_work(c->r, reply_on_worker);
+				return;
+			}
+			rc = reply_fd(c, &err);
+		}
+		if (rc == VT_INVALID)
+			rc = reply_stream(c, &err);
+		if (rc == VT_OK)
+			return;
+		rc = another(c, rc, &err);
+	}
+	answer_failure(c, rc, &err);
+}

@@ -1,0 +1,48 @@
+/*
+ * The bytes of a version, as the body of an answer or read on a worker: from
+ * the best copy, from another when that one fails, and across a move that
+ * takes the copy away in the middle.
+ */
+#ifndef VT_SERVE_CONTENT_H
+#define VT_SERVE_CONTENT_H
+
+#include "http.h"
+
+#define CONTENT_BLOCK (256 * 1024)	/* read at a time */
+
+struct content {
+	struct req *r;
+	struct vt_version *v;	/* looked up with inline data; replaced when
+				   it is looked up again */
+	uint64_t offset, length;	/* of the object's bytes, still to come */
+	const struct vt_copy *copy;
+	struct vt_copy_reader *reader;
+	/* copies that failed, not to be asked again; and how often the
+	 * catalog was asked */
+	int64_t failed[8];
+	unsigned failed_count, lookups;
+	/* of an answer */
+	int status;
+	int on_worker;
+	void (*headers)(struct req *r);
+};
+
+/*
+ * Answer with `status` and the bytes; `headers` is called right before, and
+ * only when there will be bytes (an error has other headers).  On an epoll
+ * thread: goes on on a worker when the copy's tier may block.  `c` must be
+ * the request's state, or what that begins with.
+ */
+void content_reply(struct content *c);
+
+/* On a worker: open, then read up to `len` bytes (0 at the end).  -1 after
+ * answering. */
+int content_open(struct content *c);
+long content_read(struct content *c, void *data, size_t len);
+void content_close(struct content *c);
+
+/* What a failure to read a version is to the client. */
+void content_fail(struct req *r, const struct vt_version *v,
+    enum vt_code code, const struct vt_err *err);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * Request in, response out.  http.c is the only file that includes
+ * microhttpd.h.  An operation sees a struct req and answers it by one of the
+ * reply calls; on which thread it runs, and how it waits, is said here.
+ *
+ * Life of a request: the headers arrive on an epoll thread; http.c parses and
+ * authenticates (auth.c), routes (route.c) and, for operations that take a
+ * bucket, looks the bucket up.  Then
+ *
+ *   - no body, or a body of known length up to SMALL_BODY_MAX: the body is
+ *     collected, `op->run(req)` is called on the epoll thread;
+ *   - otherwise, for an operation with OP_STREAM: `op->open`, `op->write`...,
+ *     `op->run` are called in this order on worker threads (one at a time);
+ *     a body that is too large for an operation without OP_STREAM is refused.
+ *
+ * With OP_WORKER `run` is called on a worker thread in either case.
+ * A function that runs on the epoll thread must not block: it answers at
+ * once, or passes on with req_work (go on with `fn` on a worker, where
+ * blocking is allowed) or req_async (somebody calls req_resume later, for
+ * instance a catalog completion).  After either it must return and not touch
+ * the request.  A worker function that returns without passing on again has
+ * answered.  No answer at all is a 500 and a line in the server's log.
+ */
+#ifndef VT_SERVE_HTTP_H
+#define VT_SERVE_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "libvt/base/arena.h"
+#include "libvt/base/buf.h"
+#include "libvt/base/clock.h"
+#include "libvt/base/hash.h"
+#include "libvt/base/uri.h"
+#include "libvt/proto/accesslog.h"
+#include "libvt/proto/sigv4.h"
+#include "libvt/store/catalog.h"
+#include "libvt/work/config.h"
+#include "libvt/work/tiers.h"
+
+/* Limits, with names; vt-serve(1) documents them. */
+#define SMALL_BODY_MAX (64 * 1024)	/* collected in memory */
+#define XML_BODY_MAX (2 * 1024 * 1024)	/* DeleteObjects, Complete... */
+#define HEADERS_MAX (12 * 1024)		/* all request headers */
+#define TARGET_MAX (8 * 1024)		/* request target */
+#define META_MAX 2048			/* x-amz-meta-* names and values */
+#define OBJECT_MAX (5ULL << 40)		/* 5 TiB */
+#define PART_MIN (5ULL << 20)		/* all but the last part */
+#define PUT_MAX (5ULL << 30)		/* one PUT or part: 5 GiB */
+#define DRAIN_MAX (8 * 1024 * 1024)	/* of a body that was refused */
+#define REQ_ARENA_MAX (16 * 1024 * 1024)
+
+struct server {
+	const struct vt_config *config;
+	const struct vt_clock *clock;
+	struct vt_catalog *catalog;
+	struct vt_tiers *tiers;
+	struct vt_accesslog *log;
+	struct vt_cred root;		/* wiped at the end */
+	char owner_id[65];		/* canonical id of root: 64 hex */
+	char owner_name[65];
+	struct http *http;
+};
+
+struct req;
+
+enum op_flags {
+	OP_STREAM = 1,		/* takes bodies of any size */
+	OP_WORKER = 2,		/* run() blocks */
+	OP_NO_BUCKET = 4,	/* do not look the bucket up before */
+	OP_XML = 8		/* body up to XML_BODY_MAX, collected */
+};
+
+struct op {
+	const char *name;	/* as S3 calls it: GetObject */
+	unsigned flags;
+	void (*run)(struct req *r);
+	/* OP_STREAM, on worker threads; a failure is recorded by a reply and
+	 * by returning -1: the rest of the body is drained. */
+	int (*open)(struct req *r);
+	int (*write)(struct req *r, const void *data, size_t len);
+};
+
+struct req {
+	struct server *srv;
+	struct vt_arena *arena;
+	char id[33];		/* x-amz-request-id */
+	int64_t start_us;	/* by the server's clock */
+	int64_t start_mono_us;
+
+	/* as received; borrowed for the request's life */
+	const char *method;
+	const char *raw_path, *raw_query;
+	const struct vt_header *headers;
+	size_t header_count;
+	const char *remote;
+	const struct vt_query *query;
+	size_t query_count;
+
+	/* routed */
+	const struct op *op;
+	const char *bucket_name;	/* NULL for the service */
+	const char *key;		/* decoded bytes, NUL after */
+	size_t key_len;
+	struct vt_bucket bucket;	/* filled unless OP_NO_BUCKET */
+
+	/* authenticated */
+	struct vt_sig_auth auth;
+	int anonymous;
+
+	/* body */
+	int has_length;			/* decoded length is known */
+	uint64_t length_bytes;		/* decoded */
+	const char *body;		/* collected bodies */
+	size_t body_len;
+	int streamed;			/* open/write were used */
+	uint64_t received_bytes;	/* decoded, so far */
+
+	/* the operation's own, from its arena; `cleanup` (may be NULL) is
+	 * called exactly once when the request ends in whatever way */
+	void *state;
+	void (*cleanup)(struct req *r);
+
+	struct vt_access log;		/* op, bucket, key, status... are filled
+					   by http.c; operations add version,
+					   size, copy, tier, source, range */
+	struct req_private *priv;
+};
+
+/* The first header of that name (any case), or NULL. */
+const char *req_header(const struct req *r, const char *name);
+/* A trailer of an aws-chunked body (complete when run() is called), or NULL. */
+const char *req_trailer(const struct req *r, const char *name);
+/* The value of a query parameter ("" when it has none), or NULL. */
+const char *req_query(const struct req *r, const char *name);
+
+/* --- going on elsewhere --------------------------------------------------- */
+void req_work(struct req *r, void (*fn)(struct req *r));
+void req_async(struct req *r);
+void req_resume(struct req *r);
+
+/* --- answering: one body call each request; headers before it ------------- */
+/* Copies both; sticky failure becomes a 500.  Values with control characters
+ * are dropped. */
+void req_set_header(struct req *r, const char *name, const char *value);
+void req_set_headerf(struct req *r, const char *name, const char *fmt, ...)
+    VT_PRINTF(3, 4);
+/* No body. */
+void req_reply_empty(struct req *r, int status);
+/* Takes over the contents of `body` (which is reset). */
+void req_reply_xml(struct req *r, int status, struct vt_buf *body);
+/* Bytes that live as long as the request's arena. */
+void req_reply_bytes(struct req *r, int status, const void *data,
+    size_t len);
+/* `length` bytes of `fd` from `offset` by sendfile; takes over fd. */
+void req_reply_fd(struct req *r, int status, int fd, uint64_t offset,
+    uint64_t length);
+/* Bytes from a reader, called on an epoll thread or a worker; close is called
+ * exactly once.  -1 cuts the connection. */
+void req_reply_stream(struct req *r, int status, uint64_t length,
+    ssize_t (*read)(void *ctx, void *data, size_t len),
+    void (*close)(void *ctx), void *ctx);
+/* HEAD: headers of a body of `length` bytes that is not sent. */
+void req_reply_head(struct req *r, int status, uint64_t length);
+/* An S3 error document (s3error.h): code is one of its names, e.g.
+ * "NoSuchKey"; the message may be NULL for the standard one.  Never empty on
+ * the wire.  extra XML elements come from req_error_detail before it. */
+void req_error(struct req *r, const char *s3_code, const char *fmt, ...)
+    VT_PRINTF(3, 4);
+void req_error_detail(struct req *r, const char *element, const char *value);
+/* The S3 error for a vt_code of the store, with err's words. */
+void req_fail(struct req *r, enum vt_code code, const struct vt_err *err);
+/* 1 once an answer was recorded. */
+int req_answered(const struct req *r);
+
+/* --- the listener --------------------------------------------------------- */
+struct http;
+/* Opens both sockets and starts the threads. */
+enum vt_code http_start(struct server *s, struct http **out,
+    struct vt_err *err) VT_MUST_CHECK;
+/* Stops accepting, finishes requests in hand (at most `grace_ms`), stops. */
+void http_stop(struct http *h, int64_t grace_ms);
+/* The ports in use, for port 0. */
+int http_port(const struct http *h);
+int http_admin_port(const struct http *h);
+
+#endif

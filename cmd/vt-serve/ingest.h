@@ -1,0 +1,59 @@
+/*
+ * The way of a body from the wire to an extent: placed, hashed, checked
+ * against what the client said of it, written.  PutObject, UploadPart and the
+ * copies that move bytes share it; what row the extent ends in is theirs.
+ *
+ * A struct ingest lives in the request's arena, zeroed, and belongs to one
+ * thread at a time.  Functions that return int answer the request themselves
+ * when they return -1.
+ */
+#ifndef VT_SERVE_INGEST_H
+#define VT_SERVE_INGEST_H
+
+#include "digest.h"
+
+struct ingest {
+	struct digest digest;
+	const struct vt_tier *tier;
+	int is_inline;
+	uint64_t max_bytes;		/* PUT_MAX unless set */
+	struct vt_blob_writer *writer;
+	struct vt_cat_extent extent;	/* after a successful close */
+	size_t extent_count;		/* 0 for an empty body */
+	int on_tier;			/* the extent is a blob on a tier that
+					   no row refers to yet */
+	struct vt_cat_op op;		/* the operation that makes the row */
+	struct req *req;
+	void (*done)(struct req *r);
+	/* giving the blob up when that is refused */
+	struct vt_cat_op drop;
+	struct vt_garbage garbage;
+};
+
+/* Read the promises about the body and its length. */
+int ingest_promises(struct req *r, struct ingest *in);
+/* Where it goes; size UINT64_MAX if unknown. */
+int ingest_place(struct req *r, struct ingest *in, const char *storage_class,
+    uint64_t size_bytes);
+/* On a worker: begin a blob, add bytes to it, make it an extent. */
+int ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes);
+int ingest_write(struct req *r, struct ingest *in, const void *data,
+    size_t len);
+int ingest_close(struct req *r, struct ingest *in);
+/* A body in memory, all of the above; blocks when ingest_blocks says so. */
+int ingest_whole(struct req *r, struct ingest *in, const void *data,
+    size_t len);
+int ingest_blocks(const struct ingest *in, size_t len);
+
+/*
+ * Submit in->op, park the request, and call `done` on the catalog's thread
+ * with op.code set; it answers, and when that is a refusal the blob is given
+ * up before the request goes on.
+ */
+void ingest_submit(struct req *r, struct ingest *in,
+    void (*done)(struct req *r));
+/* Releases what is open; gives up a blob that reached no row; may block when
+ * there is one.  May be repeated. */
+void ingest_release(struct req *r, struct ingest *in);
+
+#endif

@@ -1,0 +1,590 @@
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libvt/base/num.h"
+#include "libvt/proto/xml.h"
+
+#include "meta.h"
+
+#define TAGS_MAX 10
+#define TAG_KEY_MAX 128
+#define TAG_VALUE_MAX 256
+
+void *
+req_alloc(struct req *r, size_t len)
+{
+	void *p = vt_arena_alloc(r->arena, len);
+
+	if (p == NULL && !req_answered(r))
+		req_fail(r, VT_NOMEM, NULL);
+	return p;
+}
+
+const char *
+req_dup(struct req *r, const char *s, size_t len)
+{
+	char *p = vt_arena_dup(r->arena, s, len);
+
+	if (p != NULL)
+		return p;
+	if (!req_answered(r))
+		req_fail(r, VT_NOMEM, NULL);
+	return "";
+}
+
+/* --- a new object --------------------------------------------------------- */
+
+/* Stored under the left name, sent under the right one. */
+static const struct {
+	const char *name, *wire, *override;
+} described[] = {
+	{ "content-type", "Content-Type", "response-content-type" },
+	{ "content-encoding", "Content-Encoding",
+	    "response-content-encoding" },
+	{ "content-disposition", "Content-Disposition",
+	    "response-content-disposition" },
+	{ "content-language", "Content-Language",
+	    "response-content-language" },
+	{ "cache-control", "Cache-Control", "response-cache-control" },
+	{ "expires", "Expires", "response-expires" },
+	{ "x-amz-website-redirect-location",
+	    "x-amz-website-redirect-location", NULL }
+};
+#define DESCRIBED (sizeof(described) / sizeof(described[0]))
+
+static void
+meta_add(struct vt_buf *b, const char *name, const char *value)
+{
+	vt_buf_add(b, name, strlen(name) + 1);
+	vt_buf_add(b, value, strlen(value) + 1);
+}
+
+/* Content-Encoding without aws-chunked: that was for the way here only. */
+static const char *
+content_encoding(struct req *r, const char *value)
+{
+	struct vt_buf b;
+	const char *out;
+
+	if (strcasestr(value, "aws-chunked") == NULL)
+		return value;
+	vt_buf_init(&b, HEADERS_MAX);
+	while (*value != '\0') {
+		size_t len;
+
+		value += strspn(value, " \t,");
+		len = strcspn(value, ",");
+		while (len > 0 && (value[len - 1] == ' ' ||
+		    value[len - 1] == '\t'))
+			len--;
+		if (len > 0 && !(len == 11 &&
+		    strncasecmp(value, "aws-chunked", 11) == 0)) {
+			if (b.len > 0)
+				vt_buf_char(&b, ',');
+			vt_buf_add(&b, value, len);
+		}
+		value += strcspn(value, ",");
+	}
+	out = req_dup(r, b.data, b.len);
+	vt_buf_release(&b);
+	return out;
+}
+
+static int
+read_described(struct req *r, struct vt_buf *b)
+{
+	for (size_t i = 0; i < DESCRIBED; i++) {
+		const char *value = req_header(r, described[i].name);
+
+		if (value != NULL && i == 1)
+			value = content_encoding(r, value);
+		if (value == NULL || *value == '\0') {
+			if (i > 0)
+				continue;
+			value = "binary/octet-stream";
+		}
+		if (described[i].override == NULL && value[0] != '/' &&
+		    strncmp(value, "http://", 7) != 0 &&
+		    strncmp(value, "https://", 8) != 0) {
+			req_error(r, "InvalidRedirectLocation",
+			    "The website redirect location must have a "
+			    "prefix of 'http://' or 'https://' or '/'.");
+			return -1;
+		}
+		meta_add(b, described[i].name, value);
+	}
+	return 0;
+}
+
+/* The first earlier header of the same name, any case. */
+static int
+seen_before(const struct req *r, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (strcasecmp(r->headers[j].name, r->headers[i].name) == 0)
+			return 1;
+	return 0;
+}
+
+static int
+read_user_meta(struct req *r, struct vt_buf *b)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < r->header_count; i++) {
+		const struct vt_header *h = &r->headers[i];
+
+		if (strncasecmp(h->name, "x-amz-meta-", 11) != 0 ||
+		    seen_before(r, i))
+			continue;
+		for (const char *p = h->name; *p != '\0'; p++)
+			vt_buf_char(b, (char)tolower((unsigned char)*p));
+		vt_buf_char(b, '\0');
+		total += strlen(h->name) - 11;
+		/* several headers of one name are one list, RFC 9110 5.3 */
+		for (size_t j = i; j < r->header_count; j++) {
+			if (strcasecmp(r->headers[j].name, h->name) != 0)
+				continue;
+			if (j > i)
+				vt_buf_char(b, ',');
+			vt_buf_str(b, r->headers[j].value);
+			total += strlen(r->headers[j].value) + (j > i);
+		}
+		vt_buf_char(b, '\0');
+	}
+	if (total > META_MAX) {
+		req_error(r, "MetadataTooLarge", NULL);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+read_tags(struct req *r, const char **out)
+{
+	const char *tags = req_header(r, "x-amz-tagging");
+	struct vt_query *q;
+	size_t count;
+	struct vt_err err;
+
+	*out = "";
+	if (tags == NULL || *tags == '\0')
+		return 0;
+	if (vt_uri_query(r->arena, tags, strlen(tags), 64, &q, &count,
+	    &err) != VT_OK) {
+		req_error(r, "InvalidArgument", "The header 'x-amz-tagging' "
+		    "shall be encoded as UTF-8 then URLEncoded URL query "
+		    "parameters without tag name duplicates.");
+		return -1;
+	}
+	if (count > TAGS_MAX) {
+		req_error(r, "BadRequest",
+		    "Object tags cannot be greater than %d", TAGS_MAX);
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(q[i].name);
+
+		if (len == 0 || len > TAG_KEY_MAX) {
+			req_error(r, "InvalidTag",
+			    "The TagKey you have provided is invalid");
+			return -1;
+		}
+		if (q[i].value_len > TAG_VALUE_MAX) {
+			req_error(r, "InvalidTag",
+			    "The TagValue you have provided is invalid");
+			return -1;
+		}
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(q[i].name, q[j].name) == 0) {
+				req_error(r, "InvalidTag", "Cannot provide "
+				    "multiple Tags with the same key");
+				return -1;
+			}
+	}
+	*out = tags;
+	return 0;
+}
+
+int
+meta_acl(struct req *r, const char *canned)
+{
+	static const char *const fine[] = { "private", "bucket-owner-read",
+	    "bucket-owner-full-control" };
+	static const char *const others[] = { "public-read",
+	    "public-read-write", "authenticated-read", "aws-exec-read",
+	    "log-delivery-write" };
+	size_t i;
+
+	if (canned == NULL || *canned == '\0')
+		return 0;
+	for (i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+		if (strcmp(canned, fine[i]) == 0)
+			return 0;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(canned, others[i]) == 0) {
+			req_error(r, "AccessControlListNotSupported", NULL);
+			return -1;
+		}
+	req_error(r, "InvalidArgument", NULL);
+	return -1;
+}
+
+int
+meta_refuse(struct req *r)
+{
+	for (size_t i = 0; i < r->header_count; i++) {
+		const char *name = r->headers[i].name;
+
+		/* most headers are not ours; look at those that are */
+		if (strncasecmp(name, "x-amz-", 6) != 0)
+			continue;
+		name += 6;
+		if (strncasecmp(name, "server-side-encryption", 22) == 0 ||
+		    strncasecmp(name, "copy-source-server-side-encryption",
+		    34) == 0) {
+			req_error(r, "NotImplemented", "Server-side "
+			    "encryption (%s) is not implemented: encrypt on "
+			    "the client, or set a transform on the tier",
+			    r->headers[i].name);
+			return -1;
+		}
+		if (strncasecmp(name, "object-lock-", 12) == 0) {
+			req_error(r, "InvalidRequest",
+			    "Bucket is missing Object Lock Configuration");
+			return -1;
+		}
+		if (strncasecmp(name, "grant-", 6) == 0) {
+			req_error(r, "AccessControlListNotSupported", NULL);
+			return -1;
+		}
+		if (strcasecmp(name, "write-offset-bytes") == 0) {
+			req_error(r, "NotImplemented",
+			    "Appending to an object is not implemented");
+			return -1;
+		}
+	}
+	return meta_acl(r, req_header(r, "x-amz-acl"));
+}
+
+int
+meta_read(struct req *r, struct object_meta *out)
+{
+	struct vt_buf b;
+	const char *asked = req_header(r, "x-amz-storage-class");
+	int rc = -1;
+
+	if (meta_refuse(r) < 0 || read_tags(r, &out->tags) < 0)
+		return -1;
+	out->storage_class = asked != NULL ? asked : "";
+	vt_buf_init(&b, 2 * HEADERS_MAX);
+	if (read_described(r, &b) < 0 || read_user_meta(r, &b) < 0)
+		goto out;
+	if (b.failed) {
+		req_error(r, "MetadataTooLarge", NULL);
+		goto out;
+	}
+	out->len = b.len;
+	out->data = req_dup(r, b.data, b.len);
+	rc = req_answered(r) ? -1 : 0;
+out:
+	vt_buf_release(&b);
+	return rc;
+}
+
+void
+meta_send(struct req *r, const char *meta, size_t len)
+{
+	const char *p = meta, *end = meta + len;
+	unsigned overridden = 0;
+	size_t i;
+
+	if (r->query_count > 0)
+		for (i = 0; i < DESCRIBED; i++) {
+			const char *value = described[i].override != NULL ?
+			    req_query(r, described[i].override) : NULL;
+
+			if (value == NULL)
+				continue;
+			req_set_header(r, described[i].wire, value);
+			overridden |= 1u << i;
+		}
+	while (p < end) {
+		const char *name = p, *value;
+
+		value = name + strlen(name) + 1;
+		if (value >= end)
+			break;
+		p = value + strlen(value) + 1;
+		for (i = 0; i < DESCRIBED; i++)
+			if (strcmp(name, described[i].name) == 0)
+				break;
+		if (i == DESCRIBED)
+			req_set_header(r, name, value);
+		else if (!(overridden & (1u << i)))
+			req_set_header(r, described[i].wire, value);
+	}
+}
+
+unsigned
+meta_tag_count(const char *tags)
+{
+	unsigned n = 0;
+
+	if (*tags == '\0')
+		return 0;
+	for (n = 1; *tags != '\0'; tags++)
+		n += *tags == '&';
+	return n;
+}
+
+/* --- versions ------------------------------------------------------------- */
+
+int
+meta_version_valid(const char *id)
+{
+	return strcmp(id, "null") == 0 || (strlen(id) == VT_ID_LEN &&
+	    strspn(id, "0123456789abcdef") == VT_ID_LEN);
+}
+
+int
+meta_version_id(struct req *r, const char **out)
+{
+	const char *id = req_query(r, "versionId");
+
+	*out = NULL;
+	if (id == NULL)
+		return 0;
+	if (*id == '\0') {
+		req_error(r, "InvalidArgument",
+		    "Version id cannot be the empty string");
+		return -1;
+	}
+	if (!meta_version_valid(id)) {
+		req_error(r, "InvalidArgument",
+		    "Invalid version id specified");
+		return -1;
+	}
+	*out = id;
+	return 0;
+}
+
+const char *
+meta_version_name(const struct vt_version *v)
+{
+	return v->is_null ? "null" : v->version_id;
+}
+
+void
+meta_version_header(struct req *r, const struct vt_version *v)
+{
+	if (r->bucket.versioning != 0)
+		req_set_header(r, "x-amz-version-id", meta_version_name(v));
+}
+
+const char *
+meta_class(const struct req *r, const char *tier)
+{
+	const struct vt_tier *t = NULL;
+
+	if (tier != NULL)
+		t = vt_tiers_tier(r->srv->tiers, tier);
+	if (t == NULL || t->storage_class == NULL ||
+	    *t->storage_class == '\0')
+		return "STANDARD";
+	return t->storage_class;
+}
+
+/* --- conditions ----------------------------------------------------------- */
+
+/* The tag at *p of a list, without W/ and quotes; *p moves behind it and its
+ * comma.  0 at the end. */
+static int
+next_tag(const char **p, const char **tag, size_t *len)
+{
+	const char *s = *p + strspn(*p, " \t,");
+	size_t n;
+
+	if (*s == '\0')
+		return 0;
+	if (s[0] == 'W' && s[1] == '/')
+		s += 2;
+	if (*s == '"') {
+		s++;
+		n = strcspn(s, "\"");
+		*p = s + n + (s[n] == '"');
+	} else {
+		n = strcspn(s, ",");
+		*p = s + n;
+		while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'))
+			n--;
+	}
+	*tag = s;
+	*len = n;
+	return 1;
+}
+
+const char *
+meta_etag(struct req *r, const char *header)
+{
+	const char *tag;
+	size_t len;
+
+	if (!next_tag(&header, &tag, &len))
+		return "";
+	return req_dup(r, tag, len);
+}
+
+int
+meta_write_cond(struct req *r, struct vt_cat_cond *out)
+{
+	const char *match = req_header(r, "If-Match");
+	const char *none = req_header(r, "If-None-Match");
+
+	if (none != NULL) {
+		if (strcmp(none, "*") != 0) {
+			req_error(r, "NotImplemented", "If-None-Match of a "
+			    "write takes '*' and nothing else");
+			return -1;
+		}
+		out->if_none_match_any = 1;
+	}
+	if (match != NULL)
+		out->if_match = meta_etag(r, match);
+	return req_answered(r) ? -1 : 0;
+}
+
+static int
+tag_in(const char *list, const char *etag)
+{
+	size_t etag_len = strlen(etag), len;
+	const char *tag;
+
+	while (next_tag(&list, &tag, &len))
+		if ((len == 1 && tag[0] == '*') || (len == etag_len &&
+		    memcmp(tag, etag, len) == 0))
+			return 1;
+	return 0;
+}
+
+/* 1 when the object changed after the date, 0 when not, -1: no date. */
+static int
+changed_since(const char *date, int64_t mtime_us)
+{
+	int64_t us;
+
+	if (date == NULL || vt_time_parse_http(date, &us) < 0)
+		return -1;
+	/* dates on the wire have whole seconds */
+	return mtime_us / 1000000 > us / 1000000;
+}
+
+int
+meta_read_cond(const struct read_cond *c, const char *etag, int64_t mtime_us)
+{
+	if (c->if_match != NULL) {
+		if (!tag_in(c->if_match, etag))
+			return 412;
+	} else if (changed_since(c->if_unmodified, mtime_us) == 1)
+		return 412;
+	if (c->if_none_match != NULL) {
+		if (tag_in(c->if_none_match, etag))
+			return 304;
+	} else if (changed_since(c->if_modified, mtime_us) == 0)
+		return 304;
+	return 0;
+}
+
+/* --- requests in general -------------------------------------------------- */
+
+int
+meta_expected_owner(struct req *r, const char *header)
+{
+	const char *owner = req_header(r, header);
+
+	if (owner == NULL || strcmp(owner, r->srv->owner_id) == 0)
+		return 0;
+	req_error(r, "AccessDenied", NULL);
+	return -1;
+}
+
+int
+meta_count(struct req *r, const char *name, unsigned fallback, unsigned cap,
+    unsigned *out)
+{
+	const char *text = req_query(r, name);
+	uint64_t n;
+
+	*out = fallback;
+	if (text == NULL || *text == '\0')
+		return 0;
+	if (vt_num_scan_u64(text, strlen(text), &n) < 0 || n > INT32_MAX) {
+		req_error_detail(r, "ArgumentName", name);
+		req_error_detail(r, "ArgumentValue", text);
+		req_error(r, "InvalidArgument", "Argument %s must be an "
+		    "integer between 0 and 2147483647", name);
+		return -1;
+	}
+	*out = n > cap ? cap : (unsigned)n;
+	return 0;
+}
+
+int
+meta_encoding(struct req *r, int *url)
+{
+	const char *type = req_query(r, "encoding-type");
+
+	*url = 0;
+	if (type == NULL || *type == '\0')
+		return 0;
+	if (strcasecmp(type, "url") != 0) {
+		req_error_detail(r, "ArgumentName", "encoding-type");
+		req_error_detail(r, "ArgumentValue", type);
+		req_error(r, "InvalidArgument",
+		    "Invalid Encoding Method specified in Request");
+		return -1;
+	}
+	*url = 1;
+	return 0;
+}
+
+void
+meta_key_xml(struct vt_buf *b, const char *element, const void *key,
+    size_t len, int url)
+{
+	vt_xml_open(b, element);
+	if (url)
+		vt_uri_encode(b, key, len, 1);
+	else
+		vt_xml_escape(b, key, len);
+	vt_xml_close(b, element);
+}
+
+void
+meta_time_xml(struct vt_buf *b, const char *element, int64_t us)
+{
+	char text[25];
+
+	vt_time_rfc3339_ms(us, text);
+	vt_xml_open(b, element);
+	vt_buf_add(b, text, 24);
+	vt_xml_close(b, element);
+}
+
+void
+meta_etag_xml(struct vt_buf *b, const char *etag)
+{
+	vt_buf_str(b, "<ETag>&quot;");
+	vt_xml_escape(b, etag, strlen(etag));
+	vt_buf_str(b, "&quot;</ETag>");
+}
+
+void
+meta_owner_xml(struct vt_buf *b, const char *element, const struct server *s)
+{
+	vt_xml_open(b, element);
+	vt_xml_text(b, "ID", s->owner_id);
+	vt_xml_text(b, "DisplayName", s->owner_name);
+	vt_xml_close(b, element);
+}

@@ -1,0 +1,133 @@
+/* Hexadecimal and base64: see hex.h. */
+#include "libvt/base/hex.h"
+
+static const char hex_digits[] = "0123456789abcdef";
+static const char b64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void
+vt_hex_encode(const void *data, size_t len, char *out)
+{
+	const uint8_t *p = data;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		*out++ = hex_digits[p[i] >> 4];
+		*out++ = hex_digits[p[i] & 15];
+	}
+	*out = '\0';
+}
+
+int
+vt_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+vt_hex_decode(const char *text, void *out, size_t len)
+{
+	uint8_t *p = out;
+	int high, low;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		/* The first digit is looked at alone: it may be the NUL. */
+		high = vt_hex_digit(text[2 * i]);
+		if (high < 0)
+			return -1;
+		low = vt_hex_digit(text[2 * i + 1]);
+		if (low < 0)
+			return -1;
+		p[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+void
+vt_b64_encode(const void *data, size_t len, char *out)
+{
+	const uint8_t *p = data;
+	uint32_t v;
+
+	for (; len >= 3; len -= 3, p += 3) {
+		v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+		*out++ = b64_digits[v >> 18];
+		*out++ = b64_digits[v >> 12 & 63];
+		*out++ = b64_digits[v >> 6 & 63];
+		*out++ = b64_digits[v & 63];
+	}
+	if (len != 0) {
+		v = (uint32_t)p[0] << 16;
+		if (len == 2)
+			v |= (uint32_t)p[1] << 8;
+		*out++ = b64_digits[v >> 18];
+		*out++ = b64_digits[v >> 12 & 63];
+		*out++ = len == 2 ? b64_digits[v >> 6 & 63] : '=';
+		*out++ = '=';
+	}
+	*out = '\0';
+}
+
+static int
+b64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	if (c == '/')
+		return 63;
+	return -1;
+}
+
+int
+vt_b64_decode(const char *text, size_t text_len, void *out, size_t max)
+{
+	uint8_t *p = out;
+	size_t i, j, pad = 0, len;
+	uint32_t v;
+	int d;
+
+	if (text_len == 0)
+		return 0;
+	if (text_len % 4 != 0 || text_len / 4 > INT32_MAX / 3)
+		return -1;
+	if (text[text_len - 1] == '=')
+		pad = text[text_len - 2] == '=' ? 2 : 1;
+	len = text_len / 4 * 3 - pad;
+	if (len > max)
+		return -1;
+	for (i = 0; i < text_len; i += 4) {
+		size_t skip = i + 4 == text_len ? pad : 0;
+
+		v = 0;
+		for (j = 0; j < 4 - skip; j++) {
+			d = b64_digit(text[i + j]);
+			if (d < 0)
+				return -1;
+			v = v << 6 | (uint32_t)d;
+		}
+		v <<= 6 * skip;
+		/* Bits under the padding must be 0: RFC 4648 section 3.5. */
+		if ((skip == 1 && (v & 0xff) != 0) ||
+		    (skip == 2 && (v & 0xffff) != 0))
+			return -1;
+		*p++ = (uint8_t)(v >> 16);
+		if (skip < 2)
+			*p++ = (uint8_t)(v >> 8);
+		if (skip < 1)
+			*p++ = (uint8_t)v;
+	}
+	return (int)len;
+}

@@ -1,0 +1,603 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/base/clock.h"
+#include "libvt/base/jsonl.h"
+#include "libvt/base/num.h"
+
+#include "libvt/proto/records.h"
+
+#define FIELDS_MAX 64
+
+/* A line split into fields; a failure sticks, so that each field is one line
+ * of code and the first wrong one is told. */
+struct fields {
+	struct vt_json_field f[FIELDS_MAX];
+	int count;
+	struct vt_arena *a;
+	enum vt_code rc;
+	struct vt_err *err;
+};
+
+static const struct vt_json_field *
+find(const struct fields *s, const char *name)
+{
+	const struct vt_json_field *f = vt_json_find(s->f, s->count, name);
+
+	return f != NULL && f->type == '0' ? NULL : f;
+}
+
+static void
+wrong(struct fields *s, const char *name, const char *why)
+{
+	if (s->rc == VT_OK)
+		s->rc = vt_fail(s->err, VT_INVALID, "'%s' %s", name, why);
+}
+
+static void
+no_memory(struct fields *s)
+{
+	if (s->rc == VT_OK)
+		s->rc = vt_fail(s->err, VT_NOMEM, "the record is too large");
+}
+
+/* Text of a field in the arena, "" when it is absent.  `len` NULL: no NUL may
+ * be inside. */
+static const char *
+text(struct fields *s, const char *name, int required, size_t *len)
+{
+	const struct vt_json_field *f = find(s, name);
+	const char *out = "";
+	struct vt_buf b;
+	size_t n = 0;
+
+	if (len != NULL)
+		*len = 0;
+	if (f == NULL) {
+		if (required)
+			wrong(s, name, "is missing");
+		return "";
+	}
+	if (f->type != 's') {
+		wrong(s, name, "is not text");
+		return "";
+	}
+	if (!f->escaped) {
+		out = vt_arena_dup(s->a, f->value, f->value_len);
+		n = f->value_len;
+	} else {
+		/* unescaping never grows */
+		vt_buf_init(&b, f->value_len + 1);
+		if (vt_json_unescape(f, &b) < 0)
+			wrong(s, name, "has a broken escape");
+		out = vt_arena_dup(s->a, b.data, b.len);
+		n = b.len;
+		vt_buf_release(&b);
+	}
+	if (out == NULL) {
+		no_memory(s);
+		return "";
+	}
+	if (len != NULL)
+		*len = n;
+	else if (strlen(out) != n)
+		wrong(s, name, "has a NUL inside");
+	return out;
+}
+
+static int64_t
+integer(struct fields *s, const char *name, int required)
+{
+	const struct vt_json_field *f = find(s, name);
+	int64_t n = 0;
+
+	if (f == NULL) {
+		if (required)
+			wrong(s, name, "is missing");
+		return 0;
+	}
+	if (vt_json_get_i64(f, &n) < 0)
+		wrong(s, name, "is not a whole number");
+	return n;
+}
+
+static uint64_t
+natural(struct fields *s, const char *name, int required)
+{
+	const struct vt_json_field *f = find(s, name);
+	uint64_t n = 0;
+
+	if (f == NULL) {
+		if (required)
+			wrong(s, name, "is missing");
+		return 0;
+	}
+	if (vt_json_get_u64(f, &n) < 0)
+		wrong(s, name, "is not a whole number from 0");
+	return n;
+}
+
+static double
+number(struct fields *s, const char *name)
+{
+	const struct vt_json_field *f = find(s, name);
+	double d = 0;
+
+	if (f == NULL)
+		return 0;
+	if (vt_json_get_double(f, &d) < 0 || !isfinite(d))
+		wrong(s, name, "is not a number");
+	return d;
+}
+
+static int
+truth(struct fields *s, const char *name)
+{
+	const struct vt_json_field *f = find(s, name);
+
+	if (f == NULL)
+		return 0;
+	if (f->type != 't' && f->type != 'f')
+		wrong(s, name, "is neither true nor false");
+	return f->type == 't';
+}
+
+static int64_t
+when(struct fields *s, const char *name)
+{
+	const struct vt_json_field *f = find(s, name);
+	int64_t us = 0;
+
+	if (f == NULL)
+		return 0;
+	if (f->type != 's' ||
+	    vt_time_parse_rfc3339(f->value, f->value_len, &us) < 0)
+		wrong(s, name, "is not a time as in RFC 3339");
+	return us;
+}
+
+static void
+put_when(struct vt_buf *out, const char *name, int64_t us)
+{
+	char t[25];
+
+	if (us == 0)
+		return;
+	vt_time_rfc3339_ms(us, t);
+	vt_json_str(out, name, t);
+}
+
+static void
+put_text(struct vt_buf *out, const char *name, const char *s)
+{
+	if (s != NULL && *s != '\0')
+		vt_json_bytes(out, name, s, strlen(s));
+}
+
+static enum vt_code
+begin(struct fields *s, const char *line, size_t len, struct vt_arena *a,
+    struct vt_err *err)
+{
+	s->a = a;
+	s->rc = VT_OK;
+	s->err = err;
+	s->count = vt_json_scan(line, len, s->f, FIELDS_MAX);
+	if (s->count < 0)
+		return vt_fail(err, VT_INVALID, "not a JSON object");
+	if (find(s, "v") == NULL)
+		wrong(s, "v", "is missing");
+	else if (integer(s, "v", 1) != 1)
+		wrong(s, "v", "is not 1");
+	return s->rc;
+}
+
+/* --- moves ---------------------------------------------------------------- */
+
+enum vt_code
+vt_move_parse(const char *line, size_t len, struct vt_arena *a,
+    struct vt_move *out, struct vt_err *err)
+{
+	struct fields s;
+
+	memset(out, 0, sizeof(*out));
+	if (begin(&s, line, len, a, err) != VT_OK)
+		return VT_INVALID;
+	out->plan = text(&s, "plan", 0, NULL);
+	out->prices = text(&s, "prices", 0, NULL);
+	out->bucket = text(&s, "bucket", 1, NULL);
+	out->key = text(&s, "key", 1, &out->key_len);
+	out->version = text(&s, "version", 0, NULL);
+	out->seq = integer(&s, "seq", 1);
+	out->generation = integer(&s, "generation", 0);
+	out->bucket_generation = integer(&s, "bucket_generation", 0);
+	out->copy = integer(&s, "copy", 1);
+	out->from = text(&s, "from", 1, NULL);
+	out->to = text(&s, "to", 1, NULL);
+	out->size_bytes = natural(&s, "size", 0);
+	out->saving_usd_month = number(&s, "saving_usd_month");
+	out->cost_usd = number(&s, "cost_usd");
+	out->payback_days = number(&s, "payback_days");
+	out->reason = text(&s, "reason", 0, NULL);
+	out->not_after_us = when(&s, "not_after");
+	return s.rc;
+}
+
+void
+vt_move_format(const struct vt_move *m, struct vt_buf *out)
+{
+	vt_json_begin(out);
+	vt_json_i64(out, "v", 1);
+	put_text(out, "plan", m->plan);
+	put_text(out, "prices", m->prices);
+	vt_json_bytes(out, "bucket", m->bucket, strlen(m->bucket));
+	vt_json_bytes(out, "key", m->key, m->key_len);
+	put_text(out, "version", m->version);
+	vt_json_i64(out, "seq", m->seq);
+	vt_json_i64(out, "generation", m->generation);
+	vt_json_i64(out, "bucket_generation", m->bucket_generation);
+	vt_json_i64(out, "copy", m->copy);
+	vt_json_str(out, "from", m->from);
+	vt_json_str(out, "to", m->to);
+	vt_json_u64(out, "size", m->size_bytes);
+	vt_json_double(out, "saving_usd_month", m->saving_usd_month);
+	vt_json_double(out, "cost_usd", m->cost_usd);
+	vt_json_double(out, "payback_days", m->payback_days);
+	put_text(out, "reason", m->reason);
+	put_when(out, "not_after", m->not_after_us);
+	vt_json_end(out);
+}
+
+/* --- versions with their heat --------------------------------------------- */
+
+/*
+ * Numbers of "[[1,2,3],[4,5,6]]", row by row.  Returns rows, or -1; `visit`
+ * gets each row and how many numbers it has (at most 5).
+ */
+static long
+rows(const char *p, size_t len, int (*visit)(void *ctx, const int64_t n[5],
+    int count), void *ctx)
+{
+	const char *end = p + len;
+	int64_t n[5];
+	long total = 0;
+	int count;
+
+	if (p == end || *p != '[' || end[-1] != ']')
+		return -1;
+	for (p++; p < end; p++) {
+		if (*p == ']' && p + 1 == end)
+			return total;
+		if (*p == ',' || *p == ' ')
+			continue;
+		if (*p != '[')
+			return -1;
+		for (count = 0; *p != ']' && p + 1 < end; ) {
+			uint64_t u = 0;
+			int digits = 0, minus = 0;
+
+			p++;
+			while (*p == ' ')
+				p++;
+			minus = *p == '-';
+			p += minus;
+			for (; *p >= '0' && *p <= '9'; p++, digits++)
+				u = u * 10 + (uint64_t)(*p - '0');
+			if (digits == 0 || digits > 18 || count == 5 ||
+			    (*p != ',' && *p != ']'))
+				return -1;
+			n[count++] = minus ? -(int64_t)u : (int64_t)u;
+		}
+		if (*p != ']' || visit(ctx, n, count) < 0)
+			return -1;
+		total++;
+	}
+	return -1;
+}
+
+static int
+count_row(void *ctx, const int64_t n[5], int count)
+{
+	(void)ctx;
+	(void)n;
+	(void)count;
+	return 0;
+}
+
+struct day_rows {
+	struct vt_heat_day *h;
+	size_t count;
+};
+
+static int
+day_row(void *ctx, const int64_t n[5], int count)
+{
+	struct day_rows *d = ctx;
+	struct vt_heat_day *h = &d->h[d->count];
+
+	if (count != 3 && count != 5)
+		return -1;
+	/* days beyond these are no dates, and would overflow sums */
+	if (n[0] < -1000000 || n[0] > 10000000 || n[1] < 0 || n[2] < 0)
+		return -1;
+	h->day = (int32_t)n[0];
+	h->gets = (uint64_t)n[1];
+	h->bytes = (uint64_t)n[2];
+	h->days = 1;
+	h->last = h->day;
+	if (count == 5) {
+		if (n[3] < 1 || n[4] < n[0] || n[4] > 10000000 ||
+		    n[3] > n[4] - n[0] + 1)
+			return -1;
+		h->days = (uint32_t)n[3];
+		h->last = (int32_t)n[4];
+	}
+	if (d->count > 0 && d->h[d->count - 1].last >= h->day)
+		return -1;
+	d->count++;
+	return 0;
+}
+
+static void
+read_days(struct fields *s, struct vt_scan_record *out)
+{
+	const struct vt_json_field *f = find(s, "h");
+	struct day_rows d = { NULL, 0 };
+	long n;
+
+	if (f == NULL || s->rc != VT_OK)
+		return;
+	n = f->type == 'a' ? rows(f->value, f->value_len, count_row, NULL) :
+	    -1;
+	if (n < 0) {
+		wrong(s, "h", "is not a list of lists of numbers");
+		return;
+	}
+	d.h = vt_arena_alloc(s->a, ((size_t)n + 1) * sizeof(*d.h));
+	if (d.h == NULL) {
+		no_memory(s);
+		return;
+	}
+	if (rows(f->value, f->value_len, day_row, &d) < 0)
+		wrong(s, "h", "is not [day,gets,bytes] or "
+		    "[day,gets,bytes,days,last], ascending");
+	out->h = d.h;
+	out->h_count = d.count;
+}
+
+struct gap_rows {
+	struct vt_heat_gap *g;
+	size_t count;
+};
+
+static int
+gap_row(void *ctx, const int64_t n[5], int count)
+{
+	struct gap_rows *d = ctx;
+	struct vt_heat_gap *g = &d->g[d->count];
+	const struct vt_heat_gap *last;
+
+	if (count != 2 || n[1] < 0 || n[0] < 0 || n[0] > 1000000000000 ||
+	    n[1] > 1000000000000)
+		return -1;
+	g->from_us = n[0] * 1000000;
+	g->length_us = n[1] * 1000000;
+	last = d->count > 0 ? &d->g[d->count - 1] : NULL;
+	if (last != NULL && last->from_us + last->length_us > g->from_us)
+		return -1;
+	d->count++;
+	return 0;
+}
+
+static void
+read_gaps(struct fields *s, struct vt_scan_record *out)
+{
+	const struct vt_json_field *f = find(s, "gaps");
+	struct gap_rows d = { NULL, 0 };
+	long n;
+
+	if (f == NULL || s->rc != VT_OK)
+		return;
+	n = f->type == 'a' ? rows(f->value, f->value_len, count_row, NULL) :
+	    -1;
+	if (n < 0) {
+		wrong(s, "gaps", "is not a list of lists of numbers");
+		return;
+	}
+	d.g = vt_arena_alloc(s->a, ((size_t)n + 1) * sizeof(*d.g));
+	if (d.g == NULL) {
+		no_memory(s);
+		return;
+	}
+	if (rows(f->value, f->value_len, gap_row, &d) < 0)
+		wrong(s, "gaps", "is not [from,seconds], ascending");
+	out->gaps = d.g;
+	out->gap_count = d.count;
+}
+
+/* "also":["warm","cold"] */
+static void
+read_also(struct fields *s, struct vt_scan_record *out)
+{
+	const struct vt_json_field *f = find(s, "also");
+	const char *p, *end, *q;
+	const char **list;
+	size_t max = 1;
+
+	if (f == NULL || s->rc != VT_OK)
+		return;
+	if (f->type != 'a' || memchr(f->value, '\\', f->value_len) != NULL) {
+		wrong(s, "also", "is not a list of tiers");
+		return;
+	}
+	p = f->value;
+	end = p + f->value_len;
+	for (q = p; q < end; q++)
+		max += *q == '"';
+	list = vt_arena_alloc(s->a, max * sizeof(*list));
+	if (list == NULL) {
+		no_memory(s);
+		return;
+	}
+	while ((p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+		p++;
+		q = memchr(p, '"', (size_t)(end - p));
+		if (q == NULL)
+			break;
+		list[out->also_count] = vt_arena_dup(s->a, p, (size_t)(q - p));
+		if (list[out->also_count] == NULL) {
+			no_memory(s);
+			return;
+		}
+		out->also_count++;
+		p = q + 1;
+	}
+	out->also = list;
+}
+
+enum vt_code
+vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
+    struct vt_scan_record *out, struct vt_err *err)
+{
+	struct fields s;
+
+	memset(out, 0, sizeof(*out));
+	if (begin(&s, line, len, a, err) != VT_OK)
+		return VT_INVALID;
+	out->bucket = text(&s, "bucket", 1, NULL);
+	out->key = text(&s, "key", 1, &out->key_len);
+	out->version = text(&s, "version", 0, NULL);
+	out->seq = integer(&s, "seq", 0);
+	out->generation = integer(&s, "generation", 0);
+	out->bucket_generation = integer(&s, "bucket_generation", 0);
+	out->is_current = truth(&s, "current");
+	out->size_bytes = natural(&s, "size", 1);
+	out->mtime_us = when(&s, "mtime");
+	out->tier = text(&s, "tier", 1, NULL);
+	out->storage_class = text(&s, "class", 0, NULL);
+	out->copy = integer(&s, "copy", 0);
+	out->copy_since_us = when(&s, "copy_since");
+	out->stored_bytes = natural(&s, "stored_bytes", 0);
+	out->adopted = truth(&s, "adopted");
+	read_also(&s, out);
+	out->pin = text(&s, "pin", 0, NULL);
+	out->lock = text(&s, "lock", 0, NULL);
+	out->retain_until_us = when(&s, "retain_until");
+	out->legal_hold = truth(&s, "legal_hold");
+	out->reads = natural(&s, "reads", 0);
+	out->bytes_read = natural(&s, "bytes_read", 0);
+	out->r30 = natural(&s, "r30", 0);
+	out->r90 = natural(&s, "r90", 0);
+	out->last_read_us = when(&s, "last_read");
+	out->covered_from_us = when(&s, "covered_from");
+	out->covered_to_us = when(&s, "covered_to");
+	out->covered_days = number(&s, "covered_days");
+	if (out->covered_days < 0)
+		wrong(&s, "covered_days", "is negative");
+	if (out->covered_to_us < out->covered_from_us)
+		wrong(&s, "covered_to", "lies before covered_from");
+	read_gaps(&s, out);
+	read_days(&s, out);
+	return s.rc;
+}
+
+static void
+put_days(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	size_t i;
+
+	if (r->h_count == 0)
+		return;
+	vt_buf_str(out, ",\"h\":[");
+	for (i = 0; i < r->h_count; i++) {
+		const struct vt_heat_day *h = &r->h[i];
+
+		vt_buf_str(out, i == 0 ? "[" : ",[");
+		vt_buf_i64(out, h->day);
+		vt_buf_char(out, ',');
+		vt_buf_u64(out, h->gets);
+		vt_buf_char(out, ',');
+		vt_buf_u64(out, h->bytes);
+		if (h->last > h->day) {
+			vt_buf_char(out, ',');
+			vt_buf_u64(out, h->days);
+			vt_buf_char(out, ',');
+			vt_buf_i64(out, h->last);
+		}
+		vt_buf_char(out, ']');
+	}
+	vt_buf_char(out, ']');
+}
+
+static void
+put_gaps(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	size_t i;
+
+	if (r->gap_count == 0)
+		return;
+	vt_buf_str(out, ",\"gaps\":[");
+	for (i = 0; i < r->gap_count; i++) {
+		const struct vt_heat_gap *g = &r->gaps[i];
+
+		vt_buf_str(out, i == 0 ? "[" : ",[");
+		vt_buf_i64(out, g->from_us / 1000000);
+		vt_buf_char(out, ',');
+		vt_buf_i64(out, g->length_us / 1000000);
+		vt_buf_char(out, ']');
+	}
+	vt_buf_char(out, ']');
+}
+
+void
+vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	size_t i;
+
+	vt_json_begin(out);
+	vt_json_i64(out, "v", 1);
+	vt_json_bytes(out, "bucket", r->bucket, strlen(r->bucket));
+	vt_json_bytes(out, "key", r->key, r->key_len);
+	put_text(out, "version", r->version);
+	if (r->seq != 0) {
+		vt_json_i64(out, "seq", r->seq);
+		vt_json_i64(out, "generation", r->generation);
+		vt_json_i64(out, "bucket_generation", r->bucket_generation);
+	}
+	vt_json_bool(out, "current", r->is_current);
+	vt_json_u64(out, "size", r->size_bytes);
+	put_when(out, "mtime", r->mtime_us);
+	vt_json_str(out, "tier", r->tier);
+	put_text(out, "class", r->storage_class);
+	if (r->copy != 0)
+		vt_json_i64(out, "copy", r->copy);
+	put_when(out, "copy_since", r->copy_since_us);
+	vt_json_u64(out, "stored_bytes", r->stored_bytes);
+	if (r->adopted)
+		vt_json_bool(out, "adopted", 1);
+	if (r->also_count > 0) {
+		vt_buf_str(out, ",\"also\":[");
+		for (i = 0; i < r->also_count; i++) {
+			if (i > 0)
+				vt_buf_char(out, ',');
+			vt_json_quote(out, r->also[i], strlen(r->also[i]));
+		}
+		vt_buf_char(out, ']');
+	}
+	put_text(out, "pin", r->pin);
+	put_text(out, "lock", r->lock);
+	put_when(out, "retain_until", r->retain_until_us);
+	if (r->legal_hold)
+		vt_json_bool(out, "legal_hold", 1);
+	vt_json_u64(out, "reads", r->reads);
+	vt_json_u64(out, "bytes_read", r->bytes_read);
+	put_when(out, "last_read", r->last_read_us);
+	vt_json_u64(out, "r30", r->r30);
+	vt_json_u64(out, "r90", r->r90);
+	put_when(out, "covered_from", r->covered_from_us);
+	put_when(out, "covered_to", r->covered_to_us);
+	vt_json_double(out, "covered_days", r->covered_days);
+	put_gaps(r, out);
+	put_days(r, out);
+	vt_json_end(out);
+}

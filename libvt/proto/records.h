@@ -1,0 +1,120 @@
+/*
+ * Records of the pipe: the line vt-scan writes for a version and the line
+ * vt-plan writes for a move, parsed and formatted.  vt-plan(5) documents every
+ * field with its unit; fields are only ever added, unknown ones are skipped.
+ * Nothing here knows a catalog, a price or a decision.
+ */
+#ifndef VT_PROTO_RECORDS_H
+#define VT_PROTO_RECORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libvt/base/arena.h"
+#include "libvt/base/buf.h"
+#include "libvt/base/err.h"
+
+/* The longest line of the pipe that is read. */
+#define VT_RECORD_LINE_MAX (16u << 20)
+
+/* --- a move --------------------------------------------------------------- *
+ * A proposal, never an authority: who carries it out checks it again (P3).
+ */
+struct vt_move {
+	const char *plan;	/* 16 hex digits, one per plan */
+	const char *prices;	/* 16 hex digits of the price file's SHA-256 */
+	const char *bucket;
+	const char *key;	/* bytes, also NUL-terminated */
+	size_t key_len;
+	const char *version;	/* 32 hex digits, or "" when foreign */
+	int64_t seq;		/* of the version in the catalog; 0: foreign */
+	int64_t generation;	/* of the version, as it was read */
+	int64_t bucket_generation;
+	int64_t copy;		/* id of the copy to drop once moved */
+	const char *from, *to;	/* tier names */
+	uint64_t size_bytes;
+	double saving_usd_month;
+	double cost_usd;
+	double payback_days;
+	const char *reason;	/* a sentence; may be "" */
+	int64_t not_after_us;	/* the move is stale then; 0: never */
+};
+
+/*
+ * Parse one line (without its newline) into `out`, whose strings live in `a`.
+ * VT_INVALID says which field is missing or wrong: bucket, key, seq, copy,
+ * from, to and "v":1 are required, for the rest absence means 0 or "".
+ * VT_NOMEM when the arena is full.
+ */
+enum vt_code vt_move_parse(const char *line, size_t len, struct vt_arena *a,
+    struct vt_move *out, struct vt_err *err) VT_MUST_CHECK;
+/* Append the line with its newline.  As vt_buf_add: sticky failure. */
+void vt_move_format(const struct vt_move *m, struct vt_buf *out);
+
+/* --- a version with its heat ---------------------------------------------- */
+
+/*
+ * Accesses of one or more days.  days == 1: of the day `day` alone.  Else a
+ * fold of `days` days with accesses, the first `day` and the last `last`,
+ * taken as evenly spread.  Days are counted from 1970-01-01 UTC.
+ */
+struct vt_heat_day {
+	int32_t day, last;
+	uint32_t days;
+	uint64_t gets;
+	uint64_t bytes;
+};
+
+/* Time the log did not cover, within covered_from..covered_to. */
+struct vt_heat_gap {
+	int64_t from_us, length_us;
+};
+
+struct vt_scan_record {
+	const char *bucket;
+	const char *key;
+	size_t key_len;
+	const char *version;	/* 32 hex digits, or "" when foreign */
+	int64_t seq;		/* 0: foreign */
+	int64_t generation, bucket_generation;
+	int is_current;
+	uint64_t size_bytes;
+	int64_t mtime_us;	/* creation of the version */
+
+	const char *tier;	/* of the copy described; "hot" when foreign */
+	const char *storage_class;
+	int64_t copy;		/* its id; 0 when foreign */
+	int64_t copy_since_us;	/* when it came to the tier */
+	uint64_t stored_bytes;
+	int adopted;		/* some bytes are not ours to delete */
+	const char *const *also;	/* other tiers with a copy */
+	size_t also_count;
+
+	const char *pin;	/* tier it must stay on, or "" */
+	const char *lock;	/* "governance", "compliance" or "" */
+	int64_t retain_until_us;
+	int legal_hold;
+
+	uint64_t reads, bytes_read;	/* client accesses seen */
+	uint64_t r30, r90;	/* reads in the last 30 / 90 days */
+	int64_t last_read_us;	/* 0: never seen */
+	int64_t covered_from_us, covered_to_us;	/* within the version's life */
+	double covered_days;	/* of those, without the gaps */
+	const struct vt_heat_gap *gaps;
+	size_t gap_count;
+	const struct vt_heat_day *h;	/* ascending */
+	size_t h_count;
+};
+
+/*
+ * Parse one line as above.  Required: "v":1, bucket, key, size, tier.  `h` and
+ * `gaps` must be ascending.  VT_INVALID, VT_NOMEM.
+ */
+enum vt_code vt_scan_record_parse(const char *line, size_t len,
+    struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
+    VT_MUST_CHECK;
+/* Append the line with its newline.  As vt_buf_add: sticky failure. */
+void vt_scan_record_format(const struct vt_scan_record *r,
+    struct vt_buf *out);
+
+#endif

@@ -1,0 +1,1543 @@
+/* A client of the S3 API: see s3client.h.  Requests are made in s3req.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libvt/base/fs.h"
+#include "libvt/base/hex.h"
+#include "libvt/base/num.h"
+#include "libvt/base/uri.h"
+#include "libvt/proto/xml.h"
+
+#include "libvt/proto/s3req.h"
+
+#define LIST_BODY_MAX (16 * 1024 * 1024)
+#define LIST_ARENA (64 * 1024 * 1024)
+#define DIGEST_BYTES (256 * 1024)	/* stays in the second-level cache */
+/* The server may copy for minutes before it answers. */
+#define COMPLETE_STALL_MS 600000
+#define HEADERS_MAX 64
+
+/* --- small things ---------------------------------------------------------- */
+
+static void
+copy_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text != NULL ? text : "");
+}
+
+/* An ETag without the quotes around it. */
+static void
+copy_etag(char *out, size_t size, const char *etag)
+{
+	size_t n;
+
+	out[0] = '\0';
+	if (etag == NULL)
+		return;
+	if (strncmp(etag, "W/", 2) == 0)
+		etag += 2;
+	if (*etag == '"')
+		etag++;
+	snprintf(out, size, "%s", etag);
+	n = strlen(out);
+	if (n > 0 && out[n - 1] == '"')
+		out[n - 1] = '\0';
+}
+
+int
+vt_s3_etag_md5(const char *etag, uint8_t md5[16])
+{
+	return strlen(etag) == 32 && vt_hex_decode(etag, md5, 16) == 0;
+}
+
+static void
+crc64_bytes(uint64_t crc, uint8_t out[8])
+{
+	int i;
+
+	for (i = 7; i >= 0; i--, crc >>= 8)
+		out[i] = (uint8_t)crc;
+}
+
+static uint64_t
+crc64_number(const uint8_t in[8])
+{
+	uint64_t crc = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		crc = crc << 8 | in[i];
+	return crc;
+}
+
+static void
+crc64_base64(uint64_t crc, char out[16])
+{
+	uint8_t bytes[8];
+
+	crc64_bytes(crc, bytes);
+	vt_b64_encode(bytes, 8, out);
+}
+
+static void
+query_add(struct vt_buf *b, const char *name, const char *value)
+{
+	if (b->len > 0)
+		vt_buf_char(b, '&');
+	vt_buf_str(b, name);
+	vt_buf_char(b, '=');
+	vt_uri_encode(b, value, strlen(value), 0);
+}
+
+static int
+get_flag(struct vt_s3 *s, const int *flag)
+{
+	int v;
+
+	pthread_mutex_lock(&s->lock);
+	v = *flag;
+	pthread_mutex_unlock(&s->lock);
+	return v;
+}
+
+static void
+set_flag(struct vt_s3 *s, int *flag)
+{
+	pthread_mutex_lock(&s->lock);
+	*flag = 1;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* The object's checksum as the headers tell it; whole-object ones only. */
+static void
+read_checksum(const struct vt_httpc_response *r, struct vt_s3_checksum *out)
+{
+	static const struct {
+		const char *header;
+		enum vt_hash_alg alg;
+	} known[] = {	/* the cheapest to check first */
+		{ "x-amz-checksum-crc64nvme", VT_CRC64NVME },
+		{ "x-amz-checksum-crc32c", VT_CRC32C },
+		{ "x-amz-checksum-crc32", VT_CRC32 },
+		{ "x-amz-checksum-sha256", VT_SHA256 },
+		{ "x-amz-checksum-sha1", VT_SHA1 },
+	};
+	const char *type = vt_httpc_header(r, "x-amz-checksum-type"), *v;
+	size_t i;
+
+	out->alg = VT_HASH_ALGS;
+	if (type != NULL && strcmp(type, "COMPOSITE") == 0)
+		return;
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		v = vt_httpc_header(r, known[i].header);
+		/* "value-parts" is a composite: base64 has no '-'. */
+		if (v != NULL && vt_b64_decode(v, strlen(v), out->value,
+		    sizeof(out->value)) == (int)vt_hash_len(known[i].alg)) {
+			out->alg = known[i].alg;
+			return;
+		}
+	}
+}
+
+/* --- the digests of a body ------------------------------------------------- */
+
+struct digests {
+	uint64_t crc64;
+	uint8_t md5[16];
+	char sha256[65];
+	int has_md5, has_sha256;
+};
+
+static enum vt_code
+digest_body(const struct vt_s3_body *body, struct digests *d,
+    struct vt_err *err)
+{
+	struct vt_hash md5 = { 0 }, sha = { 0 };
+	uint8_t out[VT_HASH_MAX];
+	const char *p;
+	char *buf = NULL;
+	uint64_t pos;
+	size_t n;
+	ssize_t got;
+	enum vt_code rc = VT_OK;
+
+	d->crc64 = 0;
+	if (body->data == NULL && body->len > 0) {
+		buf = malloc(body->len < DIGEST_BYTES ? (size_t)body->len :
+		    DIGEST_BYTES);
+		if (buf == NULL)
+			return vt_fail(err, VT_NOMEM, "out of memory");
+	}
+	if ((d->has_md5 && vt_hash_init(&md5, VT_MD5) < 0) ||
+	    (d->has_sha256 && vt_hash_init(&sha, VT_SHA256) < 0)) {
+		rc = vt_fail(err, VT_NOMEM, "out of memory");
+		goto out;
+	}
+	for (pos = 0; pos < body->len; pos += n) {
+		n = body->len - pos < DIGEST_BYTES ?
+		    (size_t)(body->len - pos) : DIGEST_BYTES;
+		if (body->data != NULL) {
+			p = (const char *)body->data + pos;
+		} else {
+			got = vt_fs_pread_all(body->fd, buf, n,
+			    body->offset + pos);
+			if (got < 0) {
+				rc = vt_fail_errno(err, "cannot read");
+				goto out;
+			}
+			if ((size_t)got < n) {
+				rc = vt_fail(err, VT_INVALID,
+				    "became shorter while it was read");
+				goto out;
+			}
+			p = buf;
+		}
+		d->crc64 = vt_crc64nvme(d->crc64, p, n);
+		if (d->has_md5)
+			vt_hash_update(&md5, p, n);
+		if (d->has_sha256)
+			vt_hash_update(&sha, p, n);
+	}
+	if (d->has_md5) {
+		vt_hash_final(&md5, out);
+		memcpy(d->md5, out, 16);
+	}
+	if (d->has_sha256) {
+		vt_hash_final(&sha, out);
+		vt_hex_encode(out, 32, d->sha256);
+	}
+out:
+	vt_hash_release(&md5);
+	vt_hash_release(&sha);
+	free(buf);
+	return rc;
+}
+
+/* --- writing --------------------------------------------------------------- */
+
+/*
+ * Did the server take what was sent?  VT_OK; VT_CORRUPT; VT_BUSY: it cannot
+ * be told, send again with Content-MD5 (which the server checks).
+ */
+static enum vt_code
+check_stored(struct vt_s3 *s, const struct vt_s3_conn *c,
+    const struct vt_s3_body *body, const struct digests *d,
+    struct vt_err *err)
+{
+	const char *v = vt_httpc_header(&c->resp, "x-amz-checksum-crc64nvme");
+	struct digests again = { .has_md5 = 1 };
+	char want[16], etag[128];
+	uint8_t md5[16];
+	enum vt_code rc;
+
+	if (v != NULL) {
+		crc64_base64(d->crc64, want);
+		if (strcmp(v, want) == 0)
+			return VT_OK;
+		return vt_fail(err, VT_CORRUPT, "the server stored other "
+		    "bytes: CRC64NVME %s, sent %s", v, want);
+	}
+	if (d->has_md5)		/* Content-MD5 was sent and accepted */
+		return VT_OK;
+	set_flag(s, &s->md5);
+	copy_etag(etag, sizeof(etag), vt_httpc_header(&c->resp, "etag"));
+	if (!vt_s3_etag_md5(etag, md5))
+		return VT_BUSY;
+	rc = digest_body(body, &again, err);
+	if (rc != VT_OK)
+		return rc;
+	/* An ETag may look like an MD5 and be none (encryption): no verdict
+	 * from a difference. */
+	return memcmp(md5, again.md5, 16) == 0 ? VT_OK : VT_BUSY;
+}
+
+/* Is the refusal about a checksum header that the server does not know? */
+static int
+refuses_checksum(const struct vt_s3_call *q, const struct vt_err *err)
+{
+	if (q->status != 400 && q->status != 501)
+		return 0;
+	return strcmp(q->code, "NotImplemented") == 0 ||
+	    strstr(err->text, "hecksum") != NULL ||
+	    strstr(err->text, "CRC64") != NULL;
+}
+
+/* Send a body with its digests: PutObject and UploadPart. */
+static enum vt_code
+send_body(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_s3_put *p,
+    int own_headers, struct digests *d, struct vt_s3_conn **out,
+    struct vt_err *err)
+{
+	struct vt_header h[HEADERS_MAX];
+	char crc[16], md5[32];
+	struct vt_err own;
+	size_t n;
+	enum vt_code rc = VT_BUSY;
+	unsigned round;
+	int no_crc;
+
+	*out = NULL;
+	if (own_headers && p->header_count > HEADERS_MAX - 4)
+		return vt_fail(err, VT_INVALID, "over %d headers",
+		    HEADERS_MAX - 4);
+	/* The second round is for a file that changed between digest and
+	 * sending, and for what was learnt of the server in the first. */
+	for (round = 0; round < 3; round++) {
+		memset(d, 0, sizeof(*d));
+		no_crc = get_flag(s, &s->no_crc);
+		d->has_md5 = no_crc || get_flag(s, &s->md5);
+		d->has_sha256 = !s->https && s->access_key != NULL;
+		rc = digest_body(&p->body, d, err);
+		if (rc != VT_OK)
+			return rc;
+		n = 0;
+		if (own_headers && p->header_count > 0) {
+			memcpy(h, p->headers, p->header_count * sizeof(*h));
+			n = p->header_count;
+		}
+		crc64_base64(d->crc64, crc);
+		if (!no_crc)
+			h[n++] = (struct vt_header){
+			    "x-amz-checksum-crc64nvme", crc };
+		if (d->has_md5) {
+			vt_b64_encode(d->md5, 16, md5);
+			h[n++] = (struct vt_header){ "Content-MD5", md5 };
+		}
+		q->headers = h;
+		q->header_count = n;
+		q->body = p->body;
+		q->sha256 = d->has_sha256 ? d->sha256 : "UNSIGNED-PAYLOAD";
+		q->moved = p->moved;
+		q->moved_ctx = p->moved_ctx;
+		rc = vt_s3_run(s, q, out, &own);
+		if (rc == VT_OK) {
+			rc = check_stored(s, *out, &p->body, d, &own);
+			if (rc == VT_OK)
+				return VT_OK;
+			vt_s3_release(s, *out);
+			*out = NULL;
+			if (p->moved != NULL)
+				p->moved(p->moved_ctx,
+				    -(int64_t)p->body.len);
+			if (rc == VT_BUSY)
+				vt_fail(&own, VT_CORRUPT, "the server says "
+				    "nothing of what it stored");
+			else if (rc != VT_CORRUPT)
+				break;
+			rc = VT_CORRUPT;
+		} else if (!no_crc && refuses_checksum(q, &own)) {
+			set_flag(s, &s->no_crc);
+		} else if (rc != VT_CORRUPT) {
+			break;
+		}
+	}
+	if (err != NULL) {
+		*err = own;
+		err->code = rc;
+	}
+	return rc;
+}
+
+static void
+read_put_result(const struct vt_s3_conn *c, struct vt_s3_put_result *out)
+{
+	copy_etag(out->etag, sizeof(out->etag),
+	    vt_httpc_header(&c->resp, "etag"));
+	copy_text(out->version, sizeof(out->version),
+	    vt_httpc_header(&c->resp, "x-amz-version-id"));
+}
+
+enum vt_code
+vt_s3_put_object(struct vt_s3 *s, const struct vt_s3_put *p,
+    struct vt_s3_put_result *out, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "PutObject", .method = "PUT",
+	    .bucket = p->bucket, .key = p->key };
+	struct vt_s3_conn *c;
+	struct digests d;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = send_body(s, &q, p, 1, &d, &c, err);
+	if (rc != VT_OK)
+		return rc;
+	read_put_result(c, out);
+	out->crc64 = d.crc64;
+	vt_s3_release(s, c);
+	return VT_OK;
+}
+
+/* Parse the XML of a listing or a result; free the arena afterwards. */
+static enum vt_code
+parse_body(const struct vt_s3_conn *c, const char *root_name,
+    struct vt_arena **a, struct vt_xml **root, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	*a = vt_arena_new(LIST_ARENA);
+	if (*a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_xml_parse(*a, c->resp.body.data, c->resp.body.len, root, err);
+	if (rc == VT_OK && strcmp((*root)->name, root_name) != 0)
+		rc = vt_fail(err, VT_INVALID, "the answer is a <%s>, not a "
+		    "<%s>: is this an S3 endpoint?", (*root)->name, root_name);
+	else if (rc != VT_OK)
+		vt_err_prefix(err, "the answer is not XML");
+	if (rc != VT_OK) {
+		vt_arena_free(*a);
+		*a = NULL;
+	}
+	return rc;
+}
+
+enum vt_code
+vt_s3_create_upload(struct vt_s3 *s, const struct vt_s3_put *p,
+    char **upload_id, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "CreateMultipartUpload",
+	    .method = "POST", .bucket = p->bucket, .key = p->key,
+	    .query = "uploads=" };
+	struct vt_header h[HEADERS_MAX];
+	struct vt_s3_conn *c = NULL;
+	struct vt_arena *a;
+	struct vt_xml *root;
+	const char *id;
+	size_t n;
+	int no_crc;
+	enum vt_code rc;
+
+	*upload_id = NULL;
+	if (p->header_count > HEADERS_MAX - 4)
+		return vt_fail(err, VT_INVALID, "over %d headers",
+		    HEADERS_MAX - 4);
+	for (;;) {
+		n = p->header_count;
+		if (n > 0)
+			memcpy(h, p->headers, n * sizeof(*h));
+		no_crc = get_flag(s, &s->no_crc);
+		if (!no_crc) {
+			h[n++] = (struct vt_header){
+			    "x-amz-checksum-algorithm", "CRC64NVME" };
+			h[n++] = (struct vt_header){
+			    "x-amz-checksum-type", "FULL_OBJECT" };
+		}
+		q.headers = h;
+		q.header_count = n;
+		rc = vt_s3_run(s, &q, &c, err);
+		if (rc == VT_OK)
+			break;
+		if (no_crc || !refuses_checksum(&q, err))
+			return rc;
+		set_flag(s, &s->no_crc);
+	}
+	rc = parse_body(c, "InitiateMultipartUploadResult", &a, &root, err);
+	vt_s3_release(s, c);
+	if (rc != VT_OK)
+		return rc;
+	id = vt_xml_child_text(root, "UploadId");
+	if (id == NULL || id[0] == '\0') {
+		rc = vt_fail(err, VT_INVALID, "the answer has no UploadId");
+	} else {
+		*upload_id = strdup(id);
+		if (*upload_id == NULL)
+			rc = vt_fail(err, VT_NOMEM, "out of memory");
+	}
+	vt_arena_free(a);
+	return rc;
+}
+
+enum vt_code
+vt_s3_upload_part(struct vt_s3 *s, const struct vt_s3_put *p,
+    const char *upload_id, unsigned number, struct vt_s3_part *out,
+    struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "UploadPart", .method = "PUT",
+	    .bucket = p->bucket, .key = p->key };
+	struct vt_s3_conn *c;
+	struct digests d;
+	struct vt_buf query;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	vt_buf_init(&query, 16384);
+	vt_buf_printf(&query, "partNumber=%u", number);
+	query_add(&query, "uploadId", upload_id);
+	rc = vt_buf_check(&query, "the request", err);
+	if (rc == VT_OK) {
+		q.query = query.data;
+		rc = send_body(s, &q, p, 0, &d, &c, err);
+	}
+	vt_buf_release(&query);
+	if (rc != VT_OK)
+		return rc;
+	out->number = number;
+	out->size_bytes = p->body.len;
+	out->crc64 = d.crc64;
+	out->has_crc64 = 1;
+	copy_etag(out->etag, sizeof(out->etag),
+	    vt_httpc_header(&c->resp, "etag"));
+	if (out->etag[0] == '\0')
+		rc = vt_fail(err, VT_INVALID, "the answer has no ETag");
+	vt_s3_release(s, c);
+	return rc;
+}
+
+/* The ETag S3 gives to these parts; 0, or -1 when theirs are not MD5s. */
+static int
+expected_etag(const struct vt_s3_part *parts, size_t count, char out[64])
+{
+	struct vt_hash h = { 0 };
+	uint8_t md5[VT_HASH_MAX];
+	char hex[33];
+	size_t i;
+	int rc = -1;
+
+	if (vt_hash_init(&h, VT_MD5) < 0)
+		return -1;
+	for (i = 0; i < count; i++) {
+		if (!vt_s3_etag_md5(parts[i].etag, md5))
+			goto out;
+		vt_hash_update(&h, md5, 16);
+	}
+	vt_hash_final(&h, md5);
+	vt_hex_encode(md5, 16, hex);
+	snprintf(out, 64, "%s-%zu", hex, count);
+	rc = 0;
+out:
+	vt_hash_release(&h);
+	return rc;
+}
+
+/* The upload is gone: is the object what this upload would have made? */
+static int
+already_complete(struct vt_s3 *s, const struct vt_s3_put *p,
+    const struct vt_s3_part *parts, size_t count, uint64_t size, int has_crc,
+    uint64_t crc, struct vt_s3_put_result *out)
+{
+	struct vt_s3_head head;
+	char etag[64];
+
+	if (vt_s3_head(s, p->bucket, p->key, NULL, &head, NULL) != VT_OK ||
+	    head.size_bytes != size)
+		return 0;
+	if (!(has_crc && head.checksum.alg == VT_CRC64NVME &&
+	    crc64_number(head.checksum.value) == crc) &&
+	    !(expected_etag(parts, count, etag) == 0 &&
+	    strcasecmp(etag, head.etag) == 0))
+		return 0;
+	copy_text(out->etag, sizeof(out->etag), head.etag);
+	copy_text(out->version, sizeof(out->version), head.version);
+	return 1;
+}
+
+static void
+complete_body(struct vt_buf *b, const struct vt_s3_part *parts, size_t count,
+    int with_crc)
+{
+	char crc[16], etag[132];
+	size_t i;
+
+	vt_xml_decl(b);
+	vt_xml_open_ns(b, "CompleteMultipartUpload");
+	for (i = 0; i < count; i++) {
+		vt_xml_open(b, "Part");
+		if (with_crc) {
+			crc64_base64(parts[i].crc64, crc);
+			vt_xml_text(b, "ChecksumCRC64NVME", crc);
+		}
+		snprintf(etag, sizeof(etag), "\"%s\"", parts[i].etag);
+		vt_xml_text(b, "ETag", etag);
+		vt_xml_u64(b, "PartNumber", parts[i].number);
+		vt_xml_close(b, "Part");
+	}
+	vt_xml_close(b, "CompleteMultipartUpload");
+}
+
+enum vt_code
+vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
+    const char *upload_id, const struct vt_s3_part *parts, size_t count,
+    struct vt_s3_put_result *out, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "CompleteMultipartUpload",
+	    .method = "POST", .bucket = p->bucket, .key = p->key,
+	    .stall_ms = COMPLETE_STALL_MS, .once = 1 };
+	struct vt_header h[HEADERS_MAX];
+	struct vt_s3_conn *c = NULL;
+	struct vt_buf query, body;
+	struct vt_err own = { VT_OK, "" };
+	uint8_t sum[VT_HASH_MAX];
+	char sha[65], crc[16];
+	const char *v;
+	uint64_t size = 0, whole = 0;
+	int has_crc, lost = 0;
+	unsigned attempt;
+	size_t i, n;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	if (p->header_count > HEADERS_MAX - 4)
+		return vt_fail(err, VT_INVALID, "over %d headers",
+		    HEADERS_MAX - 4);
+	has_crc = !get_flag(s, &s->no_crc) && !get_flag(s, &s->md5);
+	for (i = 0; i < count; i++) {
+		has_crc = has_crc && parts[i].has_crc64;
+		whole = vt_crc_combine(VT_CRC64NVME, whole, parts[i].crc64,
+		    parts[i].size_bytes);
+		size += parts[i].size_bytes;
+	}
+	out->crc64 = whole;
+	n = p->header_count;
+	if (n > 0)
+		memcpy(h, p->headers, n * sizeof(*h));
+	if (has_crc) {
+		crc64_base64(whole, crc);
+		h[n++] = (struct vt_header){ "x-amz-checksum-crc64nvme", crc };
+		h[n++] = (struct vt_header){ "x-amz-checksum-type",
+		    "FULL_OBJECT" };
+	}
+	vt_buf_init(&query, 16384);
+	vt_buf_init(&body, 4 * 1024 * 1024);
+	query_add(&query, "uploadId", upload_id);
+	complete_body(&body, parts, count, has_crc);
+	rc = vt_buf_check(&query, "the request", &own);
+	if (rc == VT_OK)
+		rc = vt_buf_check(&body, "the list of parts", &own);
+	if (rc == VT_OK && vt_hash_once(VT_SHA256, body.data, body.len, sum) < 0)
+		rc = vt_fail(&own, VT_NOMEM, "out of memory");
+	if (rc != VT_OK)
+		goto out;
+	vt_hex_encode(sum, 32, sha);
+	q.query = query.data;
+	q.headers = h;
+	q.header_count = n;
+	q.body.data = body.data;
+	q.body.len = body.len;
+	q.sha256 = sha;
+	for (attempt = 1; ; attempt++) {
+		rc = vt_s3_run(s, &q, &c, &own);
+		if (rc == VT_OK) {
+			/* A 200 may turn into an error on its way. */
+			rc = vt_s3_error_document(c, &own);
+			if (rc == VT_OK)
+				break;
+			vt_s3_release(s, c);
+			c = NULL;
+		} else if (rc == VT_ABSENT && lost &&
+		    already_complete(s, p, parts, count, size, has_crc, whole,
+		    out)) {
+			/* NoSuchUpload after an answer that never came. */
+			rc = VT_OK;
+			goto out;
+		}
+		if (rc != VT_BUSY || attempt >= s->tries)
+			goto out;
+		lost = 1;
+		rc = vt_s3_pause(s, q.what, attempt, -1, &own, &own);
+		if (rc != VT_OK)
+			goto out;
+	}
+	read_put_result(c, out);
+	if (out->etag[0] == '\0') {
+		struct vt_arena *a;
+		struct vt_xml *root;
+
+		rc = parse_body(c, "CompleteMultipartUploadResult", &a, &root,
+		    &own);
+		if (rc != VT_OK)
+			goto out;
+		copy_etag(out->etag, sizeof(out->etag),
+		    vt_xml_child_text(root, "ETag"));
+		v = vt_xml_child_text(root, "ChecksumCRC64NVME");
+		if (has_crc && v != NULL && strcmp(v, crc) != 0)
+			rc = vt_fail(&own, VT_CORRUPT, "the server put "
+			    "together other bytes: CRC64NVME %s, sent %s", v,
+			    crc);
+		vt_arena_free(a);
+	}
+out:
+	vt_s3_release(s, c);
+	vt_buf_release(&query);
+	vt_buf_release(&body);
+	if (rc != VT_OK && err != NULL) {
+		*err = own;
+		err->code = rc;
+	}
+	return rc;
+}
+
+/* A request without a body whose answer is only its status. */
+static enum vt_code
+simple(struct vt_s3 *s, struct vt_s3_call *q, struct vt_err *err)
+{
+	struct vt_s3_conn *c;
+	enum vt_code rc = vt_s3_run(s, q, &c, err);
+
+	if (rc == VT_OK)
+		vt_s3_release(s, c);
+	return rc;
+}
+
+enum vt_code
+vt_s3_abort_upload(struct vt_s3 *s, const char *bucket, const char *key,
+    const char *upload_id, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "AbortMultipartUpload",
+	    .method = "DELETE", .bucket = bucket, .key = key };
+	struct vt_buf query;
+	enum vt_code rc;
+
+	vt_buf_init(&query, 16384);
+	query_add(&query, "uploadId", upload_id);
+	rc = vt_buf_check(&query, "the request", err);
+	q.query = query.data;
+	if (rc == VT_OK)
+		rc = simple(s, &q, err);
+	vt_buf_release(&query);
+	return rc;
+}
+
+/* --- listing --------------------------------------------------------------- */
+
+static int
+is_true(const struct vt_xml *x, const char *name)
+{
+	const char *t = vt_xml_child_text(x, name);
+
+	return t != NULL && strcmp(t, "true") == 0;
+}
+
+static uint64_t
+number_of(const struct vt_xml *x, const char *name)
+{
+	const char *t = vt_xml_child_text(x, name);
+	uint64_t n;
+
+	if (t == NULL || vt_num_scan_u64(t, strlen(t), &n) < 0)
+		return 0;
+	return n;
+}
+
+static int64_t
+time_of(const struct vt_xml *x, const char *name)
+{
+	const char *t = vt_xml_child_text(x, name);
+	int64_t us;
+
+	if (t == NULL || vt_time_parse_rfc3339(t, strlen(t), &us) < 0)
+		return 0;
+	return us;
+}
+
+/*
+ * A key of a listing, decoded in place when the server says it encoded.
+ * VT_INVALID for a key that no C string holds.
+ */
+static enum vt_code
+key_of(const struct vt_xml *x, const char *name, int encoded,
+    const char **out, struct vt_err *err)
+{
+	const struct vt_xml *k = vt_xml_child(x, name);
+	char *text;
+	long n;
+
+	*out = NULL;
+	if (k == NULL || k->text == NULL)
+		return vt_fail(err, VT_INVALID, "an entry of the listing has "
+		    "no %s", name);
+	/* The tree is ours alone and dies with the page. */
+	text = (char *)(uintptr_t)k->text;
+	n = (long)strlen(text);
+	if (encoded) {
+		/* AWS writes a space as '+', and a plus as %2B. */
+		n = vt_uri_decode(text, (size_t)n, 1);
+		if (n >= 0)
+			text[n] = '\0';
+	}
+	if (n < 0 || memchr(text, '\0', (size_t)n) != NULL)
+		return vt_fail(err, VT_INVALID,
+		    "the listing holds a key that cannot be read");
+	*out = text;
+	return VT_OK;
+}
+
+/* Fetch one page. */
+static enum vt_code
+fetch_page(struct vt_s3 *s, const char *what, const char *bucket,
+    const char *key, const char *query, const char *root_name,
+    struct vt_arena **a, struct vt_xml **root, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = what, .method = "GET",
+	    .bucket = bucket, .key = key, .query = query,
+	    .max_body = LIST_BODY_MAX };
+	struct vt_s3_conn *c;
+	enum vt_code rc;
+
+	rc = vt_s3_run(s, &q, &c, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = parse_body(c, root_name, a, root, err);
+	vt_s3_release(s, c);
+	return rc;
+}
+
+static enum vt_code
+visit_entries(const struct vt_xml *root, vt_s3_visit_entry *visit, void *ctx,
+    struct vt_err *err)
+{
+	const struct vt_xml *x;
+	struct vt_s3_entry e;
+	const char *enc = vt_xml_child_text(root, "EncodingType");
+	int encoded = enc != NULL && strcmp(enc, "url") == 0;
+	char etag[128];
+	enum vt_code rc;
+
+	for (x = root->child; x != NULL; x = x->next) {
+		memset(&e, 0, sizeof(e));
+		if (strcmp(x->name, "Contents") == 0) {
+			rc = key_of(x, "Key", encoded, &e.key, err);
+			e.size_bytes = number_of(x, "Size");
+			e.modified_us = time_of(x, "LastModified");
+			copy_etag(etag, sizeof(etag),
+			    vt_xml_child_text(x, "ETag"));
+			e.etag = etag;
+			e.storage_class = vt_xml_child_text(x, "StorageClass");
+		} else if (strcmp(x->name, "CommonPrefixes") == 0) {
+			rc = key_of(x, "Prefix", encoded, &e.key, err);
+			e.is_prefix = 1;
+			e.etag = "";
+		} else {
+			continue;
+		}
+		if (rc != VT_OK)
+			return rc;
+		if (e.storage_class == NULL)
+			e.storage_class = "";
+		if (visit(ctx, &e) != 0)
+			return vt_fail(err, VT_CANCELLED, "stopped");
+	}
+	return VT_OK;
+}
+
+enum vt_code
+vt_s3_list(struct vt_s3 *s, const char *bucket, const char *prefix,
+    const char *delimiter, const char *start_after, vt_s3_visit_entry *visit,
+    void *ctx, struct vt_err *err)
+{
+	struct vt_buf query;
+	struct vt_arena *a;
+	struct vt_xml *root;
+	char *token = NULL;
+	const char *next;
+	int more = 1;
+	enum vt_code rc = VT_OK;
+
+	vt_buf_init(&query, 65536);
+	while (rc == VT_OK && more) {
+		vt_buf_reset(&query);
+		if (token != NULL)
+			query_add(&query, "continuation-token", token);
+		if (delimiter != NULL && delimiter[0] != '\0')
+			query_add(&query, "delimiter", delimiter);
+		query_add(&query, "encoding-type", "url");
+		query_add(&query, "list-type", "2");
+		if (prefix != NULL && prefix[0] != '\0')
+			query_add(&query, "prefix", prefix);
+		if (start_after != NULL && start_after[0] != '\0')
+			query_add(&query, "start-after", start_after);
+		rc = vt_buf_check(&query, "the request", err);
+		if (rc != VT_OK)
+			break;
+		rc = fetch_page(s, "ListObjectsV2", bucket, NULL, query.data,
+		    "ListBucketResult", &a, &root, err);
+		if (rc != VT_OK)
+			break;
+		more = is_true(root, "IsTruncated");
+		next = vt_xml_child_text(root, "NextContinuationToken");
+		/* Without a token, or with the same again, the loop would
+		 * never end and the caller never know. */
+		if (more && (next == NULL || next[0] == '\0' ||
+		    (token != NULL && strcmp(token, next) == 0)))
+			rc = vt_fail(err, VT_INVALID, "the listing is cut but "
+			    "says not where it goes on");
+		free(token);
+		token = NULL;
+		if (more && rc == VT_OK) {
+			token = strdup(next);
+			if (token == NULL)
+				rc = vt_fail(err, VT_NOMEM, "out of memory");
+		}
+		if (rc == VT_OK)
+			rc = visit_entries(root, visit, ctx, err);
+		vt_arena_free(a);
+	}
+	free(token);
+	vt_buf_release(&query);
+	return rc;
+}
+
+static enum vt_code
+visit_uploads(const struct vt_xml *root, vt_s3_visit_upload *visit, void *ctx,
+    struct vt_err *err)
+{
+	const struct vt_xml *x;
+	const char *enc = vt_xml_child_text(root, "EncodingType"), *key, *id;
+	int encoded = enc != NULL && strcmp(enc, "url") == 0;
+	enum vt_code rc;
+
+	for (x = root->child; x != NULL; x = x->next) {
+		if (strcmp(x->name, "Upload") != 0)
+			continue;
+		rc = key_of(x, "Key", encoded, &key, err);
+		if (rc != VT_OK)
+			return rc;
+		id = vt_xml_child_text(x, "UploadId");
+		if (id == NULL)
+			continue;
+		if (visit(ctx, key, id, time_of(x, "Initiated")) != 0)
+			return vt_fail(err, VT_CANCELLED, "stopped");
+	}
+	return VT_OK;
+}
+
+enum vt_code
+vt_s3_list_uploads(struct vt_s3 *s, const char *bucket, const char *prefix,
+    vt_s3_visit_upload *visit, void *ctx, struct vt_err *err)
+{
+	struct vt_buf query;
+	struct vt_arena *a;
+	struct vt_xml *root;
+	char *key = NULL, *id = NULL;
+	const char *next_key, *next_id, *enc;
+	int more = 1;
+	enum vt_code rc = VT_OK;
+
+	vt_buf_init(&query, 65536);
+	while (rc == VT_OK && more) {
+		vt_buf_reset(&query);
+		query_add(&query, "encoding-type", "url");
+		if (key != NULL)
+			query_add(&query, "key-marker", key);
+		if (prefix != NULL && prefix[0] != '\0')
+			query_add(&query, "prefix", prefix);
+		if (id != NULL)
+			query_add(&query, "upload-id-marker", id);
+		query_add(&query, "uploads", "");
+		rc = vt_buf_check(&query, "the request", err);
+		if (rc != VT_OK)
+			break;
+		rc = fetch_page(s, "ListMultipartUploads", bucket, NULL,
+		    query.data, "ListMultipartUploadsResult", &a, &root, err);
+		if (rc != VT_OK)
+			break;
+		more = is_true(root, "IsTruncated");
+		free(id);
+		id = NULL;
+		if (more) {
+			char *old = key;
+
+			enc = vt_xml_child_text(root, "EncodingType");
+			rc = key_of(root, "NextKeyMarker",
+			    enc != NULL && strcmp(enc, "url") == 0, &next_key,
+			    err);
+			next_id = vt_xml_child_text(root,
+			    "NextUploadIdMarker");
+			key = rc == VT_OK ? strdup(next_key) : NULL;
+			id = next_id != NULL && next_id[0] != '\0' ?
+			    strdup(next_id) : NULL;
+			/* No progress: see vt_s3_list. */
+			if (key == NULL || (id == NULL && old != NULL &&
+			    strcmp(old, key) == 0))
+				rc = vt_fail(err, VT_INVALID, "the listing is "
+				    "cut but says not where it goes on");
+			free(old);
+		}
+		if (rc == VT_OK)
+			rc = visit_uploads(root, visit, ctx, err);
+		vt_arena_free(a);
+	}
+	free(key);
+	free(id);
+	vt_buf_release(&query);
+	return rc;
+}
+
+static enum vt_code
+visit_parts(const struct vt_xml *root, vt_s3_visit_part *visit, void *ctx,
+    struct vt_err *err)
+{
+	const struct vt_xml *x;
+	struct vt_s3_part p;
+	uint64_t number;
+	uint8_t sum[8];
+	const char *v;
+
+	for (x = root->child; x != NULL; x = x->next) {
+		if (strcmp(x->name, "Part") != 0)
+			continue;
+		memset(&p, 0, sizeof(p));
+		number = number_of(x, "PartNumber");
+		if (number < 1 || number > VT_S3_PARTS_MAX)
+			return vt_fail(err, VT_INVALID,
+			    "the listing holds a part without a number");
+		p.number = (unsigned)number;
+		p.size_bytes = number_of(x, "Size");
+		copy_etag(p.etag, sizeof(p.etag),
+		    vt_xml_child_text(x, "ETag"));
+		v = vt_xml_child_text(x, "ChecksumCRC64NVME");
+		if (v != NULL && vt_b64_decode(v, strlen(v), sum, 8) == 8) {
+			p.crc64 = crc64_number(sum);
+			p.has_crc64 = 1;
+		}
+		if (visit(ctx, &p) != 0)
+			return vt_fail(err, VT_CANCELLED, "stopped");
+	}
+	return VT_OK;
+}
+
+enum vt_code
+vt_s3_list_parts(struct vt_s3 *s, const char *bucket, const char *key,
+    const char *upload_id, vt_s3_visit_part *visit, void *ctx,
+    struct vt_err *err)
+{
+	struct vt_buf query;
+	struct vt_arena *a;
+	struct vt_xml *root;
+	uint64_t marker = 0, next;
+	int more = 1;
+	enum vt_code rc = VT_OK;
+
+	vt_buf_init(&query, 16384);
+	while (rc == VT_OK && more) {
+		vt_buf_reset(&query);
+		if (marker > 0)
+			vt_buf_printf(&query, "part-number-marker=%llu",
+			    (unsigned long long)marker);
+		query_add(&query, "uploadId", upload_id);
+		rc = vt_buf_check(&query, "the request", err);
+		if (rc != VT_OK)
+			break;
+		rc = fetch_page(s, "ListParts", bucket, key, query.data,
+		    "ListPartsResult", &a, &root, err);
+		if (rc != VT_OK)
+			break;
+		more = is_true(root, "IsTruncated");
+		next = number_of(root, "NextPartNumberMarker");
+		if (more && next <= marker)
+			rc = vt_fail(err, VT_INVALID, "the listing is cut but "
+			    "says not where it goes on");
+		marker = next;
+		if (rc == VT_OK)
+			rc = visit_parts(root, visit, ctx, err);
+		vt_arena_free(a);
+	}
+	vt_buf_release(&query);
+	return rc;
+}
+
+enum vt_code
+vt_s3_list_buckets(struct vt_s3 *s, vt_s3_visit_bucket *visit, void *ctx,
+    struct vt_err *err)
+{
+	struct vt_arena *a;
+	struct vt_xml *root;
+	const struct vt_xml *x;
+	const char *name;
+	enum vt_code rc;
+
+	rc = fetch_page(s, "ListBuckets", NULL, NULL, NULL,
+	    "ListAllMyBucketsResult", &a, &root, err);
+	if (rc != VT_OK)
+		return rc;
+	x = vt_xml_child(root, "Buckets");
+	for (x = x != NULL ? x->child : NULL; x != NULL; x = x->next) {
+		name = vt_xml_child_text(x, "Name");
+		if (name == NULL || strcmp(x->name, "Bucket") != 0)
+			continue;
+		if (visit(ctx, name, time_of(x, "CreationDate")) != 0) {
+			rc = vt_fail(err, VT_CANCELLED, "stopped");
+			break;
+		}
+	}
+	vt_arena_free(a);
+	return rc;
+}
+
+/* --- reading --------------------------------------------------------------- */
+
+/* "bytes 0-99/1234"; 0 or -1. */
+static int
+content_range(const char *v, uint64_t *first, uint64_t *last, uint64_t *size)
+{
+	const char *dash, *slash;
+
+	if (strncmp(v, "bytes ", 6) != 0)
+		return -1;
+	v += 6;
+	dash = strchr(v, '-');
+	slash = strchr(v, '/');
+	if (dash == NULL || slash == NULL || slash < dash)
+		return -1;
+	if (vt_num_scan_u64(v, (size_t)(dash - v), first) < 0 ||
+	    vt_num_scan_u64(dash + 1, (size_t)(slash - dash - 1), last) < 0 ||
+	    vt_num_scan_u64(slash + 1, strlen(slash + 1), size) < 0 ||
+	    *last < *first || *last >= *size)
+		return -1;
+	return 0;
+}
+
+/* Describe the object; *first and *len are what the body holds. */
+static enum vt_code
+read_head(const struct vt_s3_conn *c, struct vt_s3_head *out,
+    uint64_t *first, uint64_t *len, struct vt_err *err)
+{
+	const struct vt_httpc_response *r = &c->resp;
+	const char *v;
+	uint64_t last;
+
+	memset(out, 0, sizeof(*out));
+	copy_etag(out->etag, sizeof(out->etag), vt_httpc_header(r, "etag"));
+	copy_text(out->version, sizeof(out->version),
+	    vt_httpc_header(r, "x-amz-version-id"));
+	copy_text(out->content_type, sizeof(out->content_type),
+	    vt_httpc_header(r, "content-type"));
+	copy_text(out->storage_class, sizeof(out->storage_class),
+	    vt_httpc_header(r, "x-amz-storage-class"));
+	copy_text(out->restore, sizeof(out->restore),
+	    vt_httpc_header(r, "x-amz-restore"));
+	copy_text(out->mtime, sizeof(out->mtime),
+	    vt_httpc_header(r, "x-amz-meta-mtime"));
+	v = vt_httpc_header(r, "last-modified");
+	if (v == NULL || vt_time_parse_http(v, &out->modified_us) < 0)
+		out->modified_us = 0;
+	read_checksum(r, &out->checksum);
+	v = vt_httpc_header(r, "content-range");
+	if (r->status == 206) {
+		if (v == NULL || content_range(v, first, &last,
+		    &out->size_bytes) < 0)
+			return vt_fail(err, VT_INVALID, "the answer's "
+			    "Content-Range cannot be read");
+		*len = last - *first + 1;
+		return VT_OK;
+	}
+	v = vt_httpc_header(r, "content-length");
+	if (v == NULL || vt_num_scan_u64(v, strlen(v), &out->size_bytes) < 0)
+		return vt_fail(err, VT_INVALID,
+		    "the answer has no Content-Length");
+	*first = 0;
+	*len = out->size_bytes;
+	return VT_OK;
+}
+
+static void
+version_query(struct vt_buf *b, const char *version)
+{
+	if (version != NULL && version[0] != '\0')
+		query_add(b, "versionId", version);
+}
+
+enum vt_code
+vt_s3_head(struct vt_s3 *s, const char *bucket, const char *key,
+    const char *version, struct vt_s3_head *out, struct vt_err *err)
+{
+	static const struct vt_header mode = { "x-amz-checksum-mode",
+	    "ENABLED" };
+	struct vt_s3_call q = { .what = "HeadObject", .method = "HEAD",
+	    .bucket = bucket, .key = key, .headers = &mode,
+	    .header_count = 1 };
+	struct vt_s3_conn *c = NULL;
+	struct vt_buf query;
+	uint64_t first, len;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	vt_buf_init(&query, 4096);
+	version_query(&query, version);
+	rc = vt_buf_check(&query, "the request", err);
+	q.query = query.data;
+	if (rc == VT_OK)
+		rc = vt_s3_run(s, &q, &c, err);
+	if (rc == VT_OK)
+		rc = read_head(c, out, &first, &len, err);
+	vt_s3_release(s, c);
+	vt_buf_release(&query);
+	return rc;
+}
+
+/* One object being read, over as many requests as it takes. */
+struct reading {
+	struct vt_s3 *s;
+	const struct vt_s3_get *g;
+	struct vt_s3_call *q;
+	struct vt_s3_head head;
+	uint64_t first, len;		/* of the whole answer, once started */
+	uint64_t got;			/* bytes the sink has taken */
+	int started;			/* start was called */
+	int checked;			/* this answer's headers were read */
+	/* Of each request: */
+	struct vt_header h[3];
+	char range[64], match[160];
+	struct vt_buf query;
+};
+
+static enum vt_code
+reading_init(struct reading *r, struct vt_s3 *s, const struct vt_s3_get *g,
+    struct vt_s3_call *q, struct vt_err *err)
+{
+	memset(r, 0, sizeof(*r));
+	r->s = s;
+	r->g = g;
+	r->q = q;
+	memset(q, 0, sizeof(*q));
+	q->what = "GetObject";
+	q->method = "GET";
+	q->bucket = g->bucket;
+	q->key = g->key;
+	vt_buf_init(&r->query, 4096);
+	version_query(&r->query, g->version);
+	return vt_buf_check(&r->query, "the request", err);
+}
+
+/* The headers of the next request: from where we are, of the same object. */
+static void
+reading_headers(struct reading *r)
+{
+	const struct vt_s3_get *g = r->g;
+	const char *etag = g->if_match;
+	size_t n = 0;
+
+	r->h[n++] = (struct vt_header){ "x-amz-checksum-mode", "ENABLED" };
+	if (r->started && r->head.etag[0] != '\0')
+		etag = r->head.etag;
+	if (etag != NULL) {
+		snprintf(r->match, sizeof(r->match), "\"%s\"", etag);
+		r->h[n++] = (struct vt_header){ "If-Match", r->match };
+	}
+	if (r->started && r->got > 0)
+		snprintf(r->range, sizeof(r->range), "bytes=%llu-%llu",
+		    (unsigned long long)(r->first + r->got),
+		    (unsigned long long)(r->first + r->len - 1));
+	else if (g->range != NULL)
+		copy_text(r->range, sizeof(r->range), g->range);
+	else if (g->len != UINT64_MAX)
+		snprintf(r->range, sizeof(r->range), "bytes=%llu-%llu",
+		    (unsigned long long)g->offset,
+		    (unsigned long long)(g->offset + g->len - 1));
+	else if (g->offset > 0)
+		snprintf(r->range, sizeof(r->range), "bytes=%llu-",
+		    (unsigned long long)g->offset);
+	else
+		r->range[0] = '\0';
+	if (r->range[0] != '\0')
+		r->h[n++] = (struct vt_header){ "Range", r->range };
+	r->q->headers = r->h;
+	r->q->header_count = n;
+	r->q->query = r->query.data;
+	r->checked = 0;
+}
+
+/* The answer began: is it what was asked for? */
+static enum vt_code
+reading_check(struct reading *r, const struct vt_s3_conn *c,
+    struct vt_err *err)
+{
+	struct vt_s3_head head;
+	uint64_t first, len;
+	enum vt_code rc;
+
+	rc = read_head(c, &head, &first, &len, err);
+	if (rc != VT_OK)
+		return rc;
+	r->checked = 1;
+	if (r->started) {
+		if (first != r->first + r->got || len != r->len - r->got)
+			return vt_fail(err, VT_INVALID,
+			    "the server sent another range than was asked for");
+		if (strcmp(head.etag, r->head.etag) != 0)
+			return vt_fail(err, VT_PRECONDITION,
+			    "the object changed while it was read");
+		return VT_OK;
+	}
+	if (c->resp.status != 206 && r->range[0] != '\0' &&
+	    (r->g->range != NULL || r->g->offset > 0 || len > r->g->len))
+		return vt_fail(err, VT_INVALID,
+		    "the server does not answer ranges");
+	if (r->g->range == NULL && first != r->g->offset)
+		return vt_fail(err, VT_INVALID,
+		    "the server sent another range than was asked for");
+	r->head = head;
+	r->first = first;
+	r->len = len;
+	r->started = 1;
+	if (r->g->start != NULL)
+		return r->g->start(r->g->ctx, &r->head, first, len, err);
+	return VT_OK;
+}
+
+static enum vt_code
+reading_sink(void *ctx, const char *data, size_t len, struct vt_err *err)
+{
+	struct reading *r = ctx;
+	enum vt_code rc;
+
+	if (!r->checked) {
+		rc = reading_check(r, r->q->conn, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (len > r->len - r->got)
+		return vt_fail(err, VT_INVALID,
+		    "the server sent more than it announced");
+	rc = r->g->sink(r->g->ctx, data, len, err);
+	if (rc == VT_OK)
+		r->got += len;
+	return rc;
+}
+
+enum vt_code
+vt_s3_get_object(struct vt_s3 *s, const struct vt_s3_get *g,
+    struct vt_s3_head *out, struct vt_err *err)
+{
+	struct vt_s3_call q;
+	struct vt_s3_conn *c;
+	struct reading r;
+	struct vt_err own = { VT_OK, "" };
+	uint64_t before;
+	unsigned attempt = 0;
+	enum vt_code rc;
+
+	rc = reading_init(&r, s, g, &q, &own);
+	q.sink = reading_sink;
+	q.sink_ctx = &r;
+	q.once = 1;
+	while (rc == VT_OK) {
+		before = r.got;
+		attempt++;
+		reading_headers(&r);
+		rc = vt_s3_run(s, &q, &c, &own);
+		if (rc == VT_OK) {
+			/* An empty body never met the sink. */
+			if (!r.checked)
+				rc = reading_check(&r, c, &own);
+			vt_s3_release(s, c);
+			if (rc == VT_OK && r.got < r.len)
+				rc = vt_fail(&own, VT_BUSY, "the answer ended "
+				    "%llu bytes early",
+				    (unsigned long long)(r.len - r.got));
+			if (rc == VT_OK)
+				break;
+		}
+		/* All is there, whatever broke after the last byte. */
+		if (rc == VT_BUSY && r.started && r.len > 0 && r.got == r.len) {
+			rc = VT_OK;
+			break;
+		}
+		/* Any step forward starts the count of tries again: a limit
+		 * on the whole would be a limit on the size. */
+		if (r.got > before)
+			attempt = 1;
+		if (rc == VT_BUSY && attempt < s->tries)
+			rc = vt_s3_pause(s, q.what, attempt,
+			    q.retry_after_ms, &own, &own);
+	}
+	if (out != NULL)
+		*out = r.head;
+	vt_buf_release(&r.query);
+	if (rc != VT_OK && err != NULL) {
+		*err = own;
+		err->code = rc;
+	}
+	return rc;
+}
+
+struct vt_s3_stream {
+	struct vt_s3 *s;
+	struct vt_s3_conn *c;
+	uint64_t left;
+};
+
+enum vt_code
+vt_s3_stream_open(struct vt_s3 *s, const struct vt_s3_get *g,
+    struct vt_s3_head *head, struct vt_s3_stream **out, struct vt_err *err)
+{
+	struct vt_s3_stream *t;
+	struct vt_s3_call q;
+	struct reading r;
+	enum vt_code rc;
+
+	*out = NULL;
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	t->s = s;
+	rc = reading_init(&r, s, g, &q, err);
+	q.pull = 1;
+	reading_headers(&r);
+	if (rc == VT_OK)
+		rc = vt_s3_run(s, &q, &t->c, err);
+	if (rc == VT_OK)
+		rc = reading_check(&r, t->c, err);
+	vt_buf_release(&r.query);
+	if (rc != VT_OK) {
+		vt_s3_stream_close(t);
+		return rc;
+	}
+	t->left = r.len;
+	if (head != NULL)
+		*head = r.head;
+	*out = t;
+	return VT_OK;
+}
+
+enum vt_code
+vt_s3_stream_read(struct vt_s3_stream *t, void *data, size_t len,
+    size_t *got, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = vt_httpc_read(t->c->http, data, len, got, err);
+	if (rc != VT_OK)
+		return rc;
+	if (*got > t->left)
+		return vt_fail(err, VT_INVALID,
+		    "the server sent more than it announced");
+	t->left -= *got;
+	if (*got == 0 && len > 0 && t->left > 0)
+		return vt_fail(err, VT_BUSY, "the answer ended %llu bytes "
+		    "early", (unsigned long long)t->left);
+	return VT_OK;
+}
+
+void
+vt_s3_stream_close(struct vt_s3_stream *t)
+{
+	if (t == NULL)
+		return;
+	if (t->c != NULL)
+		vt_httpc_end(t->c->http);
+	vt_s3_release(t->s, t->c);
+	free(t);
+}
+
+/* --- the rest -------------------------------------------------------------- */
+
+enum vt_code
+vt_s3_delete_object(struct vt_s3 *s, const char *bucket, const char *key,
+    const char *version, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "DeleteObject", .method = "DELETE",
+	    .bucket = bucket, .key = key };
+	struct vt_buf query;
+	enum vt_code rc;
+
+	vt_buf_init(&query, 4096);
+	version_query(&query, version);
+	rc = vt_buf_check(&query, "the request", err);
+	q.query = query.data;
+	if (rc == VT_OK)
+		rc = simple(s, &q, err);
+	vt_buf_release(&query);
+	return rc;
+}
+
+/* A request with a small XML body. */
+static enum vt_code
+send_xml(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_buf *body,
+    struct vt_err *err)
+{
+	struct vt_header md5_header;
+	uint8_t sum[VT_HASH_MAX];
+	char sha[65], md5[32];
+	enum vt_code rc;
+
+	rc = vt_buf_check(body, "the request", err);
+	if (rc != VT_OK)
+		return rc;
+	if (vt_hash_once(VT_SHA256, body->data, body->len, sum) < 0)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	vt_hex_encode(sum, 32, sha);
+	if (vt_hash_once(VT_MD5, body->data, body->len, sum) < 0)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	vt_b64_encode(sum, 16, md5);
+	md5_header = (struct vt_header){ "Content-MD5", md5 };
+	q->headers = &md5_header;
+	q->header_count = 1;
+	q->body.data = body->data;
+	q->body.len = body->len;
+	q->sha256 = sha;
+	return simple(s, q, err);
+}
+
+enum vt_code
+vt_s3_create_bucket(struct vt_s3 *s, const char *bucket, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "CreateBucket", .method = "PUT",
+	    .bucket = bucket };
+	struct vt_buf body;
+	char region[64];
+	enum vt_code rc;
+
+	pthread_mutex_lock(&s->lock);
+	strcpy(region, s->region);
+	pthread_mutex_unlock(&s->lock);
+	/* us-east-1 is the one region that must not be named. */
+	if (strcmp(region, "us-east-1") == 0)
+		return simple(s, &q, err);
+	vt_buf_init(&body, 4096);
+	vt_xml_decl(&body);
+	vt_xml_open_ns(&body, "CreateBucketConfiguration");
+	vt_xml_text(&body, "LocationConstraint", region);
+	vt_xml_close(&body, "CreateBucketConfiguration");
+	rc = send_xml(s, &q, &body, err);
+	vt_buf_release(&body);
+	return rc;
+}
+
+enum vt_code
+vt_s3_delete_bucket(struct vt_s3 *s, const char *bucket, struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "DeleteBucket", .method = "DELETE",
+	    .bucket = bucket };
+
+	return simple(s, &q, err);
+}
+
+enum vt_code
+vt_s3_restore_object(struct vt_s3 *s, const char *bucket, const char *key,
+    const char *version, unsigned days, const char *tier, int *started,
+    struct vt_err *err)
+{
+	struct vt_s3_call q = { .what = "RestoreObject", .method = "POST",
+	    .bucket = bucket, .key = key };
+	struct vt_buf query, body;
+	enum vt_code rc;
+
+	*started = 0;
+	vt_buf_init(&query, 4096);
+	vt_buf_init(&body, 4096);
+	vt_buf_str(&query, "restore=");
+	version_query(&query, version);
+	vt_xml_decl(&body);
+	vt_xml_open_ns(&body, "RestoreRequest");
+	vt_xml_u64(&body, "Days", days);
+	vt_xml_open(&body, "GlacierJobParameters");
+	vt_xml_text(&body, "Tier", tier != NULL ? tier : "Standard");
+	vt_xml_close(&body, "GlacierJobParameters");
+	vt_xml_close(&body, "RestoreRequest");
+	rc = vt_buf_check(&query, "the request", err);
+	q.query = query.data;
+	/* "Under way" is an answer, not a reason to ask six times. */
+	q.once = 1;
+	if (rc == VT_OK)
+		rc = send_xml(s, &q, &body, err);
+	if (rc == VT_OK && q.status == 202) {
+		*started = 1;
+		rc = vt_fail(err, VT_BUSY, "the restore has been started");
+	} else if (strcmp(q.code, "RestoreAlreadyInProgress") == 0) {
+		*started = 1;
+	}
+	vt_buf_release(&query);
+	vt_buf_release(&body);
+	return rc;
+}

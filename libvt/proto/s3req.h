@@ -1,0 +1,89 @@
+/*
+ * One signed S3 request, tried again when that may help: what s3client.c is
+ * made of, and included by nobody else.
+ */
+#ifndef VT_PROTO_S3REQ_H
+#define VT_PROTO_S3REQ_H
+
+#include <pthread.h>
+
+#include "libvt/base/arena.h"
+#include "libvt/base/buf.h"
+
+#include "libvt/proto/s3client.h"
+
+/* A connection with what its last answer was. */
+struct vt_s3_conn {
+	struct vt_s3_conn *next;
+	struct vt_httpc *http;
+	struct vt_httpc_response resp;
+	/* Of a refusal: */
+	char code[64];		/* "NoSuchKey", or "" */
+};
+
+struct vt_s3 {
+	char *scheme, *host, *base;	/* host NULL: AWS by region */
+	int port;			/* 0: the scheme's */
+	int https, virtual_host;
+	char *access_key, *secret_key, *session_token;
+	char *ca_file, *user_agent;
+	const struct vt_clock *clock;
+	unsigned tries;
+	int64_t connect_ms, stall_ms, backoff_ms, backoff_max_ms;
+	const volatile int *cancel;
+	void (*retrying)(void *, const char *, unsigned, int64_t,
+	    const struct vt_err *);
+	void *retrying_ctx;
+
+	pthread_mutex_t lock;
+	/* Under the lock: */
+	struct vt_s3_conn *idle;
+	char region[64];	/* corrected when the server names another */
+	int md5;		/* the server knows no CRC64NVME: Content-MD5 */
+	int no_crc;		/* it refuses the header: do not send it */
+};
+
+struct vt_s3_call {
+	const char *what;	/* "PutObject", for messages */
+	const char *method;
+	const char *bucket;	/* NULL: the service itself */
+	const char *key;	/* NULL: the bucket itself */
+	const char *query;	/* raw, encoded, or NULL */
+	const struct vt_header *headers;
+	size_t header_count;
+	struct vt_s3_body body;
+	const char *sha256;	/* hex of the body; NULL: the empty body */
+	vt_httpc_sink *sink;
+	void *sink_ctx;
+	size_t max_body;
+	int64_t stall_ms;
+	vt_httpc_moved *moved;
+	void *moved_ctx;
+	int pull;		/* begin only: the caller reads and ends */
+	int once;		/* do not try again */
+	/* Set by run: */
+	struct vt_s3_conn *conn;	/* in use: a sink finds headers there */
+	unsigned attempts;
+	int64_t retry_after_ms;	/* of the last answer; -1: not said */
+	int status;		/* of the last answer, 0: none came */
+	char code[64];		/* of its error document */
+};
+
+/*
+ * Send, and try again on VT_BUSY.  VT_OK: a 2xx answer, whose connection is
+ * in *out until vt_s3_release.  Otherwise *out is NULL and q->status, q->code
+ * and err say what came.
+ */
+enum vt_code vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q,
+    struct vt_s3_conn **out, struct vt_err *err) VT_MUST_CHECK;
+/* Back to the pool; NULL is accepted. */
+void vt_s3_release(struct vt_s3 *s, struct vt_s3_conn *c);
+/* Pause before try number `attempt` + 1; VT_CANCELLED when asked to stop. */
+enum vt_code vt_s3_pause(struct vt_s3 *s, const char *what, unsigned attempt,
+    int64_t retry_after_ms, const struct vt_err *why, struct vt_err *err)
+    VT_MUST_CHECK;
+/* A 200 whose body is an <Error> (CompleteMultipartUpload): its code. */
+enum vt_code vt_s3_error_document(struct vt_s3_conn *c, struct vt_err *err)
+    VT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,266 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "libvt/proto/zstream.h"
+
+#define BLOCK ((size_t)256 << 10)
+
+struct vt_zlines {
+	int fd;
+	size_t max_line;
+	uint64_t number;
+	char *data;		/* lines not given out: [start, end) */
+	size_t cap, start, end, looked;
+	int at_end, skipping, sniffed;
+	/* compressed streams alone */
+	struct archive *archive;
+	char *raw;		/* what libarchive is given */
+	size_t raw_first;	/* bytes of it read while sniffing */
+	int read_errno;
+};
+
+struct vt_zlines *
+vt_zlines_open(int fd, size_t max_line)
+{
+	struct vt_zlines *z = calloc(1, sizeof(*z));
+
+	if (z == NULL)
+		return NULL;
+	z->fd = fd;
+	z->max_line = max_line;
+	z->cap = BLOCK;
+	z->data = malloc(z->cap);
+	if (z->data == NULL) {
+		free(z);
+		return NULL;
+	}
+	return z;
+}
+
+void
+vt_zlines_close(struct vt_zlines *z)
+{
+	if (z == NULL)
+		return;
+	if (z->archive != NULL)
+		archive_read_free(z->archive);
+	free(z->raw);
+	free(z->data);
+	free(z);
+}
+
+static ssize_t
+read_fd(int fd, void *data, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, data, len);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static la_ssize_t
+feed(struct archive *a, void *ctx, const void **data)
+{
+	struct vt_zlines *z = ctx;
+	ssize_t n = (ssize_t)z->raw_first;
+
+	*data = z->raw;
+	z->raw_first = 0;
+	if (n == 0)
+		n = read_fd(z->fd, z->raw, BLOCK);
+	if (n < 0) {
+		z->read_errno = errno;
+		archive_set_error(a, errno, "read");
+		return ARCHIVE_FATAL;
+	}
+	return n;
+}
+
+static enum vt_code
+broken(struct vt_zlines *z, struct vt_err *err)
+{
+	if (z->read_errno != 0) {
+		errno = z->read_errno;
+		return vt_fail_errno(err, "cannot read");
+	}
+	return vt_fail(err, VT_CORRUPT, "broken compressed data: %s",
+	    archive_error_string(z->archive) != NULL ?
+	    archive_error_string(z->archive) : "unknown");
+}
+
+static enum vt_code
+start_archive(struct vt_zlines *z, struct vt_err *err)
+{
+	struct archive_entry *entry;
+
+	z->archive = archive_read_new();
+	z->raw = malloc(BLOCK);
+	if (z->archive == NULL || z->raw == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory to decompress");
+	memcpy(z->raw, z->data, z->end);
+	z->raw_first = z->end;
+	z->end = 0;
+	archive_read_support_filter_gzip(z->archive);
+	archive_read_support_filter_zstd(z->archive);
+	archive_read_support_filter_xz(z->archive);
+	archive_read_support_filter_bzip2(z->archive);
+	archive_read_support_filter_lz4(z->archive);
+	archive_read_support_format_raw(z->archive);
+	archive_read_support_format_empty(z->archive);
+	if (archive_read_open(z->archive, z, NULL, feed, NULL) != ARCHIVE_OK)
+		return broken(z, err);
+	switch (archive_read_next_header(z->archive, &entry)) {
+	case ARCHIVE_OK:
+		return VT_OK;
+	case ARCHIVE_EOF:
+		z->at_end = 1;
+		return VT_OK;
+	default:
+		return broken(z, err);
+	}
+}
+
+/* Read the first bytes, through pipes that give them one by one, and see
+ * whether they are compressed. */
+static enum vt_code
+sniff(struct vt_zlines *z, struct vt_err *err)
+{
+	static const struct {
+		size_t len;
+		const char *bytes;
+	} magics[] = {
+		{ 2, "\x1f\x8b" },			/* gzip */
+		{ 4, "\x28\xb5\x2f\xfd" },		/* zstd */
+		{ 6, "\xfd" "7zXZ\0" },
+		{ 3, "BZh" },
+		{ 4, "\x04\x22\x4d\x18" },		/* lz4 */
+	};
+	ssize_t n;
+	size_t i;
+
+	z->sniffed = 1;
+	while (z->end < 6) {
+		n = read_fd(z->fd, z->data + z->end, z->cap - z->end);
+		if (n < 0)
+			return vt_fail_errno(err, "cannot read");
+		if (n == 0)
+			break;
+		z->end += (size_t)n;
+	}
+	for (i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if (z->end >= magics[i].len && memcmp(z->data,
+		    magics[i].bytes, magics[i].len) == 0)
+			return start_archive(z, err);
+	return VT_OK;
+}
+
+/* Room behind `end`: what is kept moves to the front, then the block grows;
+ * never beyond a line and a block. */
+static int
+make_room(struct vt_zlines *z)
+{
+	char *data;
+
+	if (z->start > 0) {
+		memmove(z->data, z->data + z->start, z->end - z->start);
+		z->end -= z->start;
+		z->looked -= z->start;
+		z->start = 0;
+	}
+	if (z->end < z->cap)
+		return 0;
+	data = realloc(z->data, z->cap * 2);
+	if (data == NULL)
+		return -1;
+	z->data = data;
+	z->cap *= 2;
+	return 0;
+}
+
+static enum vt_code
+fill(struct vt_zlines *z, struct vt_err *err)
+{
+	ssize_t n;
+
+	if (!z->sniffed)
+		return sniff(z, err);
+	if (make_room(z) < 0)
+		return vt_fail(err, VT_NOMEM, "no memory for a line");
+	if (z->archive == NULL) {
+		n = read_fd(z->fd, z->data + z->end, z->cap - z->end);
+		if (n < 0)
+			return vt_fail_errno(err, "cannot read");
+	} else {
+		n = archive_read_data(z->archive, z->data + z->end,
+		    z->cap - z->end);
+		if (n < 0)
+			return broken(z, err);
+	}
+	if (n == 0)
+		z->at_end = 1;
+	z->end += (size_t)n;
+	return VT_OK;
+}
+
+enum vt_code
+vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
+    uint64_t *number, struct vt_err *err)
+{
+	const char *newline;
+	enum vt_code rc;
+	size_t have;
+
+	*line = NULL;
+	*len = 0;
+	for (;;) {
+		newline = memchr(z->data + z->looked, '\n',
+		    z->end - z->looked);
+		have = (newline != NULL ? (size_t)(newline - z->data) :
+		    z->end) - z->start;
+		if (newline == NULL && !z->at_end) {
+			z->looked = z->end;
+			if (!z->skipping && have > z->max_line) {
+				z->skipping = 1;
+				z->start = z->end = z->looked = 0;
+				goto large;
+			}
+			if (z->skipping)
+				z->start = z->end = z->looked = 0;
+			rc = fill(z, err);
+			if (rc != VT_OK)
+				return rc;
+			continue;
+		}
+		if (newline == NULL && (have == 0 || z->skipping))
+			return VT_ABSENT;
+		*line = z->data + z->start;
+		*len = have;
+		z->start += have + (newline != NULL);
+		z->looked = z->start;
+		if (z->skipping) {
+			z->skipping = 0;
+			continue;
+		}
+		if (have > z->max_line)
+			goto large;
+		z->number++;
+		if (number != NULL)
+			*number = z->number;
+		return VT_OK;
+	}
+large:
+	*line = NULL;
+	*len = 0;
+	z->number++;
+	if (number != NULL)
+		*number = z->number;
+	return vt_fail(err, VT_TOO_LARGE, "line %llu is over %zu bytes",
+	    (unsigned long long)z->number, z->max_line);
+}

@@ -1,0 +1,166 @@
+/*
+ * What users of backends call.  A backend keeps blobs: immutable byte strings
+ * under names that the caller chooses and never uses twice.  It knows nothing
+ * of buckets, keys, versions or the catalog.
+ *
+ * A handle may be shared by threads; a put, get or list handle belongs to one
+ * thread at a time.  Every call may block unless its comment says otherwise.
+ */
+#ifndef VT_STORE_BACKEND_H
+#define VT_STORE_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libvt/base/clock.h"
+#include "libvt/base/err.h"
+
+#define VT_BLOB_NAME_MAX 1024	/* bytes of a name, NUL included */
+#define VT_BLOB_TOKEN_MAX 256	/* bytes of a token, NUL included */
+#define VT_RESTORE_DAYS_MAX 36500
+
+/*
+ * Names are relative paths of visible characters: no "/" at either end, no
+ * empty, "." or ".." component, no control byte.  file: wants the components
+ * to be of A-Z a-z 0-9 . _ - and not to start with a dot or end in .vtm or
+ * .vtr.  Anything else is VT_INVALID before the backend is touched.
+ */
+
+struct vt_backend;
+struct vt_backend_put;
+struct vt_backend_get;
+
+/* What a driver can do. */
+struct vt_backend_caps {
+	uint64_t max_size_bytes;	/* of one blob */
+	uint64_t min_part_bytes;	/* of a multi-step upload; 0: any */
+	unsigned fd : 1;	/* vt_backend_get_fd works */
+	unsigned restore : 1;	/* reads may answer VT_NEEDS_RESTORE */
+	unsigned cheap_absent : 1;	/* deleting an absent name costs nothing:
+					   recovery may walk whole leases */
+	unsigned remote : 1;	/* another machine: needs intents, workers */
+};
+
+struct vt_backend_options {
+	const struct vt_clock *clock;	/* borrowed for the handle's life */
+	const char *base_dir;	/* relative file: paths start here, or NULL */
+	int create;		/* make the place if it is missing */
+	int64_t restore_delay_ms;	/* file: and mem: play a Glacier when
+					   > 0: reads need a restore that takes
+					   this long */
+};
+
+/*
+ * Open by URL: "file:PATH", "mem:NAME".  *out is NULL on failure.
+ * VT_INVALID (unknown scheme, bad URL), VT_ABSENT (no such place and no
+ * `create`), VT_IO, VT_DENIED.
+ */
+enum vt_code vt_backend_open(const char *url,
+    const struct vt_backend_options *o, struct vt_backend **out,
+    struct vt_err *err) VT_MUST_CHECK;
+/* NULL is accepted.  Every put and get must have ended. */
+void vt_backend_close(struct vt_backend *b);
+/* Does not block; borrowed as long as the handle. */
+const struct vt_backend_caps *vt_backend_caps(const struct vt_backend *b);
+const char *vt_backend_url(const struct vt_backend *b);
+
+/*
+ * The name under which a new blob of this id is kept on this kind of backend
+ * (DESIGN 6: "<2 hex>/<2 hex>/<blob id>" on file:, so that 256 ids in a row
+ * share a directory and its sync; "<prefix>/<bucket>/<key cut>/<blob id>"
+ * elsewhere).  `incarnation` is the catalog's: no two catalogs ever make the
+ * same name.  Does not block.  The hints may be NULL.
+ */
+enum vt_code vt_backend_name(const struct vt_backend *b, uint64_t blob_id,
+    uint64_t incarnation, const char *bucket, const char *key,
+    size_t key_len, char out[VT_BLOB_NAME_MAX], struct vt_err *err)
+    VT_MUST_CHECK;
+
+/* --- writing ---------------------------------------------------------------
+ * begin, write..., then commit or abort: exactly one of the two, which frees
+ * the handle whatever it returns.  Until commit returns VT_OK the blob is not
+ * visible to get and head, and a crash leaves at most bytes under `name`.
+ */
+struct vt_header_kv {
+	const char *name, *value;
+};
+struct vt_backend_put_info {
+	uint64_t size_bytes;	/* what will come, UINT64_MAX if unknown */
+	const struct vt_header_kv *meta;	/* kept beside the blob where it fits */
+	size_t meta_count;
+};
+struct vt_backend_put_result {
+	uint64_t size_bytes;	/* stored */
+	uint64_t crc64;		/* CRC64NVME of the stored bytes */
+	char token[VT_BLOB_TOKEN_MAX];	/* what the backend calls it, or "" */
+};
+/* VT_EXISTS when the name is taken; VT_NOSPACE; VT_BUSY; VT_IO... */
+enum vt_code vt_backend_put_begin(struct vt_backend *b, const char *name,
+    const struct vt_backend_put_info *info, struct vt_backend_put **out,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_backend_put_write(struct vt_backend_put *p, const void *data,
+    size_t len, struct vt_err *err) VT_MUST_CHECK;
+/* VT_OK means: the bytes and the name are on stable storage (P1).  Syncs of
+ * one directory asked for at the same time are done once for all. */
+enum vt_code vt_backend_put_commit(struct vt_backend_put *p,
+    struct vt_backend_put_result *out, struct vt_err *err) VT_MUST_CHECK;
+/* Gives up and removes what was written, best effort.  NULL is accepted. */
+void vt_backend_put_abort(struct vt_backend_put *p);
+
+/* --- reading --------------------------------------------------------------*/
+/*
+ * Read `length` bytes at `offset` of a blob.  `token` is what put returned
+ * ("" or NULL: whatever is there).  VT_ABSENT; VT_NEEDS_RESTORE; VT_CORRUPT
+ * (token differs, or the blob is shorter than offset + length).
+ */
+enum vt_code vt_backend_get_begin(struct vt_backend *b, const char *name,
+    const char *token, uint64_t offset, uint64_t length,
+    struct vt_backend_get **out, struct vt_err *err) VT_MUST_CHECK;
+/* Up to `len` bytes; *got 0 only at the end of the range. */
+enum vt_code vt_backend_get_read(struct vt_backend_get *g, void *data,
+    size_t len, size_t *got, struct vt_err *err) VT_MUST_CHECK;
+/* NULL is accepted. */
+void vt_backend_get_end(struct vt_backend_get *g);
+/* A read-only descriptor of the whole blob (caps.fd), the caller's to close;
+ * *size_bytes is the blob's length. */
+enum vt_code vt_backend_get_fd(struct vt_backend *b, const char *name,
+    int *fd, uint64_t *size_bytes, struct vt_err *err) VT_MUST_CHECK;
+
+struct vt_backend_head {
+	uint64_t size_bytes;
+	int64_t mtime_us;
+	char token[VT_BLOB_TOKEN_MAX];
+	int archived;		/* reads need a restore */
+	int restoring;		/* one is under way */
+	int64_t restored_until_us;	/* 0: not restored */
+};
+enum vt_code vt_backend_head(struct vt_backend *b, const char *name,
+    struct vt_backend_head *out, struct vt_err *err) VT_MUST_CHECK;
+
+/* Remove; VT_ABSENT when there was nothing. */
+enum vt_code vt_backend_delete(struct vt_backend *b, const char *name,
+    const char *token, struct vt_err *err) VT_MUST_CHECK;
+
+/* Make an archived blob readable for `days`.  VT_OK: readable already or the
+ * expiry was moved; VT_BUSY: started or under way; VT_INVALID: no such need. */
+enum vt_code vt_backend_restore(struct vt_backend *b, const char *name,
+    unsigned days, struct vt_err *err) VT_MUST_CHECK;
+
+/*
+ * Visit every blob whose name starts with `prefix`, in no particular order,
+ * paging to the end.  `visit` returns 0 to go on; another value stops with
+ * VT_CANCELLED.  Memory does not grow with the number of blobs.
+ */
+typedef int vt_backend_visit(void *ctx, const char *name,
+    uint64_t size_bytes, int64_t mtime_us);
+enum vt_code vt_backend_list(struct vt_backend *b, const char *prefix,
+    vt_backend_visit *visit, void *ctx, struct vt_err *err) VT_MUST_CHECK;
+
+/* Wrap a backend with faults for tests: the n-th call (counted over all
+ * operations from 1) fails with `code`; 0 never fails.  Owns `inner`. */
+struct vt_backend *vt_backend_fault(struct vt_backend *inner,
+    uint64_t fail_at, enum vt_code code);
+/* Calls seen so far by a fault wrapper. */
+uint64_t vt_backend_fault_calls(const struct vt_backend *b);
+
+#endif

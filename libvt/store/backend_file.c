@@ -1,0 +1,1388 @@
+/*
+ * file:PATH, blobs as files below a directory.
+ *
+ * A blob is written straight to its final name, which nobody used before, and
+ * its directory entry is synced in a sync that all who wait for the same
+ * directory share.  Until its commit the file has mode 0200: that is how get,
+ * head and list, in this process or another, before or after a crash, know an
+ * unfinished blob.  Beside "<name>" may lie "<name>.vtm" (metadata that did
+ * not fit into an extended attribute) and "<name>.vtr" (when a tier plays a
+ * Glacier: until when the blob is restored).
+ */
+#include <sys/file.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libvt/base/buf.h"
+#include "libvt/base/fs.h"
+#include "libvt/base/hash.h"
+#include "libvt/base/hex.h"
+
+#include "libvt/store/backend_internal.h"
+
+#define META_XATTR "user.vaultaire"
+#define META_SUFFIX ".vtm"
+#define RESTORE_SUFFIX ".vtr"
+#define LEAF_MAX 250		/* with a suffix it fits NAME_MAX */
+#define DEPTH_MAX 8
+#define META_MAX_BYTES (64 << 10)
+#define XATTR_MAX_BYTES 3800	/* ext4 has one block of 4 KiB for all */
+#define STEP_BYTES (8 << 20)	/* of early write-back */
+#define RESERVE_BYTES (64 << 20)	/* of space asked for ahead */
+#define IDLE_DIRS_MAX 256	/* descriptors kept open */
+#define TABLE_SIZE 256
+#define FANOUT_DIRS (65536 + 256)
+
+enum dir_state { DIR_OPENING, DIR_READY, DIR_DEAD };
+
+/* A directory in use, or used lately. */
+struct dir {
+	struct dir *next;	/* in its chain of the table */
+	TAILQ_ENTRY(dir) idle;	/* while refs is 0 */
+	enum dir_state state;
+	unsigned refs;
+	int fd;
+	int durable;		/* its own entry is known to be synced */
+	/* Shared syncs: numbered from 1; one runs at a time. */
+	int syncing;
+	uint64_t sync_started, sync_done, sync_failed;
+	int sync_errno;		/* of sync_failed */
+	pthread_cond_t changed;
+	char path[];		/* relative to the root, which is "" */
+};
+
+struct file {
+	struct vt_backend base;
+	int64_t restore_delay_ms;
+	pthread_mutex_t lock;	/* of all below */
+	struct dir *root;
+	struct dir *table[TABLE_SIZE];
+	TAILQ_HEAD(, dir) idle;
+	unsigned idle_count;
+	/* Fan-out directories whose entries are synced, "hh/hh" then "hh". */
+	uint8_t durable[(FANOUT_DIRS + 7) / 8];
+};
+
+struct file_put {
+	struct vt_backend_put base;
+	struct dir *dir;
+	int fd, meta_fd;
+	uint64_t written_bytes, flushed_bytes, reserved_bytes;
+	char leaf[LEAF_MAX + 1];
+};
+
+struct file_get {
+	struct vt_backend_get base;
+	int fd;
+	uint64_t offset;
+};
+
+static struct file *
+file_of(const struct vt_backend *b)
+{
+	return (struct file *)b;
+}
+
+/*
+ * A failure of the disk in errno.  What an errno says of a path the caller
+ * gave ("absent", "invalid") is not so when we touch our own files: that is
+ * VT_IO.  What the caller can act on stays.
+ */
+static enum vt_code
+io_fail(struct vt_err *err, const char *doing, const char *what)
+{
+	enum vt_code rc = vt_fail_errno(err, "cannot %s '%s'", doing, what);
+
+	switch (rc) {
+	case VT_NOSPACE:
+	case VT_DENIED:
+	case VT_BUSY:
+	case VT_TOO_LARGE:
+	case VT_NOMEM:
+		return rc;
+	default:
+		if (err != NULL)
+			err->code = VT_IO;
+		return VT_IO;
+	}
+}
+
+/* --- names -----------------------------------------------------------------*/
+
+static int
+has_suffix(const char *s, size_t len, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return len >= n && memcmp(s + len - n, suffix, n) == 0;
+}
+
+/* What a component may be: nothing hidden, nothing that is ours. */
+static int
+component_ok(const char *s, size_t len)
+{
+	size_t i;
+
+	if (len == 0 || len > LEAF_MAX || s[0] == '.' ||
+	    has_suffix(s, len, META_SUFFIX) ||
+	    has_suffix(s, len, RESTORE_SUFFIX))
+		return 0;
+	for (i = 0; i < len; i++)
+		if (!(s[i] >= 'a' && s[i] <= 'z') &&
+		    !(s[i] >= 'A' && s[i] <= 'Z') &&
+		    !(s[i] >= '0' && s[i] <= '9') &&
+		    s[i] != '.' && s[i] != '_' && s[i] != '-')
+			return 0;
+	return 1;
+}
+
+/* Split a checked name: the length of its directory, and its leaf. */
+static enum vt_code
+split_name(const char *name, size_t *dir_len, const char **leaf,
+    struct vt_err *err)
+{
+	const char *part = name, *end;
+	unsigned depth;
+
+	for (depth = 1; depth <= DEPTH_MAX; depth++) {
+		end = strchrnul(part, '/');
+		if (!component_ok(part, (size_t)(end - part)))
+			break;
+		if (*end == '\0') {
+			*leaf = part;
+			*dir_len = part == name ? 0 :
+			    (size_t)(part - name) - 1;
+			return VT_OK;
+		}
+		part = end + 1;
+	}
+	return vt_fail(err, VT_INVALID, "not a name for a file: '%s'", name);
+}
+
+/* --- directories -----------------------------------------------------------*/
+
+/* The bit of a fan-out directory in f->durable, or -1. */
+static long
+fanout_bit(const char *path)
+{
+	uint8_t top, sub;
+
+	if (vt_hex_decode(path, &top, 1) < 0)
+		return -1;
+	if (path[2] == '\0')
+		return 65536 + top;
+	if (path[2] != '/' || strlen(path) != 5 ||
+	    vt_hex_decode(path + 3, &sub, 1) < 0)
+		return -1;
+	return top << 8 | sub;
+}
+
+static unsigned
+bucket_of(const char *path)
+{
+	unsigned h = 2166136261u;
+
+	for (; *path != '\0'; path++)
+		h = (h ^ (unsigned char)*path) * 16777619u;
+	return (h ^ h >> 16) % TABLE_SIZE;
+}
+
+static void
+dir_free(struct dir *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	pthread_cond_destroy(&d->changed);
+	free(d);
+}
+
+static struct dir *
+dir_new(const char *path, size_t len)
+{
+	struct dir *d;
+
+	d = calloc(1, sizeof(*d) + len + 1);
+	if (d == NULL)
+		return NULL;
+	memcpy(d->path, path, len);
+	d->fd = -1;
+	d->refs = 1;
+	pthread_cond_init(&d->changed, NULL);
+	return d;
+}
+
+/* Under the lock. */
+static void
+table_remove(struct file *f, struct dir *d)
+{
+	struct dir **link = &f->table[bucket_of(d->path)];
+
+	while (*link != d)
+		link = &(*link)->next;
+	*link = d->next;
+}
+
+/* Drop a reference; under the lock. */
+static void
+dir_unref(struct file *f, struct dir *d)
+{
+	struct dir *old;
+
+	if (--d->refs > 0)
+		return;
+	if (d->state == DIR_DEAD) {
+		/* Out of the table since it died. */
+		dir_free(d);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&f->idle, d, idle);
+	if (++f->idle_count <= IDLE_DIRS_MAX)
+		return;
+	old = TAILQ_FIRST(&f->idle);
+	TAILQ_REMOVE(&f->idle, old, idle);
+	f->idle_count--;
+	table_remove(f, old);
+	dir_free(old);
+}
+
+static void
+dir_put(struct file *f, struct dir *d)
+{
+	pthread_mutex_lock(&f->lock);
+	dir_unref(f, d);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* Forget a directory that is gone from the disk; drops the reference. */
+static void
+dir_forget(struct file *f, struct dir *d)
+{
+	long bit = fanout_bit(d->path);
+
+	pthread_mutex_lock(&f->lock);
+	if (d->state == DIR_READY && d != f->root) {
+		table_remove(f, d);
+		d->state = DIR_DEAD;
+	}
+	if (bit >= 0)
+		f->durable[bit / 8] &= (uint8_t)~(1u << bit % 8);
+	dir_unref(f, d);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/*
+ * Sync a directory.  One caller syncs for all who asked before it began; who
+ * asks later needs the next one, because the running sync may have passed
+ * over his entry already.
+ */
+static enum vt_code
+dir_sync(struct file *f, struct dir *d, struct vt_err *err)
+{
+	uint64_t mine, failed;
+	int errnum;
+
+	pthread_mutex_lock(&f->lock);
+	mine = d->sync_started + 1;
+	while (d->sync_done < mine) {
+		if (d->syncing) {
+			pthread_cond_wait(&d->changed, &f->lock);
+			continue;
+		}
+		d->syncing = 1;
+		d->sync_started++;
+		pthread_mutex_unlock(&f->lock);
+		/* EINVAL: this file system cannot sync directories. */
+		errnum = fsync(d->fd) < 0 && errno != EINVAL ? errno : 0;
+		pthread_mutex_lock(&f->lock);
+		d->syncing = 0;
+		d->sync_done = d->sync_started;
+		if (errnum != 0) {
+			d->sync_failed = d->sync_done;
+			d->sync_errno = errnum;
+		}
+		pthread_cond_broadcast(&d->changed);
+	}
+	/* A later failure counts too: no harm, the put is given up. */
+	failed = d->sync_failed;
+	errnum = d->sync_errno;
+	pthread_mutex_unlock(&f->lock);
+	if (failed < mine)
+		return VT_OK;
+	errno = errnum;
+	return io_fail(err, "sync directory", d->path);
+}
+
+static enum vt_code dir_get(struct file *f, const char *path, size_t len,
+    int make, struct dir **out, struct vt_err *err) VT_MUST_CHECK;
+
+/* Make the entry of `d` in `parent` durable, once. */
+static enum vt_code
+dir_settle(struct file *f, struct dir *d, struct dir *parent,
+    struct vt_err *err)
+{
+	long bit = fanout_bit(d->path);
+	enum vt_code rc;
+	int settled;
+
+	pthread_mutex_lock(&f->lock);
+	if (bit >= 0 && (f->durable[bit / 8] & 1u << bit % 8))
+		d->durable = 1;
+	settled = d->durable;
+	pthread_mutex_unlock(&f->lock);
+	if (settled)
+		return VT_OK;
+	/* Found or made is the same: who made it may not have synced it. */
+	rc = dir_sync(f, parent, err);
+	if (rc != VT_OK)
+		return rc;
+	pthread_mutex_lock(&f->lock);
+	d->durable = 1;
+	if (bit >= 0)
+		f->durable[bit / 8] |= (uint8_t)(1u << bit % 8);
+	pthread_mutex_unlock(&f->lock);
+	return VT_OK;
+}
+
+/*
+ * Open what `d` names, component by component and never through a symlink;
+ * with `make` the missing are made and their entries synced.
+ */
+static enum vt_code
+dir_open(struct file *f, struct dir *d, int make, struct vt_err *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	const char *slash = strrchr(d->path, '/');
+	const char *leaf = slash == NULL ? d->path : slash + 1;
+	struct dir *parent;
+	enum vt_code rc;
+
+	rc = dir_get(f, d->path, slash == NULL ? 0 :
+	    (size_t)(slash - d->path), make, &parent, err);
+	if (rc != VT_OK)
+		return rc;
+	if (d->fd < 0) {
+		d->fd = openat(parent->fd, leaf, flags);
+		if (d->fd < 0 && errno == ENOENT && make) {
+			if (mkdirat(parent->fd, leaf, 0700) < 0 &&
+			    errno != EEXIST) {
+				rc = io_fail(err, "make directory", d->path);
+				goto out;
+			}
+			d->fd = openat(parent->fd, leaf, flags);
+		}
+		if (d->fd < 0 && errno == ENOENT && !make) {
+			rc = vt_fail(err, VT_ABSENT, "no directory '%s'",
+			    d->path);
+			goto out;
+		}
+		if (d->fd < 0) {
+			rc = io_fail(err, "open directory", d->path);
+			goto out;
+		}
+	}
+	if (make)
+		rc = dir_settle(f, d, parent, err);
+out:
+	dir_put(f, parent);
+	return rc;
+}
+
+/* Find `path` in the table and take a reference; under the lock. */
+static struct dir *
+table_find(struct file *f, const char *path, size_t len)
+{
+	char key[VT_BLOB_NAME_MAX];
+	struct dir *d;
+
+	memcpy(key, path, len);
+	key[len] = '\0';
+	for (d = f->table[bucket_of(key)]; d != NULL; d = d->next)
+		if (strcmp(d->path, key) == 0)
+			break;
+	if (d == NULL)
+		return NULL;
+	if (d->refs++ == 0) {
+		TAILQ_REMOVE(&f->idle, d, idle);
+		f->idle_count--;
+	}
+	return d;
+}
+
+/*
+ * A reference to an open directory; VT_ABSENT when it is missing and not to
+ * be made.  With `make` its entry, and those above it, are on stable storage.
+ */
+static enum vt_code
+dir_get(struct file *f, const char *path, size_t len, int make,
+    struct dir **out, struct vt_err *err)
+{
+	struct dir *d;
+	enum vt_code rc = VT_OK;
+	int open_it;
+
+	*out = NULL;
+	pthread_mutex_lock(&f->lock);
+	if (len == 0) {
+		f->root->refs++;
+		pthread_mutex_unlock(&f->lock);
+		*out = f->root;
+		return VT_OK;
+	}
+	for (;;) {
+		d = table_find(f, path, len);
+		if (d == NULL)
+			break;
+		while (d->state == DIR_OPENING)
+			pthread_cond_wait(&d->changed, &f->lock);
+		if (d->state == DIR_READY)
+			break;
+		/* Who opened it failed: try for ourselves. */
+		dir_unref(f, d);
+	}
+	open_it = d == NULL;
+	if (open_it) {
+		d = dir_new(path, len);
+		if (d == NULL) {
+			pthread_mutex_unlock(&f->lock);
+			return vt_fail(err, VT_NOMEM,
+			    "no memory for a directory");
+		}
+		d->next = f->table[bucket_of(d->path)];
+		f->table[bucket_of(d->path)] = d;
+	}
+	if (open_it || (make && !d->durable)) {
+		pthread_mutex_unlock(&f->lock);
+		rc = dir_open(f, d, make, err);
+		pthread_mutex_lock(&f->lock);
+	}
+	if (open_it) {
+		d->state = rc == VT_OK ? DIR_READY : DIR_DEAD;
+		if (rc != VT_OK)
+			table_remove(f, d);
+		pthread_cond_broadcast(&d->changed);
+	}
+	if (rc == VT_OK)
+		*out = d;
+	else
+		dir_unref(f, d);
+	pthread_mutex_unlock(&f->lock);
+	return rc;
+}
+
+/* The directory was removed under us: by hand, as we never do. */
+static int
+dir_is_gone(const struct dir *d)
+{
+	struct stat st;
+
+	return fstat(d->fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* --- opening blobs ---------------------------------------------------------*/
+
+/*
+ * Open `name` plus `suffix` below the root, never through a symlink.  -1 with
+ * errno.  One call where the kernel has openat2, else step by step.
+ */
+static int
+open_below(struct file *f, const char *name, const char *suffix, int flags)
+{
+	struct open_how how = {
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	char path[VT_BLOB_NAME_MAX + 8];
+	struct dir *d;
+	size_t dir_len;
+	const char *slash;
+	int fd, saved;
+
+	snprintf(path, sizeof(path), "%s%s", name, suffix);
+	flags |= O_CLOEXEC | O_NOFOLLOW;
+	/* A FIFO that someone left there must not hold us. */
+	if (!(flags & O_PATH))
+		flags |= O_NONBLOCK;
+	how.flags = (uint64_t)flags;
+	fd = (int)syscall(SYS_openat2, f->root->fd, path, &how, sizeof(how));
+	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+		return fd;
+	slash = strrchr(path, '/');
+	dir_len = slash == NULL ? 0 : (size_t)(slash - path);
+	switch (dir_get(f, path, dir_len, 0, &d, NULL)) {
+	case VT_OK:
+		break;
+	case VT_ABSENT:
+		errno = ENOENT;
+		return -1;
+	default:
+		errno = EIO;
+		return -1;
+	}
+	fd = openat(d->fd, slash == NULL ? path : slash + 1, flags);
+	saved = errno;
+	dir_put(f, d);
+	errno = saved;
+	return fd;
+}
+
+/* A committed blob: open it with `flags` and stat it. */
+static enum vt_code
+open_blob(struct file *f, const char *name, int flags, int *out,
+    struct stat *st, struct vt_err *err)
+{
+	const char *leaf;
+	enum vt_code rc;
+	size_t dir_len;
+	int fd;
+
+	*out = -1;
+	rc = split_name(name, &dir_len, &leaf, err);
+	if (rc != VT_OK)
+		return rc;
+	fd = open_below(f, name, "", flags);
+	/* An unfinished blob is unreadable unless we are root. */
+	if (fd < 0 && errno == EACCES) {
+		fd = open_below(f, name, "", O_PATH);
+		if (fd >= 0 && fstat(fd, st) == 0 && st->st_mode & S_IRUSR) {
+			close(fd);
+			errno = EACCES;
+			fd = -1;
+		}
+	}
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return vt_fail(err, VT_ABSENT, "no blob '%s'", name);
+	if (fd < 0 && (errno == ELOOP || errno == EXDEV || errno == ENXIO))
+		return vt_fail(err, VT_CORRUPT, "'%s' is not a file", name);
+	if (fd < 0)
+		return io_fail(err, "open", name);
+	if (fstat(fd, st) < 0) {
+		rc = io_fail(err, "stat", name);
+		close(fd);
+		return rc;
+	}
+	if (S_ISREG(st->st_mode) && st->st_mode & S_IRUSR) {
+		*out = fd;
+		return VT_OK;
+	}
+	close(fd);
+	if (S_ISREG(st->st_mode))
+		return vt_fail(err, VT_ABSENT, "'%s' is unfinished", name);
+	if (S_ISDIR(st->st_mode))
+		return vt_fail(err, VT_ABSENT, "no blob '%s'", name);
+	return vt_fail(err, VT_CORRUPT, "'%s' is not a file", name);
+}
+
+static int64_t
+mtime_us_of(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000 +
+	    st->st_mtim.tv_nsec / 1000;
+}
+
+/* --- restore state ---------------------------------------------------------*/
+
+#define STATE_BYTES 54	/* "v1 ", two times and a CRC64 of them in hex */
+
+static void
+state_format(const struct vt_restore_state *s, char out[STATE_BYTES + 1])
+{
+	char times[34];
+
+	snprintf(times, sizeof(times), "%016" PRIx64 " %016" PRIx64,
+	    (uint64_t)s->ready_us, (uint64_t)s->expires_us);
+	snprintf(out, STATE_BYTES + 1, "v1 %s %016" PRIx64 "\n", times,
+	    vt_crc64nvme(0, times, strlen(times)));
+}
+
+/* What is not whole, say after a power cut, is as nothing: ask again. */
+static void
+state_parse(const char *text, size_t len, struct vt_restore_state *s)
+{
+	char again[STATE_BYTES + 1];
+	uint64_t ready, expires;
+	char copy[STATE_BYTES + 1];
+
+	memset(s, 0, sizeof(*s));
+	if (len != STATE_BYTES)
+		return;
+	memcpy(copy, text, STATE_BYTES);
+	copy[STATE_BYTES] = '\0';
+	if (sscanf(copy, "v1 %16" SCNx64 " %16" SCNx64, &ready,
+	    &expires) != 2)
+		return;
+	s->ready_us = (int64_t)ready;
+	s->expires_us = (int64_t)expires;
+	state_format(s, again);
+	if (memcmp(again, copy, STATE_BYTES) != 0)
+		memset(s, 0, sizeof(*s));
+}
+
+/* The restore state behind an open .vtr, under its lock. */
+static int
+state_read(int fd, int lock, struct vt_restore_state *s)
+{
+	char text[STATE_BYTES];
+	ssize_t n;
+
+	while (flock(fd, lock) < 0)
+		if (errno != EINTR)
+			return -1;
+	n = vt_fs_pread_all(fd, text, sizeof(text), 0);
+	if (n < 0)
+		return -1;
+	state_parse(text, (size_t)n, s);
+	return 0;
+}
+
+static enum vt_code
+state_of(struct file *f, const char *name, struct vt_restore_state *s,
+    struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+	int fd;
+
+	memset(s, 0, sizeof(*s));
+	fd = open_below(f, name, RESTORE_SUFFIX, O_RDONLY);
+	if (fd < 0)
+		return errno == ENOENT ? VT_OK :
+		    io_fail(err, "open the restore state of", name);
+	if (state_read(fd, LOCK_SH, s) < 0)
+		rc = io_fail(err, "read the restore state of", name);
+	close(fd);
+	return rc;
+}
+
+static enum vt_code
+check_restored(struct file *f, const char *name, struct vt_err *err)
+{
+	struct vt_restore_state state;
+	enum vt_code rc;
+
+	if (!f->base.caps.restore)
+		return VT_OK;
+	rc = state_of(f, name, &state, err);
+	if (rc != VT_OK)
+		return rc;
+	if (vt_restore_readable(&state, vt_clock_now_us(f->base.clock)))
+		return VT_OK;
+	return vt_fail(err, VT_NEEDS_RESTORE, "'%s' is archived", name);
+}
+
+/* Ask for a restore in the locked state file `fd`. */
+static enum vt_code
+state_ask(struct file *f, int fd, const char *name, unsigned days,
+    struct vt_err *err)
+{
+	struct vt_restore_state state;
+	char text[STATE_BYTES + 1];
+	enum vt_code rc;
+
+	if (state_read(fd, LOCK_EX, &state) < 0)
+		return io_fail(err, "read the restore state of", name);
+	rc = vt_restore_ask(&state, vt_clock_now_us(f->base.clock),
+	    f->restore_delay_ms, days, name, err);
+	state_format(&state, text);
+	if (pwrite(fd, text, STATE_BYTES, 0) != STATE_BYTES ||
+	    fdatasync(fd) < 0)
+		return io_fail(err, "write the restore state of", name);
+	return rc;
+}
+
+static enum vt_code
+file_restore(struct vt_backend *b, const char *name, unsigned days,
+    struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	char side[LEAF_MAX + sizeof(RESTORE_SUFFIX)];
+	struct dir *d = NULL;
+	const char *leaf;
+	int fd = -1, blob = -1;
+	enum vt_code rc, asked;
+	struct stat st;
+	size_t dir_len;
+
+	rc = split_name(name, &dir_len, &leaf, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = dir_get(f, name, dir_len, 0, &d, err);
+	if (rc != VT_OK)
+		return rc;
+	snprintf(side, sizeof(side), "%s" RESTORE_SUFFIX, leaf);
+	fd = openat(d->fd, side, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
+	if (fd < 0) {
+		rc = io_fail(err, "create the restore state of", name);
+		goto out;
+	}
+	/* After the creation: delete removes the blob first and this then,
+	 * so one of us two sees the other. */
+	rc = open_blob(f, name, O_PATH, &blob, &st, err);
+	if (rc != VT_OK) {
+		unlinkat(d->fd, side, 0);
+		goto out;
+	}
+	asked = state_ask(f, fd, name, days, err);
+	rc = asked;
+	if (asked == VT_OK || asked == VT_BUSY) {
+		rc = dir_sync(f, d, err);
+		if (rc == VT_OK)
+			rc = asked;
+	}
+out:
+	if (blob >= 0)
+		close(blob);
+	if (fd >= 0)
+		close(fd);
+	dir_put(f, d);
+	return rc;
+}
+
+/* --- writing ---------------------------------------------------------------*/
+
+/*
+ * Keep `info->meta` as "name\0value\0..." in an extended attribute, or in a
+ * companion file where that does not fit.
+ */
+static enum vt_code
+put_meta(struct file_put *p, const char *name,
+    const struct vt_backend_put_info *info, struct vt_err *err)
+{
+	char side[LEAF_MAX + sizeof(META_SUFFIX)];
+	struct vt_buf b;
+	enum vt_code rc;
+	size_t i;
+
+	if (info->meta_count == 0)
+		return VT_OK;
+	vt_buf_init(&b, META_MAX_BYTES);
+	for (i = 0; i < info->meta_count; i++) {
+		vt_buf_str(&b, info->meta[i].name);
+		vt_buf_char(&b, '\0');
+		vt_buf_str(&b, info->meta[i].value);
+		vt_buf_char(&b, '\0');
+	}
+	rc = vt_buf_check(&b, "metadata of a blob", err);
+	if (rc != VT_OK)
+		goto out;
+	if (b.len <= XATTR_MAX_BYTES &&
+	    fsetxattr(p->fd, META_XATTR, b.data, b.len, 0) == 0)
+		goto out;
+	/* Whatever the reason (no support, no room, not allowed), a file
+	 * does it; if the disk is truly full that says so as well. */
+	snprintf(side, sizeof(side), "%s" META_SUFFIX, p->leaf);
+	p->meta_fd = openat(p->dir->fd, side, O_WRONLY | O_CREAT | O_TRUNC |
+	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (p->meta_fd < 0)
+		rc = io_fail(err, "create the metadata of", name);
+	else if (vt_fs_write_all(p->meta_fd, b.data, b.len) < 0)
+		rc = io_fail(err, "write the metadata of", name);
+out:
+	vt_buf_release(&b);
+	return rc;
+}
+
+/* End a put: what a failed one leaves is removed, best effort, because the
+ * caller knows the name and collects what we miss. */
+static void
+put_end(struct file_put *p, int keep)
+{
+	char side[LEAF_MAX + sizeof(META_SUFFIX)];
+
+	if (!keep && p->fd >= 0)
+		unlinkat(p->dir->fd, p->leaf, 0);
+	if (!keep && p->meta_fd >= 0) {
+		snprintf(side, sizeof(side), "%s" META_SUFFIX, p->leaf);
+		unlinkat(p->dir->fd, side, 0);
+	}
+	if (p->meta_fd >= 0)
+		close(p->meta_fd);
+	if (p->fd >= 0)
+		close(p->fd);
+	dir_put(file_of(p->base.backend), p->dir);
+	free(p);
+}
+
+/*
+ * Ask for disk space some way ahead of what is written, so that a full disk
+ * shows early; only some way, because the size is a client's claim.
+ */
+static enum vt_code
+reserve(struct file_put *p, uint64_t until_bytes, struct vt_err *err)
+{
+	uint64_t left, step;
+
+	while (p->reserved_bytes < until_bytes) {
+		left = p->base.expected_bytes - p->reserved_bytes;
+		step = left < RESERVE_BYTES ? left : RESERVE_BYTES;
+		if (fallocate(p->fd, FALLOC_FL_KEEP_SIZE,
+		    (off_t)p->reserved_bytes, (off_t)step) < 0 &&
+		    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+			return io_fail(err, "reserve space for", p->leaf);
+		/* Other failures: this file system cannot; writes tell. */
+		p->reserved_bytes += step;
+	}
+	return VT_OK;
+}
+
+static enum vt_code
+create(struct file *f, struct file_put *p, const char *name, size_t dir_len,
+    struct vt_err *err)
+{
+	const int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
+	enum vt_code rc;
+	int tries;
+
+	for (tries = 0;; tries++) {
+		rc = dir_get(f, name, dir_len, 1, &p->dir, err);
+		if (rc != VT_OK)
+			return rc;
+		p->fd = openat(p->dir->fd, p->leaf, flags, 0200);
+		if (p->fd >= 0)
+			return VT_OK;
+		if (errno == EEXIST)
+			rc = vt_fail(err, VT_EXISTS, "'%s' exists", name);
+		else
+			rc = io_fail(err, "create", name);
+		if (tries > 0 || !dir_is_gone(p->dir))
+			break;
+		dir_forget(f, p->dir);
+	}
+	dir_put(f, p->dir);
+	return rc;
+}
+
+static enum vt_code
+file_put_begin(struct vt_backend *b, const char *name,
+    const struct vt_backend_put_info *info, struct vt_backend_put **out,
+    struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	struct file_put *p;
+	const char *leaf;
+	enum vt_code rc;
+	size_t dir_len;
+
+	rc = split_name(name, &dir_len, &leaf, err);
+	if (rc != VT_OK)
+		return rc;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory to put '%s'", name);
+	p->base.backend = b;
+	p->base.expected_bytes = info->size_bytes;
+	p->fd = -1;
+	p->meta_fd = -1;
+	memcpy(p->leaf, leaf, strlen(leaf) + 1);
+	rc = create(f, p, name, dir_len, err);
+	if (rc != VT_OK) {
+		free(p);
+		return rc;
+	}
+	rc = put_meta(p, name, info, err);
+	/* Small files find out at their one write. */
+	if (info->size_bytes == UINT64_MAX || info->size_bytes <= 1 << 20)
+		p->reserved_bytes = UINT64_MAX;
+	else if (rc == VT_OK)
+		rc = reserve(p, 1, err);
+	if (rc != VT_OK) {
+		put_end(p, 0);
+		return rc;
+	}
+	*out = &p->base;
+	return VT_OK;
+}
+
+static enum vt_code
+file_put_write(struct vt_backend_put *put, const void *data, size_t len,
+    struct vt_err *err)
+{
+	struct file_put *p = (struct file_put *)put;
+	uint64_t until = p->written_bytes + len;
+	enum vt_code rc;
+
+	rc = reserve(p, until, err);
+	if (rc != VT_OK)
+		return rc;
+	if (vt_fs_write_all(p->fd, data, len) < 0)
+		return io_fail(err, "write", p->leaf);
+	p->written_bytes = until;
+	if (until - p->flushed_bytes < STEP_BYTES)
+		return VT_OK;
+	/* Starts the write-back and does not wait: the sync at the end then
+	 * finds little to do.  Its failure is the sync's to tell. */
+	sync_file_range(p->fd, (off_t)p->flushed_bytes,
+	    (off_t)(until - p->flushed_bytes), SYNC_FILE_RANGE_WRITE);
+	p->flushed_bytes = until;
+	return VT_OK;
+}
+
+static int
+sync_file(int fd)
+{
+	int rc;
+
+	do
+		rc = fsync(fd);
+	while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
+static enum vt_code
+file_put_commit(struct vt_backend_put *put, struct vt_backend_put_result *out,
+    struct vt_err *err)
+{
+	struct file_put *p = (struct file_put *)put;
+	struct stat st;
+	enum vt_code rc;
+
+	/* Not fdatasync: the mode says that the blob is whole, and neither
+	 * it nor the attribute need survive that.  For a new file both cost
+	 * the same. */
+	if (fchmod(p->fd, 0600) < 0)
+		rc = io_fail(err, "finish", p->leaf);
+	else if (sync_file(p->fd) < 0)
+		rc = io_fail(err, "sync", p->leaf);
+	else if (p->meta_fd >= 0 && sync_file(p->meta_fd) < 0)
+		rc = io_fail(err, "sync the metadata of", p->leaf);
+	else
+		rc = dir_sync(file_of(put->backend), p->dir, err);
+	if (rc == VT_OK && fstat(p->fd, &st) < 0)
+		rc = io_fail(err, "stat", p->leaf);
+	/* A collector that took us for dead, or a foreign hand. */
+	if (rc == VT_OK && (st.st_nlink == 0 ||
+	    (uint64_t)st.st_size != put->size_bytes))
+		rc = vt_fail(err, VT_IO,
+		    "'%s' was removed or changed while it was written",
+		    p->leaf);
+	put_end(p, rc == VT_OK);
+	/* An empty token: a name is never used twice, so it says it all. */
+	out->token[0] = '\0';
+	return rc;
+}
+
+static void
+file_put_abort(struct vt_backend_put *put)
+{
+	put_end((struct file_put *)put, 0);
+}
+
+/* --- reading ---------------------------------------------------------------*/
+
+/* Our tokens are empty: another one belongs to another backend's blob. */
+static enum vt_code
+check_token(const char *name, const char *token, struct vt_err *err)
+{
+	if (token[0] == '\0')
+		return VT_OK;
+	return vt_fail(err, VT_CORRUPT, "'%s' has no token, not '%s'", name,
+	    token);
+}
+
+static enum vt_code
+file_get_begin(struct vt_backend *b, const char *name, const char *token,
+    uint64_t offset, uint64_t length, struct vt_backend_get **out,
+    struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	struct file_get *g;
+	struct stat st;
+	enum vt_code rc;
+	int fd;
+
+	rc = open_blob(f, name, O_RDONLY, &fd, &st, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = check_token(name, token, err);
+	if (rc == VT_OK)
+		rc = check_restored(f, name, err);
+	if (rc == VT_OK && offset + length > (uint64_t)st.st_size)
+		rc = vt_fail(err, VT_CORRUPT, "'%s' has %lld bytes, not %"
+		    PRIu64, name, (long long)st.st_size, offset + length);
+	g = rc == VT_OK ? calloc(1, sizeof(*g)) : NULL;
+	if (rc == VT_OK && g == NULL)
+		rc = vt_fail(err, VT_NOMEM, "no memory to get '%s'", name);
+	if (rc != VT_OK) {
+		close(fd);
+		return rc;
+	}
+	if (length >= 1 << 20)
+		posix_fadvise(fd, (off_t)offset, (off_t)length,
+		    POSIX_FADV_SEQUENTIAL);
+	g->fd = fd;
+	g->offset = offset;
+	*out = &g->base;
+	return VT_OK;
+}
+
+static enum vt_code
+file_get_read(struct vt_backend_get *get, void *data, size_t len,
+    size_t *got, struct vt_err *err)
+{
+	struct file_get *g = (struct file_get *)get;
+	ssize_t n;
+
+	do
+		n = pread(g->fd, data, len, (off_t)g->offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return io_fail(err, "read from", get->backend->url);
+	g->offset += (uint64_t)n;
+	*got = (size_t)n;
+	return VT_OK;
+}
+
+static void
+file_get_end(struct vt_backend_get *get)
+{
+	struct file_get *g = (struct file_get *)get;
+
+	close(g->fd);
+	free(g);
+}
+
+static enum vt_code
+file_get_fd(struct vt_backend *b, const char *name, int *fd,
+    uint64_t *size_bytes, struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	struct stat st;
+	enum vt_code rc;
+
+	rc = open_blob(f, name, O_RDONLY, fd, &st, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = check_restored(f, name, err);
+	if (rc != VT_OK) {
+		close(*fd);
+		*fd = -1;
+		return rc;
+	}
+	*size_bytes = (uint64_t)st.st_size;
+	return VT_OK;
+}
+
+static enum vt_code
+file_head(struct vt_backend *b, const char *name,
+    struct vt_backend_head *out, struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	struct vt_restore_state state;
+	struct stat st;
+	enum vt_code rc;
+	int fd;
+
+	rc = open_blob(f, name, O_PATH, &fd, &st, err);
+	if (rc != VT_OK)
+		return rc;
+	close(fd);
+	out->size_bytes = (uint64_t)st.st_size;
+	out->mtime_us = mtime_us_of(&st);
+	if (!b->caps.restore)
+		return VT_OK;
+	rc = state_of(f, name, &state, err);
+	if (rc == VT_OK)
+		vt_restore_describe(&state, vt_clock_now_us(b->clock), out);
+	return rc;
+}
+
+/* --- removing --------------------------------------------------------------*/
+
+/* Remove `leaf` plus `suffix`: 1, 0 when it was not there, -1 with errno. */
+static int
+remove_one(const struct dir *d, const char *leaf, const char *suffix)
+{
+	char name[LEAF_MAX + 8];
+
+	snprintf(name, sizeof(name), "%s%s", leaf, suffix);
+	if (unlinkat(d->fd, name, 0) == 0)
+		return 1;
+	return errno == ENOENT || errno == EISDIR ? 0 : -1;
+}
+
+/*
+ * Unfinished blobs go too: that is what recovery is for.  The directory is
+ * synced, because once the caller forgets the name, an entry that a power cut
+ * brings back would be a leak.
+ */
+static enum vt_code
+file_del(struct vt_backend *b, const char *name, const char *token,
+    struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	int blob, meta, state;
+	const char *leaf;
+	struct dir *d;
+	enum vt_code rc;
+	size_t dir_len;
+
+	rc = split_name(name, &dir_len, &leaf, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = check_token(name, token, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = dir_get(f, name, dir_len, 0, &d, err);
+	if (rc != VT_OK)
+		return rc;
+	blob = remove_one(d, leaf, "");
+	if (blob < 0) {
+		rc = io_fail(err, "remove", name);
+		goto out;
+	}
+	/* Even when the blob is absent: a crash may have come between. */
+	meta = remove_one(d, leaf, META_SUFFIX);
+	state = meta < 0 ? -1 : remove_one(d, leaf, RESTORE_SUFFIX);
+	if (state < 0) {
+		rc = io_fail(err, "remove what belongs to", name);
+		goto out;
+	}
+	if (blob + meta + state > 0)
+		rc = dir_sync(f, d, err);
+	if (rc == VT_OK && blob == 0)
+		rc = vt_fail(err, VT_ABSENT, "no blob '%s'", name);
+out:
+	dir_put(f, d);
+	return rc;
+}
+
+/* --- listing ---------------------------------------------------------------*/
+
+struct walk {
+	const char *prefix;
+	size_t prefix_len;
+	vt_backend_visit *visit;
+	void *ctx;
+	struct vt_err *err;
+	char name[VT_BLOB_NAME_MAX + 2];
+};
+
+/* Could a name that starts with w->name[0..len) start with the prefix? */
+static int
+leads_to(const struct walk *w, size_t len)
+{
+	if (len > w->prefix_len)
+		len = w->prefix_len;
+	return memcmp(w->name, w->prefix, len) == 0;
+}
+
+static enum vt_code walk_dir(struct walk *w, int fd, size_t len,
+    unsigned depth) VT_MUST_CHECK;
+
+/* One entry, whose name stands in w->name[0..len). */
+static enum vt_code
+walk_entry(struct walk *w, int dir_fd, const char *leaf, size_t len,
+    unsigned depth)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(dir_fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		/* Removed since it was read. */
+		return errno == ENOENT ? VT_OK :
+		    io_fail(w->err, "stat", w->name);
+	if (S_ISREG(st.st_mode)) {
+		if (len < w->prefix_len || !leads_to(w, len) ||
+		    !(st.st_mode & S_IRUSR))
+			return VT_OK;
+		if (w->visit(w->ctx, w->name, (uint64_t)st.st_size,
+		    mtime_us_of(&st)) != 0)
+			return vt_fail(w->err, VT_CANCELLED,
+			    "list was stopped at '%s'", w->name);
+		return VT_OK;
+	}
+	if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX)
+		return VT_OK;
+	w->name[len++] = '/';
+	w->name[len] = '\0';
+	if (!leads_to(w, len))
+		return VT_OK;
+	fd = openat(dir_fd, leaf,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? VT_OK :
+		    io_fail(w->err, "open directory", w->name);
+	return walk_dir(w, fd, len, depth + 1);
+}
+
+/* Walk the directory `fd`, which is closed, with `len` bytes of w->name. */
+static enum vt_code
+walk_dir(struct walk *w, int fd, size_t len, unsigned depth)
+{
+	enum vt_code rc = VT_OK;
+	struct dirent *e;
+	size_t n;
+	DIR *dir;
+
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		rc = io_fail(w->err, "read directory", w->name);
+		close(fd);
+		return rc;
+	}
+	while (rc == VT_OK) {
+		errno = 0;
+		e = readdir(dir);
+		if (e == NULL) {
+			w->name[len] = '\0';
+			if (errno != 0)
+				rc = io_fail(w->err, "read directory",
+				    w->name);
+			break;
+		}
+		/* Hidden, ours, or foreign: nothing that put would make. */
+		n = strlen(e->d_name);
+		if (!component_ok(e->d_name, n) ||
+		    len + n >= VT_BLOB_NAME_MAX)
+			continue;
+		memcpy(w->name + len, e->d_name, n + 1);
+		rc = walk_entry(w, dirfd(dir), e->d_name, len + n, depth);
+	}
+	closedir(dir);
+	return rc;
+}
+
+static enum vt_code
+file_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
+    void *ctx, struct vt_err *err)
+{
+	struct walk w = {
+		.prefix = prefix, .prefix_len = strlen(prefix),
+		.visit = visit, .ctx = ctx, .err = err,
+	};
+	int fd;
+
+	/* Not a dup of the root: that would share its reading position. */
+	fd = openat(file_of(b)->root->fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return io_fail(err, "open directory", b->url);
+	return walk_dir(&w, fd, 0, 1);
+}
+
+/* --- opening ---------------------------------------------------------------*/
+
+static enum vt_code
+file_name(const struct vt_backend *b, uint64_t blob_id, uint64_t incarnation,
+    const char *bucket, const char *key, size_t key_len,
+    char out[VT_BLOB_NAME_MAX], struct vt_err *err)
+{
+	(void)b, (void)bucket, (void)key, (void)key_len, (void)err;
+	vt_backend_plain_name(blob_id, incarnation, out);
+	return VT_OK;
+}
+
+static void
+file_close(struct vt_backend *b)
+{
+	struct file *f = file_of(b);
+	struct dir *d, *next;
+	size_t i;
+
+	for (i = 0; i < TABLE_SIZE; i++)
+		for (d = f->table[i]; d != NULL; d = next) {
+			next = d->next;
+			dir_free(d);
+		}
+	if (f->root != NULL)
+		dir_free(f->root);
+	pthread_mutex_destroy(&f->lock);
+	free(b->url);
+	free(f);
+}
+
+static const struct vt_backend_ops file_ops = {
+	.close = file_close,
+	.name = file_name,
+	.put_begin = file_put_begin,
+	.put_write = file_put_write,
+	.put_commit = file_put_commit,
+	.put_abort = file_put_abort,
+	.get_begin = file_get_begin,
+	.get_read = file_get_read,
+	.get_end = file_get_end,
+	.get_fd = file_get_fd,
+	.head = file_head,
+	.del = file_del,
+	.restore = file_restore,
+	.list = file_list,
+};
+
+/* PATH of the URL, relative to base_dir: the caller's to free. */
+static enum vt_code
+root_path(const char *url, const char *base_dir, char **out,
+    struct vt_err *err)
+{
+	const char *path = url + strlen("file:");
+	int n;
+
+	*out = NULL;
+	/* "file://host/x" would quietly become "/host/x". */
+	if (path[0] == '\0' || (strncmp(path, "//", 2) == 0 && path[2] != '/'))
+		return vt_fail(err, VT_INVALID, "no path in '%s'", url);
+	if (path[0] == '/' || base_dir == NULL)
+		n = asprintf(out, "%s", path);
+	else
+		n = asprintf(out, "%s/%s", base_dir, path);
+	if (n >= 0)
+		return VT_OK;
+	*out = NULL;
+	return vt_fail(err, VT_NOMEM, "no memory for '%s'", url);
+}
+
+enum vt_code
+vt_backend_file_open(const char *url, const struct vt_backend_options *o,
+    struct vt_backend **out, struct vt_err *err)
+{
+	char *path = NULL;
+	struct file *f;
+	enum vt_code rc;
+
+	*out = NULL;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for '%s'", url);
+	pthread_mutex_init(&f->lock, NULL);
+	TAILQ_INIT(&f->idle);
+	f->base.ops = &file_ops;
+	f->base.clock = o->clock;
+	f->base.caps.max_size_bytes = INT64_MAX;
+	f->base.caps.fd = 1;
+	f->base.caps.restore = o->restore_delay_ms > 0;
+	f->base.caps.cheap_absent = 1;
+	f->restore_delay_ms = o->restore_delay_ms;
+	f->base.url = strdup(url);
+	f->root = dir_new("", 0);
+	if (f->base.url == NULL || f->root == NULL) {
+		rc = vt_fail(err, VT_NOMEM, "no memory for '%s'", url);
+		goto out;
+	}
+	f->root->state = DIR_READY;
+	f->root->durable = 1;
+	rc = root_path(url, o->base_dir, &path, err);
+	if (rc == VT_OK && o->create)
+		rc = vt_fs_mkdirs(path, err);
+	if (rc != VT_OK)
+		goto out;
+	f->root->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->root->fd < 0)
+		rc = vt_fail_errno(err, "cannot open '%s'", path);
+out:
+	free(path);
+	if (rc == VT_OK)
+		*out = &f->base;
+	else
+		file_close(&f->base);
+	return rc;
+}

@@ -1,0 +1,299 @@
+/* The catalog's schema and statements: SQL as data, nothing else. */
+#include "libvt/store/catalog_sqlite.h"
+
+/*
+ * Migration n brings a file from schema n to n + 1.  Never edit one that was
+ * released; add the next.
+ */
+const char *const vt_cat_migrations[] = {
+	/* 0: empty file -> 1 */
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+	"CREATE TABLE tier(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" scope TEXT NOT NULL DEFAULT 'shared',"
+	" location TEXT NOT NULL DEFAULT '');"
+	"CREATE TABLE owner(id INTEGER PRIMARY KEY,"
+	" name TEXT NOT NULL UNIQUE);"
+	"CREATE TABLE bucket(id INTEGER PRIMARY KEY, name TEXT NOT NULL"
+	" UNIQUE, owner INTEGER NOT NULL, location TEXT NOT NULL,"
+	" created_us INTEGER NOT NULL, versioning INTEGER NOT NULL,"
+	" object_lock INTEGER NOT NULL, generation INTEGER NOT NULL);"
+	"CREATE TABLE bucket_doc(bucket INTEGER NOT NULL, kind TEXT NOT NULL,"
+	" body BLOB NOT NULL, PRIMARY KEY(bucket, kind)) WITHOUT ROWID;"
+	/*
+	 * seq orders the versions of a key and is the row's own number, so
+	 * that new versions append.  `current` marks the highest seq of a key.
+	 */
+	"CREATE TABLE version(seq INTEGER PRIMARY KEY, bucket INTEGER NOT NULL,"
+	" key BLOB NOT NULL, version_id BLOB NOT NULL,"
+	" is_null INTEGER NOT NULL, marker INTEGER NOT NULL,"
+	" current INTEGER NOT NULL, generation INTEGER NOT NULL,"
+	" size INTEGER NOT NULL, mtime_us INTEGER NOT NULL,"
+	" etag TEXT NOT NULL, crc64 INTEGER NOT NULL, meta BLOB NOT NULL,"
+	" checksum TEXT NOT NULL, checksum_kind TEXT NOT NULL,"
+	" tags TEXT NOT NULL, owner INTEGER NOT NULL, pin TEXT NOT NULL,"
+	" tier INTEGER NOT NULL, part_count INTEGER NOT NULL,"
+	" lock_mode INTEGER NOT NULL, retain_until_us INTEGER NOT NULL,"
+	" legal_hold INTEGER NOT NULL);"
+	"CREATE UNIQUE INDEX version_key ON version(bucket, key, seq);"
+	/* Holds no delete markers and covers what LIST prints. */
+	"CREATE INDEX version_current ON version(bucket, key, size, mtime_us,"
+	" etag, tier, owner, checksum_kind)"
+	" WHERE current = 1 AND marker = 0;"
+	"CREATE TABLE copy(seq INTEGER NOT NULL, tier INTEGER NOT NULL,"
+	" id INTEGER NOT NULL, created_us INTEGER NOT NULL,"
+	" PRIMARY KEY(seq, tier)) WITHOUT ROWID;"
+	/* `copy` is the id of a copy or of an upload's part. */
+	"CREATE TABLE extent(copy INTEGER NOT NULL, idx INTEGER NOT NULL,"
+	" blob INTEGER NOT NULL, offset INTEGER NOT NULL,"
+	" length INTEGER NOT NULL, plain_length INTEGER NOT NULL,"
+	" PRIMARY KEY(copy, idx)) WITHOUT ROWID;"
+	"CREATE TABLE blob(id INTEGER PRIMARY KEY, tier INTEGER NOT NULL,"
+	" name TEXT NOT NULL, token TEXT NOT NULL, size INTEGER NOT NULL,"
+	" crc64 INTEGER NOT NULL, owned INTEGER NOT NULL,"
+	" inline INTEGER NOT NULL, transform TEXT NOT NULL,"
+	" refs INTEGER NOT NULL, live_bytes INTEGER NOT NULL);"
+	"CREATE TABLE inline_data(blob INTEGER PRIMARY KEY,"
+	" data BLOB NOT NULL);"
+	"CREATE TABLE version_parts(seq INTEGER PRIMARY KEY,"
+	" data BLOB NOT NULL);"
+	"CREATE TABLE upload(id INTEGER PRIMARY KEY, upload_id BLOB NOT NULL"
+	" UNIQUE, bucket INTEGER NOT NULL, key BLOB NOT NULL,"
+	" created_us INTEGER NOT NULL, owner INTEGER NOT NULL,"
+	" meta BLOB NOT NULL, checksum_alg TEXT NOT NULL,"
+	" checksum_type TEXT NOT NULL, tier INTEGER NOT NULL,"
+	" tags TEXT NOT NULL, lock_mode INTEGER NOT NULL,"
+	" retain_until_us INTEGER NOT NULL, legal_hold INTEGER NOT NULL,"
+	" complete INTEGER NOT NULL, result_seq INTEGER NOT NULL,"
+	" complete_us INTEGER NOT NULL);"
+	"CREATE INDEX upload_list ON upload(bucket, key, id)"
+	" WHERE complete = 0;"
+	"CREATE TABLE part(id INTEGER PRIMARY KEY, upload INTEGER NOT NULL,"
+	" number INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" mtime_us INTEGER NOT NULL, etag TEXT NOT NULL,"
+	" crc64 INTEGER NOT NULL, checksum TEXT NOT NULL,"
+	" UNIQUE(upload, number));"
+	"CREATE TABLE lease(first_id INTEGER PRIMARY KEY,"
+	" count INTEGER NOT NULL, owner TEXT NOT NULL,"
+	" created_us INTEGER NOT NULL);"
+	"CREATE TABLE intent(blob INTEGER PRIMARY KEY, tier INTEGER NOT NULL,"
+	" name TEXT NOT NULL, upload TEXT NOT NULL);"
+	"CREATE TABLE garbage(id INTEGER PRIMARY KEY, blob INTEGER NOT NULL,"
+	" tier INTEGER NOT NULL, name TEXT NOT NULL, token TEXT NOT NULL,"
+	" size INTEGER NOT NULL, not_before_us INTEGER NOT NULL,"
+	" claimed_by TEXT NOT NULL, claimed_us INTEGER NOT NULL);"
+	"CREATE INDEX garbage_due ON garbage(not_before_us);"
+	"CREATE INDEX garbage_blob ON garbage(blob);"
+};
+const int vt_cat_migration_count =
+    sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
+
+/* Columns that read_version() expects, in its order. */
+#define VERSION_COLUMNS \
+	"v.bucket, v.key, v.seq, v.version_id, v.is_null, v.marker," \
+	" v.current, v.generation, v.size, v.mtime_us, v.etag, v.crc64," \
+	" v.meta, v.checksum, v.tags, o.name, v.pin, v.tier, v.part_count," \
+	" v.lock_mode, v.retain_until_us, v.legal_hold"
+#define VERSION_FROM " FROM version v JOIN owner o ON o.id = v.owner"
+#define BUCKET_COLUMNS \
+	"b.id, b.name, o.name, b.location, b.created_us, b.versioning," \
+	" b.object_lock, b.generation"
+#define BUCKET_FROM " FROM bucket b JOIN owner o ON o.id = b.owner"
+#define EXTENT_COLUMNS \
+	"c.id, c.tier, c.created_us, e.idx, e.offset, e.length," \
+	" e.plain_length, l.id, l.tier, l.name, l.token, l.size, l.crc64," \
+	" l.owned, l.inline, l.transform"
+#define UPLOAD_COLUMNS \
+	"u.id, u.upload_id, u.bucket, u.key, u.created_us, o.name, u.meta," \
+	" u.checksum_alg, u.checksum_type, u.tier, u.tags, u.lock_mode," \
+	" u.retain_until_us, u.legal_hold, u.complete, u.result_seq"
+#define UPLOAD_FROM " FROM upload u JOIN owner o ON o.id = u.owner"
+#define PART_COLUMNS \
+	"p.id, p.number, p.size, p.mtime_us, p.etag, p.crc64, p.checksum," \
+	" (SELECT count(*) FROM extent e WHERE e.copy = p.id)"
+#define LIST_COLUMNS \
+	"key, seq, size, mtime_us, etag, tier, owner, checksum_kind"
+
+const char *const vt_cat_sql[ST_STATEMENTS] = {
+	[ST_BEGIN] = "BEGIN",
+	[ST_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
+	[ST_COMMIT] = "COMMIT",
+	[ST_ROLLBACK] = "ROLLBACK",
+	[ST_SAVEPOINT] = "SAVEPOINT op",
+	[ST_RELEASE] = "RELEASE op",
+	[ST_ROLLBACK_TO] = "ROLLBACK TO op",
+	[ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+	[ST_META_SET] = "INSERT OR REPLACE INTO meta(name, value)"
+	    " VALUES(?1, ?2)",
+	[ST_TIER_NAME] = "SELECT name FROM tier WHERE id = ?1",
+	[ST_TIER_ID] = "SELECT id FROM tier WHERE name = ?1",
+	[ST_TIER_ADD] = "INSERT INTO tier(name) VALUES(?1)",
+	[ST_OWNER_NAME] = "SELECT name FROM owner WHERE id = ?1",
+	[ST_OWNER_ID] = "SELECT id FROM owner WHERE name = ?1",
+	[ST_OWNER_ADD] = "INSERT INTO owner(name) VALUES(?1)",
+
+	[ST_BUCKET_GET] = "SELECT " BUCKET_COLUMNS BUCKET_FROM
+	    " WHERE b.name = ?1",
+	[ST_BUCKET_BY_ID] = "SELECT " BUCKET_COLUMNS BUCKET_FROM
+	    " WHERE b.id = ?1",
+	[ST_BUCKET_NEXT] = "SELECT " BUCKET_COLUMNS BUCKET_FROM
+	    " WHERE b.name >= ?1 ORDER BY b.name",
+	[ST_BUCKET_ADD] = "INSERT INTO bucket(id, name, owner, location,"
+	    " created_us, versioning, object_lock, generation)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
+	[ST_BUCKET_DEL] = "DELETE FROM bucket WHERE id = ?1",
+	[ST_BUCKET_USED] = "SELECT 1 FROM version WHERE bucket = ?1 LIMIT 1",
+	[ST_BUCKET_TOUCH] = "UPDATE bucket SET generation = generation + 1"
+	    " WHERE id = ?1",
+	[ST_BUCKET_VERSIONING] = "UPDATE bucket SET versioning = ?2,"
+	    " generation = generation + 1 WHERE id = ?1",
+	[ST_DOC_GET] = "SELECT body FROM bucket_doc WHERE bucket = ?1"
+	    " AND kind = ?2",
+	[ST_DOC_SET] = "INSERT OR REPLACE INTO bucket_doc(bucket, kind, body)"
+	    " VALUES(?1, ?2, ?3)",
+	[ST_DOC_DEL] = "DELETE FROM bucket_doc WHERE bucket = ?1"
+	    " AND kind = ?2",
+	[ST_DOCS_DEL] = "DELETE FROM bucket_doc WHERE bucket = ?1",
+
+	[ST_VERSION_CURRENT] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.bucket = ?1 AND v.key = ?2 ORDER BY v.seq DESC LIMIT 1",
+	[ST_VERSION_NULL] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.bucket = ?1 AND v.key = ?2 AND v.is_null = 1"
+	    " ORDER BY v.seq DESC LIMIT 1",
+	[ST_VERSION_ID] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.bucket = ?1 AND v.key = ?2 AND v.version_id = ?3",
+	[ST_VERSION_SEQ] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.seq = ?1",
+	[ST_VERSION_ADD] = "INSERT INTO version(seq, bucket, key, version_id,"
+	    " is_null, marker, current, generation, size, mtime_us, etag,"
+	    " crc64, meta, checksum, checksum_kind, tags, owner, pin, tier,"
+	    " part_count, lock_mode, retain_until_us, legal_hold)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 1, 1, ?7, ?8, ?9, ?10, ?11, ?12,"
+	    " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+	[ST_VERSION_DEL] = "DELETE FROM version WHERE seq = ?1",
+	[ST_VERSION_SET_CURRENT] = "UPDATE version SET current = ?2"
+	    " WHERE seq = ?1",
+	[ST_VERSION_TOP] = "SELECT seq, is_null, marker, mtime_us, etag, size,"
+	    " lock_mode, retain_until_us, legal_hold, generation"
+	    " FROM version WHERE bucket = ?1 AND key = ?2"
+	    " ORDER BY seq DESC LIMIT 1",
+	[ST_VERSION_META] = "UPDATE version SET tags = ?2, pin = ?3,"
+	    " lock_mode = ?4, retain_until_us = ?5, legal_hold = ?6,"
+	    " generation = generation + 1 WHERE seq = ?1",
+	[ST_VERSION_TIER] = "UPDATE version SET tier = ?2 WHERE seq = ?1",
+
+	[ST_COPY_EXTENTS] = "SELECT " EXTENT_COLUMNS ", NULL FROM copy c"
+	    " LEFT JOIN extent e ON e.copy = c.id"
+	    " LEFT JOIN blob l ON l.id = e.blob"
+	    " WHERE c.seq = ?1 ORDER BY c.tier, e.idx",
+	[ST_COPY_EXTENTS_INLINE] = "SELECT " EXTENT_COLUMNS
+	    ", CASE WHEN l.inline THEN (SELECT data FROM inline_data d"
+	    " WHERE d.blob = l.id) END"
+	    " FROM copy c LEFT JOIN extent e ON e.copy = c.id"
+	    " LEFT JOIN blob l ON l.id = e.blob"
+	    " WHERE c.seq = ?1 ORDER BY c.tier, e.idx",
+	[ST_COPY_ADD] = "INSERT INTO copy(seq, tier, id, created_us)"
+	    " VALUES(?1, ?2, ?3, ?4)",
+	[ST_COPY_DEL] = "DELETE FROM copy WHERE seq = ?1 AND tier = ?2",
+	[ST_COPIES] = "SELECT tier, id FROM copy WHERE seq = ?1",
+	[ST_COPY_AT] = "SELECT id FROM copy WHERE seq = ?1 AND tier = ?2",
+
+	[ST_EXTENT_ADD] = "INSERT INTO extent(copy, idx, blob, offset, length,"
+	    " plain_length) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_EXTENTS_OF] = "SELECT blob, length FROM extent WHERE copy = ?1",
+	[ST_EXTENTS_DEL] = "DELETE FROM extent WHERE copy = ?1",
+	[ST_EXTENTS_MOVE] = "UPDATE extent SET copy = ?2, idx = idx + ?3"
+	    " WHERE copy = ?1",
+	[ST_EXTENT_COUNT] = "SELECT count(*) FROM extent WHERE copy = ?1",
+	[ST_REF_CHECK] = "SELECT 1 FROM copy c JOIN extent e ON e.copy = c.id"
+	    " WHERE c.seq = ?1 AND e.blob = ?2 LIMIT 1",
+
+	[ST_BLOB_ADD] = "INSERT INTO blob(id, tier, name, token, size, crc64,"
+	    " owned, inline, transform, refs, live_bytes)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10)",
+	[ST_BLOB_REF] = "UPDATE blob SET refs = refs + 1,"
+	    " live_bytes = live_bytes + ?2 WHERE id = ?1",
+	[ST_BLOB_UNREF] = "UPDATE blob SET refs = refs - 1,"
+	    " live_bytes = live_bytes - ?2 WHERE id = ?1"
+	    " RETURNING refs, tier, name, token, size, owned, inline",
+	[ST_BLOB_DEL] = "DELETE FROM blob WHERE id = ?1",
+	[ST_BLOB_KNOWN] = "SELECT 1 FROM blob WHERE id = ?1 UNION ALL"
+	    " SELECT 1 FROM garbage WHERE blob = ?1 LIMIT 1",
+	[ST_BLOBS_OF_TIER] = "SELECT id, tier, name, token, size, crc64,"
+	    " owned, inline, transform FROM blob WHERE id > ?1 AND tier = ?2"
+	    " ORDER BY id LIMIT 1000",
+	[ST_INLINE_ADD] = "INSERT INTO inline_data(blob, data) VALUES(?1, ?2)",
+	[ST_INLINE_DEL] = "DELETE FROM inline_data WHERE blob = ?1",
+	[ST_PARTS_SET] = "INSERT INTO version_parts(seq, data)"
+	    " VALUES(?1, ?2)",
+	[ST_PARTS_GET] = "SELECT data FROM version_parts WHERE seq = ?1",
+	[ST_PARTS_DEL] = "DELETE FROM version_parts WHERE seq = ?1",
+
+	[ST_LIST] = "SELECT " LIST_COLUMNS " FROM version"
+	    " WHERE current = 1 AND marker = 0 AND bucket = ?1 AND key > ?2"
+	    " ORDER BY key LIMIT ?3",
+	[ST_LIST_INCLUSIVE] = "SELECT " LIST_COLUMNS " FROM version"
+	    " WHERE current = 1 AND marker = 0 AND bucket = ?1 AND key >= ?2"
+	    " ORDER BY key LIMIT ?3",
+	/* The rest of a key's versions, then the keys after it. */
+	[ST_SCAN] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.bucket = ?1 AND v.key = ?2 AND v.seq < ?3"
+	    " ORDER BY v.seq DESC LIMIT ?4",
+	[ST_SCAN_AFTER] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.bucket = ?1 AND v.key > ?2"
+	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
+	[ST_SCAN_FROM] = "SELECT " VERSION_COLUMNS VERSION_FROM
+	    " WHERE v.bucket = ?1 AND v.key >= ?2"
+	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
+
+	[ST_UPLOAD_ADD] = "INSERT INTO upload(id, upload_id, bucket, key,"
+	    " created_us, owner, meta, checksum_alg, checksum_type, tier,"
+	    " tags, lock_mode, retain_until_us, legal_hold, complete,"
+	    " result_seq, complete_us) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+	    " ?9, ?10, ?11, ?12, ?13, ?14, 0, 0, 0)",
+	[ST_UPLOAD_GET] = "SELECT " UPLOAD_COLUMNS UPLOAD_FROM
+	    " WHERE u.upload_id = ?1",
+	[ST_UPLOAD_DEL] = "DELETE FROM upload WHERE id = ?1",
+	[ST_UPLOAD_COMPLETE] = "UPDATE upload SET complete = 1,"
+	    " result_seq = ?2, complete_us = ?3, meta = x'' WHERE id = ?1",
+	[ST_UPLOAD_LIST] = "SELECT " UPLOAD_COLUMNS UPLOAD_FROM
+	    " WHERE u.complete = 0 AND u.bucket = ?1 AND u.key >= ?2"
+	    " ORDER BY u.key, u.id LIMIT 1001",
+	[ST_UPLOAD_LIST_FROM] = "SELECT " UPLOAD_COLUMNS UPLOAD_FROM
+	    " WHERE u.complete = 0 AND u.bucket = ?1 AND u.key = ?2"
+	    " AND u.id > ?3 ORDER BY u.id LIMIT 1001",
+	[ST_UPLOADS_OF_BUCKET] = "SELECT id FROM upload WHERE bucket = ?1"
+	    " LIMIT 1",
+	[ST_UPLOADS_OLD] = "SELECT id FROM upload WHERE complete = 1"
+	    " AND complete_us < ?1 LIMIT 1000",
+	[ST_PART_ADD] = "INSERT INTO part(id, upload, number, size, mtime_us,"
+	    " etag, crc64, checksum) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[ST_PART_GET] = "SELECT id FROM part WHERE upload = ?1"
+	    " AND number = ?2",
+	[ST_PART_BY_ID] = "SELECT upload, number, size FROM part"
+	    " WHERE id = ?1",
+	[ST_PART_DEL] = "DELETE FROM part WHERE id = ?1",
+	[ST_PART_LIST] = "SELECT " PART_COLUMNS " FROM part p"
+	    " WHERE p.upload = ?1 AND p.number > ?2"
+	    " ORDER BY p.number LIMIT ?3",
+	[ST_PARTS_OF_UPLOAD] = "SELECT id FROM part WHERE upload = ?1"
+	    " LIMIT 1",
+
+	[ST_LEASE_ADD] = "INSERT INTO lease(first_id, count, owner,"
+	    " created_us) VALUES(?1, ?2, ?3, ?4)",
+	[ST_LEASE_DEL] = "DELETE FROM lease WHERE first_id = ?1",
+	[ST_LEASES] = "SELECT first_id, count, owner FROM lease",
+	[ST_INTENT_ADD] = "INSERT OR REPLACE INTO intent(blob, tier, name,"
+	    " upload) VALUES(?1, ?2, ?3, ?4)",
+	[ST_INTENT_DEL] = "DELETE FROM intent WHERE blob = ?1",
+	[ST_GARBAGE_ADD] = "INSERT INTO garbage(id, blob, tier, name, token,"
+	    " size, not_before_us, claimed_by, claimed_us)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, '', 0)",
+	[ST_GARBAGE_DUE] = "SELECT id, blob, tier, name, token, size,"
+	    " not_before_us FROM garbage g WHERE not_before_us <= ?1"
+	    " AND (claimed_by = '' OR claimed_by = ?2 OR claimed_us < ?3)"
+	    " AND NOT EXISTS (SELECT 1 FROM blob l WHERE l.id = g.blob)"
+	    " ORDER BY not_before_us LIMIT ?4",
+	[ST_GARBAGE_CLAIM] = "UPDATE garbage SET claimed_by = ?2,"
+	    " claimed_us = ?3 WHERE id = ?1",
+	[ST_GARBAGE_DEL] = "DELETE FROM garbage WHERE id = ?1",
+};

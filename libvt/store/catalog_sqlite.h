@@ -1,0 +1,143 @@
+/*
+ * Inside the catalog: what catalog.c (handle, committer, locks, leases),
+ * catalog_read.c and catalog_write.c share.  No other file includes this.
+ */
+#ifndef VT_STORE_CATALOG_SQLITE_H
+#define VT_STORE_CATALOG_SQLITE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "libvt/store/catalog.h"
+
+/*
+ * Every statement, kept prepared per connection.  The numbers of the
+ * parameters are those of the ?n in the text.
+ */
+enum vt_st {
+	ST_BEGIN, ST_BEGIN_IMMEDIATE, ST_COMMIT, ST_ROLLBACK,
+	ST_SAVEPOINT, ST_RELEASE, ST_ROLLBACK_TO,
+	ST_META_GET, ST_META_SET,
+	ST_TIER_NAME, ST_TIER_ID, ST_TIER_ADD,
+	ST_OWNER_NAME, ST_OWNER_ID, ST_OWNER_ADD,
+	ST_BUCKET_GET, ST_BUCKET_BY_ID, ST_BUCKET_NEXT, ST_BUCKET_ADD,
+	ST_BUCKET_DEL, ST_BUCKET_USED, ST_BUCKET_TOUCH, ST_BUCKET_VERSIONING,
+	ST_DOC_GET, ST_DOC_SET, ST_DOC_DEL, ST_DOCS_DEL,
+	ST_VERSION_CURRENT, ST_VERSION_NULL, ST_VERSION_ID, ST_VERSION_SEQ,
+	ST_VERSION_ADD, ST_VERSION_DEL, ST_VERSION_SET_CURRENT,
+	ST_VERSION_TOP, ST_VERSION_META, ST_VERSION_TIER,
+	ST_COPY_EXTENTS, ST_COPY_EXTENTS_INLINE, ST_COPY_ADD, ST_COPY_DEL,
+	ST_COPIES, ST_COPY_AT,
+	ST_EXTENT_ADD, ST_EXTENTS_OF, ST_EXTENTS_DEL, ST_EXTENTS_MOVE,
+	ST_EXTENT_COUNT, ST_REF_CHECK,
+	ST_BLOB_ADD, ST_BLOB_REF, ST_BLOB_UNREF, ST_BLOB_DEL, ST_BLOB_KNOWN,
+	ST_BLOBS_OF_TIER,
+	ST_INLINE_ADD, ST_INLINE_DEL,
+	ST_PARTS_SET, ST_PARTS_GET, ST_PARTS_DEL,
+	ST_LIST, ST_LIST_INCLUSIVE, ST_SCAN, ST_SCAN_AFTER, ST_SCAN_FROM,
+	ST_UPLOAD_ADD, ST_UPLOAD_GET, ST_UPLOAD_DEL, ST_UPLOAD_COMPLETE,
+	ST_UPLOAD_LIST, ST_UPLOAD_LIST_FROM, ST_UPLOADS_OF_BUCKET,
+	ST_UPLOADS_OLD,
+	ST_PART_ADD, ST_PART_GET, ST_PART_BY_ID, ST_PART_DEL, ST_PART_LIST,
+	ST_PARTS_OF_UPLOAD,
+	ST_LEASE_ADD, ST_LEASE_DEL, ST_LEASES,
+	ST_INTENT_ADD, ST_INTENT_DEL,
+	ST_GARBAGE_ADD, ST_GARBAGE_DUE, ST_GARBAGE_CLAIM, ST_GARBAGE_DEL,
+	ST_STATEMENTS
+};
+
+/* One connection: a thread at a time. */
+struct vt_conn {
+	sqlite3 *db;
+	sqlite3_stmt *st[ST_STATEMENTS];
+	struct vt_conn *next;
+};
+
+#define TIER_CACHE 64
+
+/* A block of blob ids that this process holds. */
+struct vt_lease_block {
+	uint64_t first, next, end;
+	uint64_t resolved;	/* ids whose fate is known */
+	struct vt_lease_block *older;
+};
+
+struct vt_catalog {
+	char *path, *owner, *owner_path;
+	int owner_fd;		/* locked as long as this handle lives */
+	int turn_fd, lock_fd;	/* the turnstile and the write lock */
+	int dir_fd;
+	struct vt_catalog_options o;
+	uint64_t incarnation;
+
+	/* readers */
+	pthread_mutex_t pool_lock;
+	struct vt_conn *pool;
+
+	/* the committer: its own connection and thread */
+	struct vt_conn *w;
+	pthread_t thread;
+	int thread_started;
+	pthread_mutex_t queue_lock;
+	pthread_cond_t queue_cond;
+	struct vt_cat_op *head, **tail;
+	int stopping, broken;
+	int reserve_held;
+	uint64_t wal_bytes, commits, operations, checkpoints;
+	/* ids given inside the transaction that runs; written back once */
+	int64_t next_id, next_blob;
+	int ids_dirty;
+	int64_t inline_bytes;	/* atomic: others read it */
+
+	/* names of tiers and owners by id: append-only, read under the lock */
+	pthread_mutex_t names_lock;
+	char *tier_name[TIER_CACHE];
+
+	/* leases */
+	pthread_mutex_t lease_lock;
+	pthread_cond_t lease_cond;
+	struct vt_lease_block *leases;	/* newest first; [0] gives ids */
+	struct vt_lease_block *spare;
+	int lease_wanted;
+};
+
+/* Text of every statement (catalog_sql.c), in the order of enum vt_st, and the
+ * schema's migrations. */
+extern const char *const vt_cat_sql[ST_STATEMENTS];
+extern const char *const vt_cat_migrations[];
+extern const int vt_cat_migration_count;
+
+/* A prepared statement, reset and without bindings; NULL on failure. */
+sqlite3_stmt *vt_conn_st(struct vt_conn *k, enum vt_st which);
+/* Take a reading connection with a read transaction begun / give it back. */
+enum vt_code vt_conn_take(struct vt_catalog *c, struct vt_conn **out,
+    struct vt_err *err) VT_MUST_CHECK;
+void vt_conn_give(struct vt_catalog *c, struct vt_conn *k);
+/* The code for an SQLite failure, with its words. */
+enum vt_code vt_conn_fail(struct vt_conn *k, const char *doing,
+    struct vt_err *err);
+/* Step a statement that returns no row.  SQLITE_DONE is VT_OK. */
+enum vt_code vt_conn_run(struct vt_conn *k, sqlite3_stmt *s,
+    const char *doing, struct vt_err *err) VT_MUST_CHECK;
+
+/* The name of a tier id, "" for 0; owned by the catalog for its life. */
+const char *vt_cat_tier_name(struct vt_catalog *c, struct vt_conn *k,
+    int64_t id);
+
+/* catalog_read.c, used by writes too */
+enum vt_code vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
+    struct vt_arena *a, sqlite3_stmt *s, int inline_data,
+    struct vt_version **out, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_write.c: run one operation inside the transaction of c->w. */
+enum vt_code vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+/* Load and store the id counters round a transaction. */
+enum vt_code vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)
+    VT_MUST_CHECK;
+enum vt_code vt_cat_ids_store(struct vt_catalog *c, struct vt_err *err)
+    VT_MUST_CHECK;
+/* Blob ids this operation settled (committed): for the lease count. */
+void vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op);
+
+#endif

@@ -1,0 +1,852 @@
+/*
+ * The configuration and the credentials file: see config.h.
+ *
+ * One table says for each field its name, kind, place in the struct, default
+ * and range; reading, defaults and errors all follow it.  jansson tells lines
+ * for broken syntax only, so for a wrong field the text is walked again to
+ * the field's name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "libvt/base/fs.h"
+#include "libvt/base/hash.h"
+#include "libvt/base/jsonl.h"
+#include "libvt/base/num.h"
+
+#include "libvt/work/config.h"
+
+#ifndef VT_SHAREDIR
+#define VT_SHAREDIR "/usr/local/share/vaultaire"
+#endif
+
+#define CONFIG_MAX (1 << 20)
+#define CREDENTIALS_MAX (1 << 20)
+#define YEAR_MS INT64_C(31536000000)
+
+enum kind {
+	STR,			/* char *: a non-empty string */
+	OPT,			/* char *, NULL when null or not given */
+	NAME,			/* char *: [a-z0-9_-]{1,32} */
+	HOSTPORT,		/* char *: "127.0.0.1:9000", "[::1]:0" */
+	OPT_HOSTPORT,
+	PATH, OPT_PATH,		/* char *: relative ones made absolute */
+	PRICES,			/* a path, or a name in the share folder */
+	BOOL,			/* int */
+	UINT,			/* unsigned */
+	SIZE,			/* uint64_t bytes: 4096 or "4K" */
+	DURATION,		/* int64_t ms: seconds, or "24h" */
+	TIERS			/* the list */
+};
+
+struct field {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	const char *standard;	/* the default as JSON; NULL: must be given */
+	uint64_t min, max;
+};
+
+#define IN(m) offsetof(struct vt_config, m)
+static const struct field fields[] = {
+	{ "listen", HOSTPORT, IN(listen), "\"127.0.0.1:9000\"", 0, 0 },
+	{ "admin", OPT_HOSTPORT, IN(admin), "\"127.0.0.1:9001\"", 0, 0 },
+	{ "region", STR, IN(region), "\"us-east-1\"", 0, 0 },
+	{ "domain", OPT, IN(domain), "null", 0, 0 },
+	{ "node", STR, IN(node), "\"local\"", 0, 0 },
+	{ "location", STR, IN(location), "\"aws-us-east-1\"", 0, 0 },
+	{ "price_file", PRICES, IN(price_file), "\"aws-us-east-1.json\"",
+	    0, 0 },
+	{ "catalog", PATH, IN(catalog_path), "\"catalog.db\"", 0, 0 },
+	{ "access_log", PATH, IN(access_log), "\"access.jsonl\"", 0, 0 },
+	{ "credentials", PATH, IN(credentials), "\"credentials\"", 0, 0 },
+	{ "tls_cert", OPT_PATH, IN(tls_cert), "null", 0, 0 },
+	{ "tls_key", OPT_PATH, IN(tls_key), "null", 0, 0 },
+	{ "tiers", TIERS, 0, NULL, 0, 0 },
+	{ "grace", DURATION, IN(grace_ms), "\"24h\"", 0, YEAR_MS },
+	{ "inline_max_total", SIZE, IN(inline_max_total_bytes), "\"4G\"",
+	    0, UINT64_C(1) << 50 },
+	{ "sigv2", BOOL, IN(sigv2), "false", 0, 0 },
+	{ "clock_skew", DURATION, IN(clock_skew_ms), "\"15m\"",
+	    1000, 7 * 86400000 },
+	{ "max_connections", UINT, IN(max_connections), "10000",
+	    16, 1000000 },
+	{ "idle_timeout", DURATION, IN(idle_timeout_ms), "\"60s\"",
+	    1000, 86400000 },
+	/* Below 8 MiB one large DeleteObjects would starve the rest. */
+	{ "buffer_budget", SIZE, IN(buffer_budget_bytes), "\"96M\"",
+	    8 << 20, UINT64_C(1) << 40 },
+	{ "gc_interval", DURATION, IN(gc_interval_ms), "\"60s\"",
+	    10, 86400000 },
+};
+#undef IN
+
+#define IN(m) offsetof(struct vt_tier, m)
+static const struct field tier_fields[] = {
+	{ "name", NAME, IN(name), NULL, 0, 0 },
+	{ "url", STR, IN(url), NULL, 0, 0 },
+	{ "storage_class", STR, IN(storage_class), NULL, 0, 0 },
+	/* "": the storage class; the configuration's location */
+	{ "price", OPT, IN(price), "null", 0, 0 },
+	{ "location", OPT, IN(location), "null", 0, 0 },
+	{ "scope", STR, IN(scope), "\"shared\"", 0, 0 },
+	{ "durability_nines", UINT, IN(durability_nines), "11", 0, 20 },
+	{ "first_byte", DURATION, IN(first_byte_ms), "\"20ms\"", 0, YEAR_MS },
+	{ "inline", BOOL, IN(is_inline), "false", 0, 0 },
+	{ "inline_max", SIZE, IN(inline_max_bytes), "\"4K\"", 0, 65536 },
+	{ "restore_delay", DURATION, IN(restore_delay_ms), "0", 0, YEAR_MS },
+};
+#undef IN
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char default_text[] =
+"{\n"
+"	\"listen\": \"127.0.0.1:9000\",\n"
+"	\"admin\": \"127.0.0.1:9001\",\n"
+"	\"region\": \"us-east-1\",\n"
+"	\"tiers\": [\n"
+"		{\n"
+"			\"name\": \"hot\",\n"
+"			\"url\": \"file:tiers/hot\",\n"
+"			\"storage_class\": \"STANDARD\",\n"
+"			\"inline\": true\n"
+"		},\n"
+"		{\n"
+"			\"name\": \"warm\",\n"
+"			\"url\": \"file:tiers/warm\",\n"
+"			\"storage_class\": \"STANDARD_IA\"\n"
+"		},\n"
+"		{\n"
+"			\"name\": \"cold\",\n"
+"			\"url\": \"file:tiers/cold\",\n"
+"			\"storage_class\": \"GLACIER_IR\"\n"
+"		},\n"
+"		{\n"
+"			\"name\": \"archive\",\n"
+"			\"url\": \"file:tiers/archive\",\n"
+"			\"storage_class\": \"DEEP_ARCHIVE\"\n"
+"		}\n"
+"	]\n"
+"}\n";
+
+/* --- where a field stands -------------------------------------------------- */
+
+/*
+ * Walks over JSON that jansson has accepted, counting lines; `p` stands
+ * before a token or a blank.
+ */
+struct walk {
+	const char *p;
+	unsigned line;
+};
+
+static void
+walk_blank(struct walk *w)
+{
+	for (; strchr(" \t\r\n", *w->p) != NULL && *w->p != '\0'; w->p++)
+		if (*w->p == '\n')
+			w->line++;
+}
+
+/* Over a string; its first quote is at `p`. */
+static void
+walk_string(struct walk *w)
+{
+	for (w->p++; *w->p != '"' && *w->p != '\0'; w->p++)
+		if (*w->p == '\\' && w->p[1] != '\0')
+			w->p++;
+	if (*w->p != '\0')
+		w->p++;
+}
+
+/* Over one value of any kind, at whatever depth. */
+static void
+walk_value(struct walk *w)
+{
+	unsigned depth = 0;
+
+	walk_blank(w);
+	do {
+		walk_blank(w);
+		if (*w->p == '\0')
+			return;
+		if (*w->p == '"') {
+			walk_string(w);
+			continue;
+		}
+		if (*w->p == '{' || *w->p == '[')
+			depth++;
+		else if (*w->p == '}' || *w->p == ']')
+			depth--;
+		else if (*w->p != ',' && *w->p != ':') {
+			w->p += strcspn(w->p, " \t\r\n,]}");
+			continue;
+		}
+		w->p++;
+	} while (depth > 0);
+}
+
+/* Into the object at `p`, to the value of the member `name`: 1, or 0 when
+ * there is none (then *w is as it was).  The line is the name's. */
+static int
+walk_member(struct walk *w, const char *name)
+{
+	struct walk at = *w;
+	size_t len = strlen(name);
+	const char *start;
+	unsigned line;
+	int same;
+
+	walk_blank(&at);
+	if (*at.p != '{')
+		return 0;
+	at.p++;
+	for (;;) {
+		walk_blank(&at);
+		if (*at.p == ',') {
+			at.p++;
+			continue;
+		}
+		if (*at.p != '"')
+			return 0;
+		start = at.p + 1;
+		line = at.line;
+		walk_string(&at);
+		same = (size_t)(at.p - 1 - start) == len &&
+		    memcmp(start, name, len) == 0;
+		walk_blank(&at);
+		if (*at.p == ':')
+			at.p++;
+		if (same) {
+			walk_blank(&at);
+			w->p = at.p;
+			w->line = line;
+			return 1;
+		}
+		walk_value(&at);
+	}
+}
+
+/* Into the array at `p`, to its element `index`. */
+static void
+walk_element(struct walk *w, size_t index)
+{
+	walk_blank(w);
+	if (*w->p == '[')
+		w->p++;
+	for (; index > 0; index--) {
+		walk_value(w);
+		walk_blank(w);
+		if (*w->p == ',')
+			w->p++;
+	}
+	walk_blank(w);
+}
+
+/* --- reading --------------------------------------------------------------- */
+
+struct reading {
+	const char *path;	/* for errors */
+	const char *text;
+	const char *data_dir;
+	size_t tier;		/* the one being read, or SIZE_MAX */
+	const char *field;
+	struct vt_err *err;
+};
+
+/* "vaultaire.json:7: tiers[1].url: " and the words. */
+static enum vt_code VT_PRINTF(2, 3)
+complain(const struct reading *r, const char *fmt, ...)
+{
+	struct walk w = { r->text, 1 };
+	char words[256], place[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	if (r->tier != SIZE_MAX) {
+		snprintf(place, sizeof(place), "tiers[%zu]%s%.64s", r->tier,
+		    r->field != NULL ? "." : "",
+		    r->field != NULL ? r->field : "");
+		if (walk_member(&w, "tiers"))
+			walk_element(&w, r->tier);
+	} else {
+		snprintf(place, sizeof(place), "%.64s",
+		    r->field != NULL ? r->field : "configuration");
+	}
+	if (r->field != NULL)
+		walk_member(&w, r->field);
+	return vt_fail(r->err, VT_INVALID, "%s:%u: %s: %s", r->path, w.line,
+	    place, words);
+}
+
+static enum vt_code
+no_memory(const struct reading *r)
+{
+	return vt_fail(r->err, VT_NOMEM, "no memory for the configuration");
+}
+
+static enum vt_code
+set_string(const struct reading *r, char **out, const char *s)
+{
+	*out = strdup(s);
+	return *out != NULL ? VT_OK : no_memory(r);
+}
+
+static enum vt_code
+set_path(const struct reading *r, char **out, const char *dir,
+    const char *s)
+{
+	if (*s == '/')
+		return set_string(r, out, s);
+	if (asprintf(out, "%s/%s", dir, s) < 0) {
+		*out = NULL;
+		return no_memory(r);
+	}
+	return VT_OK;
+}
+
+static int
+is_name(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return n >= 1 && n <= 32 && s[n] == '\0';
+}
+
+static int
+is_hostport(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	uint64_t port;
+
+	return colon != NULL &&
+	    vt_num_scan_u64(colon + 1, strlen(colon + 1), &port) == 0 &&
+	    port <= 65535 &&
+	    (*s == '[' ? colon > s && colon[-1] == ']' :
+	    memchr(s, ':', (size_t)(colon - s)) == NULL);
+}
+
+static enum vt_code
+read_string(const struct reading *r, const struct field *f,
+    const json_t *value, char **out)
+{
+	int optional = f->kind == OPT || f->kind == OPT_PATH ||
+	    f->kind == OPT_HOSTPORT;
+	const char *s;
+
+	if (optional && json_is_null(value))
+		return VT_OK;
+	s = json_string_value(value);
+	if (s == NULL)
+		return complain(r, "must be a string%s",
+		    optional ? " or null" : "");
+	if (*s == '\0' || strlen(s) != json_string_length(value))
+		return complain(r, "must not be empty or hold a NUL");
+	if (f->kind == NAME && !is_name(s))
+		return complain(r, "'%.64s' is not 1 to 32 of a-z, 0-9, '_' "
+		    "and '-'", s);
+	if ((f->kind == HOSTPORT || f->kind == OPT_HOSTPORT) &&
+	    !is_hostport(s))
+		return complain(r, "'%.64s' is not HOST:PORT, as in "
+		    "127.0.0.1:9000 or [::1]:9000", s);
+	if (f->kind == PATH || f->kind == OPT_PATH)
+		return set_path(r, out, r->data_dir, s);
+	if (f->kind == PRICES && strchr(s, '/') == NULL)
+		return set_path(r, out, VT_SHAREDIR "/prices", s);
+	if (f->kind == PRICES)
+		return set_path(r, out, r->data_dir, s);
+	return set_string(r, out, s);
+}
+
+static enum vt_code
+read_number(const struct reading *r, const struct field *f,
+    const json_t *value, void *out)
+{
+	const char *s = json_string_value(value);
+	uint64_t n = 0;
+	int64_t ms;
+	enum vt_code rc = VT_OK;
+	struct vt_err why;
+
+	if (json_is_integer(value) && json_integer_value(value) >= 0) {
+		n = (uint64_t)json_integer_value(value);
+		if (f->kind == DURATION)
+			n = n > UINT64_MAX / 1000 ? UINT64_MAX : n * 1000;
+	} else if (s != NULL && f->kind == SIZE) {
+		rc = vt_num_size(s, UINT64_MAX, "size", &n, &why);
+	} else if (s != NULL && f->kind == DURATION) {
+		rc = vt_num_duration(s, INT64_MAX, "duration", &ms, &why);
+		n = (uint64_t)ms;
+	} else {
+		return complain(r, "must be %s", f->kind == SIZE ?
+		    "a number of bytes or a string as \"4K\"" :
+		    f->kind == DURATION ?
+		    "a number of seconds or a string as \"24h\"" :
+		    "a whole number, not below 0");
+	}
+	if (rc != VT_OK)
+		return complain(r, "%s", why.text);
+	if (n < f->min || n > f->max)
+		return complain(r, "must be from %ju to %ju%s",
+		    (uintmax_t)f->min, (uintmax_t)f->max,
+		    f->kind == SIZE ? " bytes" :
+		    f->kind == DURATION ? " milliseconds" : "");
+	if (f->kind == UINT)
+		*(unsigned *)out = (unsigned)n;
+	else if (f->kind == SIZE)
+		*(uint64_t *)out = n;
+	else
+		*(int64_t *)out = (int64_t)n;
+	return VT_OK;
+}
+
+static enum vt_code read_tiers(struct reading *r, const json_t *value,
+    struct vt_config *c);
+
+static enum vt_code
+read_field(struct reading *r, const struct field *f, const json_t *value,
+    char *base)
+{
+	switch (f->kind) {
+	case BOOL:
+		if (!json_is_boolean(value))
+			return complain(r, "must be true or false");
+		*(int *)(void *)(base + f->offset) = json_is_true(value);
+		return VT_OK;
+	case UINT:
+	case SIZE:
+	case DURATION:
+		return read_number(r, f, value, base + f->offset);
+	case TIERS:
+		return read_tiers(r, value, (struct vt_config *)(void *)base);
+	default:
+		return read_string(r, f, value,
+		    (char **)(void *)(base + f->offset));
+	}
+}
+
+/* All fields of an object into the struct at `base`, defaults included. */
+static enum vt_code
+read_object(struct reading *r, const struct field *f, size_t count,
+    const json_t *object, void *base)
+{
+	const char *name;
+	json_t *value;
+	enum vt_code rc;
+	size_t i;
+
+	if (!json_is_object(object))
+		return complain(r, "must be an object");
+	/* The API wants it writable, and does not write. */
+	json_object_foreach((json_t *)object, name, value) {
+		for (i = 0; i < count && strcmp(f[i].name, name) != 0; i++)
+			continue;
+		r->field = name;
+		if (i == count)
+			return complain(r, "there is no such field");
+	}
+	for (i = 0; i < count; i++) {
+		value = json_object_get(object, f[i].name);
+		r->field = f[i].name;
+		if (value != NULL) {
+			rc = read_field(r, &f[i], value, base);
+		} else if (f[i].standard == NULL) {
+			/* It has no line: tell the object's. */
+			r->field = NULL;
+			rc = complain(r, "the field \"%s\" is missing",
+			    f[i].name);
+		} else {
+			value = json_loads(f[i].standard, JSON_DECODE_ANY,
+			    NULL);
+			if (value == NULL)
+				return no_memory(r);
+			rc = read_field(r, &f[i], value, base);
+			json_decref(value);
+		}
+		if (rc != VT_OK)
+			return rc;
+	}
+	r->field = NULL;
+	return VT_OK;
+}
+
+static enum vt_code
+read_tier(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	struct vt_tier *t = &c->tier[r->tier], *other;
+	enum vt_code rc;
+
+	c->tier_count = r->tier + 1;
+	rc = read_object(r, tier_fields, COUNT(tier_fields), value, t);
+	if (rc != VT_OK)
+		return rc;
+	for (other = c->tier; other < t; other++) {
+		r->field = "name";
+		if (strcmp(other->name, t->name) == 0)
+			return complain(r, "two tiers are named '%s'",
+			    t->name);
+		r->field = "storage_class";
+		if (strcmp(other->storage_class, t->storage_class) == 0)
+			return complain(r, "tier '%s' answers for %s already",
+			    other->name, t->storage_class);
+	}
+	if (strcmp(t->scope, "shared") != 0 &&
+	    (strncmp(t->scope, "node:", 5) != 0 || t->scope[5] == '\0')) {
+		r->field = "scope";
+		return complain(r, "'%.64s' is neither \"shared\" nor "
+		    "\"node:NAME\"", t->scope);
+	}
+	if (t->price == NULL) {
+		rc = set_string(r, &t->price, t->storage_class);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (t->location == NULL)
+		return set_string(r, &t->location, c->location);
+	return VT_OK;
+}
+
+static enum vt_code
+read_tiers(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	enum vt_code rc = VT_OK;
+	size_t i;
+
+	if (!json_is_array(value) || json_array_size(value) < 1 ||
+	    json_array_size(value) > VT_TIERS_MAX)
+		return complain(r, "must be a list of 1 to %d tiers",
+		    VT_TIERS_MAX);
+	for (i = 0; rc == VT_OK && i < json_array_size(value); i++) {
+		r->tier = i;
+		r->field = NULL;
+		rc = read_tier(r, json_array_get(value, i), c);
+	}
+	r->tier = SIZE_MAX;
+	return rc;
+}
+
+enum vt_code
+vt_config_load(const char *path, const char *data_dir,
+    struct vt_config **out, struct vt_err *err)
+{
+	struct reading r = { path != NULL ? path : "(default)", default_text,
+	    data_dir, SIZE_MAX, NULL, err };
+	char *text = NULL;
+	size_t len = strlen(default_text);
+	json_t *root = NULL;
+	json_error_t why;
+	struct vt_config *c;
+	enum vt_code rc;
+
+	*out = NULL;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return no_memory(&r);
+	if (path != NULL) {
+		rc = vt_fs_read(path, CONFIG_MAX, &text, &len, err);
+		if (rc != VT_OK)
+			goto out;
+		r.text = text;
+	}
+	root = json_loadb(r.text, len, JSON_REJECT_DUPLICATES, &why);
+	if (root == NULL) {
+		rc = vt_fail(err, VT_INVALID, "%s:%d:%d: %s", r.path,
+		    why.line, why.column, why.text);
+		goto out;
+	}
+	c->data_dir = strdup(data_dir);
+	if (c->data_dir == NULL) {
+		rc = no_memory(&r);
+		goto out;
+	}
+	rc = read_object(&r, fields, COUNT(fields), root, c);
+	if (rc != VT_OK)
+		goto out;
+	if ((c->tls_cert == NULL) != (c->tls_key == NULL)) {
+		r.field = c->tls_cert != NULL ? "tls_cert" : "tls_key";
+		rc = complain(&r, "tls_cert and tls_key go together");
+	}
+out:
+	json_decref(root);
+	free(text);
+	if (rc == VT_OK)
+		*out = c;
+	else
+		vt_config_free(c);
+	return rc;
+}
+
+static void
+free_fields(const struct field *f, size_t count, char *base)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (f[i].kind <= PRICES)
+			free(*(char **)(void *)(base + f[i].offset));
+}
+
+void
+vt_config_free(struct vt_config *c)
+{
+	size_t i;
+
+	if (c == NULL)
+		return;
+	for (i = 0; i < c->tier_count; i++)
+		free_fields(tier_fields, COUNT(tier_fields),
+		    (char *)&c->tier[i]);
+	free_fields(fields, COUNT(fields), (char *)c);
+	free(c->data_dir);
+	free(c);
+}
+
+enum vt_code
+vt_config_set_share(struct vt_config *c, const char *share_dir,
+    struct vt_err *err)
+{
+	static const char standard[] = VT_SHAREDIR "/prices/";
+	char *path;
+
+	if (strncmp(c->price_file, standard, sizeof(standard) - 1) != 0)
+		return VT_OK;
+	if (asprintf(&path, "%s/prices/%s", share_dir,
+	    c->price_file + sizeof(standard) - 1) < 0)
+		return vt_fail(err, VT_NOMEM,
+		    "no memory for the configuration");
+	free(c->price_file);
+	c->price_file = path;
+	return VT_OK;
+}
+
+char *
+vt_config_default_text(void)
+{
+	return strdup(default_text);
+}
+
+const struct vt_tier *
+vt_config_tier(const struct vt_config *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->tier_count; i++)
+		if (strcmp(c->tier[i].name, name) == 0)
+			return &c->tier[i];
+	return NULL;
+}
+
+const struct vt_tier *
+vt_config_class(const struct vt_config *c, const char *storage_class)
+{
+	size_t i;
+
+	for (i = 0; i < c->tier_count; i++)
+		if (strcmp(c->tier[i].storage_class, storage_class) == 0)
+			return &c->tier[i];
+	return NULL;
+}
+
+/* --- credentials ----------------------------------------------------------- */
+
+static char *
+trim(char *s)
+{
+	size_t n;
+
+	s += strspn(s, " \t\r");
+	n = strlen(s);
+	while (n > 0 && strchr(" \t\r", s[n - 1]) != NULL)
+		s[--n] = '\0';
+	return s;
+}
+
+/* "[name]" or, as in the AWS tools' config file, "[profile name]". */
+static int
+is_profile(char *line, const char *profile)
+{
+	char *end = strchr(line, ']');
+
+	if (end == NULL)
+		return 0;
+	*end = '\0';
+	line = trim(line + 1);
+	if (strncmp(line, "profile ", 8) == 0)
+		line = trim(line + 8);
+	return strcmp(line, profile) == 0;
+}
+
+static enum vt_code
+take(const char *path, unsigned number, const char *value, char *out,
+    size_t size, struct vt_err *err)
+{
+	size_t len = strlen(value);
+
+	if (len >= size)
+		return vt_fail(err, VT_INVALID, "%s:%u: the value is longer "
+		    "than %zu bytes", path, number, size - 1);
+	memcpy(out, value, len + 1);
+	return VT_OK;
+}
+
+static enum vt_code
+parse_cred(const char *path, char *text, const char *profile,
+    struct vt_cred *out, struct vt_err *err)
+{
+	char *line, *next, *eq;
+	unsigned number = 0;
+	int mine = 0, seen = 0;
+	enum vt_code rc = VT_OK;
+
+	for (line = text; line != NULL && rc == VT_OK; line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		number++;
+		line = trim(line);
+		if (*line == '[') {
+			mine = is_profile(line, profile);
+			seen |= mine;
+			continue;
+		}
+		eq = strchr(line, '=');
+		if (!mine || eq == NULL || *line == '#' || *line == ';')
+			continue;
+		*eq = '\0';
+		line = trim(line);
+		eq = trim(eq + 1);
+		if (strcmp(line, "aws_access_key_id") == 0)
+			rc = take(path, number, eq, out->access_key,
+			    sizeof(out->access_key), err);
+		else if (strcmp(line, "aws_secret_access_key") == 0)
+			rc = take(path, number, eq, out->secret_key,
+			    sizeof(out->secret_key), err);
+		else if (strcmp(line, "aws_session_token") == 0)
+			rc = take(path, number, eq, out->session_token,
+			    sizeof(out->session_token), err);
+	}
+	if (rc != VT_OK)
+		return rc;
+	if (!seen)
+		return vt_fail(err, VT_ABSENT, "'%s' has no profile [%s]",
+		    path, profile);
+	if (out->access_key[0] == '\0' || out->secret_key[0] == '\0')
+		return vt_fail(err, VT_INVALID, "profile [%s] of '%s' lacks "
+		    "aws_access_key_id or aws_secret_access_key", profile,
+		    path);
+	return VT_OK;
+}
+
+/* Read a file of secrets; refuses one that others may read. */
+static enum vt_code
+read_secret_file(const char *path, int strict, char **text, size_t *len,
+    struct vt_err *err)
+{
+	struct stat st;
+	enum vt_code rc;
+	ssize_t n;
+	int fd;
+
+	*text = NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return vt_fail_errno(err, "cannot open '%s'", path);
+	/* Asked of the descriptor: the name may change hands meanwhile. */
+	if (fstat(fd, &st) < 0) {
+		rc = vt_fail_errno(err, "cannot stat '%s'", path);
+		goto out;
+	}
+	if (strict && (st.st_mode & 077) != 0) {
+		rc = vt_fail(err, VT_DENIED, "'%s' may be read by others "
+		    "(mode %04o): chmod 600 it", path,
+		    (unsigned)(st.st_mode & 07777));
+		goto out;
+	}
+	if (st.st_size > CREDENTIALS_MAX) {
+		rc = vt_fail(err, VT_TOO_LARGE, "'%s' is over 1 MiB", path);
+		goto out;
+	}
+	*len = (size_t)st.st_size;
+	*text = calloc(1, *len + 1);
+	if (*text == NULL) {
+		rc = vt_fail(err, VT_NOMEM, "no memory for '%s'", path);
+		goto out;
+	}
+	n = vt_fs_pread_all(fd, *text, *len, 0);
+	rc = n < 0 ? vt_fail_errno(err, "cannot read '%s'", path) : VT_OK;
+out:
+	close(fd);
+	return rc;
+}
+
+enum vt_code
+vt_cred_load(const char *path, const char *profile, int strict,
+    struct vt_cred *out, struct vt_err *err)
+{
+	enum vt_code rc;
+	char *text;
+	size_t len = 0;
+
+	memset(out, 0, sizeof(*out));
+	rc = read_secret_file(path, strict, &text, &len, err);
+	if (rc == VT_OK)
+		rc = parse_cred(path, text, profile, out, err);
+	if (text != NULL)
+		explicit_bzero(text, len);
+	free(text);
+	if (rc != VT_OK)
+		explicit_bzero(out, sizeof(*out));
+	return rc;
+}
+
+/* `len` random characters of a set of 32 or 64, so that none is likelier. */
+static int
+random_text(char *out, size_t len, const char *set)
+{
+	size_t i, mask = strlen(set) - 1;
+
+	if (vt_random(out, len) < 0)
+		return -1;
+	for (i = 0; i < len; i++)
+		out[i] = set[(unsigned char)out[i] & mask];
+	out[len] = '\0';
+	return 0;
+}
+
+enum vt_code
+vt_cred_create(const char *path, struct vt_cred *out, struct vt_err *err)
+{
+	enum vt_code rc;
+	char text[256];
+	int n;
+
+	memset(out, 0, sizeof(*out));
+	if (access(path, F_OK) == 0)
+		return vt_fail(err, VT_EXISTS, "'%s' exists already", path);
+	/* 20 and 40 characters, as AWS has them; no character that a shell, a
+	 * URL or an INI file takes for its own. */
+	memcpy(out->access_key, "VT", 2);
+	if (random_text(out->access_key + 2, 18,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") < 0 ||
+	    random_text(out->secret_key, 40, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789_-") < 0)
+		return vt_fail(err, VT_IO, "no random bytes to be had");
+	n = snprintf(text, sizeof(text), "[default]\n"
+	    "aws_access_key_id = %s\naws_secret_access_key = %s\n",
+	    out->access_key, out->secret_key);
+	rc = vt_fs_replace(path, 0600, text, (size_t)n, err);
+	explicit_bzero(text, sizeof(text));
+	if (rc != VT_OK)
+		explicit_bzero(out, sizeof(*out));
+	return rc;
+}

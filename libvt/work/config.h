@@ -1,0 +1,100 @@
+/*
+ * The configuration: one JSON file, vaultaire.json in the data folder, read by
+ * every program.  An error names file, line and field.  Unknown fields are
+ * errors.  vaultaire.json(5) is the manual.
+ */
+#ifndef VT_WORK_CONFIG_H
+#define VT_WORK_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libvt/base/err.h"
+
+#define VT_TIERS_MAX 32
+
+/* A place with a price. */
+struct vt_tier {
+	char *name;		/* [a-z0-9_-]{1,32} */
+	char *url;		/* file:PATH (relative to the data folder)... */
+	char *storage_class;	/* the S3 class it answers for */
+	char *price;		/* entry of the price file */
+	char *location;		/* for transfer prices and region constraints */
+	char *scope;		/* "shared" or "node:<id>" */
+	unsigned durability_nines;	/* 11 = 99.999999999 % a year */
+	int64_t first_byte_ms;	/* typical, for latency constraints */
+	int is_inline;		/* small bodies go into the catalog */
+	uint64_t inline_max_bytes;	/* 4,096 */
+	int64_t restore_delay_ms;	/* > 0: reads need a restore */
+};
+
+struct vt_config {
+	char *data_dir;		/* absolute */
+	char *listen, *admin;	/* host:port; [::1]:port; port 0: any free */
+	char *region;		/* us-east-1 */
+	char *domain;		/* for virtual-host style, or NULL */
+	char *node;		/* name of this machine in logs */
+	char *location;		/* of vt-serve, for transfer prices */
+	char *price_file;	/* absolute */
+	char *catalog_path;	/* absolute: data_dir/catalog.db */
+	char *access_log;	/* absolute: data_dir/access.jsonl */
+	char *credentials;	/* absolute: an AWS-style profile file, 0600 */
+	char *tls_cert, *tls_key;	/* absolute or NULL */
+	struct vt_tier tier[VT_TIERS_MAX];
+	size_t tier_count;	/* tier[0] is where new objects go when no
+				   class is asked for */
+	int64_t grace_ms;	/* a dropped copy's bytes stay this long: 24 h */
+	uint64_t inline_max_total_bytes;	/* 4 GiB */
+	int sigv2;		/* accept the old signatures: off */
+	int64_t clock_skew_ms;	/* 15 min */
+	unsigned max_connections;	/* 10,000 */
+	int64_t idle_timeout_ms;	/* 60,000 */
+	uint64_t buffer_budget_bytes;	/* all request buffers: 96 MiB */
+	int64_t gc_interval_ms;	/* 60,000 */
+};
+
+/*
+ * Read `path`, or make the default configuration in memory when `path` is
+ * NULL: four local tiers (hot STANDARD inline, warm STANDARD_IA, cold
+ * GLACIER_IR, archive DEEP_ARCHIVE; all `file:tiers/NAME`, no restore delay),
+ * AWS us-east-1 prices.  Relative paths are taken from `data_dir`, which must
+ * be absolute.  Free with vt_config_free.  VT_INVALID names the place.
+ */
+enum vt_code vt_config_load(const char *path, const char *data_dir,
+    struct vt_config **out, struct vt_err *err) VT_MUST_CHECK;
+void vt_config_free(struct vt_config *c);
+/*
+ * The folder of this installation's data files, when it is not VT_SHAREDIR
+ * (set by the Makefile): a "price_file" named without a '/' lies in its
+ * subfolder "prices".
+ */
+enum vt_code vt_config_set_share(struct vt_config *c, const char *share_dir,
+    struct vt_err *err) VT_MUST_CHECK;
+/* The default configuration as the JSON text of a new vaultaire.json;
+ * malloc'ed, caller frees; NULL: no memory. */
+char *vt_config_default_text(void);
+
+/* By name or by storage class; NULL when there is none.  Borrowed. */
+const struct vt_tier *vt_config_tier(const struct vt_config *c,
+    const char *name);
+const struct vt_tier *vt_config_class(const struct vt_config *c,
+    const char *storage_class);
+
+/* --- credentials ----------------------------------------------------------*/
+struct vt_cred {
+	char access_key[129];
+	char secret_key[129];
+	char session_token[2049];	/* "" if none */
+};
+/*
+ * Read profile `name` of an AWS shared-credentials file.  Refused with
+ * VT_DENIED when others may read it and `strict` is set.  Wipe the result
+ * with explicit_bzero.
+ */
+enum vt_code vt_cred_load(const char *path, const char *profile, int strict,
+    struct vt_cred *out, struct vt_err *err) VT_MUST_CHECK;
+/* Make a random key pair and store it as [default] in `path`, mode 0600. */
+enum vt_code vt_cred_create(const char *path, struct vt_cred *out,
+    struct vt_err *err) VT_MUST_CHECK;
+
+#endif

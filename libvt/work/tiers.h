@@ -1,0 +1,94 @@
+/*
+ * The configured tiers, opened: where the catalog's copies and the backends'
+ * blobs meet.  The one placement function, writing a new blob under a leased
+ * name, reading a copy whatever its extents and tier.  Threads may share the
+ * handle; a writer or reader belongs to one thread at a time.
+ */
+#ifndef VT_WORK_TIERS_H
+#define VT_WORK_TIERS_H
+
+#include "libvt/store/backend.h"
+#include "libvt/store/catalog.h"
+#include "libvt/work/config.h"
+
+struct vt_tiers;
+
+/* `config`, `catalog` and `clock` are borrowed for the handle's life. */
+enum vt_code vt_tiers_open(const struct vt_config *config,
+    struct vt_catalog *catalog, const struct vt_clock *clock, int create,
+    struct vt_tiers **out, struct vt_err *err) VT_MUST_CHECK;
+void vt_tiers_close(struct vt_tiers *t);
+
+/* The tier's description or its backend; NULL when not configured. */
+const struct vt_tier *vt_tiers_tier(const struct vt_tiers *t,
+    const char *name);
+struct vt_backend *vt_tiers_backend(const struct vt_tiers *t,
+    const char *name);
+
+/*
+ * The placement function of every write path (lesson 1).  `storage_class`:
+ * what the client asked for, or NULL / "".  *is_inline: the body goes into
+ * the catalog (its size is known and small, the tier is inline and the total
+ * allows it).  VT_INVALID: no tier answers for that class.  Never blocks.
+ */
+enum vt_code vt_tiers_place(struct vt_tiers *t, const char *storage_class,
+    uint64_t size_bytes, const struct vt_tier **tier, int *is_inline,
+    struct vt_err *err) VT_MUST_CHECK;
+
+/* --- a new blob ----------------------------------------------------------- */
+struct vt_blob_writer;
+/*
+ * Begin a blob on `tier`: takes a leased id, makes the name, opens the put.
+ * `size_bytes` UINT64_MAX if unknown.
+ */
+enum vt_code vt_blob_writer_open(struct vt_tiers *t, const char *tier,
+    const char *bucket, const char *key, size_t key_len,
+    uint64_t size_bytes, const struct vt_header_kv *meta, size_t meta_count,
+    struct vt_blob_writer **out, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_blob_writer_write(struct vt_blob_writer *w, const void *data,
+    size_t len, struct vt_err *err) VT_MUST_CHECK;
+/* Commit to stable storage and describe it as one extent covering the blob;
+ * strings in `a`.  Frees the writer whatever it returns. */
+enum vt_code vt_blob_writer_commit(struct vt_blob_writer *w,
+    struct vt_arena *a, struct vt_cat_extent *out, struct vt_err *err)
+    VT_MUST_CHECK;
+/* Gives up; NULL accepted. */
+void vt_blob_writer_abort(struct vt_blob_writer *w);
+/* The blob of this extent was committed but no catalog row will ever refer to
+ * it (the transaction refused): remove its bytes now, best effort; a crash
+ * leaves them to recovery. */
+void vt_blob_discard(struct vt_tiers *t, const struct vt_cat_extent *e);
+/* An extent whose bytes go into the catalog itself; `data` is borrowed until
+ * the operation completes. */
+enum vt_code vt_blob_inline(struct vt_tiers *t, const char *tier,
+    const void *data, size_t len, struct vt_cat_extent *out,
+    struct vt_err *err) VT_MUST_CHECK;
+
+/* --- reading a copy ------------------------------------------------------- */
+/* The best readable copy of a version: lowest first-byte time first; NULL if
+ * it has none (an empty object has a copy with no extents). */
+const struct vt_copy *vt_tiers_best_copy(const struct vt_tiers *t,
+    const struct vt_version *v);
+
+struct vt_copy_reader;
+/*
+ * Read `length` bytes of the object at `offset`, across extents.  `v` and
+ * `copy` (looked up with inline data) are borrowed until close.
+ * VT_NEEDS_RESTORE, VT_ABSENT (bytes gone: look the version up again).
+ */
+enum vt_code vt_copy_reader_open(struct vt_tiers *t,
+    const struct vt_version *v, const struct vt_copy *copy, uint64_t offset,
+    uint64_t length, struct vt_copy_reader **out, struct vt_err *err)
+    VT_MUST_CHECK;
+/* Up to `len` bytes; *got 0 only at the end.  Reads of a whole object check
+ * the CRC64 of the version with the last byte: VT_CORRUPT (P5). */
+enum vt_code vt_copy_reader_read(struct vt_copy_reader *r, void *data,
+    size_t len, size_t *got, struct vt_err *err) VT_MUST_CHECK;
+void vt_copy_reader_close(struct vt_copy_reader *r);
+/* One extent on a backend with descriptors: *fd (caller closes), offset in
+ * it; VT_INVALID when the copy is not of that shape. */
+enum vt_code vt_copy_fd(struct vt_tiers *t, const struct vt_copy *copy,
+    uint64_t offset, uint64_t length, int *fd, uint64_t *fd_offset,
+    struct vt_err *err) VT_MUST_CHECK;
+
+#endif

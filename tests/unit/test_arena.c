@@ -1,0 +1,54 @@
+#include <stdint.h>
+
+#include "libvt/base/arena.h"
+
+#include "tests/unit/test.h"
+
+static void
+test_arena(void)
+{
+	struct vt_arena *a;
+	int i, zero = 1, aligned = 1;
+	char *p, *q, *big;
+	size_t len, j;
+
+	vt_arena_free(NULL);
+	a = vt_arena_new(10000000);
+	for (i = 0; i < 2000; i++) {
+		len = (size_t)(i * 7 % 900);
+		p = vt_arena_alloc(a, len);
+		for (j = 0; j < len; j++)
+			zero &= p[j] == 0;
+		aligned &= (uintptr_t)p % 16 == 0;
+		memset(p, 0xff, len);
+	}
+	ok(zero, "allocations are zeroed");
+	ok(aligned, "and aligned");
+	p = vt_arena_str(a, "text");
+	big = vt_arena_alloc(a, 300000);
+	memset(big, 1, 300000);
+	q = vt_arena_str(a, "more");
+	is_str(p, "text", "str");
+	is_str(q, "more", "after a large one");
+	is_str(vt_arena_dup(a, "abc", 2), "ab", "dup ends in NUL");
+	is_str(vt_arena_dup(a, NULL, 0), "", "of nothing");
+	is_str(vt_arena_printf(a, "%s %d", "n", 5), "n 5", "printf");
+	is_int(strlen(vt_arena_printf(a, "%1000d", 5)), 1000, "a long one");
+	ok(vt_arena_alloc(a, 0) != vt_arena_alloc(a, 0),
+	    "empty allocations differ");
+	vt_arena_free(a);
+	a = vt_arena_new(10);
+	ok(vt_arena_alloc(a, 11) == NULL, "over the maximum");
+	ok(vt_arena_alloc(a, 10) != NULL, "the maximum");
+	ok(vt_arena_alloc(a, 1) == NULL, "is over all allocations");
+	ok(vt_arena_alloc(a, SIZE_MAX) == NULL, "sizes do not wrap");
+	ok(vt_arena_dup(a, "", SIZE_MAX) == NULL, "in dup neither");
+	vt_arena_free(a);
+}
+
+int
+main(void)
+{
+	test_arena();
+	return test_done();
+}
