@@ -7,7 +7,9 @@ DEPS    := libcurl libcrypto jansson libzstd sqlite3 libarchive libmicrohttpd ex
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wvla -Wformat=2 -Wwrite-strings
-override CPPFLAGS += -I. -D_GNU_SOURCE -DVT_VERSION='"$(VERSION)"'
+SHARE   := $(PREFIX)/share/vaultaire
+override CPPFLAGS += -I. -D_GNU_SOURCE -DVT_VERSION='"$(VERSION)"' \
+           -DVT_SHAREDIR='"$(SHARE)"'
 override CFLAGS   += -std=c11 $(WARN) $(SAN) $(shell pkg-config --cflags $(DEPS))
 LDLIBS  := $(shell pkg-config --libs $(DEPS)) -lpthread
 
@@ -17,11 +19,14 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZER  ?= $(BUILD)/tests/fuzz/replay.o
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libvt/*.c libvt/*/*.c))
+# Programs and preloaded objects that only tests use.
+TOOLS   := $(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
+SHIMS   := $(patsubst tests/shim/%.c,$(BUILD)/tests/%.so,$(wildcard tests/shim/*.c))
 LIB     := $(BUILD)/libvt.a
 CLI     := $(BUILD)/cmd/cli.o
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
 
-all: $(PROGS:%=$(BUILD)/bin/%)
+all: $(PROGS:%=$(BUILD)/bin/%)	## the programs, in build/release/bin
 
 .SECONDEXPANSION:
 $(BUILD)/bin/%: $$(call objs,$$*) $(CLI) $(LIB)
@@ -36,6 +41,15 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZER) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/%: $(BUILD)/tests/crash/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Preloaded into programs of every mode: never built with a sanitizer.
+$(BUILD)/tests/%.so: tests/shim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -O2 -g -std=c11 $(WARN) -fPIC -shared -o $@ $< -ldl -lpthread
+
 $(LIB): $(LIBOBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -44,10 +58,13 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-check: all $(UNIT) $(FUZZ)      ## units, saved fuzz inputs, commands
+check: all $(UNIT) $(FUZZ) $(TOOLS) $(SHIMS)	## units, saved fuzz inputs, commands
 	prove -Q -e '' $(UNIT)
-	set -e; for f in $(FUZZ); do $$f $$(ls -d tests/fuzz/corpus/$${f##*/}/* 2>/dev/null); done
-	PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" bats -r tests/cli
+	set -e; for f in $(FUZZ); do $$f tests/fuzz/corpus/$${f##*/}/*; done
+	PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" VT_BUILD="$(CURDIR)/$(BUILD)" bats -r tests/cli
+
+check-s3: all $(TOOLS) $(SHIMS)	## the server, driven by real clients; crashes
+	PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" VT_BUILD="$(CURDIR)/$(BUILD)" bats -r tests/s3
 
 asan:                           ## `make check` under ASan and UBSan
 	$(MAKE) check BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
@@ -63,20 +80,40 @@ fuzz-run: $(FUZZ)
 	set -e; for f in $(FUZZ); do mkdir -p tests/fuzz/corpus/$${f##*/}; \
 	    $$f -max_total_time=$${SECS:-60} tests/fuzz/corpus/$${f##*/}; done
 
-lint:                           ## layering, manual pages, shell
+bench: all			## figures beside their goals, as JSON lines
+	scripts/bench
+
+lint:				## layers, style, options, manual pages, shell
 	scripts/check-layers
+	scripts/check-style
+	scripts/check-options
 	mandoc -Tlint -Wwarning man/*.[1-8]
+	shellcheck scripts/demo scripts/check scripts/check-*
 
-install: all                    ## honours DESTDIR and PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+install: all			## honours DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE)/prices \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -m 755 $(PROGS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 scripts/prices/*.json $(DESTDIR)$(SHARE)/prices
+	for n in 1 5 7; do install -m 644 man/*.$$n \
+	    $(DESTDIR)$(PREFIX)/share/man/man$$n || exit 1; done
+	install -m 644 completions/bash/* \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 completions/zsh/* $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 644 completions/fish/* \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	for u in scripts/systemd/*; do sed 's|@PREFIX@|$(PREFIX)|' $$u > \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/$${u##*/} || exit 1; done
 
-clean:                          ## remove build/
+clean:				## remove build/
 	rm -rf build
 
-help:                           ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+help:				## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 24
 
-.PHONY: all check asan tsan fuzz fuzz-run lint install clean help
+.PHONY: all check check-s3 asan tsan fuzz fuzz-run bench lint install clean help
 -include $(LIBOBJ:.o=.d) $(wildcard $(BUILD)/cmd/*.d $(BUILD)/cmd/*/*.d $(BUILD)/tests/*/*.d)

@@ -101,14 +101,20 @@ cli_usage(void)
 static void
 say(const char *tail, const char *fmt, va_list ap)
 {
+	char *text = NULL, *p;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	for (p = text; p != NULL && *p != '\0'; p++)
+		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+			*p = '?';
 	pthread_mutex_lock(&progress.lock);
 	erase_line();
-	fprintf(stderr, "%s: ", program);
-	vfprintf(stderr, fmt, ap);
-	if (tail != NULL)
-		fprintf(stderr, ": %s", tail);
-	fputc('\n', stderr);
+	fprintf(stderr, "%s: %s%s%s\n", program,
+	    text != NULL ? text : "out of memory", tail != NULL ? ": " : "",
+	    tail != NULL ? tail : "");
 	pthread_mutex_unlock(&progress.lock);
+	free(text);
 }
 
 int
@@ -420,6 +426,62 @@ cli_strdup(const char *s)
 	if (p == NULL)
 		cli_die(CLI_FAILED, "out of memory");
 	return p;
+}
+
+/* --- files of objects ------------------------------------------------------ */
+
+enum vt_code
+cli_hash_range(int fd, uint64_t offset, uint64_t len, enum vt_hash_alg alg,
+    uint8_t out[VT_HASH_MAX], struct vt_err *err)
+{
+	struct vt_hash h = { 0 };
+	size_t cap = 256 * 1024, n;
+	char *buf = malloc(cap);
+	ssize_t got;
+	enum vt_code rc = VT_OK;
+
+	if (buf == NULL || vt_hash_init(&h, alg) < 0) {
+		free(buf);
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	}
+	while (len > 0 && rc == VT_OK) {
+		n = len < cap ? (size_t)len : cap;
+		got = vt_fs_pread_all(fd, buf, n, offset);
+		if (got < 0)
+			rc = vt_fail_errno(err, "cannot read");
+		else if ((size_t)got < n)
+			rc = vt_fail(err, VT_BUSY,
+			    "became shorter while it was read");
+		else if (cli_stopping())
+			rc = vt_fail(err, VT_CANCELLED, "interrupted");
+		else
+			vt_hash_update(&h, buf, n);
+		offset += n;
+		len -= n;
+	}
+	if (rc == VT_OK)
+		vt_hash_final(&h, out);
+	vt_hash_release(&h);
+	free(buf);
+	return rc;
+}
+
+int
+cli_parse_mtime(const char *text, struct timespec *out)
+{
+	char *end;
+	long scale = 100000000;
+
+	errno = 0;
+	out->tv_sec = strtoll(text, &end, 10);
+	out->tv_nsec = 0;
+	if (end == text || errno != 0)
+		return -1;
+	/* As many decimals as the writer needed; beyond the ninth nothing. */
+	if (*end == '.')
+		for (end++; *end >= '0' && *end <= '9'; end++, scale /= 10)
+			out->tv_nsec += (*end - '0') * scale;
+	return *end == '\0' ? 0 : -1;
 }
 
 /* --- signals --------------------------------------------------------------- */

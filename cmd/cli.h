@@ -29,6 +29,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "libvt/base/buf.h"
 #include "libvt/base/err.h"
@@ -67,7 +68,8 @@ int cli_usage_error(const char *fmt, ...) VT_PRINTF(1, 2);
 int cli_finish(int status);
 
 /* --- talking ---------------------------------------------------------------*/
-/* "vt-put: text\n" on stderr; a progress line gives way to it. */
+/* "vt-put: text\n" on stderr; a progress line gives way to it.  Control
+ * characters become '?': names and messages are other people's. */
 void cli_warn(const char *fmt, ...) VT_PRINTF(1, 2);
 /* The same with a libvt failure: "vt-put: text: err\n". */
 void cli_warn_err(const struct vt_err *err, const char *fmt, ...)
@@ -125,6 +127,14 @@ char *cli_env(const char *name);
 /* malloc or exit with 3. */
 void *cli_alloc(size_t size);		/* zeroed */
 char *cli_strdup(const char *s);
+
+/* --- files of objects ---------------------------------------------------------*/
+/* Digest of `len` bytes of `fd` at `offset`; VT_CANCELLED after a signal. */
+enum vt_code cli_hash_range(int fd, uint64_t offset, uint64_t len,
+    enum vt_hash_alg alg, uint8_t out[VT_HASH_MAX], struct vt_err *err)
+    VT_MUST_CHECK;
+/* x-amz-meta-mtime, "seconds.fraction" as rclone has it: 0 or -1. */
+int cli_parse_mtime(const char *text, struct timespec *out);
 
 /* --- signals ----------------------------------------------------------------*/
 /*

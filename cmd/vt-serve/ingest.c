@@ -303,7 +303,10 @@ settled(struct vt_cat_op *op)
 	struct req *r = in->req;
 	const struct vt_blob *b = &in->extent.e.blob;
 
-	in->done(r);
+	if (in->done(r)) {
+		vt_catalog_submit(r->srv->catalog, op);
+		return;
+	}
 	if (op->code == VT_OK)
 		in->on_tier = 0;
 	if (!in->on_tier) {
@@ -327,7 +330,7 @@ settled(struct vt_cat_op *op)
 }
 
 void
-ingest_submit(struct req *r, struct ingest *in, void (*done)(struct req *r))
+ingest_submit(struct req *r, struct ingest *in, int (*done)(struct req *r))
 {
 	in->req = r;
 	in->done = done;

@@ -24,7 +24,7 @@ struct ingest {
 					   no row refers to yet */
 	struct vt_cat_op op;		/* the operation that makes the row */
 	struct req *req;
-	void (*done)(struct req *r);
+	int (*done)(struct req *r);
 	/* giving the blob up when that is refused */
 	struct vt_cat_op drop;
 	struct vt_garbage garbage;
@@ -47,11 +47,12 @@ int ingest_blocks(const struct ingest *in, size_t len);
 
 /*
  * Submit in->op, park the request, and call `done` on the catalog's thread
- * with op.code set; it answers, and when that is a refusal the blob is given
- * up before the request goes on.
+ * with op.code set; it answers and returns 0, and when that is a refusal the
+ * blob is given up before the request goes on; or it returns 1 to have the op
+ * submitted once more.
  */
 void ingest_submit(struct req *r, struct ingest *in,
-    void (*done)(struct req *r));
+    int (*done)(struct req *r));
 /* Releases what is open; gives up a blob that reached no row; may block when
  * there is one.  May be repeated. */
 void ingest_release(struct req *r, struct ingest *in);

@@ -436,25 +436,6 @@ meta_etag(struct req *r, const char *header)
 	return req_dup(r, tag, len);
 }
 
-int
-meta_write_cond(struct req *r, struct vt_cat_cond *out)
-{
-	const char *match = req_header(r, "If-Match");
-	const char *none = req_header(r, "If-None-Match");
-
-	if (none != NULL) {
-		if (strcmp(none, "*") != 0) {
-			req_error(r, "NotImplemented", "If-None-Match of a "
-			    "write takes '*' and nothing else");
-			return -1;
-		}
-		out->if_none_match_any = 1;
-	}
-	if (match != NULL)
-		out->if_match = meta_etag(r, match);
-	return req_answered(r) ? -1 : 0;
-}
-
 static int
 tag_in(const char *list, const char *etag)
 {
@@ -466,6 +447,79 @@ tag_in(const char *list, const char *etag)
 		    memcmp(tag, etag, len) == 0))
 			return 1;
 	return 0;
+}
+
+#define COND_TRIES 16
+
+int
+meta_write_cond(struct req *r, struct write_cond *out)
+{
+	const char *match = req_header(r, "If-Match");
+	const char *none = req_header(r, "If-None-Match");
+
+	if (none != NULL && strcmp(none, "*") == 0)
+		out->cond.if_none_match_any = 1;
+	else
+		out->none_match = none;
+	if (match != NULL && out->none_match != NULL) {
+		req_error(r, "NotImplemented", "If-Match together with an "
+		    "If-None-Match that names ETags is not implemented");
+		return -1;
+	}
+	if (match != NULL)
+		out->cond.if_match = meta_etag(r, match);
+	return req_answered(r) ? -1 : 0;
+}
+
+static void
+cond_failed(struct req *r, const struct write_cond *c)
+{
+	req_error_detail(r, "Condition",
+	    c->cond.if_match != NULL ? "If-Match" : "If-None-Match");
+	req_error(r, "PreconditionFailed", NULL);
+}
+
+int
+meta_cond_ready(struct req *r, struct write_cond *c)
+{
+	struct vt_version *v;
+	struct vt_err err;
+	enum vt_code rc;
+
+	if (c->none_match == NULL)
+		return 0;
+	rc = vt_catalog_lookup(r->srv->catalog, r->arena, r->bucket.id,
+	    r->key, r->key_len, NULL, 0, &v, &err);
+	if (rc == VT_OK && !v->is_marker && tag_in(c->none_match, v->etag)) {
+		cond_failed(r, c);
+		return -1;
+	}
+	if (rc != VT_OK && rc != VT_ABSENT) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	c->cond.has_if_seq = rc == VT_OK && !v->is_marker;
+	c->cond.if_seq = c->cond.has_if_seq ? v->seq : 0;
+	c->cond.if_none_match_any = !c->cond.has_if_seq;
+	return 0;
+}
+
+int
+meta_cond_again(struct req *r, struct write_cond *c, enum vt_code code)
+{
+	if (code != VT_PRECONDITION &&
+	    (code != VT_ABSENT || c->none_match == NULL))
+		return 0;
+	if (c->none_match == NULL) {
+		cond_failed(r, c);
+		return 0;
+	}
+	if (c->tries++ == COND_TRIES) {
+		if (code == VT_PRECONDITION)
+			req_error(r, "ConditionalRequestConflict", NULL);
+		return 0;
+	}
+	return meta_cond_ready(r, c) == 0;
 }
 
 /* 1 when the object changed after the date, 0 when not, -1: no date. */

@@ -49,8 +49,24 @@ const char *meta_class(const struct req *r, const char *tier);
 /* --- conditions ----------------------------------------------------------- */
 /* An entity tag without quotes and W/, in arena memory. */
 const char *meta_etag(struct req *r, const char *header);
-/* If-Match and If-None-Match of a write. */
-int meta_write_cond(struct req *r, struct vt_cat_cond *out);
+/*
+ * If-Match and If-None-Match of a write.  An If-None-Match with an ETag (AWS
+ * only takes "*") becomes a condition on the version that is current when the
+ * write is submitted, and is tried again when another came between: atomic
+ * like the others.
+ */
+struct write_cond {
+	struct vt_cat_cond cond;	/* for the catalog */
+	const char *none_match;		/* ETags, or NULL */
+	unsigned tries;
+};
+int meta_write_cond(struct req *r, struct write_cond *out);
+/* Right before the write: -1 after answering 412. */
+int meta_cond_ready(struct req *r, struct write_cond *c);
+/* After it: 1: submit it again, the condition is set anew; 0: `code` is
+ * final, and answered when it says that a condition failed; then
+ * req_answered. */
+int meta_cond_again(struct req *r, struct write_cond *c, enum vt_code code);
 /* The conditions of a read or of a copy's source, any may be NULL. */
 struct read_cond {
 	const char *if_match, *if_none_match;

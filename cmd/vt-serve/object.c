@@ -208,7 +208,7 @@ select_part(struct req *r, struct get *g, const char *text)
 	struct vt_err err;
 	enum vt_code rc;
 	uint64_t number, offset = 0;
-	size_t count;
+	size_t count, i;
 
 	if (req_header(r, "Range") != NULL) {
 		req_error(r, "InvalidRequest", "Cannot specify both Range "
@@ -228,23 +228,24 @@ select_part(struct req *r, struct get *g, const char *text)
 			g->content.status = 200;
 		return 0;
 	}
-	if (number > v->part_count) {
+	rc = vt_catalog_parts_of(r->srv->catalog, r->arena, v->seq, &parts,
+	    &count, &err);
+	if (rc != VT_OK) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	/* an upload may have been completed from parts 2, 5 and 7 */
+	for (i = 0; i < count && parts[i].number != number; i++)
+		offset += parts[i].size_bytes;
+	if (i == count) {
 		req_error_detail(r, "PartNumberRequested", text);
 		req_error(r, "InvalidPartNumber", NULL);
 		return -1;
 	}
-	rc = vt_catalog_parts_of(r->srv->catalog, r->arena, v->seq, &parts,
-	    &count, &err);
-	if (rc != VT_OK || number > count) {
-		req_fail(r, rc != VT_OK ? rc : VT_CORRUPT, &err);
-		return -1;
-	}
-	for (size_t i = 0; i + 1 < number; i++)
-		offset += parts[i].size_bytes;
 	g->content.offset = offset;
-	g->content.length = parts[number - 1].size_bytes;
+	g->content.length = parts[i].size_bytes;
 	g->part_count = (uint32_t)count;
-	g->part_sum = parts[number - 1].checksum;
+	g->part_sum = parts[i].checksum;
 	return 0;
 }
 
@@ -374,7 +375,7 @@ op_head_object(struct req *r)
 struct put {
 	struct ingest in;
 	struct object_meta meta;
-	struct vt_cat_cond cond;
+	struct write_cond cond;
 };
 
 static void
@@ -404,33 +405,33 @@ put_begin(struct req *r)
 	    r->has_length ? r->length_bytes : UINT64_MAX);
 }
 
-static void
+static int
 put_done(struct req *r)
 {
 	struct put *p = r->state;
 	struct vt_cat_op *op = &p->in.op;
-	const struct vt_cat_put *row = &op->u.put;
+	struct vt_cat_put *row = &op->u.put;
 	struct sum_stored s;
 	char text[DIGEST_TEXT_MAX];
 
-	if (op->code == VT_PRECONDITION) {
-		req_error_detail(r, "Condition",
-		    p->cond.if_none_match_any ? "If-None-Match" : "If-Match");
-		req_error(r, "PreconditionFailed", NULL);
-		return;
+	if (meta_cond_again(r, &p->cond, op->code)) {
+		row->cond = p->cond.cond;
+		return 1;
 	}
+	if (req_answered(r))
+		return 0;
 	if (op->code == VT_ABSENT) {
 		/* without a condition only the bucket can be missing: it was
 		 * deleted while the body came */
-		if (p->cond.if_match != NULL)
+		if (p->cond.cond.if_match != NULL)
 			no_such_version(r, NULL);
 		else
 			req_error(r, "NoSuchBucket", NULL);
-		return;
+		return 0;
 	}
 	if (op->code != VT_OK) {
 		req_fail(r, op->code, &op->err);
-		return;
+		return 0;
 	}
 	r->log.version = row->version_id;
 	req_set_headerf(r, "ETag", "\"%s\"", p->in.digest.etag);
@@ -440,6 +441,7 @@ put_done(struct req *r)
 	sum_of_version(&row->v, &s, text);
 	sum_send(r, &s);
 	req_reply_empty(r, 200);
+	return 0;
 }
 
 static void
@@ -473,7 +475,9 @@ put_submit(struct req *r)
 	}
 	row->extents = &p->in.extent;
 	row->extent_count = p->in.extent_count;
-	row->cond = p->cond;
+	if (meta_cond_ready(r, &p->cond) < 0)
+		return;
+	row->cond = p->cond.cond;
 	ingest_submit(r, &p->in, put_done);
 }
 

@@ -215,6 +215,11 @@ put_coverage(struct vt_accesslog *l, uint64_t dropped)
 	size_t before = l->going.len;
 	int64_t now;
 
+	if (l->coverage_ms < 0) {
+		l->told_dropped = dropped;
+		l->next_coverage_us = INT64_MAX;
+		return;
+	}
 	now = vt_clock_now_us(l->clock);
 	/* A clock set back must not make time run backwards in the log. */
 	if (now < l->covered_us)
@@ -245,6 +250,10 @@ sleep_until(struct vt_accesslog *l, int64_t us)
 {
 	struct timespec t;
 
+	if (us == INT64_MAX) {
+		pthread_cond_wait(&l->wake, &l->lock);
+		return;
+	}
 	t.tv_sec = us / 1000000;
 	t.tv_nsec = us % 1000000 * 1000;
 	pthread_cond_timedwait(&l->wake, &l->lock, &t);
@@ -376,7 +385,7 @@ vt_accesslog_open(const struct vt_accesslog_options *o,
 		return vt_fail(err, VT_NOMEM, "no memory for the access log");
 	l->fd = -1;
 	l->clock = o->clock;
-	l->coverage_ms = o->coverage_ms > 0 ? o->coverage_ms : 60000;
+	l->coverage_ms = o->coverage_ms != 0 ? o->coverage_ms : 60000;
 	l->queue_bytes = o->queue_bytes;
 	/* Two records at most are waiting: the stop's and one before. */
 	vt_buf_init(&l->filling, o->queue_bytes + 2 * COVERAGE_MAX);

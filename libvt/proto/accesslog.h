@@ -48,7 +48,8 @@ struct vt_accesslog_options {
 	const struct vt_clock *clock;	/* borrowed */
 	size_t queue_bytes;	/* lines waiting at most; beyond: dropped
 				   and counted in the coverage record */
-	int64_t coverage_ms;	/* between coverage records: 60,000 */
+	int64_t coverage_ms;	/* between coverage records; 0: 60,000; < 0:
+				   none, for programs that only add lines */
 };
 
 /* Opens the file and starts the writer.  *out NULL on failure. */

@@ -1094,6 +1094,7 @@ read_head(const struct vt_s3_conn *c, struct vt_s3_head *out,
 {
 	const struct vt_httpc_response *r = &c->resp;
 	const char *v;
+	uint8_t md5[16];
 	uint64_t last;
 
 	memset(out, 0, sizeof(*out));
@@ -1112,6 +1113,10 @@ read_head(const struct vt_s3_conn *c, struct vt_s3_head *out,
 	if (v == NULL || vt_time_parse_http(v, &out->modified_us) < 0)
 		out->modified_us = 0;
 	read_checksum(r, &out->checksum);
+	v = vt_httpc_header(r, "x-amz-server-side-encryption");
+	out->etag_is_md5 = vt_s3_etag_md5(out->etag, md5) &&
+	    (v == NULL || strcmp(v, "AES256") == 0) && vt_httpc_header(r,
+	    "x-amz-server-side-encryption-customer-algorithm") == NULL;
 	v = vt_httpc_header(r, "content-range");
 	if (r->status == 206) {
 		if (v == NULL || content_range(v, first, &last,

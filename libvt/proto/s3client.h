@@ -142,6 +142,8 @@ enum vt_code vt_s3_list_parts(struct vt_s3 *s, const char *bucket,
 struct vt_s3_head {
 	uint64_t size_bytes;	/* of the whole object */
 	char etag[128];
+	int etag_is_md5;	/* of the whole: 32 hex digits, no encryption
+				   that makes them something else */
 	char version[256];
 	char content_type[256];
 	char storage_class[64];	/* "" is STANDARD */

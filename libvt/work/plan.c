@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libvt/base/num.h"
-
 #include "libvt/work/plan.h"
 
 #define DAY_US 86400e6
@@ -15,6 +13,21 @@
 #define CLOSE 1e-9
 
 /* --- the past ------------------------------------------------------------- */
+
+/* Of days, which are far from the limits of an int64_t. */
+static double
+whole_below(double x)
+{
+	double n = (double)(int64_t)x;
+
+	return n > x ? n - 1 : n;
+}
+
+static double
+whole_above(double x)
+{
+	return -whole_below(-x);
+}
 
 void
 vt_past_init(struct vt_past *p)
@@ -96,7 +109,7 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 		to = from;
 	p->from = (double)from / DAY_US;
 	p->to = (double)to / DAY_US;
-	last_day = floor(p->to);
+	last_day = whole_below(p->to);
 	for (i = 0; i < r->h_count; i++) {
 		h = &r->h[i];
 		span = h->days > 1 ?
@@ -104,7 +117,7 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 		/* Accesses of days before the log's first whole one are
 		 * heat all the same; they happened at its start. */
 		for (k = 0; k < h->days; k++) {
-			double day = floor(h->day + span * k + 0.5);
+			double day = whole_below(h->day + span * k + 0.5);
 
 			if (day > last_day)
 				break;
@@ -451,7 +464,7 @@ replay_idle(struct vt_work *w, struct stay *s,
 		if (w->clock + wait < o->min_history)
 			wait = o->min_history - w->clock;
 		if (o->tick > 0 && isfinite(wait))
-			wait = ceil((t + wait) / o->tick) * o->tick - t;
+			wait = whole_above((t + wait) / o->tick) * o->tick - t;
 		if (wait >= left)
 			break;
 		if (wait > 0) {

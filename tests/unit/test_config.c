@@ -139,7 +139,7 @@ test_errors(void)
 	refused("{\n\"listen\":\"h:99999\"}", "2: listen", "HOST:PORT");
 	refused("{\n\"region\":\"\"}", "2: region", "empty");
 	refused("{\n\"region\":\n7}", "2: region", "string");
-	refused("{\"region\":\"r\\u0000x\"}", "1: region", "not a");
+	refused("{\"region\":\"r\\u0000x\"}", "1:", "NUL");
 	refused("{\n\n\"tiers\":[" TIER "],\"grace\":\"1 fortnight\"}",
 	    "3: grace", "duration");
 	refused("{\"tiers\":[" TIER "],\"max_connections\":1}",

@@ -24,6 +24,12 @@ rnd(unsigned below)
 }
 
 static double
+least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static double
 money(unsigned steps, double step)
 {
 	return rnd(steps) * step;
@@ -58,7 +64,7 @@ random_cost(struct vt_cost *c, size_t tiers, unsigned min_max)
 	for (k = 0; k < tiers; k++)
 		for (i = 0; i < tiers; i++)
 			for (j = 0; j < tiers; j++)
-				c->move[i][j] = fmin(c->move[i][j],
+				c->move[i][j] = least(c->move[i][j],
 				    c->move[i][k] + c->move[k][j]);
 }
 
@@ -136,7 +142,7 @@ grid_move(const struct vt_cost *c, grid v, grid n)
 		for (s = 0; s <= STAY; s++)
 			for (j = 0; j < c->count; j++)
 				if (j != i)
-					n[j][0] = fmin(n[j][0], v[i][s] +
+					n[j][0] = least(n[j][0], v[i][s] +
 					    vt_cost_early(c, i, s) +
 					    c->move[i][j]);
 }
@@ -153,7 +159,7 @@ grid_read(const struct vt_cost *c, const struct vt_event *e, grid v, grid n)
 			    vt_cost_serve(c, i, e->gets, e->bytes);
 	for (i = 1; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
-			n[0][0] = fmin(n[0][0], v[i][s] +
+			n[0][0] = least(n[0][0], v[i][s] +
 			    vt_cost_early(c, i, s) +
 			    vt_cost_serve_promote(c, i, e->gets, e->bytes));
 }
@@ -188,7 +194,7 @@ by_grid(const struct vt_cost *c, const struct vt_past *p)
 			for (s = 0; s <= STAY; s++) {
 				int to = s < STAY ? s + 1 : STAY;
 
-				n[i][to] = fmin(n[i][to], v[i][s] +
+				n[i][to] = least(n[i][to], v[i][s] +
 				    c->day[i]);
 			}
 		}
@@ -196,7 +202,7 @@ by_grid(const struct vt_cost *c, const struct vt_past *p)
 	}
 	for (i = 0; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
-			best = fmin(best, v[i][s]);
+			best = least(best, v[i][s]);
 	return best;
 }
 

@@ -1,0 +1,537 @@
+/*
+ * vt-migrate: a plan in, moves done, a JSON line per result out.  Run again
+ * after any interruption it goes on: what was moved is found moved.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libvt/base/jsonl.h"
+#include "libvt/base/num.h"
+#include "libvt/proto/accesslog.h"
+#include "libvt/work/gc.h"
+#include "libvt/work/migrate.h"
+
+#include "cli.h"
+
+#define JOBS_MAX 64
+
+static const char usage[] =
+"usage: vt-migrate [options] [PLAN...]\n"
+"       vt-migrate [options] --gc\n"
+"\n"
+"Carry out the moves of a plan (vt-plan) and print one JSON line each.\n"
+"PLAN is a file, or - for standard input (the default).\n"
+"\n"
+"  --config FILE        configuration (default: vaultaire.json in the data\n"
+"                       folder)\n"
+"  --data DIR           data folder (default: $VAULTAIRE_DATA, else\n"
+"                       ./vaultaire-data)\n"
+"  --dry-run            check every move, move nothing\n"
+"  --gc                 no plan: remove garbage whose grace is over, and what\n"
+"                       processes that died have left\n"
+"  --grace DURATION     keep a moved object's old bytes this long\n"
+"                       (default: of the configuration, 24h)\n"
+"  -h, --help           this text\n"
+"  --ignore-grace       with --gc: remove all garbage now\n"
+"  -j, --jobs N         moves at once (default 4)\n"
+"  --max-bandwidth SIZE read at most SIZE bytes a second in all\n"
+"  --no-verify          do not read new copies back before the old are dropped\n"
+"  --now TIME           act as if it were TIME (RFC 3339)\n"
+"  -q, --quiet          no progress, no summary\n"
+"  -V, --version        version\n";
+
+enum {
+	OPT_CONFIG = 256, OPT_DATA, OPT_DRY_RUN, OPT_GC, OPT_GRACE,
+	OPT_IGNORE_GRACE, OPT_MAX_BANDWIDTH, OPT_NO_VERIFY, OPT_NOW
+};
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "data", required_argument, NULL, OPT_DATA },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "gc", no_argument, NULL, OPT_GC },
+	{ "grace", required_argument, NULL, OPT_GRACE },
+	{ "help", no_argument, NULL, 'h' },
+	{ "ignore-grace", no_argument, NULL, OPT_IGNORE_GRACE },
+	{ "jobs", required_argument, NULL, 'j' },
+	{ "max-bandwidth", required_argument, NULL, OPT_MAX_BANDWIDTH },
+	{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
+	{ "now", required_argument, NULL, OPT_NOW },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 }
+};
+
+/* What the workers share; `lock` guards the input and the counters. */
+struct run {
+	struct vt_migrate_options o;
+	struct vt_accesslog *log;
+	const char *node;
+	pthread_mutex_t lock;
+	char **paths;
+	int path_count, next_path;
+	struct vt_lines *lines;
+	int fd;
+	const char *path;
+	uint64_t moved, already, skipped, failed, bad_lines, bytes;
+	int later;		/* a failure that may pass */
+	int broken;		/* the input cannot be read on */
+
+	pthread_mutex_t pace_lock;
+	uint64_t bandwidth;	/* bytes a second, 0: any */
+	int64_t ready_us;	/* when the next block may go */
+};
+
+static int
+pace(void *ctx, size_t bytes)
+{
+	struct run *r = ctx;
+	struct timespec ts;
+	int64_t now, wait_us = 0;
+
+	if (cli_stopping())
+		return -1;
+	if (r->bandwidth == 0)
+		return 0;
+	pthread_mutex_lock(&r->pace_lock);
+	now = vt_clock_mono_us();
+	if (r->ready_us < now)
+		r->ready_us = now;
+	wait_us = r->ready_us - now;
+	r->ready_us += (int64_t)((double)bytes * 1e6 / (double)r->bandwidth);
+	pthread_mutex_unlock(&r->pace_lock);
+	ts.tv_sec = wait_us / 1000000;
+	ts.tv_nsec = wait_us % 1000000 * 1000;
+	while (wait_us > 0 && nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		if (cli_stopping())
+			return -1;
+	return 0;
+}
+
+/*
+ * The next line of the plan, copied into `out`: 1, or 0 at the end.  The
+ * place of the line goes into `where`.
+ */
+static int
+next_line(struct run *r, struct vt_buf *out, char where[300])
+{
+	struct vt_err err;
+	const char *line;
+	uint64_t number;
+	size_t len;
+	enum vt_code rc;
+	int found = 0;
+
+	pthread_mutex_lock(&r->lock);
+	while (!found && !cli_stopping() && !r->broken) {
+		if (r->lines == NULL) {
+			if (r->next_path == r->path_count)
+				break;
+			r->path = r->paths[r->next_path++];
+			r->fd = strcmp(r->path, "-") == 0 ? STDIN_FILENO :
+			    open(r->path, O_RDONLY | O_CLOEXEC);
+			if (r->fd < 0) {
+				cli_warn("cannot open '%s': %s", r->path,
+				    strerror(errno));
+				r->broken = 1;
+				break;
+			}
+			r->lines = vt_lines_open(r->fd, VT_RECORD_LINE_MAX);
+			if (r->lines == NULL) {
+				cli_warn("out of memory");
+				r->broken = 1;
+				break;
+			}
+		}
+		rc = vt_lines_next(r->lines, &line, &len, &number, &err);
+		if (rc == VT_OK) {
+			vt_buf_reset(out);
+			if (len == 0)
+				continue;
+			found = vt_buf_add(out, line, len) == 0;
+			snprintf(where, 300, "%.250s:%llu",
+			    r->fd == STDIN_FILENO ? "plan" : r->path,
+			    (unsigned long long)number);
+		} else if (rc == VT_TOO_LARGE) {
+			cli_warn_err(&err, "%s:%llu", r->path,
+			    (unsigned long long)number);
+			r->bad_lines++;
+		} else {
+			if (rc != VT_ABSENT) {
+				cli_warn_err(&err, "%s", r->path);
+				r->broken = 1;
+			}
+			vt_lines_close(r->lines);
+			r->lines = NULL;
+			if (r->fd != STDIN_FILENO)
+				close(r->fd);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+static void
+report(struct run *r, const struct vt_move *m,
+    const struct vt_move_result *res, const struct vt_err *err)
+{
+	struct vt_buf b;
+
+	vt_buf_init(&b, 64 << 10);
+	vt_json_begin(&b);
+	vt_json_u64(&b, "v", 1);
+	vt_json_str(&b, "plan", m->plan);
+	vt_json_str(&b, "bucket", m->bucket);
+	vt_json_bytes(&b, "key", m->key, m->key_len);
+	vt_json_str(&b, "version", m->version);
+	vt_json_i64(&b, "seq", m->seq);
+	vt_json_str(&b, "from", m->from);
+	vt_json_str(&b, "to", m->to);
+	vt_json_u64(&b, "size", m->size_bytes);
+	vt_json_str(&b, "status", vt_move_status_name(res->status));
+	if (res->copy_id != 0)
+		vt_json_i64(&b, "copy", res->copy_id);
+	if (r->o.dry_run)
+		vt_json_bool(&b, "dry_run", 1);
+	if (err != NULL)
+		vt_json_str(&b, "reason", err->text);
+	vt_json_end(&b);
+	(void)cli_out_buf(&b);	/* sticks; told by cli_finish */
+	vt_buf_release(&b);
+}
+
+/* Moves are not heat, but they are bill: each leaves a line in the log. */
+static void
+log_move(struct run *r, const struct vt_move *m,
+    const struct vt_move_result *res, const struct vt_err *err,
+    int64_t start_us, int64_t start_mono_us)
+{
+	struct vt_access a;
+
+	if (r->log == NULL || r->o.dry_run ||
+	    res->status == VT_MOVE_ALREADY)
+		return;
+	memset(&a, 0, sizeof(a));
+	a.time_us = start_us;
+	a.node = r->node;
+	a.actor = "migrate";
+	a.op = "Move";
+	a.bucket = m->bucket;
+	a.key = m->key;
+	a.key_len = m->key_len;
+	a.version = m->version;
+	a.source = m->from;
+	a.tier = m->to;
+	a.error = err != NULL ? vt_code_name(err->code) : NULL;
+	a.range_first = a.range_length = -1;
+	a.size = (int64_t)m->size_bytes;
+	a.copy_id = res->copy_id != 0 ? res->copy_id : -1;
+	a.backend_bytes = (int64_t)res->bytes;
+	a.backend_requests = (int64_t)res->backend_requests;
+	a.ttfb_us = -1;
+	a.total_us = vt_clock_mono_us() - start_mono_us;
+	vt_accesslog_write(r->log, &a);
+}
+
+static void
+one_move(struct run *r, const struct vt_buf *line, const char *where)
+{
+	struct vt_arena *a = vt_arena_new(64 << 20);
+	struct vt_move_result res;
+	struct vt_move m;
+	struct vt_err err;
+	int64_t start_us, start_mono_us;
+	enum vt_code rc;
+
+	memset(&err, 0, sizeof(err));
+	rc = a == NULL ? vt_fail(&err, VT_NOMEM, "out of memory") :
+	    vt_move_parse(line->data, line->len, a, &m, &err);
+	if (rc != VT_OK) {
+		cli_warn_err(&err, "%s", where);
+		pthread_mutex_lock(&r->lock);
+		r->bad_lines++;
+		pthread_mutex_unlock(&r->lock);
+		vt_arena_free(a);
+		return;
+	}
+	cli_progress_expect(m.size_bytes, 1);
+	start_us = vt_clock_now_us(r->o.clock);
+	start_mono_us = vt_clock_mono_us();
+	rc = vt_migrate_move(&r->o, &m, &res, &err);
+	err.code = rc;
+	if (rc != VT_CANCELLED) {
+		report(r, &m, &res, rc != VT_OK ? &err : NULL);
+		log_move(r, &m, &res, rc != VT_OK ? &err : NULL, start_us,
+		    start_mono_us);
+	}
+	if (res.status == VT_MOVE_FAILED && rc != VT_CANCELLED)
+		cli_warn_err(&err, "%s: %s/%s", where, m.bucket, m.key);
+	cli_progress_add((int64_t)m.size_bytes, 1);
+	pthread_mutex_lock(&r->lock);
+	switch (res.status) {
+	case VT_MOVE_DONE:
+		r->moved++;
+		r->bytes += m.size_bytes;
+		break;
+	case VT_MOVE_ALREADY:
+		r->already++;
+		break;
+	case VT_MOVE_SKIPPED:
+		r->skipped++;
+		break;
+	case VT_MOVE_FAILED:
+		r->failed++;
+		r->later |= rc == VT_BUSY || rc == VT_NOSPACE;
+		break;
+	}
+	pthread_mutex_unlock(&r->lock);
+	vt_arena_free(a);
+}
+
+static void *
+worker(void *arg)
+{
+	struct run *r = arg;
+	struct vt_buf line;
+	char where[300];
+
+	vt_buf_init(&line, VT_RECORD_LINE_MAX);
+	while (next_line(r, &line, where))
+		one_move(r, &line, where);
+	vt_buf_release(&line);
+	return NULL;
+}
+
+static int
+gc_stop(void *ctx)
+{
+	(void)ctx;
+	return cli_stopping() != 0;
+}
+
+static int
+run_gc(struct run *r, int ignore_grace, int quiet)
+{
+	struct vt_gc_options g;
+	struct vt_gc_result res;
+	struct vt_err err;
+	enum vt_code rc;
+	char size[16];
+
+	memset(&g, 0, sizeof(g));
+	g.catalog = r->o.catalog;
+	g.tiers = r->o.tiers;
+	g.config = r->o.config;
+	g.ignore_grace = ignore_grace;
+	g.dry_run = r->o.dry_run;
+	g.stop = gc_stop;
+	rc = vt_gc_run(&g, &res, &err);
+	if (!quiet)
+		cli_warn("%s %llu blobs (%s), %llu leaked names, "
+		    "%llu leases of dead processes",
+		    r->o.dry_run ? "would remove" : "removed",
+		    (unsigned long long)res.blobs,
+		    vt_num_human_bytes(res.bytes, size),
+		    (unsigned long long)res.leaked,
+		    (unsigned long long)res.leases);
+	if (rc == VT_OK || rc == VT_CANCELLED)
+		return CLI_OK;
+	cli_warn_err(&err, "collecting garbage");
+	return rc == VT_BUSY ? CLI_LATER : CLI_FAILED;
+}
+
+static int
+run_plan(struct run *r, unsigned jobs, int quiet)
+{
+	pthread_t thread[JOBS_MAX];
+	unsigned i, started;
+	char size[16];
+
+	cli_progress_start(quiet, r->o.dry_run ? "checked" : "moved");
+	for (started = 0; started < jobs; started++)
+		if (pthread_create(&thread[started], NULL, worker, r) != 0)
+			break;
+	if (started == 0)
+		worker(r);
+	for (i = 0; i < started; i++)
+		pthread_join(thread[i], NULL);
+	cli_progress_stop();
+	if (!quiet && r->moved + r->already + r->skipped + r->failed +
+	    r->bad_lines == 0)
+		cli_warn("the plan has no moves");
+	else if (!quiet)
+		cli_warn("%s %llu objects (%s); %llu were moved already, "
+		    "%llu skipped as the store has changed, %llu failed",
+		    r->o.dry_run ? "would move" : "moved",
+		    (unsigned long long)r->moved,
+		    vt_num_human_bytes(r->bytes, size),
+		    (unsigned long long)r->already,
+		    (unsigned long long)r->skipped,
+		    (unsigned long long)r->failed);
+	if (r->broken)
+		return CLI_FAILED;
+	if (r->failed > 0 && r->moved + r->already == 0)
+		return r->later ? CLI_LATER : CLI_FAILED;
+	return r->failed + r->bad_lines > 0 ? CLI_SOME : CLI_OK;
+}
+
+static void
+fatal(void *ctx, const char *text)
+{
+	(void)ctx;
+	/* What was acknowledged is safe; nothing more may be. */
+	cli_die(CLI_FAILED, "%s", text);
+}
+
+int
+main(int argc, char **argv)
+{
+	static char *from_stdin[] = { (char *)"-" };
+	struct vt_catalog_options co;
+	struct vt_accesslog_options lo;
+	struct vt_catalog *catalog = NULL;
+	struct vt_tiers *tiers = NULL;
+	struct vt_config *config = NULL;
+	struct vt_clock clock = VT_CLOCK_REAL;
+	struct vt_err err;
+	struct run r;
+	char *data = NULL, *config_path = NULL, *path;
+	int64_t grace_ms = -1;
+	unsigned jobs = 4;
+	int c, gc = 0, ignore_grace = 0, quiet = 0, status = CLI_FAILED;
+	enum vt_code rc;
+
+	memset(&r, 0, sizeof(r));
+	memset(&err, 0, sizeof(err));
+	pthread_mutex_init(&r.lock, NULL);
+	pthread_mutex_init(&r.pace_lock, NULL);
+	r.fd = -1;
+	cli_init(argv, usage);
+	while ((c = getopt_long(argc, argv, "+hj:qV", options, NULL)) != -1)
+		switch (c) {
+		case OPT_CONFIG:
+			config_path = cli_absolute(optarg);
+			break;
+		case OPT_DATA:
+			data = cli_absolute(optarg);
+			break;
+		case OPT_DRY_RUN:
+			r.o.dry_run = 1;
+			break;
+		case OPT_GC:
+			gc = 1;
+			break;
+		case OPT_GRACE:
+			grace_ms = cli_opt_duration("--grace", optarg,
+			    3650LL * 86400000);
+			break;
+		case OPT_IGNORE_GRACE:
+			ignore_grace = 1;
+			break;
+		case OPT_MAX_BANDWIDTH:
+			r.bandwidth = cli_opt_size("--max-bandwidth", optarg,
+			    1, UINT64_MAX / 2);
+			break;
+		case OPT_NO_VERIFY:
+			r.o.no_verify = 1;
+			break;
+		case OPT_NOW:
+			clock = VT_CLOCK_FIXED(cli_opt_time("--now", optarg));
+			break;
+		case 'j':
+			jobs = (unsigned)cli_opt_u64("--jobs", optarg, 1,
+			    JOBS_MAX);
+			break;
+		case 'q':
+			quiet = 1;
+			break;
+		case 'h':
+			return cli_help();
+		case 'V':
+			return cli_version();
+		default:
+			return cli_usage();
+		}
+	if (gc && optind < argc)
+		return cli_usage_error("--gc takes no plan");
+	if (ignore_grace && !gc)
+		return cli_usage_error("--ignore-grace goes with --gc");
+	r.paths = optind < argc ? argv + optind : from_stdin;
+	r.path_count = optind < argc ? argc - optind : 1;
+	if (!gc && optind == argc && isatty(STDIN_FILENO))
+		return cli_usage_error("no plan: name a file, or pipe "
+		    "vt-scan | vt-plan into it");
+
+	if (data == NULL) {
+		path = cli_env("VAULTAIRE_DATA");
+		data = cli_absolute(path != NULL ? path : "vaultaire-data");
+		free(path);
+	}
+	if (config_path == NULL) {
+		struct vt_buf b;
+
+		vt_buf_init(&b, 8192);
+		vt_buf_printf(&b, "%s/vaultaire.json", data);
+		if (access(b.data, F_OK) == 0)
+			config_path = cli_strdup(b.data);
+		vt_buf_release(&b);
+	}
+	rc = vt_config_load(config_path, data, &config, &err);
+	if (rc != VT_OK)
+		goto out;
+	memset(&co, 0, sizeof(co));
+	co.clock = &clock;
+	co.fatal = fatal;
+	rc = vt_catalog_open(config->catalog_path, &co, &catalog, &err);
+	if (rc != VT_OK)
+		goto out;
+	rc = vt_tiers_open(config, catalog, &clock, 1, &tiers, &err);
+	if (rc != VT_OK)
+		goto out;
+	if (!r.o.dry_run && !gc) {
+		memset(&lo, 0, sizeof(lo));
+		lo.path = config->access_log;
+		lo.node = config->node;
+		lo.clock = &clock;
+		lo.queue_bytes = 4 << 20;
+		lo.coverage_ms = -1;	/* only vt-serve covers time */
+		rc = vt_accesslog_open(&lo, &r.log, &err);
+		if (rc != VT_OK)
+			goto out;
+	}
+	r.o.catalog = catalog;
+	r.o.tiers = tiers;
+	r.o.config = config;
+	r.o.clock = &clock;
+	r.o.grace_ms = grace_ms >= 0 ? grace_ms : config->grace_ms;
+	r.o.pace = pace;
+	r.o.pace_ctx = &r;
+	r.node = config->node;
+	cli_catch_signals(-1);
+	status = gc ? run_gc(&r, ignore_grace, quiet) :
+	    run_plan(&r, jobs, quiet);
+out:
+	if (rc != VT_OK) {
+		cli_warn_err(&err, "cannot start");
+		status = cli_status_of(rc);
+	}
+	if (vt_accesslog_close(r.log, &err) != VT_OK) {
+		cli_warn_err(&err, "access log");
+		status = CLI_FAILED;
+	}
+	vt_lines_close(r.lines);
+	vt_tiers_close(tiers);
+	vt_catalog_close(catalog);
+	vt_config_free(config);
+	pthread_mutex_destroy(&r.lock);
+	pthread_mutex_destroy(&r.pace_lock);
+	free(data);
+	free(config_path);
+	return cli_finish(status);
+}

@@ -1,0 +1,614 @@
+/*
+ * vt-scan: what is stored and how warm it is, one JSON line per version.  From
+ * the catalog and its access logs, or from another system's logs alone.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libvt/base/buf.h"
+#include "libvt/base/clock.h"
+#include "libvt/proto/foreignlog.h"
+#include "libvt/proto/records.h"
+#include "libvt/proto/zstream.h"
+#include "libvt/store/catalog.h"
+#include "libvt/work/config.h"
+#include "libvt/work/heat.h"
+
+#include "cmd/cli.h"
+
+#define LINE_MAX_BYTES ((size_t)64 << 10)
+#define OUT_BLOCK ((size_t)256 << 10)
+#define OUT_MAX ((size_t)64 << 20)
+#define PAGE_ROWS 4096
+#define HISTORY_DAYS 64
+
+static const char usage[] =
+"usage: vt-scan [options]\n"
+"       vt-scan [options] --from FORMAT [LOG...]\n"
+"Print one JSON line for each stored version: where it is and how it was read.\n"
+"\n"
+"With a server's data folder, of all versions in its catalog:\n"
+"      --config FILE      configuration (vaultaire.json in the data folder)\n"
+"      --data DIR         data folder ($VAULTAIRE_DATA, else ./vaultaire-data)\n"
+"      --log FILE         read this access log, not the configured ones; may\n"
+"                         be repeated\n"
+"Without a server, of the objects that logs speak of ('-': standard input):\n"
+"      --from FORMAT      vaultaire, s3-access-log, combined or csv\n"
+"      --bucket NAME      bucket to put objects of web and csv logs in (log)\n"
+"Both:\n"
+"      --history N        days with reads told exactly for each version, the\n"
+"                         older ones folded; or 'all' (64)\n"
+"      --now TIME         as if it were then (RFC 3339)\n"
+"  -q, --quiet            no progress\n"
+"  -h, --help             this text\n"
+"  -V, --version          version\n"
+"\n"
+"Logs may be compressed (gzip, zstd, xz, bzip2, lz4).\n"
+"Status 1: some lines were malformed and left out.\n";
+
+enum {
+	OPT_BUCKET = 256, OPT_CONFIG, OPT_DATA, OPT_FROM, OPT_HISTORY,
+	OPT_LOG, OPT_NOW
+};
+
+static const struct option options[] = {
+	{ "bucket", required_argument, NULL, OPT_BUCKET },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "data", required_argument, NULL, OPT_DATA },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "help", no_argument, NULL, 'h' },
+	{ "history", required_argument, NULL, OPT_HISTORY },
+	{ "log", required_argument, NULL, OPT_LOG },
+	{ "now", required_argument, NULL, OPT_NOW },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 }
+};
+
+struct run {
+	const char *data, *config_path, *bucket;
+	int foreign;
+	enum vt_log_format format;
+	char **logs;
+	size_t log_count;
+	int has_now;
+	int64_t now_us;
+	uint32_t history;
+	int quiet;
+
+	struct vt_heat *heat;
+	struct vt_buf out;
+	uint64_t lines, bad_lines;
+	int failed;		/* a log could not be read to its end */
+	int stop;		/* output is gone */
+};
+
+static void
+die(const struct vt_err *err)
+{
+	cli_die(cli_status_of(err->code), "%s", err->text);
+}
+
+/* --- logs ------------------------------------------------------------------ */
+
+/* The first malformed line is shown; the rest are counted. */
+static void
+note_bad(struct run *r, const char *path, uint64_t number, const char *line,
+    size_t len, const struct vt_err *err)
+{
+	char shown[61];
+	size_t i, n = len < sizeof(shown) - 1 ? len : sizeof(shown) - 1;
+
+	if (r->bad_lines++ > 0)
+		return;
+	for (i = 0; i < n; i++)
+		shown[i] = line[i] >= ' ' && line[i] < 127 ? line[i] : '?';
+	shown[n] = '\0';
+	cli_warn("%s:%llu: %s%s%s%s", path, (unsigned long long)number,
+	    err->text, n > 0 ? ": " : "", shown, n < len ? "..." : "");
+}
+
+static void
+read_lines(struct run *r, struct vt_logparser *p, struct vt_zlines *z,
+    const char *path)
+{
+	struct vt_log_event event;
+	uint64_t number = 0, told = 0;
+	const char *line;
+	enum vt_code rc;
+	struct vt_err err;
+	size_t len;
+
+	while (!cli_stopping()) {
+		rc = vt_zlines_next(z, &line, &len, &number, &err);
+		if (rc == VT_ABSENT)
+			break;
+		if (rc == VT_TOO_LARGE) {
+			note_bad(r, path, number, "", 0, &err);
+			continue;
+		}
+		if (rc != VT_OK) {
+			cli_warn("%s: %s", path, err.text);
+			r->failed = cli_status_of(rc);
+			break;
+		}
+		r->lines++;
+		if ((number & 0xffff) == 0) {
+			cli_progress_add(0, number - told);
+			told = number;
+		}
+		rc = vt_logparser_line(p, line, len, &event, &err);
+		if (rc == VT_INVALID)
+			note_bad(r, path, number, line, len, &err);
+		if (rc != VT_OK)
+			continue;
+		rc = vt_heat_add(r->heat, &event, &err);
+		if (rc != VT_OK)
+			die(&err);
+	}
+	cli_progress_add(0, number - told);
+}
+
+static void
+read_log(struct run *r, struct vt_logparser *p, const char *path)
+{
+	int is_stdin = strcmp(path, "-") == 0;
+	struct vt_zlines *z;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		cli_warn("cannot open '%s': %s", path, strerror(errno));
+		r->failed = CLI_FAILED;
+		return;
+	}
+	z = vt_zlines_open(fd, LINE_MAX_BYTES);
+	if (z == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	vt_logparser_file(p);
+	read_lines(r, p, z, is_stdin ? "standard input" : path);
+	vt_zlines_close(z);
+	if (!is_stdin)
+		close(fd);
+}
+
+static void
+read_logs(struct run *r)
+{
+	struct vt_logparser *p = vt_logparser_new(r->format, r->bucket);
+	size_t i;
+
+	if (p == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	cli_progress_start(r->quiet, "reading logs");
+	for (i = 0; i < r->log_count && !cli_stopping(); i++)
+		read_log(r, p, r->logs[i]);
+	cli_progress_stop();
+	vt_logparser_free(p);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+add_log(struct run *r, char *path)
+{
+	r->logs = realloc(r->logs, (r->log_count + 1) * sizeof(*r->logs));
+	if (r->logs == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	r->logs[r->log_count++] = path;
+}
+
+/* The log and what it was rotated to: access.jsonl, access.jsonl.1,
+ * access.jsonl-20261122.zst... */
+static void
+find_logs(struct run *r, const char *access_log)
+{
+	const char *slash = strrchr(access_log, '/');
+	char *folder = cli_strdup(access_log), *path;
+	const char *base = slash != NULL ? slash + 1 : access_log;
+	size_t len = strlen(base);
+	struct dirent *e;
+	DIR *d;
+
+	folder[base - access_log] = '\0';
+	d = opendir(*folder != '\0' ? folder : ".");
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, base, len) != 0 ||
+		    (e->d_name[len] != '\0' && e->d_name[len] != '.' &&
+		    e->d_name[len] != '-'))
+			continue;
+		if (asprintf(&path, "%s%s", folder, e->d_name) < 0)
+			cli_die(CLI_FAILED, "out of memory");
+		add_log(r, path);
+	}
+	if (d != NULL)
+		closedir(d);
+	free(folder);
+	if (r->log_count == 0)
+		cli_warn("no access log at '%s': nothing is known of reads",
+		    access_log);
+	else
+		qsort(r->logs, r->log_count, sizeof(*r->logs), by_text);
+}
+
+/* --- output ------------------------------------------------------------------ */
+
+static void
+put(struct run *r, const struct vt_scan_record *rec)
+{
+	struct vt_err err;
+
+	vt_scan_record_format(rec, &r->out);
+	if (vt_buf_check(&r->out, "the output", &err) != VT_OK)
+		die(&err);
+	if (r->out.len >= OUT_BLOCK && cli_out_buf(&r->out) < 0)
+		r->stop = 1;
+}
+
+static void
+end_output(struct run *r)
+{
+	if (r->out.len > 0)
+		(void)cli_out_buf(&r->out);	/* sticks; cli_finish tells */
+	vt_buf_release(&r->out);
+}
+
+/* --- without a server --------------------------------------------------------- */
+
+/* A log that tells no coverage covers the time from its first read to its
+ * last line: writes before that are an inventory of what there was. */
+static void
+assume_coverage(struct run *r)
+{
+	int64_t from, to, first, last;
+	struct vt_err err;
+	double days;
+
+	vt_heat_span(r->heat, &first, &last);
+	if (r->has_now && r->now_us > last)
+		last = r->now_us;
+	vt_heat_coverage(r->heat, &from, &to, &days);
+	if (days == 0 && first != 0 && last > first) {
+		if (vt_heat_cover(r->heat, "", 0, first, last, 0, &err) !=
+		    VT_OK)
+			die(&err);
+	}
+	if (!r->has_now)
+		r->now_us = last;
+}
+
+static void
+put_foreign(struct run *r)
+{
+	const struct vt_heat_object *o;
+	struct vt_scan_record rec;
+	struct vt_err err;
+	uint64_t unsized = 0;
+	size_t i, n = vt_heat_count(r->heat);
+
+	for (i = 0; i < n && !r->stop && !cli_stopping(); i++) {
+		o = vt_heat_at(r->heat, i);
+		if (o->deleted)
+			continue;
+		if (!o->has_size) {
+			unsized++;
+			continue;
+		}
+		memset(&rec, 0, sizeof(rec));
+		rec.bucket = o->name;
+		rec.key = o->name + o->bucket_len + 1;
+		rec.key_len = o->key_len;
+		rec.version = rec.key + o->key_len + 1;
+		rec.is_current = 1;
+		rec.size_bytes = rec.stored_bytes = o->size_bytes;
+		rec.mtime_us = o->has_created ? o->created_us : o->first_us;
+		rec.copy_since_us = rec.mtime_us;
+		rec.tier = "hot";
+		if (rec.mtime_us > r->now_us)
+			continue;
+		if (vt_heat_fill(r->heat, &o, 1, r->now_us, &rec, &err) !=
+		    VT_OK)
+			die(&err);
+		put(r, &rec);
+	}
+	if (unsized > 0)
+		cli_warn("%llu objects whose size no line tells were left "
+		    "out", (unsigned long long)unsized);
+}
+
+static void
+scan_foreign(struct run *r)
+{
+	struct vt_err err;
+
+	read_logs(r);
+	if (cli_stopping())
+		return;
+	/* coverage records count only once the heat is finished: ask twice */
+	if (vt_heat_finish(r->heat, &err) != VT_OK)
+		die(&err);
+	assume_coverage(r);
+	if (vt_heat_finish(r->heat, &err) != VT_OK)
+		die(&err);
+	put_foreign(r);
+}
+
+/* --- the catalog --------------------------------------------------------------- */
+
+static const char *
+lock_name(const struct vt_version *v)
+{
+	switch (v->lock_mode) {
+	case VT_LOCK_GOVERNANCE:
+		return "governance";
+	case VT_LOCK_COMPLIANCE:
+		return "compliance";
+	default:
+		return "";
+	}
+}
+
+/* Describe the copy that listings speak of; name the tiers of the others. */
+static void
+describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
+    const char **also, size_t max)
+{
+	const struct vt_copy *c = NULL;
+	size_t i;
+
+	for (i = 0; i < v->copy_count; i++)
+		if (c == NULL || strcmp(v->copies[i].tier, v->tier) == 0)
+			c = &v->copies[i];
+	rec->tier = v->tier != NULL ? v->tier : "";
+	rec->also = also;
+	if (c == NULL)
+		return;
+	rec->tier = c->tier;
+	rec->copy = c->id;
+	rec->copy_since_us = c->created_us;
+	for (i = 0; i < c->extent_count; i++) {
+		rec->stored_bytes += c->extents[i].length;
+		if (!c->extents[i].blob.owned && !c->extents[i].blob.is_inline)
+			rec->adopted = 1;
+	}
+	for (i = 0; i < v->copy_count && rec->also_count < max; i++)
+		if (&v->copies[i] != c)
+			also[rec->also_count++] = v->copies[i].tier;
+}
+
+struct visit {
+	struct run *r;
+	const struct vt_config *config;
+};
+
+static int
+visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
+{
+	struct visit *visit = ctx;
+	struct run *r = visit->r;
+	const struct vt_heat_object *parts[3] = { NULL, NULL, NULL };
+	const char *also[VT_TIERS_MAX];
+	const struct vt_tier *tier;
+	size_t bucket_len = strlen(b->name);
+	struct vt_scan_record rec;
+	struct vt_err err;
+
+	if (v->is_marker)
+		return 0;
+	memset(&rec, 0, sizeof(rec));
+	rec.bucket = b->name;
+	rec.key = v->key;
+	rec.key_len = v->key_len;
+	rec.version = v->version_id;
+	rec.seq = v->seq;
+	rec.generation = v->generation;
+	rec.bucket_generation = b->generation;
+	rec.is_current = v->is_current;
+	rec.size_bytes = v->size_bytes;
+	rec.mtime_us = v->mtime_us;
+	rec.pin = v->pin;
+	rec.lock = lock_name(v);
+	rec.retain_until_us = v->retain_until_us;
+	rec.legal_hold = v->legal_hold;
+	describe_copies(v, &rec, also, VT_TIERS_MAX);
+	tier = vt_config_tier(visit->config, rec.tier);
+	rec.storage_class = tier != NULL ? tier->storage_class : "";
+
+	/* A line may name the version, call it null, or mean the current. */
+	parts[0] = vt_heat_find(r->heat, b->name, bucket_len, v->key,
+	    v->key_len, v->version_id, strlen(v->version_id));
+	if (v->is_null)
+		parts[1] = vt_heat_find(r->heat, b->name, bucket_len, v->key,
+		    v->key_len, "null", 4);
+	if (v->is_current)
+		parts[2] = vt_heat_find(r->heat, b->name, bucket_len, v->key,
+		    v->key_len, "", 0);
+	if (vt_heat_fill(r->heat, parts, 3, r->now_us, &rec, &err) != VT_OK)
+		die(&err);
+	put(r, &rec);
+	cli_progress_add(0, 1);
+	return r->stop || cli_stopping();
+}
+
+static char *
+config_file(const char *data)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/vaultaire.json", data) < 0)
+		cli_die(CLI_FAILED, "out of memory");
+	if (access(path, F_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static void
+walk_catalog(struct run *r, const struct vt_config *config)
+{
+	struct vt_catalog_options co;
+	struct vt_scan_pos *pos = cli_alloc(sizeof(*pos));
+	struct visit visit = { r, config };
+	struct vt_clock clock = VT_CLOCK_REAL;
+	struct vt_catalog *catalog;
+	struct vt_err err;
+	enum vt_code rc;
+	int more = 1;
+
+	memset(&co, 0, sizeof(co));
+	co.clock = &clock;
+	co.read_only = 1;
+	if (vt_catalog_open(config->catalog_path, &co, &catalog, &err) !=
+	    VT_OK)
+		die(&err);
+	cli_progress_start(r->quiet, "reading the catalog");
+	while (more && !r->stop && !cli_stopping()) {
+		rc = vt_catalog_scan(catalog, pos, PAGE_ROWS, visit_version,
+		    &visit, &more, &err);
+		if (rc == VT_CANCELLED)
+			break;
+		if (rc != VT_OK)
+			die(&err);
+	}
+	cli_progress_stop();
+	vt_catalog_close(catalog);
+	free(pos);
+}
+
+static void
+scan_catalog(struct run *r)
+{
+	struct vt_clock clock = VT_CLOCK_REAL;
+	struct vt_config *config;
+	char *data, *path, *from_env = NULL;
+	struct vt_err err;
+
+	if (r->data == NULL)
+		from_env = cli_env("VAULTAIRE_DATA");
+	data = cli_absolute(r->data != NULL ? r->data :
+	    from_env != NULL ? from_env : "vaultaire-data");
+	free(from_env);
+	path = r->config_path != NULL ? cli_strdup(r->config_path) :
+	    config_file(data);
+	if (vt_config_load(path, data, &config, &err) != VT_OK)
+		die(&err);
+	free(path);
+	free(data);
+	if (!r->has_now)
+		r->now_us = vt_clock_now_us(&clock);
+	if (r->log_count == 0)
+		find_logs(r, config->access_log);
+	read_logs(r);
+	if (vt_heat_finish(r->heat, &err) != VT_OK)
+		die(&err);
+	if (!cli_stopping())
+		walk_catalog(r, config);
+	vt_config_free(config);
+}
+
+/* --- main ------------------------------------------------------------------------ */
+
+static int
+parse(struct run *r, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+hqV", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			exit(cli_help());
+		case 'q':
+			r->quiet = 1;
+			break;
+		case 'V':
+			exit(cli_version());
+		case OPT_BUCKET:
+			r->bucket = optarg;
+			break;
+		case OPT_CONFIG:
+			r->config_path = optarg;
+			break;
+		case OPT_DATA:
+			r->data = optarg;
+			break;
+		case OPT_FROM:
+			if (vt_log_format_find(optarg, &r->format) < 0)
+				return cli_usage_error("--from: unknown format "
+				    "'%s'", optarg);
+			r->foreign = 1;
+			break;
+		case OPT_HISTORY:
+			r->history = strcmp(optarg, "all") == 0 ? UINT32_MAX :
+			    (uint32_t)cli_opt_u64("--history", optarg, 1,
+			    1000000);
+			break;
+		case OPT_LOG:
+			add_log(r, cli_strdup(optarg));
+			break;
+		case OPT_NOW:
+			r->now_us = cli_opt_time("--now", optarg);
+			r->has_now = 1;
+			break;
+		default:
+			return cli_usage();
+		}
+	}
+	if (r->foreign && (r->data != NULL || r->config_path != NULL ||
+	    r->log_count > 0))
+		return cli_usage_error("--from needs no server: not with "
+		    "--data, --config or --log");
+	if (!r->foreign && optind < argc)
+		return cli_usage_error("'%s': logs of other systems need "
+		    "--from", argv[optind]);
+	if (*r->bucket == '\0')
+		return cli_usage_error("--bucket: the name is empty");
+	for (; optind < argc; optind++)
+		add_log(r, cli_strdup(argv[optind]));
+	if (r->foreign && r->log_count == 0)
+		add_log(r, cli_strdup("-"));
+	return CLI_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run r;
+	int status;
+	size_t i;
+
+	cli_init(argv, usage);
+	memset(&r, 0, sizeof(r));
+	r.bucket = "log";
+	r.history = HISTORY_DAYS;
+	status = parse(&r, argc, argv);
+	if (status != CLI_OK)
+		return status;
+	cli_catch_signals(-1);
+	vt_buf_init(&r.out, OUT_MAX);
+	r.heat = vt_heat_new(r.history);
+	if (r.heat == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	if (r.foreign)
+		scan_foreign(&r);
+	else
+		scan_catalog(&r);
+	end_output(&r);
+	if (r.bad_lines > 1)
+		cli_warn("%llu malformed lines of %llu were left out",
+		    (unsigned long long)r.bad_lines,
+		    (unsigned long long)r.lines);
+	vt_heat_free(r.heat);
+	for (i = 0; i < r.log_count; i++)
+		free(r.logs[i]);
+	free(r.logs);
+	return cli_finish(r.failed != 0 ? r.failed :
+	    r.bad_lines > 0 ? CLI_SOME : CLI_OK);
+}

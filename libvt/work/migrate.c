@@ -1,0 +1,255 @@
+/* Carrying out one move: see migrate.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/work/migrate.h"
+
+#define BLOCK (1 << 20)
+
+const char *
+vt_move_status_name(enum vt_move_status s)
+{
+	switch (s) {
+	case VT_MOVE_DONE:
+		return "moved";
+	case VT_MOVE_ALREADY:
+		return "already";
+	case VT_MOVE_SKIPPED:
+		return "skipped";
+	case VT_MOVE_FAILED:
+		break;
+	}
+	return "failed";
+}
+
+/*
+ * What the plan says against what is: the version, the source copy, rules and
+ * pins.  VT_EXISTS: the move was done before.
+ */
+static enum vt_code
+check_move(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_bucket *b, const struct vt_version *v,
+    const struct vt_copy **source, struct vt_err *err)
+{
+	const struct vt_copy *c;
+	const struct vt_tier *to = vt_tiers_tier(o->tiers, m->to);
+	size_t i;
+	int there = 0;
+
+	*source = NULL;
+	for (i = 0; i < v->copy_count; i++) {
+		c = &v->copies[i];
+		if (c->id == m->copy)
+			*source = c;
+		if (strcmp(c->tier, m->to) == 0)
+			there = 1;
+	}
+	if (v->bucket_id != b->id || v->key_len != m->key_len ||
+	    memcmp(v->key, m->key, m->key_len) != 0 ||
+	    (m->version[0] != '\0' && strcmp(m->version, v->version_id) != 0))
+		return vt_fail(err, VT_PRECONDITION, "the plan's version %lld "
+		    "is not of this bucket and key", (long long)m->seq);
+	if (to == NULL)
+		return vt_fail(err, VT_INVALID, "no tier '%.32s' is configured",
+		    m->to);
+	if (there && *source == NULL)
+		return vt_fail(err, VT_EXISTS, "is on '%s' already", m->to);
+	if (there)
+		return vt_fail(err, VT_PRECONDITION,
+		    "has a copy on '%s' already", m->to);
+	if (*source == NULL)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the copy that was to move is no longer there");
+	if (strcmp((*source)->tier, m->from) != 0)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the copy is on '%s' and not on '%.32s'",
+		    (*source)->tier, m->from);
+	if (m->not_after_us != 0 &&
+	    vt_clock_now_us(o->clock) > m->not_after_us)
+		return vt_fail(err, VT_PRECONDITION, "the plan is too old");
+	if (m->generation != 0 && m->generation != v->generation)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the version was changed after the plan");
+	if (m->bucket_generation != 0 &&
+	    m->bucket_generation != b->generation)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the bucket's rules were changed after the plan");
+	if (v->pin[0] != '\0' && strcmp(v->pin, m->to) != 0)
+		return vt_fail(err, VT_PRECONDITION, "is pinned to '%s'",
+		    v->pin);
+	for (i = 0; i < (*source)->extent_count; i++)
+		if (!(*source)->extents[i].blob.owned)
+			return vt_fail(err, VT_PRECONDITION,
+			    "its bytes were adopted and are not ours to "
+			    "remove");
+	return VT_OK;
+}
+
+/* Read a copy to its end, giving the blocks to `w` or to memory. */
+static enum vt_code
+pump(const struct vt_migrate_options *o, const struct vt_version *v,
+    const struct vt_copy *c, struct vt_blob_writer *w, char *memory,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	struct vt_copy_reader *r = NULL;
+	char *block = malloc(BLOCK);
+	size_t got;
+	uint64_t done = 0;
+	enum vt_code rc;
+
+	if (block == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_copy_reader_open(o->tiers, v, c, 0, v->size_bytes, &r, err);
+	out->backend_requests += c->extent_count;
+	while (rc == VT_OK && done < v->size_bytes) {
+		if (o->pace != NULL && o->pace(o->pace_ctx, BLOCK) != 0) {
+			rc = vt_fail(err, VT_CANCELLED, "interrupted");
+			break;
+		}
+		rc = vt_copy_reader_read(r, block, BLOCK, &got, err);
+		if (rc != VT_OK)
+			break;
+		if (w != NULL)
+			rc = vt_blob_writer_write(w, block, got, err);
+		else if (memory != NULL)
+			memcpy(memory + done, block, got);
+		done += got;
+	}
+	vt_copy_reader_close(r);
+	free(block);
+	return rc;
+}
+
+/* Write the new copy of a version to `tier`: one extent, or none when the
+ * object is empty.  `memory` gets bytes that go inline, for the caller to
+ * free after the swap. */
+static enum vt_code
+write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_version *v, const struct vt_copy *source,
+    struct vt_arena *a, struct vt_cat_extent *x, char **memory,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	const struct vt_tier *to = vt_tiers_tier(o->tiers, m->to), *placed;
+	struct vt_blob_writer *w = NULL;
+	int is_inline = 0;
+	enum vt_code rc;
+
+	rc = vt_tiers_place(o->tiers, to->storage_class, v->size_bytes,
+	    &placed, &is_inline, err);
+	if (rc != VT_OK)
+		return rc;
+	if (is_inline && placed == to) {
+		*memory = malloc((size_t)v->size_bytes);
+		if (*memory == NULL)
+			return vt_fail(err, VT_NOMEM, "out of memory");
+		rc = pump(o, v, source, NULL, *memory, out, err);
+		if (rc == VT_OK)
+			rc = vt_blob_inline(o->tiers, m->to, *memory,
+			    (size_t)v->size_bytes, x, err);
+		return rc;
+	}
+	rc = vt_blob_writer_open(o->tiers, m->to, m->bucket, m->key,
+	    m->key_len, v->size_bytes, NULL, 0, &w, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = pump(o, v, source, w, NULL, out, err);
+	if (rc != VT_OK) {
+		vt_blob_writer_abort(w);
+		return rc;
+	}
+	out->backend_requests++;
+	rc = vt_blob_writer_commit(w, a, x, err);
+	/* What was written is what was read (P5). */
+	if (rc == VT_OK && (x->e.blob.crc64 != v->crc64 ||
+	    x->e.blob.size_bytes != v->size_bytes)) {
+		vt_blob_discard(o->tiers, x);
+		rc = vt_fail(err, VT_CORRUPT, "what arrived on '%s' is not "
+		    "what was read", m->to);
+	}
+	return rc;
+}
+
+enum vt_code
+vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	struct vt_arena *a = vt_arena_new(64 << 20);
+	struct vt_bucket bucket;
+	struct vt_version *v = NULL;
+	const struct vt_copy *source = NULL;
+	struct vt_copy fresh;
+	struct vt_cat_extent x;
+	struct vt_cat_op op;
+	char *memory = NULL;
+	int wrote = 0;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	memset(&x, 0, sizeof(x));
+	out->status = VT_MOVE_FAILED;
+	if (a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_catalog_bucket(o->catalog, a, m->bucket, &bucket, err);
+	if (rc == VT_OK)
+		rc = vt_catalog_lookup_seq(o->catalog, a, m->seq, 1, &v, err);
+	if (rc == VT_ABSENT)
+		rc = vt_fail(err, VT_ABSENT, "the version is gone");
+	if (rc == VT_OK)
+		rc = check_move(o, m, &bucket, v, &source, err);
+	if (rc == VT_EXISTS) {
+		out->status = VT_MOVE_ALREADY;
+		rc = VT_OK;
+		goto out;
+	}
+	if (rc != VT_OK)
+		goto out;
+	if (o->dry_run) {
+		out->status = VT_MOVE_DONE;
+		goto out;
+	}
+	if (v->size_bytes > 0) {
+		rc = write_copy(o, m, v, source, a, &x, &memory, out, err);
+		if (rc != VT_OK)
+			goto out;
+		wrote = 1;
+	}
+	if (wrote && !o->no_verify && !x.e.blob.is_inline) {
+		/* Before anything points to it: read it back whole. */
+		memset(&fresh, 0, sizeof(fresh));
+		fresh.tier = m->to;
+		fresh.extents = &x.e;
+		fresh.extent_count = 1;
+		rc = pump(o, v, &fresh, NULL, NULL, out, err);
+		if (rc != VT_OK) {
+			vt_err_prefix(err, "verifying the new copy");
+			goto out;
+		}
+	}
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_SWAP;
+	op.u.swap.seq = v->seq;
+	op.u.swap.source_copy_id = source->id;
+	op.u.swap.version_generation = v->generation;
+	op.u.swap.bucket_generation = bucket.generation;
+	op.u.swap.drop_source = 1;
+	op.u.swap.min_copies = 1;
+	op.u.swap.tier = m->to;
+	op.u.swap.extents = &x;
+	op.u.swap.extent_count = wrote ? 1 : 0;
+	op.u.swap.grace_ms = o->grace_ms;
+	rc = vt_catalog_run(o->catalog, &op, err);
+	if (rc == VT_OK) {
+		out->status = VT_MOVE_DONE;
+		out->copy_id = op.u.swap.copy_id;
+		out->bytes = v->size_bytes;
+		wrote = 0;
+	}
+out:
+	if (wrote)
+		vt_blob_discard(o->tiers, &x);
+	if (rc == VT_PRECONDITION || rc == VT_ABSENT)
+		out->status = VT_MOVE_SKIPPED;
+	free(memory);
+	vt_arena_free(a);
+	return rc;
+}

@@ -1,0 +1,54 @@
+/*
+ * Carrying out one move of a plan: copy, verify, swap in the catalog, leave
+ * the old bytes as garbage for the grace period.  A plan is a proposal: all it
+ * says is checked against the catalog as it is now, first here to save work
+ * and then, in one transaction with the change, by the swap (P3).
+ */
+#ifndef VT_WORK_MIGRATE_H
+#define VT_WORK_MIGRATE_H
+
+#include "libvt/proto/records.h"
+#include "libvt/store/catalog.h"
+#include "libvt/work/tiers.h"
+
+struct vt_migrate_options {
+	struct vt_catalog *catalog;
+	struct vt_tiers *tiers;
+	const struct vt_config *config;
+	const struct vt_clock *clock;
+	int64_t grace_ms;	/* the source's bytes stay this long */
+	int no_verify;		/* do not read the new copy back */
+	int dry_run;		/* all the checks, no byte */
+	/* Called before each block is read: may sleep to keep a bandwidth;
+	 * not 0 gives the move up with VT_CANCELLED.  May be NULL. */
+	int (*pace)(void *ctx, size_t bytes);
+	void *pace_ctx;
+};
+
+enum vt_move_status {
+	VT_MOVE_DONE,		/* moved, or would be in a dry run */
+	VT_MOVE_ALREADY,	/* was done by an earlier run */
+	VT_MOVE_SKIPPED,	/* no longer true: the store has changed */
+	VT_MOVE_FAILED		/* err says why; may be tried again */
+};
+/* "moved", "already", "skipped", "failed". */
+const char *vt_move_status_name(enum vt_move_status s);
+
+struct vt_move_result {
+	enum vt_move_status status;
+	int64_t copy_id;	/* of the new copy */
+	uint64_t bytes;		/* read and written */
+	uint64_t backend_requests;
+};
+
+/*
+ * Carry out one move.  Threads may run moves of one plan at once.  Blocks on
+ * disks and network.  VT_OK goes with DONE and ALREADY; VT_PRECONDITION or
+ * VT_ABSENT with SKIPPED; another code with FAILED.  The store is then as it
+ * was, apart from bytes under a name that recovery knows.
+ */
+enum vt_code vt_migrate_move(const struct vt_migrate_options *o,
+    const struct vt_move *m, struct vt_move_result *out, struct vt_err *err)
+    VT_MUST_CHECK;
+
+#endif
