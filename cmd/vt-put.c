@@ -50,6 +50,7 @@ static const char usage[] =
 "      --files-from FILE    names, one a line; '-' is standard input\n"
 "  -0, --null               names of --files-from end in NUL\n"
 "      --follow             follow symbolic links instead of skipping them\n"
+"      --make-bucket        make the bucket first if there is none\n"
 "      --if-none-match      do not overwrite: an existing object is status 1\n"
 "      --skip-same          skip what is there with the same size and time\n"
 "  -n, --dry-run            say what would be put, put nothing\n"
@@ -85,7 +86,7 @@ static struct {
 	struct cli_s3 s3;
 	char *bucket, *prefix;
 	int recursive, null, follow, skip_same, if_none_match, dry_run;
-	int no_resume, json, quiet, verbose;
+	int no_resume, make_bucket, json, quiet, verbose;
 	const char *files_from, *content_type, *storage_class;
 	uint64_t part_size, expected_size;
 	unsigned jobs;
@@ -1413,8 +1414,9 @@ add_header(const char *name, char *value)
 
 enum {
 	OPT_CONTENT_TYPE = 256, OPT_EXPECTED_SIZE, OPT_FILES_FROM, OPT_FOLLOW,
-	OPT_HEADER, OPT_IF_NONE_MATCH, OPT_JSON, OPT_META, OPT_NO_RESUME,
-	OPT_PART_SIZE, OPT_SKIP_SAME, OPT_STORAGE_CLASS, OPT_VERBOSE
+	OPT_HEADER, OPT_IF_NONE_MATCH, OPT_JSON, OPT_MAKE_BUCKET, OPT_META,
+	OPT_NO_RESUME, OPT_PART_SIZE, OPT_SKIP_SAME, OPT_STORAGE_CLASS,
+	OPT_VERBOSE
 };
 
 static const struct option options[] = {
@@ -1428,6 +1430,7 @@ static const struct option options[] = {
 	{ "if-none-match", no_argument, NULL, OPT_IF_NONE_MATCH },
 	{ "jobs", required_argument, NULL, 'j' },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "make-bucket", no_argument, NULL, OPT_MAKE_BUCKET },
 	{ "meta", required_argument, NULL, OPT_META },
 	{ "no-resume", no_argument, NULL, OPT_NO_RESUME },
 	{ "null", no_argument, NULL, '0' },
@@ -1494,6 +1497,9 @@ parse(int argc, char **argv)
 			break;
 		case OPT_JSON:
 			opt.json = 1;
+			break;
+		case OPT_MAKE_BUCKET:
+			opt.make_bucket = 1;
 			break;
 		case OPT_META:
 			cli_opt_pair("--meta", optarg, &name, &value);
@@ -1606,6 +1612,15 @@ main(int argc, char **argv)
 		return cli_finish(CLI_FAILED);
 	}
 	cli_catch_signals(-1);
+	if (opt.make_bucket && !opt.dry_run) {
+		rc = vt_s3_create_bucket(client, opt.bucket, &err);
+		/* Someone else's bucket will tell when it is written to. */
+		if (rc != VT_OK && rc != VT_EXISTS) {
+			cli_warn("cannot make the bucket '%s': %s", opt.bucket,
+			    err.text);
+			return cli_finish(cli_status_of(rc));
+		}
+	}
 	cli_progress_start(opt.quiet || opt.dry_run, "put");
 
 	/* Signals reach main alone: it may be waiting in poll. */

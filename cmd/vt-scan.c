@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -332,7 +333,7 @@ scan_foreign(struct run *r)
 	read_logs(r);
 	if (cli_stopping())
 		return;
-	/* coverage records count only once the heat is finished: ask twice */
+	/* what the log itself covers is known only once it is joined */
 	if (vt_heat_finish(r->heat, &err) != VT_OK)
 		die(&err);
 	assume_coverage(r);

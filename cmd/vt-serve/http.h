@@ -181,6 +181,21 @@ enum vt_code http_start(struct server *s, struct http **out,
     struct vt_err *err) VT_MUST_CHECK;
 /* Stops accepting, finishes requests in hand (at most `grace_ms`), stops. */
 void http_stop(struct http *h, int64_t grace_ms);
+/* Take over what may change while serving: the root key, "sigv2" and
+ * "clock_skew". */
+void http_reload(struct http *h, const struct vt_cred *root,
+    const struct vt_config *config);
+/* Figures for /metrics. */
+#define OPS_MAX 64
+struct http_stats {
+	uint64_t requests[OPS_MAX][6];	/* by route_ops index + 1 (0: none
+					   found) and status / 100 (0: cut) */
+	uint64_t connections, in_hand, suspended, queued;
+	uint64_t buffer_bytes, buffer_waiting;
+	uint64_t bytes_in, bytes_out;
+	int stopping;
+};
+void http_stats(const struct http *h, struct http_stats *out);
 /* The ports in use, for port 0. */
 int http_port(const struct http *h);
 int http_admin_port(const struct http *h);

@@ -122,7 +122,9 @@ struct req_private {
 	void *at;
 	size_t room;
 	ssize_t got;
-	uint64_t sent;		/* handed to MHD so far */
+	uint64_t sent;		/* of the body: handed to MHD; an estimate
+				   when a file's answer was cut */
+	uint64_t acked_before;	/* by the peer's TCP, before a file's answer */
 };
 
 struct request {

@@ -17,6 +17,8 @@ struct s3error {
 
 /* Sorted by code, as bsearch wants it; test_route checks the order. */
 static const struct s3error table[] = {
+	{ "AccessControlListNotSupported", 400,
+	    "ACLs other than the owner's full control are not kept here." },
 	{ "AccessDenied", 403, "Access to this resource is denied." },
 	{ "AuthorizationHeaderMalformed", 400,
 	    "The Authorization header cannot be understood." },
@@ -64,10 +66,14 @@ static const struct s3error table[] = {
 	    "The object is archived: it must be restored before it is read." },
 	{ "InvalidPart", 400,
 	    "A part named was not uploaded, or its ETag is another." },
+	{ "InvalidPartNumber", 416,
+	    "The object has no part of that number." },
 	{ "InvalidPartOrder", 400,
 	    "The parts must be listed in ascending order." },
 	{ "InvalidRange", 416,
 	    "The range asked for lies outside of the object." },
+	{ "InvalidRedirectLocation", 400,
+	    "The redirect location is not valid." },
 	{ "InvalidRequest", 400, "The request is not valid." },
 	{ "InvalidStorageClass", 400,
 	    "No tier here answers for that storage class." },
@@ -78,6 +84,8 @@ static const struct s3error table[] = {
 	{ "MalformedACLError", 400, "The ACL's XML is not valid." },
 	{ "MalformedPOSTRequest", 400,
 	    "The body is not well-formed multipart/form-data." },
+	{ "MalformedTrailerError", 400,
+	    "The trailing headers are malformed or not the ones announced." },
 	{ "MalformedXML", 400,
 	    "The XML is not well-formed or not of the expected form." },
 	{ "MaxMessageLengthExceeded", 400, "The request is too large." },

@@ -897,6 +897,22 @@ read_payload(const struct found *f, int required, struct vt_sig_auth *out,
 	return VT_OK;
 }
 
+/* HTTP's form of a date; also with +0000 for GMT, as RFC 5322 and with it
+ * s3cmd and the examples of version 2 write it. */
+static int
+parse_http_date(const char *s, int64_t *time_us)
+{
+	size_t len = strlen(s);
+	char copy[40];
+
+	if (len < 6 || len >= sizeof(copy) ||
+	    (strcmp(s + len - 6, " +0000") != 0 &&
+	    strcmp(s + len - 6, " -0000") != 0))
+		return vt_time_parse_http(s, time_us);
+	snprintf(copy, sizeof(copy), "%.*s GMT", (int)(len - 6), s);
+	return vt_time_parse_http(copy, time_us);
+}
+
 /* x-amz-date, else Date; HTTP's form of a date is allowed in both. */
 static enum vt_code
 read_date(const struct found *f, int64_t *time_us, struct vt_err *err)
@@ -906,7 +922,7 @@ read_date(const struct found *f, int64_t *time_us, struct vt_err *err)
 	if (s == NULL)
 		s = f->header[H_DATE];
 	if (s == NULL || (vt_time_parse_amz(s, time_us) < 0 &&
-	    vt_time_parse_http(s, time_us) < 0))
+	    parse_http_date(s, time_us) < 0))
 		return vt_fail(err, blame(f, "AccessDenied"), "AWS "
 		    "authentication requires a valid Date or x-amz-date "
 		    "header");

@@ -60,7 +60,11 @@ struct vt_sig_auth {
  * VT_ABSENT: none given (anonymous).  VT_INVALID: given but malformed, or both
  * header and query; err says what.  `s3_code` (may be NULL) gets the S3 error
  * code to answer with (static string: AuthorizationHeaderMalformed,
- * AuthorizationQueryParametersError, InvalidArgument, AccessDenied...).
+ * AuthorizationQueryParametersError, InvalidArgument, AccessDenied...), and
+ * err the message S3 gives with it, in S3's own capitals.
+ * After VT_ABSENT `payload` and `content_sha256` are set all the same: an
+ * anonymous body may be chunked.  Whether service, region and time are right
+ * is the caller's to check; that the scope's day is the request's is not.
  */
 enum vt_code vt_sig_parse(struct vt_arena *a, const struct vt_sig_request *r,
     struct vt_sig_auth *out, const char **s3_code, struct vt_err *err)
@@ -77,9 +81,10 @@ int vt_sig_key(const char *secret, const char *date, const char *region,
 /*
  * Verify a v4 request.  VT_OK and the seed signature (64 hex and NUL) for
  * chunk verification; VT_DENIED: SignatureDoesNotMatch; `detail` (may be
- * NULL) gets the canonical request and string to sign for the error document.
- * Headers the signature must cover (host, every x-amz-*) are required:
- * VT_INVALID names the one that is missing.
+ * NULL) then gets the canonical request, a NUL, and the string to sign, for
+ * the error document.  Headers the signature must cover (host, every x-amz-*)
+ * are required: VT_INVALID names the one that is missing; S3 answers
+ * AccessDenied.  Takes about ten times the request's size from the arena.
  */
 enum vt_code vt_sig_verify(struct vt_arena *a, const struct vt_sig_request *r,
     const struct vt_sig_auth *auth, const uint8_t key[32], char seed[65],
@@ -112,8 +117,9 @@ struct vt_sig_cred {
 	const char *region, *service;
 };
 /*
- * Sign: appends "name: value" lines (Authorization, x-amz-date,
- * x-amz-content-sha256, x-amz-security-token) to arena headers *out.
+ * Sign: *out are the headers to add, in arena memory: Authorization first,
+ * then x-amz-date, x-amz-content-sha256 (for S3) and x-amz-security-token,
+ * each unless `r->headers` has it (x-amz-date must then say `now_us`).
  * `content_sha256`: hex or one of the fixed words.  `r->headers` must hold
  * Host and every header that is to be signed.  `s3_path`: 1 = the path is
  * signed as it is (S3), 0 = normalised and encoded twice (other services,
@@ -123,7 +129,9 @@ enum vt_code vt_sig_sign(struct vt_arena *a, const struct vt_sig_request *r,
     const struct vt_sig_cred *cred, int64_t now_us,
     const char *content_sha256, int s3_path, struct vt_header **out,
     size_t *out_count, struct vt_err *err) VT_MUST_CHECK;
-/* A presigned URL's query: appends it (without '?') to `out`. */
+/* A presigned URL's query for S3: appends it (without '?') to `out`, that of
+ * `r` first.  The payload is UNSIGNED-PAYLOAD unless `r` has a header
+ * x-amz-content-sha256.  `expires_s`: 1 to 604800. */
 enum vt_code vt_sig_presign(struct vt_arena *a,
     const struct vt_sig_request *r, const struct vt_sig_cred *cred,
     int64_t now_us, int64_t expires_s, struct vt_buf *out,

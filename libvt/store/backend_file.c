@@ -10,7 +10,6 @@
  * Glacier: until when the blob is restored).
  */
 #include <sys/file.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -20,7 +19,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/openat2.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +27,8 @@
 #include "libvt/base/buf.h"
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
-#include "libvt/base/hex.h"
 
+#include "libvt/store/backend_file_dir.h"
 #include "libvt/store/backend_internal.h"
 
 #define META_XATTR "user.vaultaire"
@@ -42,43 +40,16 @@
 #define XATTR_MAX_BYTES 3800	/* ext4 has one block of 4 KiB for all */
 #define STEP_BYTES (8 << 20)	/* of early write-back */
 #define RESERVE_BYTES (64 << 20)	/* of space asked for ahead */
-#define IDLE_DIRS_MAX 256	/* descriptors kept open */
-#define TABLE_SIZE 256
-#define FANOUT_DIRS (65536 + 256)
-
-enum dir_state { DIR_OPENING, DIR_READY, DIR_DEAD };
-
-/* A directory in use, or used lately. */
-struct dir {
-	struct dir *next;	/* in its chain of the table */
-	TAILQ_ENTRY(dir) idle;	/* while refs is 0 */
-	enum dir_state state;
-	unsigned refs;
-	int fd;
-	int durable;		/* its own entry is known to be synced */
-	/* Shared syncs: numbered from 1; one runs at a time. */
-	int syncing;
-	uint64_t sync_started, sync_done, sync_failed;
-	int sync_errno;		/* of sync_failed */
-	pthread_cond_t changed;
-	char path[];		/* relative to the root, which is "" */
-};
 
 struct file {
 	struct vt_backend base;
 	int64_t restore_delay_ms;
-	pthread_mutex_t lock;	/* of all below */
-	struct dir *root;
-	struct dir *table[TABLE_SIZE];
-	TAILQ_HEAD(, dir) idle;
-	unsigned idle_count;
-	/* Fan-out directories whose entries are synced, "hh/hh" then "hh". */
-	uint8_t durable[(FANOUT_DIRS + 7) / 8];
+	struct vt_dirs *dirs;
 };
 
 struct file_put {
 	struct vt_backend_put base;
-	struct dir *dir;
+	struct vt_dir *dir;
 	int fd, meta_fd;
 	uint64_t written_bytes, flushed_bytes, reserved_bytes;
 	char leaf[LEAF_MAX + 1];
@@ -94,30 +65,6 @@ static struct file *
 file_of(const struct vt_backend *b)
 {
 	return (struct file *)b;
-}
-
-/*
- * A failure of the disk in errno.  What an errno says of a path the caller
- * gave ("absent", "invalid") is not so when we touch our own files: that is
- * VT_IO.  What the caller can act on stays.
- */
-static enum vt_code
-io_fail(struct vt_err *err, const char *doing, const char *what)
-{
-	enum vt_code rc = vt_fail_errno(err, "cannot %s '%s'", doing, what);
-
-	switch (rc) {
-	case VT_NOSPACE:
-	case VT_DENIED:
-	case VT_BUSY:
-	case VT_TOO_LARGE:
-	case VT_NOMEM:
-		return rc;
-	default:
-		if (err != NULL)
-			err->code = VT_IO;
-		return VT_IO;
-	}
 }
 
 /* --- names -----------------------------------------------------------------*/
@@ -172,325 +119,6 @@ split_name(const char *name, size_t *dir_len, const char **leaf,
 	return vt_fail(err, VT_INVALID, "not a name for a file: '%s'", name);
 }
 
-/* --- directories -----------------------------------------------------------*/
-
-/* The bit of a fan-out directory in f->durable, or -1. */
-static long
-fanout_bit(const char *path)
-{
-	uint8_t top, sub;
-
-	if (vt_hex_decode(path, &top, 1) < 0)
-		return -1;
-	if (path[2] == '\0')
-		return 65536 + top;
-	if (path[2] != '/' || strlen(path) != 5 ||
-	    vt_hex_decode(path + 3, &sub, 1) < 0)
-		return -1;
-	return top << 8 | sub;
-}
-
-static unsigned
-bucket_of(const char *path)
-{
-	unsigned h = 2166136261u;
-
-	for (; *path != '\0'; path++)
-		h = (h ^ (unsigned char)*path) * 16777619u;
-	return (h ^ h >> 16) % TABLE_SIZE;
-}
-
-static void
-dir_free(struct dir *d)
-{
-	if (d->fd >= 0)
-		close(d->fd);
-	pthread_cond_destroy(&d->changed);
-	free(d);
-}
-
-static struct dir *
-dir_new(const char *path, size_t len)
-{
-	struct dir *d;
-
-	d = calloc(1, sizeof(*d) + len + 1);
-	if (d == NULL)
-		return NULL;
-	memcpy(d->path, path, len);
-	d->fd = -1;
-	d->refs = 1;
-	pthread_cond_init(&d->changed, NULL);
-	return d;
-}
-
-/* Under the lock. */
-static void
-table_remove(struct file *f, struct dir *d)
-{
-	struct dir **link = &f->table[bucket_of(d->path)];
-
-	while (*link != d)
-		link = &(*link)->next;
-	*link = d->next;
-}
-
-/* Drop a reference; under the lock. */
-static void
-dir_unref(struct file *f, struct dir *d)
-{
-	struct dir *old;
-
-	if (--d->refs > 0)
-		return;
-	if (d->state == DIR_DEAD) {
-		/* Out of the table since it died. */
-		dir_free(d);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&f->idle, d, idle);
-	if (++f->idle_count <= IDLE_DIRS_MAX)
-		return;
-	old = TAILQ_FIRST(&f->idle);
-	TAILQ_REMOVE(&f->idle, old, idle);
-	f->idle_count--;
-	table_remove(f, old);
-	dir_free(old);
-}
-
-static void
-dir_put(struct file *f, struct dir *d)
-{
-	pthread_mutex_lock(&f->lock);
-	dir_unref(f, d);
-	pthread_mutex_unlock(&f->lock);
-}
-
-/* Forget a directory that is gone from the disk; drops the reference. */
-static void
-dir_forget(struct file *f, struct dir *d)
-{
-	long bit = fanout_bit(d->path);
-
-	pthread_mutex_lock(&f->lock);
-	if (d->state == DIR_READY && d != f->root) {
-		table_remove(f, d);
-		d->state = DIR_DEAD;
-	}
-	if (bit >= 0)
-		f->durable[bit / 8] &= (uint8_t)~(1u << bit % 8);
-	dir_unref(f, d);
-	pthread_mutex_unlock(&f->lock);
-}
-
-/*
- * Sync a directory.  One caller syncs for all who asked before it began; who
- * asks later needs the next one, because the running sync may have passed
- * over his entry already.
- */
-static enum vt_code
-dir_sync(struct file *f, struct dir *d, struct vt_err *err)
-{
-	uint64_t mine, failed;
-	int errnum;
-
-	pthread_mutex_lock(&f->lock);
-	mine = d->sync_started + 1;
-	while (d->sync_done < mine) {
-		if (d->syncing) {
-			pthread_cond_wait(&d->changed, &f->lock);
-			continue;
-		}
-		d->syncing = 1;
-		d->sync_started++;
-		pthread_mutex_unlock(&f->lock);
-		/* EINVAL: this file system cannot sync directories. */
-		errnum = fsync(d->fd) < 0 && errno != EINVAL ? errno : 0;
-		pthread_mutex_lock(&f->lock);
-		d->syncing = 0;
-		d->sync_done = d->sync_started;
-		if (errnum != 0) {
-			d->sync_failed = d->sync_done;
-			d->sync_errno = errnum;
-		}
-		pthread_cond_broadcast(&d->changed);
-	}
-	/* A later failure counts too: no harm, the put is given up. */
-	failed = d->sync_failed;
-	errnum = d->sync_errno;
-	pthread_mutex_unlock(&f->lock);
-	if (failed < mine)
-		return VT_OK;
-	errno = errnum;
-	return io_fail(err, "sync directory", d->path);
-}
-
-static enum vt_code dir_get(struct file *f, const char *path, size_t len,
-    int make, struct dir **out, struct vt_err *err) VT_MUST_CHECK;
-
-/* Make the entry of `d` in `parent` durable, once. */
-static enum vt_code
-dir_settle(struct file *f, struct dir *d, struct dir *parent,
-    struct vt_err *err)
-{
-	long bit = fanout_bit(d->path);
-	enum vt_code rc;
-	int settled;
-
-	pthread_mutex_lock(&f->lock);
-	if (bit >= 0 && (f->durable[bit / 8] & 1u << bit % 8))
-		d->durable = 1;
-	settled = d->durable;
-	pthread_mutex_unlock(&f->lock);
-	if (settled)
-		return VT_OK;
-	/* Found or made is the same: who made it may not have synced it. */
-	rc = dir_sync(f, parent, err);
-	if (rc != VT_OK)
-		return rc;
-	pthread_mutex_lock(&f->lock);
-	d->durable = 1;
-	if (bit >= 0)
-		f->durable[bit / 8] |= (uint8_t)(1u << bit % 8);
-	pthread_mutex_unlock(&f->lock);
-	return VT_OK;
-}
-
-/*
- * Open what `d` names, component by component and never through a symlink;
- * with `make` the missing are made and their entries synced.
- */
-static enum vt_code
-dir_open(struct file *f, struct dir *d, int make, struct vt_err *err)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	const char *slash = strrchr(d->path, '/');
-	const char *leaf = slash == NULL ? d->path : slash + 1;
-	struct dir *parent;
-	enum vt_code rc;
-
-	rc = dir_get(f, d->path, slash == NULL ? 0 :
-	    (size_t)(slash - d->path), make, &parent, err);
-	if (rc != VT_OK)
-		return rc;
-	if (d->fd < 0) {
-		d->fd = openat(parent->fd, leaf, flags);
-		if (d->fd < 0 && errno == ENOENT && make) {
-			if (mkdirat(parent->fd, leaf, 0700) < 0 &&
-			    errno != EEXIST) {
-				rc = io_fail(err, "make directory", d->path);
-				goto out;
-			}
-			d->fd = openat(parent->fd, leaf, flags);
-		}
-		if (d->fd < 0 && errno == ENOENT && !make) {
-			rc = vt_fail(err, VT_ABSENT, "no directory '%s'",
-			    d->path);
-			goto out;
-		}
-		if (d->fd < 0) {
-			rc = io_fail(err, "open directory", d->path);
-			goto out;
-		}
-	}
-	if (make)
-		rc = dir_settle(f, d, parent, err);
-out:
-	dir_put(f, parent);
-	return rc;
-}
-
-/* Find `path` in the table and take a reference; under the lock. */
-static struct dir *
-table_find(struct file *f, const char *path, size_t len)
-{
-	char key[VT_BLOB_NAME_MAX];
-	struct dir *d;
-
-	memcpy(key, path, len);
-	key[len] = '\0';
-	for (d = f->table[bucket_of(key)]; d != NULL; d = d->next)
-		if (strcmp(d->path, key) == 0)
-			break;
-	if (d == NULL)
-		return NULL;
-	if (d->refs++ == 0) {
-		TAILQ_REMOVE(&f->idle, d, idle);
-		f->idle_count--;
-	}
-	return d;
-}
-
-/*
- * A reference to an open directory; VT_ABSENT when it is missing and not to
- * be made.  With `make` its entry, and those above it, are on stable storage.
- */
-static enum vt_code
-dir_get(struct file *f, const char *path, size_t len, int make,
-    struct dir **out, struct vt_err *err)
-{
-	struct dir *d;
-	enum vt_code rc = VT_OK;
-	int open_it;
-
-	*out = NULL;
-	pthread_mutex_lock(&f->lock);
-	if (len == 0) {
-		f->root->refs++;
-		pthread_mutex_unlock(&f->lock);
-		*out = f->root;
-		return VT_OK;
-	}
-	for (;;) {
-		d = table_find(f, path, len);
-		if (d == NULL)
-			break;
-		while (d->state == DIR_OPENING)
-			pthread_cond_wait(&d->changed, &f->lock);
-		if (d->state == DIR_READY)
-			break;
-		/* Who opened it failed: try for ourselves. */
-		dir_unref(f, d);
-	}
-	open_it = d == NULL;
-	if (open_it) {
-		d = dir_new(path, len);
-		if (d == NULL) {
-			pthread_mutex_unlock(&f->lock);
-			return vt_fail(err, VT_NOMEM,
-			    "no memory for a directory");
-		}
-		d->next = f->table[bucket_of(d->path)];
-		f->table[bucket_of(d->path)] = d;
-	}
-	if (open_it || (make && !d->durable)) {
-		pthread_mutex_unlock(&f->lock);
-		rc = dir_open(f, d, make, err);
-		pthread_mutex_lock(&f->lock);
-	}
-	if (open_it) {
-		d->state = rc == VT_OK ? DIR_READY : DIR_DEAD;
-		if (rc != VT_OK)
-			table_remove(f, d);
-		pthread_cond_broadcast(&d->changed);
-	}
-	if (rc == VT_OK)
-		*out = d;
-	else
-		dir_unref(f, d);
-	pthread_mutex_unlock(&f->lock);
-	return rc;
-}
-
-/* The directory was removed under us: by hand, as we never do. */
-static int
-dir_is_gone(const struct dir *d)
-{
-	struct stat st;
-
-	return fstat(d->fd, &st) == 0 && st.st_nlink == 0;
-}
-
 /* --- opening blobs ---------------------------------------------------------*/
 
 /*
@@ -504,7 +132,7 @@ open_below(struct file *f, const char *name, const char *suffix, int flags)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
 	};
 	char path[VT_BLOB_NAME_MAX + 8];
-	struct dir *d;
+	struct vt_dir *d;
 	size_t dir_len;
 	const char *slash;
 	int fd, saved;
@@ -515,12 +143,13 @@ open_below(struct file *f, const char *name, const char *suffix, int flags)
 	if (!(flags & O_PATH))
 		flags |= O_NONBLOCK;
 	how.flags = (uint64_t)flags;
-	fd = (int)syscall(SYS_openat2, f->root->fd, path, &how, sizeof(how));
+	fd = (int)syscall(SYS_openat2, vt_dirs_root(f->dirs), path, &how,
+	    sizeof(how));
 	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
 		return fd;
 	slash = strrchr(path, '/');
 	dir_len = slash == NULL ? 0 : (size_t)(slash - path);
-	switch (dir_get(f, path, dir_len, 0, &d, NULL)) {
+	switch (vt_dir_get(f->dirs, path, dir_len, 0, &d, NULL)) {
 	case VT_OK:
 		break;
 	case VT_ABSENT:
@@ -530,9 +159,9 @@ open_below(struct file *f, const char *name, const char *suffix, int flags)
 		errno = EIO;
 		return -1;
 	}
-	fd = openat(d->fd, slash == NULL ? path : slash + 1, flags);
+	fd = openat(vt_dir_fd(d), slash == NULL ? path : slash + 1, flags);
 	saved = errno;
-	dir_put(f, d);
+	vt_dir_put(d);
 	errno = saved;
 	return fd;
 }
@@ -566,9 +195,9 @@ open_blob(struct file *f, const char *name, int flags, int *out,
 	if (fd < 0 && (errno == ELOOP || errno == EXDEV || errno == ENXIO))
 		return vt_fail(err, VT_CORRUPT, "'%s' is not a file", name);
 	if (fd < 0)
-		return io_fail(err, "open", name);
+		return vt_disk_fail(err, "open", name);
 	if (fstat(fd, st) < 0) {
-		rc = io_fail(err, "stat", name);
+		rc = vt_disk_fail(err, "stat", name);
 		close(fd);
 		return rc;
 	}
@@ -657,9 +286,9 @@ state_of(struct file *f, const char *name, struct vt_restore_state *s,
 	fd = open_below(f, name, RESTORE_SUFFIX, O_RDONLY);
 	if (fd < 0)
 		return errno == ENOENT ? VT_OK :
-		    io_fail(err, "open the restore state of", name);
+		    vt_disk_fail(err, "open the restore state of", name);
 	if (state_read(fd, LOCK_SH, s) < 0)
-		rc = io_fail(err, "read the restore state of", name);
+		rc = vt_disk_fail(err, "read the restore state of", name);
 	close(fd);
 	return rc;
 }
@@ -690,13 +319,13 @@ state_ask(struct file *f, int fd, const char *name, unsigned days,
 	enum vt_code rc;
 
 	if (state_read(fd, LOCK_EX, &state) < 0)
-		return io_fail(err, "read the restore state of", name);
+		return vt_disk_fail(err, "read the restore state of", name);
 	rc = vt_restore_ask(&state, vt_clock_now_us(f->base.clock),
 	    f->restore_delay_ms, days, name, err);
 	state_format(&state, text);
 	if (pwrite(fd, text, STATE_BYTES, 0) != STATE_BYTES ||
 	    fdatasync(fd) < 0)
-		return io_fail(err, "write the restore state of", name);
+		return vt_disk_fail(err, "write the restore state of", name);
 	return rc;
 }
 
@@ -706,7 +335,7 @@ file_restore(struct vt_backend *b, const char *name, unsigned days,
 {
 	struct file *f = file_of(b);
 	char side[LEAF_MAX + sizeof(RESTORE_SUFFIX)];
-	struct dir *d = NULL;
+	struct vt_dir *d = NULL;
 	const char *leaf;
 	int fd = -1, blob = -1;
 	enum vt_code rc, asked;
@@ -716,27 +345,27 @@ file_restore(struct vt_backend *b, const char *name, unsigned days,
 	rc = split_name(name, &dir_len, &leaf, err);
 	if (rc != VT_OK)
 		return rc;
-	rc = dir_get(f, name, dir_len, 0, &d, err);
+	rc = vt_dir_get(f->dirs, name, dir_len, 0, &d, err);
 	if (rc != VT_OK)
 		return rc;
 	snprintf(side, sizeof(side), "%s" RESTORE_SUFFIX, leaf);
-	fd = openat(d->fd, side, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-	    0600);
+	fd = openat(vt_dir_fd(d), side,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		rc = io_fail(err, "create the restore state of", name);
+		rc = vt_disk_fail(err, "create the restore state of", name);
 		goto out;
 	}
 	/* After the creation: delete removes the blob first and this then,
 	 * so one of us two sees the other. */
 	rc = open_blob(f, name, O_PATH, &blob, &st, err);
 	if (rc != VT_OK) {
-		unlinkat(d->fd, side, 0);
+		unlinkat(vt_dir_fd(d), side, 0);
 		goto out;
 	}
 	asked = state_ask(f, fd, name, days, err);
 	rc = asked;
 	if (asked == VT_OK || asked == VT_BUSY) {
-		rc = dir_sync(f, d, err);
+		rc = vt_dir_sync(d, err);
 		if (rc == VT_OK)
 			rc = asked;
 	}
@@ -745,7 +374,7 @@ out:
 		close(blob);
 	if (fd >= 0)
 		close(fd);
-	dir_put(f, d);
+	vt_dir_put(d);
 	return rc;
 }
 
@@ -782,12 +411,12 @@ put_meta(struct file_put *p, const char *name,
 	/* Whatever the reason (no support, no room, not allowed), a file
 	 * does it; if the disk is truly full that says so as well. */
 	snprintf(side, sizeof(side), "%s" META_SUFFIX, p->leaf);
-	p->meta_fd = openat(p->dir->fd, side, O_WRONLY | O_CREAT | O_TRUNC |
-	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	p->meta_fd = openat(vt_dir_fd(p->dir), side,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (p->meta_fd < 0)
-		rc = io_fail(err, "create the metadata of", name);
+		rc = vt_disk_fail(err, "create the metadata of", name);
 	else if (vt_fs_write_all(p->meta_fd, b.data, b.len) < 0)
-		rc = io_fail(err, "write the metadata of", name);
+		rc = vt_disk_fail(err, "write the metadata of", name);
 out:
 	vt_buf_release(&b);
 	return rc;
@@ -801,16 +430,16 @@ put_end(struct file_put *p, int keep)
 	char side[LEAF_MAX + sizeof(META_SUFFIX)];
 
 	if (!keep && p->fd >= 0)
-		unlinkat(p->dir->fd, p->leaf, 0);
+		unlinkat(vt_dir_fd(p->dir), p->leaf, 0);
 	if (!keep && p->meta_fd >= 0) {
 		snprintf(side, sizeof(side), "%s" META_SUFFIX, p->leaf);
-		unlinkat(p->dir->fd, side, 0);
+		unlinkat(vt_dir_fd(p->dir), side, 0);
 	}
 	if (p->meta_fd >= 0)
 		close(p->meta_fd);
 	if (p->fd >= 0)
 		close(p->fd);
-	dir_put(file_of(p->base.backend), p->dir);
+	vt_dir_put(p->dir);
 	free(p);
 }
 
@@ -829,7 +458,7 @@ reserve(struct file_put *p, uint64_t until_bytes, struct vt_err *err)
 		if (fallocate(p->fd, FALLOC_FL_KEEP_SIZE,
 		    (off_t)p->reserved_bytes, (off_t)step) < 0 &&
 		    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-			return io_fail(err, "reserve space for", p->leaf);
+			return vt_disk_fail(err, "reserve space for", p->leaf);
 		/* Other failures: this file system cannot; writes tell. */
 		p->reserved_bytes += step;
 	}
@@ -845,21 +474,21 @@ create(struct file *f, struct file_put *p, const char *name, size_t dir_len,
 	int tries;
 
 	for (tries = 0;; tries++) {
-		rc = dir_get(f, name, dir_len, 1, &p->dir, err);
+		rc = vt_dir_get(f->dirs, name, dir_len, 1, &p->dir, err);
 		if (rc != VT_OK)
 			return rc;
-		p->fd = openat(p->dir->fd, p->leaf, flags, 0200);
+		p->fd = openat(vt_dir_fd(p->dir), p->leaf, flags, 0200);
 		if (p->fd >= 0)
 			return VT_OK;
 		if (errno == EEXIST)
 			rc = vt_fail(err, VT_EXISTS, "'%s' exists", name);
 		else
-			rc = io_fail(err, "create", name);
-		if (tries > 0 || !dir_is_gone(p->dir))
+			rc = vt_disk_fail(err, "create", name);
+		if (tries > 0 || !vt_dir_is_gone(p->dir))
 			break;
-		dir_forget(f, p->dir);
+		vt_dir_forget(p->dir);
 	}
-	dir_put(f, p->dir);
+	vt_dir_put(p->dir);
 	return rc;
 }
 
@@ -916,7 +545,7 @@ file_put_write(struct vt_backend_put *put, const void *data, size_t len,
 	if (rc != VT_OK)
 		return rc;
 	if (vt_fs_write_all(p->fd, data, len) < 0)
-		return io_fail(err, "write", p->leaf);
+		return vt_disk_fail(err, "write", p->leaf);
 	p->written_bytes = until;
 	if (until - p->flushed_bytes < STEP_BYTES)
 		return VT_OK;
@@ -951,15 +580,15 @@ file_put_commit(struct vt_backend_put *put, struct vt_backend_put_result *out,
 	 * it nor the attribute need survive that.  For a new file both cost
 	 * the same. */
 	if (fchmod(p->fd, 0600) < 0)
-		rc = io_fail(err, "finish", p->leaf);
+		rc = vt_disk_fail(err, "finish", p->leaf);
 	else if (sync_file(p->fd) < 0)
-		rc = io_fail(err, "sync", p->leaf);
+		rc = vt_disk_fail(err, "sync", p->leaf);
 	else if (p->meta_fd >= 0 && sync_file(p->meta_fd) < 0)
-		rc = io_fail(err, "sync the metadata of", p->leaf);
+		rc = vt_disk_fail(err, "sync the metadata of", p->leaf);
 	else
-		rc = dir_sync(file_of(put->backend), p->dir, err);
+		rc = vt_dir_sync(p->dir, err);
 	if (rc == VT_OK && fstat(p->fd, &st) < 0)
-		rc = io_fail(err, "stat", p->leaf);
+		rc = vt_disk_fail(err, "stat", p->leaf);
 	/* A collector that took us for dead, or a foreign hand. */
 	if (rc == VT_OK && (st.st_nlink == 0 ||
 	    (uint64_t)st.st_size != put->size_bytes))
@@ -1037,7 +666,7 @@ file_get_read(struct vt_backend_get *get, void *data, size_t len,
 		n = pread(g->fd, data, len, (off_t)g->offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return io_fail(err, "read from", get->backend->url);
+		return vt_disk_fail(err, "read from", get->backend->url);
 	g->offset += (uint64_t)n;
 	*got = (size_t)n;
 	return VT_OK;
@@ -1101,12 +730,12 @@ file_head(struct vt_backend *b, const char *name,
 
 /* Remove `leaf` plus `suffix`: 1, 0 when it was not there, -1 with errno. */
 static int
-remove_one(const struct dir *d, const char *leaf, const char *suffix)
+remove_one(const struct vt_dir *d, const char *leaf, const char *suffix)
 {
 	char name[LEAF_MAX + 8];
 
 	snprintf(name, sizeof(name), "%s%s", leaf, suffix);
-	if (unlinkat(d->fd, name, 0) == 0)
+	if (unlinkat(vt_dir_fd(d), name, 0) == 0)
 		return 1;
 	return errno == ENOENT || errno == EISDIR ? 0 : -1;
 }
@@ -1123,7 +752,7 @@ file_del(struct vt_backend *b, const char *name, const char *token,
 	struct file *f = file_of(b);
 	int blob, meta, state;
 	const char *leaf;
-	struct dir *d;
+	struct vt_dir *d;
 	enum vt_code rc;
 	size_t dir_len;
 
@@ -1133,27 +762,27 @@ file_del(struct vt_backend *b, const char *name, const char *token,
 	rc = check_token(name, token, err);
 	if (rc != VT_OK)
 		return rc;
-	rc = dir_get(f, name, dir_len, 0, &d, err);
+	rc = vt_dir_get(f->dirs, name, dir_len, 0, &d, err);
 	if (rc != VT_OK)
 		return rc;
 	blob = remove_one(d, leaf, "");
 	if (blob < 0) {
-		rc = io_fail(err, "remove", name);
+		rc = vt_disk_fail(err, "remove", name);
 		goto out;
 	}
 	/* Even when the blob is absent: a crash may have come between. */
 	meta = remove_one(d, leaf, META_SUFFIX);
 	state = meta < 0 ? -1 : remove_one(d, leaf, RESTORE_SUFFIX);
 	if (state < 0) {
-		rc = io_fail(err, "remove what belongs to", name);
+		rc = vt_disk_fail(err, "remove what belongs to", name);
 		goto out;
 	}
 	if (blob + meta + state > 0)
-		rc = dir_sync(f, d, err);
+		rc = vt_dir_sync(d, err);
 	if (rc == VT_OK && blob == 0)
 		rc = vt_fail(err, VT_ABSENT, "no blob '%s'", name);
 out:
-	dir_put(f, d);
+	vt_dir_put(d);
 	return rc;
 }
 
@@ -1191,7 +820,7 @@ walk_entry(struct walk *w, int dir_fd, const char *leaf, size_t len,
 	if (fstatat(dir_fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		/* Removed since it was read. */
 		return errno == ENOENT ? VT_OK :
-		    io_fail(w->err, "stat", w->name);
+		    vt_disk_fail(w->err, "stat", w->name);
 	if (S_ISREG(st.st_mode)) {
 		if (len < w->prefix_len || !leads_to(w, len) ||
 		    !(st.st_mode & S_IRUSR))
@@ -1212,7 +841,7 @@ walk_entry(struct walk *w, int dir_fd, const char *leaf, size_t len,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? VT_OK :
-		    io_fail(w->err, "open directory", w->name);
+		    vt_disk_fail(w->err, "open directory", w->name);
 	return walk_dir(w, fd, len, depth + 1);
 }
 
@@ -1227,7 +856,7 @@ walk_dir(struct walk *w, int fd, size_t len, unsigned depth)
 
 	dir = fdopendir(fd);
 	if (dir == NULL) {
-		rc = io_fail(w->err, "read directory", w->name);
+		rc = vt_disk_fail(w->err, "read directory", w->name);
 		close(fd);
 		return rc;
 	}
@@ -1237,7 +866,7 @@ walk_dir(struct walk *w, int fd, size_t len, unsigned depth)
 		if (e == NULL) {
 			w->name[len] = '\0';
 			if (errno != 0)
-				rc = io_fail(w->err, "read directory",
+				rc = vt_disk_fail(w->err, "read directory",
 				    w->name);
 			break;
 		}
@@ -1264,10 +893,10 @@ file_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	int fd;
 
 	/* Not a dup of the root: that would share its reading position. */
-	fd = openat(file_of(b)->root->fd, ".",
+	fd = openat(vt_dirs_root(file_of(b)->dirs), ".",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return io_fail(err, "open directory", b->url);
+		return vt_disk_fail(err, "open directory", b->url);
 	return walk_dir(&w, fd, 0, 1);
 }
 
@@ -1287,17 +916,8 @@ static void
 file_close(struct vt_backend *b)
 {
 	struct file *f = file_of(b);
-	struct dir *d, *next;
-	size_t i;
 
-	for (i = 0; i < TABLE_SIZE; i++)
-		for (d = f->table[i]; d != NULL; d = next) {
-			next = d->next;
-			dir_free(d);
-		}
-	if (f->root != NULL)
-		dir_free(f->root);
-	pthread_mutex_destroy(&f->lock);
+	vt_dirs_close(f->dirs);
 	free(b->url);
 	free(f);
 }
@@ -1353,8 +973,6 @@ vt_backend_file_open(const char *url, const struct vt_backend_options *o,
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for '%s'", url);
-	pthread_mutex_init(&f->lock, NULL);
-	TAILQ_INIT(&f->idle);
 	f->base.ops = &file_ops;
 	f->base.clock = o->clock;
 	f->base.caps.max_size_bytes = INT64_MAX;
@@ -1363,22 +981,14 @@ vt_backend_file_open(const char *url, const struct vt_backend_options *o,
 	f->base.caps.cheap_absent = 1;
 	f->restore_delay_ms = o->restore_delay_ms;
 	f->base.url = strdup(url);
-	f->root = dir_new("", 0);
-	if (f->base.url == NULL || f->root == NULL) {
+	if (f->base.url == NULL)
 		rc = vt_fail(err, VT_NOMEM, "no memory for '%s'", url);
-		goto out;
-	}
-	f->root->state = DIR_READY;
-	f->root->durable = 1;
-	rc = root_path(url, o->base_dir, &path, err);
+	else
+		rc = root_path(url, o->base_dir, &path, err);
 	if (rc == VT_OK && o->create)
 		rc = vt_fs_mkdirs(path, err);
-	if (rc != VT_OK)
-		goto out;
-	f->root->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (f->root->fd < 0)
-		rc = vt_fail_errno(err, "cannot open '%s'", path);
-out:
+	if (rc == VT_OK)
+		rc = vt_dirs_open(path, &f->dirs, err);
 	free(path);
 	if (rc == VT_OK)
 		*out = &f->base;

@@ -711,6 +711,8 @@ vt_heat_finish(struct vt_heat *h, struct vt_err *err)
 {
 	size_t i, n = 0;
 
+	free(h->sorted);
+	h->covered.count = 0;
 	h->sorted = malloc((h->count + 1) * sizeof(*h->sorted));
 	if (h->sorted == NULL || join_nodes(h) < 0)
 		return no_memory(err);

@@ -50,7 +50,8 @@ enum vt_code vt_heat_cover(struct vt_heat *h, const char *node,
     size_t node_len, int64_t from_us, int64_t to_us, uint64_t dropped,
     struct vt_err *err) VT_MUST_CHECK;
 
-/* After the last event: sorts, folds, joins.  VT_NOMEM. */
+/* After the last event: sorts objects, joins coverage.  May be called again
+ * when more has been added.  VT_NOMEM. */
 enum vt_code vt_heat_finish(struct vt_heat *h, struct vt_err *err)
     VT_MUST_CHECK;
 

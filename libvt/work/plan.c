@@ -23,12 +23,6 @@ whole_below(double x)
 	return n > x ? n - 1 : n;
 }
 
-static double
-whole_above(double x)
-{
-	return -whole_below(-x);
-}
-
 void
 vt_past_init(struct vt_past *p)
 {
@@ -148,8 +142,10 @@ note_evidence(struct vt_work *w)
 
 	for (i = 0; i < n; i++)
 		for (j = 0; j < n; j++)
-			if (reaches(w->w[j], w->w[i] + w->d[i][j]))
+			if (reaches(w->w[j], w->w[i] + w->d[i][j])) {
 				w->since[i][j] = w->clock;
+				w->base[i][j] = w->spent[i] - w->spent[j];
+			}
 }
 
 static void
@@ -167,20 +163,47 @@ close_over(struct vt_work *w)
 	note_evidence(w);
 }
 
+/* May it leave `at` for j, ever?  Where going and coming back is free, only
+ * cheaper storage is a reason, or it would never come to rest. */
+static int
+may_leave(const struct vt_work *w, size_t at, size_t j)
+{
+	return j != at && !w->cost->excluded[j] &&
+	    (w->d[at][j] + w->d[j][at] > 0 ||
+	    w->cost->day[j] < w->cost->day[at]);
+}
+
+/* Go where the work function says by now. */
+static void
+settle(struct vt_work *w)
+{
+	size_t n = w->cost->count, at = w->at, to = at, j;
+	double best = INFINITY;
+
+	for (j = 0; j < n; j++)
+		if (may_leave(w, at, j) &&
+		    reaches(w->w[at] - w->w[j], w->d[j][at]) &&
+		    w->w[j] + w->d[at][j] < best) {
+			best = w->w[j] + w->d[at][j];
+			to = j;
+		}
+	w->at = to;
+}
+
 void
 vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start,
     double minimums)
 {
 	size_t i, j;
 
+	memset(w, 0, sizeof(*w));
 	w->cost = c;
-	w->clock = 0;
+	w->at = start;
 	for (i = 0; i < c->count; i++)
 		for (j = 0; j < c->count; j++) {
-			w->since[i][j] = 0;
 			if (i == j)
-				w->d[i][j] = 0;
-			else if (c->excluded[j])
+				continue;
+			if (c->excluded[j])
 				w->d[i][j] = INFINITY;
 			else
 				w->d[i][j] = c->move[i][j] + minimums *
@@ -190,17 +213,58 @@ vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start,
 		w->w[i] = w->d[start][i];
 }
 
-void
-vt_work_idle(struct vt_work *w, double days)
+double
+vt_work_patience(const struct vt_work *w)
+{
+	const struct vt_cost *c = w->cost;
+	size_t at = w->at, j;
+	double days = INFINITY, rate, t;
+
+	/* The w grow linearly while idle, so each tier's turn comes at a
+	 * time that can be told; over a third tier it never comes sooner. */
+	for (j = 0; j < c->count; j++) {
+		rate = c->day[at] - c->day[j];
+		if (rate <= 0 || !may_leave(w, at, j))
+			continue;
+		t = (w->d[j][at] - (w->w[at] - w->w[j])) / rate;
+		if (t < days)
+			days = t;
+	}
+	return days > 0 ? days : 0;
+}
+
+static void
+pass_days(struct vt_work *w, double days)
 {
 	size_t i;
 
-	if (days <= 0)
-		return;
 	w->clock += days;
-	for (i = 0; i < w->cost->count; i++)
+	for (i = 0; i < w->cost->count; i++) {
 		w->w[i] += w->cost->day[i] * days;
+		w->spent[i] += w->cost->day[i] * days;
+	}
 	close_over(w);
+}
+
+void
+vt_work_idle(struct vt_work *w, double days)
+{
+	double wait;
+	size_t moves;
+
+	/* It only goes to cheaper storage while idle, so each tier once. */
+	for (moves = 0; days > 0 && moves < w->cost->count; moves++) {
+		wait = vt_work_patience(w);
+		if (!(wait < days))
+			break;
+		pass_days(w, wait);
+		settle(w);
+		days -= wait;
+	}
+	if (days > 0) {
+		pass_days(w, days);
+		settle(w);
+	}
 }
 
 void
@@ -219,36 +283,15 @@ vt_work_read(struct vt_work *w, double gets, double bytes, int promote)
 			if (cost < hot)
 				hot = cost;
 		}
-		w->w[i] += vt_cost_serve(c, i, gets, bytes);
+		cost = vt_cost_serve(c, i, gets, bytes);
+		w->w[i] += cost;
+		w->spent[i] += cost;
 	}
 	if (hot < w->w[0])
 		w->w[0] = hot;
+	w->last_read = w->clock;
 	close_over(w);
-}
-
-double
-vt_work_patience(const struct vt_work *w, size_t at)
-{
-	const struct vt_cost *c = w->cost;
-	double days = INFINITY, gap, rate, t;
-	size_t j;
-
-	/* The w grow linearly while idle, so each tier's turn comes at a
-	 * time that can be told; over a third tier it never comes sooner. */
-	for (j = 0; j < c->count; j++) {
-		rate = c->day[at] - c->day[j];
-		if (j == at || c->excluded[j])
-			continue;
-		gap = w->d[j][at] - (w->w[at] - w->w[j]);
-		if (reaches(w->w[at] - w->w[j], w->d[j][at]))
-			return 0;
-		if (rate <= 0)
-			continue;
-		t = gap / rate;
-		if (t < days)
-			days = t;
-	}
-	return days;
+	settle(w);
 }
 
 void
@@ -256,33 +299,30 @@ vt_work_choose(const struct vt_work *w, size_t at, double stayed,
     struct vt_choice *out)
 {
 	const struct vt_cost *c = w->cost;
-	double best = INFINITY, early;
-	size_t j;
+	size_t to = w->at;
+	double early, saved, rest;
 
 	memset(out, 0, sizeof(*out));
-	out->to = at;
-	for (j = 0; j < c->count; j++) {
-		if (j == at || c->excluded[j] ||
-		    !reaches(w->w[at] - w->w[j], w->d[j][at]))
-			continue;
-		if (w->w[j] + w->d[at][j] < best) {
-			best = w->w[j] + w->d[at][j];
-			out->to = j;
-		}
-	}
-	if (out->to == at)
+	out->to = to;
+	if (to == at)
 		return;
-	j = out->to;
 	early = vt_cost_early(c, at, stayed);
-	out->cost = c->move[at][j] + early;
-	out->evidence_days = w->clock - w->since[at][j];
+	out->cost = c->move[at][to] + early;
+	saved = w->spent[at] - w->spent[to] - w->base[at][to];
+	out->evidence_days = w->clock - w->since[at][to];
+	/* The rest since the last read may be the better evidence. */
+	rest = w->clock - w->last_read;
+	if ((c->day[at] - c->day[to]) * rest > saved) {
+		saved = (c->day[at] - c->day[to]) * rest;
+		out->evidence_days = rest;
+	}
 	/* A burst of reads is no shorter than the day it is known by. */
 	if (out->evidence_days < 1)
 		out->evidence_days = 1;
-	out->saving_day = (w->w[at] - w->w[j] + w->d[at][j]) /
-	    out->evidence_days;
-	out->payback_days = out->cost / out->saving_day;
-	if (early > 0 && c->day[j] < c->day[at])
+	out->saving_day = saved / out->evidence_days;
+	out->payback_days = out->saving_day > 0 ?
+	    out->cost / out->saving_day : INFINITY;
+	if (early > 0 && c->day[to] < c->day[at])
 		out->why = VT_WAIT_MINIMUM;
 	else if (out->payback_days > out->evidence_days * (1 + CLOSE))
 		out->why = VT_WAIT_PAYBACK;
@@ -419,7 +459,8 @@ vt_replay_auto(const struct vt_cost_model *m, const struct vt_price *price,
     struct vt_replay *out)
 {
 	double from = score_from > p->from ? score_from : p->from;
-	double gb = (double)size_bytes / m->bytes_per_gb, since = from, t = from;
+	double gb = (double)size_bytes / m->bytes_per_gb;
+	double since = p->from, t = from;
 	struct vt_price flat = *price;
 	size_t i;
 
@@ -434,8 +475,10 @@ vt_replay_auto(const struct vt_cost_model *m, const struct vt_price *price,
 		out->storage += price->monitor_month * (p->to - from) /
 		    m->month_days;
 	for (i = 0; i < p->count; i++) {
-		if (p->e[i].at < score_from)
+		if (p->e[i].at < score_from) {
+			since = p->e[i].at;
 			continue;
+		}
 		out->storage += auto_storage(&flat, gb, m->month_days, since,
 		    t, p->e[i].at);
 		out->reads += p->e[i].gets * price->get + p->e[i].bytes *
@@ -448,45 +491,76 @@ vt_replay_auto(const struct vt_cost_model *m, const struct vt_price *price,
 	out->usd = out->storage + out->reads + out->moving;
 }
 
-/* Plans run while nobody reads: from `a` to `b`, `idle` of it covered, the
- * uncovered part first. */
+/* A plan is run at time `t`. */
+static void
+replay_tick(const struct vt_work *w, struct stay *s,
+    const struct vt_replay_options *o, double t)
+{
+	struct vt_choice c;
+
+	if (w->at == s->at || w->clock < o->min_history)
+		return;
+	vt_work_choose(w, s->at, t - s->entered, &c);
+	if (c.why == VT_GO || o->plain)
+		stay_move(s, t, c.to, s->c->move[s->at][c.to]);
+}
+
+/*
+ * Plans run while nobody reads: from `a` to `b`, `idle` of it covered, the
+ * uncovered part first.  While the object is where the algorithm is, nothing
+ * happens until that moves on.
+ */
 static void
 replay_idle(struct vt_work *w, struct stay *s,
     const struct vt_replay_options *o, double a, double b, double idle)
 {
-	struct vt_choice c;
 	double left = idle, t = b - idle, wait;
 
 	if (t < a)
 		t = a;
 	while (left > 0) {
-		wait = vt_work_patience(w, s->at);
-		if (w->clock + wait < o->min_history)
-			wait = o->min_history - w->clock;
-		if (o->tick > 0 && isfinite(wait))
-			wait = whole_above((t + wait) / o->tick) * o->tick - t;
+		wait = w->at == s->at ? vt_work_patience(w) : 0;
 		if (wait >= left)
 			break;
-		if (wait > 0) {
-			vt_work_idle(w, wait);
-			left -= wait;
-			t += wait;
-		}
-		vt_work_choose(w, s->at, t - s->entered, &c);
-		if (c.to != s->at && (c.why == VT_GO || o->plain)) {
-			stay_move(s, t, c.to, s->c->move[s->at][c.to]);
-			continue;
-		}
-		/* refused, or a rounding short of the threshold: the next
-		 * plan asks again */
-		wait = o->tick > 0 ? o->tick : 1;
-		if (wait >= left)
+		if (o->tick > 0)
+			wait = (whole_below((t + wait) / o->tick) + 1) *
+			    o->tick - t;
+		else if (w->at != s->at)
+			wait = 1;	/* refused: asked again a day later */
+		if (wait > left)
 			break;
 		vt_work_idle(w, wait);
 		left -= wait;
 		t += wait;
+		replay_tick(w, s, o, t);
 	}
 	vt_work_idle(w, left);
+}
+
+/* The reads of a day: served from where the object is, or, when the
+ * algorithm goes to tier 0 for them, rewritten there by the first one. */
+static void
+replay_read(struct vt_work *w, struct stay *s,
+    const struct vt_replay_options *o, const struct vt_event *e)
+{
+	struct vt_choice c;
+
+	stay_until(s, e->at);
+	vt_work_read(w, e->gets, e->bytes, o->promote);
+	if (o->promote && s->at != 0 && w->at == 0 &&
+	    w->clock >= o->min_history) {
+		vt_work_choose(w, s->at, e->at - s->entered, &c);
+		if (c.why == VT_GO || o->plain) {
+			s->r->reads += vt_cost_serve_promote(s->c, s->at,
+			    e->gets, e->bytes);
+			stay_move(s, e->at, 0, 0);
+			return;
+		}
+	}
+	s->r->reads += vt_cost_serve(s->c, s->at, e->gets, e->bytes);
+	/* the textbook does not wait for a plan */
+	if (o->tick <= 0)
+		replay_tick(w, s, o, e->at);
 }
 
 void
@@ -494,8 +568,7 @@ vt_replay_plan(const struct vt_cost *c, const struct vt_past *p,
     double score_from, const struct vt_replay_options *o,
     struct vt_replay *out)
 {
-	double before = p->from, at, idle;
-	struct vt_choice choice;
+	double before = p->from, at, idle, head;
 	struct vt_work w;
 	struct stay s;
 	size_t i;
@@ -505,51 +578,26 @@ vt_replay_plan(const struct vt_cost *c, const struct vt_past *p,
 	for (i = 0; i <= p->count; i++) {
 		at = i < p->count ? p->e[i].at : p->to;
 		idle = i < p->count ? p->e[i].idle : p->tail_idle;
-		if (at < score_from) {
-			vt_work_idle(&w, idle);
-		} else {
-			if (before < score_from) {
-				/* the part that is not scored */
-				double head = idle - (at - score_from);
-
-				if (head > 0) {
-					vt_work_idle(&w, head);
-					idle -= head;
-				}
-				before = score_from;
-			}
-			replay_idle(&w, &s, o, before, at, idle);
+		head = idle;
+		if (at >= score_from)
+			head = before < score_from ?
+			    idle - (at - score_from) : 0;
+		if (head > 0) {
+			/* known, but not billed */
+			vt_work_idle(&w, head);
+			idle -= head;
 		}
+		if (at >= score_from)
+			replay_idle(&w, &s, o, before < score_from ?
+			    score_from : before, at, idle);
+		before = at;
 		if (i == p->count)
 			break;
-		before = at;
-		if (at < score_from) {
+		if (at >= score_from)
+			replay_read(&w, &s, o, &p->e[i]);
+		else
 			vt_work_read(&w, p->e[i].gets, p->e[i].bytes,
 			    o->promote);
-			continue;
-		}
-		stay_until(&s, at);
-		vt_work_read(&w, p->e[i].gets, p->e[i].bytes, o->promote);
-		if (o->promote && s.at != 0 && w.clock >= o->min_history) {
-			vt_work_choose(&w, s.at, at - s.entered, &choice);
-			if (choice.to == 0 &&
-			    (choice.why == VT_GO || o->plain)) {
-				/* the read's own bytes are rewritten */
-				out->reads += vt_cost_serve_promote(c, s.at,
-				    p->e[i].gets, p->e[i].bytes);
-				stay_move(&s, at, 0, 0);
-				continue;
-			}
-		}
-		out->reads += vt_cost_serve(c, s.at, p->e[i].gets,
-		    p->e[i].bytes);
-		if (o->plain && o->tick == 0) {
-			/* the textbook moves at once */
-			vt_work_choose(&w, s.at, at - s.entered, &choice);
-			if (choice.to != s.at)
-				stay_move(&s, at, choice.to,
-				    c->move[s.at][choice.to]);
-		}
 	}
 	stay_end(&s, p->to);
 }

@@ -55,12 +55,17 @@ enum vt_code vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 
 struct vt_work {
 	const struct vt_cost *cost;	/* borrowed */
+	size_t at;			/* where the algorithm is by now */
 	double w[VT_COST_TIERS];
 	double d[VT_COST_TIERS][VT_COST_TIERS];
 	double clock;			/* covered days replayed */
-	/* [i][j]: when j was last as dear, against i, as going there makes it:
-	 * the evidence for leaving i for j began then */
+	double last_read;		/* on that clock */
+	double spent[VT_COST_TIERS];	/* by one who is always there */
+	/* [i][j]: when j was last as dear, against i, as going there makes
+	 * it; the evidence for j over i began then, spent[i] - spent[j] being
+	 * `base` */
 	double since[VT_COST_TIERS][VT_COST_TIERS];
+	double base[VT_COST_TIERS][VT_COST_TIERS];
 };
 
 /*
@@ -72,24 +77,27 @@ void vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start,
 void vt_work_idle(struct vt_work *w, double days);
 /* A day's reads.  `promote`: they could also have rewritten it hot. */
 void vt_work_read(struct vt_work *w, double gets, double bytes, int promote);
-/* Covered days of further idleness until it wants to leave `at`; INFINITY. */
-double vt_work_patience(const struct vt_work *w, size_t at);
+/* Covered days of further idleness until it leaves w->at; INFINITY. */
+double vt_work_patience(const struct vt_work *w);
 
 enum vt_choice_why {
-	VT_STAY,		/* no tier has been that much cheaper */
+	VT_STAY,		/* it is where the algorithm is */
 	VT_GO,
 	VT_WAIT_MINIMUM,	/* the tier's minimum is paid for anyway */
 	VT_WAIT_PAYBACK		/* would not pay back in the expected stay */
 };
 struct vt_choice {
 	enum vt_choice_why why;
-	size_t to;		/* also set for the two waits */
+	size_t to;		/* w->at */
 	double cost;		/* moving, with what early leaving costs */
 	double saving_day;	/* as it was over the evidence */
 	double evidence_days;	/* also how long it is expected to stay so */
 	double payback_days;
 };
-/* What to do with an object that has been `stayed` days on `at`. */
+/*
+ * What to do with an object that is on `at`, for `stayed` days.  It may lag
+ * behind w->at: plans run now and then, and wait.
+ */
 void vt_work_choose(const struct vt_work *w, size_t at, double stayed,
     struct vt_choice *out);
 
@@ -117,7 +125,7 @@ void vt_replay_age(const struct vt_cost *c, const struct vt_past *p,
     uint64_t min_size, struct vt_replay *out);
 
 /* In a class that moves objects itself (Intelligent-Tiering); what exists at
- * score_from pays the transition into it. */
+ * score_from pays the transition into it, its idle time before that counts. */
 void vt_replay_auto(const struct vt_cost_model *m, const struct vt_price *p,
     uint64_t size_bytes, const struct vt_past *past, double score_from,
     struct vt_replay *out);

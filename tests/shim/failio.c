@@ -8,9 +8,12 @@
  *		fdatasync truncate fallocate rename unlink mkdir chmod setxattr
  *		mmap malloc; "io" is all of them but malloc
  * FAILIO_AT	which matching call fails, counted from 1 over all threads
- * FAILIO_ERRNO	a name below or a number (EIO); SHORT moves half the bytes
+ * FAILIO_ERRNO	a name below or a number (EIO); SHORT moves half the bytes;
+ *		malloc always says ENOMEM
  * FAILIO_STICKY	when set, all later matching calls fail as well
  * FAILIO_PATH	only files whose absolute path starts so count
+ * FAILIO_START	counting begins when the program opens this absolute path: some
+ *		libraries do not survive lack of memory while they set up
  * FAILIO_LOG	a line is appended here for every call that was failed: a walk
  *		over n is at its end when nothing is
  *
@@ -58,7 +61,8 @@ enum { PASS, FAIL, HALF };
 
 static int watched[OPS], sticky, want_errno = EIO, half;
 static unsigned long fail_at;
-static const char *path_prefix, *log_path;
+static const char *path_prefix, *log_path, *start_path;
+static _Atomic int started;
 static _Atomic unsigned long calls;
 /* Set while we are at work: what we, or dlsym, call does not count. */
 static _Thread_local int inside;
@@ -73,6 +77,8 @@ setup(void)
 
 	path_prefix = getenv("FAILIO_PATH");
 	log_path = getenv("FAILIO_LOG");
+	start_path = getenv("FAILIO_START");
+	started = start_path == NULL;
 	sticky = getenv("FAILIO_STICKY") != NULL;
 	for (; ops != NULL && *ops != '\0'; ops += len + (ops[len] == ',')) {
 		len = strcspn(ops, ",");
@@ -145,7 +151,12 @@ verdict(enum op op, int fd, const char *path)
 	unsigned long n;
 	int saved = errno, what = PASS;
 
-	if (!watched[op] || fail_at == 0 || inside)
+	if (op == OPEN && start_path != NULL &&
+	    strcmp(path, start_path) == 0) {
+		started = 1;
+		return PASS;
+	}
+	if (!watched[op] || !started || fail_at == 0 || inside)
 		return PASS;
 	inside = 1;
 	if (op != MALLOC && (path_prefix != NULL || log_path != NULL))
@@ -160,7 +171,7 @@ verdict(enum op op, int fd, const char *path)
 		}
 	}
 	inside = 0;
-	errno = what == FAIL ? want_errno : saved;
+	errno = what != FAIL ? saved : op == MALLOC ? ENOMEM : want_errno;
 	return what;
 }
 

@@ -11,9 +11,10 @@
  *
  * POWERCUT_ROOT	must exist; changes below it are tracked
  * POWERCUT_JOURNAL	must exist, outside of the root, on its file system
- * POWERCUT_AT	cut the power before the n-th record takes effect (counted
- *		over all programs since the last apply): the program that
- *		comes there is killed, the others at their next change or sync
+ * POWERCUT_AT	cut the power just before the n-th record (counted over all
+ *		programs since the last apply, which tells how many there
+ *		were): the program that comes there is killed before its call,
+ *		or before its sync returns; the others at their next change
  * POWERCUT_FAST	when set, syncs are recorded and not made
  * POWERCUT_LIE	"file", "dir" or "file,dir": these syncs do nothing, as on a
  *		disk that lies; shows that a test can fail
@@ -56,6 +57,7 @@
 	X(int, openat, (int, const char *, int, ...))			\
 	X(FILE *, fopen, (const char *, const char *))			\
 	X(FILE *, fopen64, (const char *, const char *))		\
+	X(FILE *, fdopen, (int, const char *))				\
 	X(ssize_t, write, (int, const void *, size_t))			\
 	X(ssize_t, writev, (int, const struct iovec *, int))		\
 	X(ssize_t, pwrite, (int, const void *, size_t, off_t))		\
@@ -265,6 +267,14 @@ unlock(void)
 	errno = saved;
 }
 
+__attribute__((noreturn))
+static void
+power_off(void)
+{
+	for (;;)
+		kill(getpid(), SIGKILL);
+}
+
 /* Append a record, under the lock; returns its offset. */
 static uint64_t
 append(struct pc_record *r, const void *data, size_t len)
@@ -274,8 +284,10 @@ append(struct pc_record *r, const void *data, size_t len)
 	struct iovec iov[3];
 	ssize_t n;
 
-	if (state->cut)
-		kill(getpid(), SIGKILL);
+	if (state->cut || state->count + 1 == cut_at) {
+		state->cut = 1;
+		power_off();
+	}
 	r->len = (uint32_t)len;
 	r->size = (uint32_t)((sizeof(*r) + len + 7) & ~(size_t)7);
 	iov[0].iov_base = r;
@@ -289,10 +301,7 @@ append(struct pc_record *r, const void *data, size_t len)
 		die("cannot write the log: %s",
 		    n < 0 ? strerror(errno) : "short write");
 	state->tail = at + r->size;
-	if (++state->count == cut_at) {
-		state->cut = 1;
-		kill(getpid(), SIGKILL);
-	}
+	state->count++;
 	return at;
 }
 
@@ -774,6 +783,19 @@ fopen64(const char *path, const char *mode)
 	return refuse_stdio(path, mode) ? NULL : next_fopen64(path, mode);
 }
 
+FILE *
+fdopen(int fd, const char *mode)
+{
+	struct stat st;
+
+	start();
+	if (strpbrk(mode, "wa+") == NULL || !tracked(fd, &st))
+		return next_fdopen(fd, mode);
+	complain("fdopen for writing", "of a tracked file");
+	errno = EACCES;
+	return NULL;
+}
+
 /* --- writing ---------------------------------------------------------------*/
 
 /*
@@ -1190,7 +1212,8 @@ unlinkat(int dir, const char *path, int flags)
 	if (!locate(dir, path, &w))
 		return next_unlinkat(dir, path, flags);
 	lock();
-	if (!present(&w, &st) || !(flags & AT_REMOVEDIR) != !S_ISDIR(st.st_mode) ||
+	if (!present(&w, &st) ||
+	    !(flags & AT_REMOVEDIR) != !S_ISDIR(st.st_mode) ||
 	    (S_ISDIR(st.st_mode) && !is_empty_dir(&w))) {
 		/* It will fail, and knows best how. */
 		rc = next_unlinkat(dir, path, flags);

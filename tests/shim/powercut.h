@@ -41,7 +41,8 @@ enum pc_type {
 	PC_XATTR,	/* an attribute; then name, NUL, old value if `old` */
 	PC_ENTRY,	/* a name in directory `ino`; then the name */
 	/* What became of a PC_ENTRY whose inode was not known yet. */
-	PC_BORN,	/* `group`: that record; `new`: the inode */
+	PC_BORN,	/* `group`: that record; `new`: the inode, whose number
+			   may have been another's before unless `old` is set */
 	/* What came before `upto` in the log is on stable storage. */
 	PC_SYNC_DATA,	/* fdatasync: data and size of file `ino` */
 	PC_SYNC_FILE,	/* fsync: mode and attributes too */

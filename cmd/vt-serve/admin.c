@@ -1,0 +1,139 @@
+/* Health and figures: see admin.h. */
+#include <string.h>
+
+#include "admin.h"
+#include "route.h"
+
+/* One line of the Prometheus text format, with its type before it. */
+static void
+metric(struct vt_buf *out, const char *name, const char *type,
+    const char *help, uint64_t value)
+{
+	vt_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %ju\n", name, help,
+	    name, type, name, (uintmax_t)value);
+}
+
+static void
+requests(struct vt_buf *out, const struct http_stats *st)
+{
+	static const char *const classes[] = { "cut", "1xx", "2xx", "3xx",
+	    "4xx", "5xx" };
+	const struct op *ops;
+	size_t count, i, class;
+
+	ops = route_ops(&count);
+	vt_buf_str(out, "# HELP vt_requests_total Requests answered, by "
+	    "operation and class of status; cut: without an answer.\n"
+	    "# TYPE vt_requests_total counter\n");
+	for (i = 0; i <= count && i < OPS_MAX; i++)
+		for (class = 0; class < 6; class++)
+			if (st->requests[i][class] > 0)
+				vt_buf_printf(out, "vt_requests_total"
+				    "{op=\"%s\",status=\"%s\"} %ju\n",
+				    i == 0 ? "none" : ops[i - 1].name,
+				    classes[class],
+				    (uintmax_t)st->requests[i][class]);
+}
+
+static void
+serving(struct vt_buf *out, const struct server *s)
+{
+	struct http_stats st;
+
+	http_stats(s->http, &st);
+	requests(out, &st);
+	metric(out, "vt_connections", "gauge", "Open connections.",
+	    st.connections);
+	metric(out, "vt_requests_in_hand", "gauge",
+	    "Requests not answered in full yet.", st.in_hand);
+	metric(out, "vt_requests_suspended", "gauge",
+	    "Requests that wait for a worker, a commit or a buffer.",
+	    st.suspended);
+	metric(out, "vt_jobs_queued", "gauge",
+	    "Jobs that wait for a worker.", st.queued);
+	metric(out, "vt_buffer_bytes", "gauge",
+	    "Bytes of the buffer budget in use.", st.buffer_bytes);
+	metric(out, "vt_buffer_budget_bytes", "gauge",
+	    "The buffer budget.", s->config->buffer_budget_bytes);
+	metric(out, "vt_buffer_waiting", "gauge",
+	    "Requests that wait for a buffer.", st.buffer_waiting);
+	metric(out, "vt_received_bytes_total", "counter",
+	    "Bytes of request bodies, decoded.", st.bytes_in);
+	metric(out, "vt_sent_bytes_total", "counter",
+	    "Bytes of response bodies.", st.bytes_out);
+}
+
+static void
+catalog(struct vt_buf *out, const struct server *s)
+{
+	struct vt_catalog_stats c;
+	struct vt_err err;
+
+	/* Without them the page still has the rest. */
+	if (vt_catalog_stats(s->catalog, &c, &err) != VT_OK)
+		return;
+	metric(out, "vt_buckets", "gauge", "Buckets.", c.buckets);
+	metric(out, "vt_versions", "gauge", "Versions of objects.",
+	    c.versions);
+	metric(out, "vt_delete_markers", "gauge", "Delete markers.",
+	    c.markers);
+	metric(out, "vt_blobs", "gauge", "Stored objects on tiers.",
+	    c.blobs);
+	metric(out, "vt_uploads", "gauge", "Multipart uploads in progress.",
+	    c.uploads);
+	metric(out, "vt_leases", "gauge", "Blocks of blob ids in use.",
+	    c.leases);
+	metric(out, "vt_garbage", "gauge", "Blobs that wait for deletion.",
+	    c.garbage);
+	metric(out, "vt_garbage_bytes", "gauge",
+	    "Bytes that wait for deletion.", c.garbage_bytes);
+	metric(out, "vt_inline_bytes", "gauge",
+	    "Bytes of objects kept in the catalog.", c.inline_bytes);
+	metric(out, "vt_catalog_wal_bytes", "gauge",
+	    "Size of the catalog's write-ahead log.", c.wal_bytes);
+	metric(out, "vt_catalog_commits_total", "counter",
+	    "Transactions committed.", c.commits);
+	metric(out, "vt_catalog_operations_total", "counter",
+	    "Operations in these transactions.", c.operations);
+	metric(out, "vt_catalog_checkpoints_total", "counter",
+	    "Checkpoints of the write-ahead log.", c.checkpoints);
+}
+
+static void
+access_log(struct vt_buf *out, const struct server *s)
+{
+	uint64_t dropped, written;
+
+	vt_accesslog_stats(s->log, &dropped, &written);
+	metric(out, "vt_access_log_dropped_total", "counter",
+	    "Lines of the access log lost for want of room.", dropped);
+	metric(out, "vt_access_log_bytes_total", "counter",
+	    "Bytes of the access log written.", written);
+}
+
+int
+admin_page(const struct server *s, const char *path, struct vt_buf *out,
+    const char **type)
+{
+	struct http_stats st;
+
+	*type = "text/plain; charset=utf-8";
+	if (strcmp(path, "/healthz") == 0) {
+		vt_buf_str(out, "ok\n");
+		return 200;
+	}
+	if (strcmp(path, "/readyz") == 0) {
+		http_stats(s->http, &st);
+		vt_buf_str(out, st.stopping ? "stopping\n" : "ok\n");
+		return st.stopping ? 503 : 200;
+	}
+	if (strcmp(path, "/metrics") == 0) {
+		*type = "text/plain; version=0.0.4; charset=utf-8";
+		serving(out, s);
+		catalog(out, s);
+		access_log(out, s);
+		return 200;
+	}
+	vt_buf_str(out, "not found: /healthz /readyz /metrics\n");
+	return 404;
+}

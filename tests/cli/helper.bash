@@ -1,0 +1,159 @@
+# What the tests of commands share: `load helper`.  The commands under test
+# are the first in PATH (`make check` sees to that).
+
+bats_require_minimum_version 1.5.0
+
+# No one's own profile, proxy or endpoint may reach a test; what setup_file
+# exports must, though this file is read again for each test.
+if [ -z "${VT_HELPER:-}" ]; then
+	unset "${!AWS_@}" http_proxy https_proxy all_proxy HTTP_PROXY \
+	    HTTPS_PROXY ALL_PROXY NO_COLOR
+	export VT_HELPER=1
+fi
+export AWS_CONFIG_FILE=/nonexistent/config \
+    AWS_SHARED_CREDENTIALS_FILE=/nonexistent/credentials
+export AWS_EC2_METADATA_DISABLED=true LC_ALL=C.UTF-8 TERM=dumb
+
+# serve_start DIR [OPTION...]
+# Start a vt-serve with its data in DIR on free ports of loopback, wait until
+# it is ready and export AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
+# AWS_SECRET_ACCESS_KEY and AWS_REGION for clients; SERVE_PID, SERVE_ADMIN
+# (the admin listener's URL) and SERVE_DIR for tests.  May be called again on
+# the same DIR after serve_stop.  With VT_TEST_ENDPOINT in the environment
+# that server (with keys in VT_TEST_KEY and VT_TEST_SECRET) is used instead.
+serve_start() {
+	local dir=$1 i
+	shift
+	if [ -n "${VT_TEST_ENDPOINT:-}" ]; then
+		export AWS_ENDPOINT_URL=$VT_TEST_ENDPOINT SERVE_PID='' \
+		    SERVE_ADMIN='' SERVE_DIR=$dir AWS_REGION=us-east-1 \
+		    AWS_ACCESS_KEY_ID=${VT_TEST_KEY:-test} \
+		    AWS_SECRET_ACCESS_KEY=${VT_TEST_SECRET:-test}
+		mkdir -p "$dir"
+		return 0
+	fi
+	mkdir -p "$dir"
+	# 3>&-: bats waits for whoever holds its descriptor.
+	vt-serve --data "$dir/data" --listen 127.0.0.1:0 \
+	    --admin 127.0.0.1:0 "$@" >"$dir/serve.out" 2>"$dir/serve.err" \
+	    3>&- 4>&- </dev/null &
+	export SERVE_PID=$! SERVE_DIR=$dir
+	serve_wait
+}
+
+# Wait for the line that tells the addresses: it is written when they answer.
+serve_wait() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		AWS_ENDPOINT_URL=$(sed -n \
+		    's|.*listening on \(https*://[^ ,]*\),.*|\1|p' \
+		    "$SERVE_DIR/serve.err" | head -n 1)
+		SERVE_ADMIN=$(sed -n \
+		    's|.*, admin \(https*://[^ ,]*\),.*|\1|p' \
+		    "$SERVE_DIR/serve.err" | head -n 1)
+		[ -z "$AWS_ENDPOINT_URL" ] || break
+		kill -0 "$SERVE_PID" 2>/dev/null || break
+		sleep 0.05
+	done
+	if [ -z "$AWS_ENDPOINT_URL" ]; then
+		echo "vt-serve did not start:" >&2
+		cat "$SERVE_DIR/serve.err" >&2
+		return 1
+	fi
+	export AWS_ENDPOINT_URL SERVE_ADMIN AWS_REGION=us-east-1
+	AWS_ACCESS_KEY_ID=$(serve_key aws_access_key_id)
+	AWS_SECRET_ACCESS_KEY=$(serve_key aws_secret_access_key)
+	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+}
+
+serve_key() {
+	sed -n "s/^$1 *= *//p" "$SERVE_DIR"/data/credentials | head -n 1
+}
+
+# Stop by SIGTERM; fails when the server did not end well within 10 s.
+serve_stop() {
+	local i pid=${1:-${SERVE_PID:-}}
+	[ -n "$pid" ] || return 0
+	kill -TERM "$pid" 2>/dev/null || return 0
+	for ((i = 0; i < 200; i++)); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	if kill -0 "$pid" 2>/dev/null; then
+		kill -KILL "$pid"
+		echo "vt-serve did not stop" >&2
+		return 1
+	fi
+	SERVE_PID=''
+}
+
+# flaky_start RULE...: a harmful proxy before AWS_ENDPOINT_URL (flaky.py says
+# which rules there are), which AWS_ENDPOINT_URL then names.  It ends with the
+# test or with flaky_stop.
+flaky_start() {
+	local i
+	command -v python3 >/dev/null || skip 'no python3'
+	FLAKY_UPSTREAM=$AWS_ENDPOINT_URL
+	rm -f "$BATS_TEST_TMPDIR/flaky.in"
+	mkfifo "$BATS_TEST_TMPDIR/flaky.in"
+	exec 8<>"$BATS_TEST_TMPDIR/flaky.in"
+	python3 "$BATS_TEST_DIRNAME/flaky.py" "$FLAKY_UPSTREAM" "$@" \
+	    <"$BATS_TEST_TMPDIR/flaky.in" >"$BATS_TEST_TMPDIR/flaky.out" \
+	    2>"$BATS_TEST_TMPDIR/flaky.err" 3>&- 4>&- 8>&- &
+	FLAKY_PID=$!
+	for ((i = 0; i < 200; i++)); do
+		[ ! -s "$BATS_TEST_TMPDIR/flaky.out" ] || break
+		sleep 0.05
+	done
+	AWS_ENDPOINT_URL=$(cat "$BATS_TEST_TMPDIR/flaky.out")
+	[ -n "$AWS_ENDPOINT_URL" ]
+}
+
+flaky_stop() {
+	[ -n "${FLAKY_PID:-}" ] || return 0
+	exec 8>&-
+	kill "$FLAKY_PID" 2>/dev/null || true
+	wait "$FLAKY_PID" 2>/dev/null || true
+	FLAKY_PID=''
+	AWS_ENDPOINT_URL=$FLAKY_UPSTREAM
+}
+
+# How often the rules struck.
+flaky_count() {
+	grep -c . "$BATS_TEST_TMPDIR/flaky.err"
+}
+
+# random_file PATH BYTES: contents that neither compress nor repeat.
+random_file() {
+	head -c "$2" /dev/urandom >"$1"
+}
+
+# contract COMMAND: what every command keeps, whatever it does.
+contract() {
+	local status
+
+	run -0 --separate-stderr "$1" --help
+	[ -z "$stderr" ]
+	[[ ${lines[0]} == "usage: $1"* ]]
+	[ "$(printf '%s\n' "$output" | wc -L)" -le 80 ]
+	# Usage is text, not a terminal's: no tabs that shift with the pager.
+	[[ $output != *$'\t'* ]]
+
+	run -0 --separate-stderr "$1" --version
+	[[ $output == "$1 "* ]]
+	[ -z "$stderr" ]
+
+	run -2 --separate-stderr "$1" --no-such-option
+	[ -z "$output" ]
+	[[ $stderr == *no-such-option* ]]
+
+	run -3 --separate-stderr bash -c "$1 --help >/dev/full"
+	[[ $stderr == *"standard output"* ]]
+	run -3 --separate-stderr bash -c "$1 --version >/dev/full"
+
+	# Nobody reads: die of it quietly, or be done before it is noticed.
+	run --separate-stderr bash -c "(sleep 0.2; exec $1 --help) | :; \
+	    exit \${PIPESTATUS[0]}"
+	[ "$status" -eq 141 ] || [ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+}

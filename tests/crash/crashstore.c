@@ -1,0 +1,517 @@
+/* Catalog against tiers, plans, damage: see crash.h. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libvt/base/fs.h"
+#include "libvt/base/hash.h"
+#include "libvt/base/jsonl.h"
+#include "libvt/proto/records.h"
+#include "libvt/work/tiers.h"
+
+#include "tests/crash/crash.h"
+
+static const struct vt_clock real_clock = { 0, 0 };
+
+/* --- opening, for reading only --------------------------------------------- */
+
+struct store {
+	struct vt_config *config;
+	struct vt_catalog *catalog;
+	struct vt_tiers *tiers;
+};
+
+static void
+store_open(const struct world *w, struct store *s)
+{
+	struct vt_catalog_options o;
+	char path[512];
+	struct vt_err err;
+	int n;
+
+	memset(s, 0, sizeof(*s));
+	memset(&o, 0, sizeof(o));
+	o.clock = &real_clock;
+	o.read_only = 1;
+	n = snprintf(path, sizeof(path), "%s/vaultaire.json", w->data);
+	if (n < 0 || vt_config_load(access(path, F_OK) == 0 ? path : NULL,
+	    w->data, &s->config, &err) != VT_OK ||
+	    vt_catalog_open(s->config->catalog_path, &o, &s->catalog,
+	    &err) != VT_OK ||
+	    vt_tiers_open(s->config, s->catalog, &real_clock, 0, &s->tiers,
+	    &err) != VT_OK)
+		give_up("cannot open the store: %s", err.text);
+}
+
+static void
+store_close(struct store *s)
+{
+	vt_tiers_close(s->tiers);
+	vt_catalog_close(s->catalog);
+	vt_config_free(s->config);
+}
+
+/* --- sorted names ---------------------------------------------------------- */
+
+struct name {
+	char *text;
+	uint64_t size, crc64;
+};
+struct names {
+	struct name *list;
+	size_t count, cap;
+};
+
+static void
+names_add(struct names *n, const char *text, uint64_t size, uint64_t crc64)
+{
+	if (n->count == n->cap) {
+		n->cap = n->cap > 0 ? n->cap * 2 : 256;
+		n->list = realloc(n->list, n->cap * sizeof(*n->list));
+		if (n->list == NULL)
+			give_up("out of memory");
+	}
+	n->list[n->count].text = strdup(text);
+	if (n->list[n->count].text == NULL)
+		give_up("out of memory");
+	n->list[n->count].size = size;
+	n->list[n->count++].crc64 = crc64;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(((const struct name *)a)->text,
+	    ((const struct name *)b)->text);
+}
+
+static const struct name *
+names_find(const struct names *n, const char *text)
+{
+	struct name want = { .text = (char *)(uintptr_t)text };
+
+	return n->count == 0 ? NULL :
+	    bsearch(&want, n->list, n->count, sizeof(want), by_text);
+}
+
+static void
+names_free(struct names *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->count; i++)
+		free(n->list[i].text);
+	free(n->list);
+	memset(n, 0, sizeof(*n));
+}
+
+static int
+add_blob(void *ctx, const struct vt_blob *b)
+{
+	if (!b->is_inline)
+		names_add(ctx, b->name, b->size_bytes, b->crc64);
+	return 0;
+}
+
+static int
+add_listed(void *ctx, const char *name, uint64_t size_bytes, int64_t mtime_us)
+{
+	(void)mtime_us;
+	names_add(ctx, name, size_bytes, 0);
+	return 0;
+}
+
+/* nftw has no context. */
+static struct names *walked;
+static size_t walk_skip;
+
+static int
+add_walked(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	(void)f;
+	if (type != FTW_D && type != FTW_DP)
+		names_add(walked, path + walk_skip, (uint64_t)st->st_size,
+		    st->st_mode);
+	return 0;
+}
+
+/* --- a tier ---------------------------------------------------------------- */
+
+static void
+tier_root(const struct world *w, const struct vt_tier *t, char out[512])
+{
+	const char *path = t->url + strlen("file:");
+
+	if (strncmp(t->url, "file:", 5) != 0)
+		give_up("tier '%s' is not of files", t->name);
+	if (path[0] == '/')
+		snprintf(out, 512, "%s", path);
+	else
+		snprintf(out, 512, "%s/%.100s", w->data, path);
+}
+
+/* The bytes of a blob as they lie there. */
+static void
+check_bytes(const char *root, const char *tier, const struct name *b,
+    struct figures *f)
+{
+	char path[2048], *data;
+	struct vt_err err;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/%s", root, b->text);
+	if (vt_fs_read(path, 1 << 30, &data, &len, &err) != VT_OK) {
+		complain("blob of tier '%s': %s", tier, err.text);
+		return;
+	}
+	f->bytes += len;
+	if (len != b->size)
+		complain("blob '%s' of tier '%s' has %zu bytes, its row says "
+		    "%llu", b->text, tier, len, (unsigned long long)b->size);
+	else if (vt_crc64nvme(0, data, len) != b->crc64)
+		complain("blob '%s' of tier '%s' has other bytes than were "
+		    "stored", b->text, tier);
+	free(data);
+}
+
+static void
+check_tier(const struct world *w, struct store *s, const struct vt_tier *t,
+    struct figures *f)
+{
+	struct names blobs = { 0 }, files = { 0 }, listed = { 0 };
+	const struct name *n;
+	char root[512];
+	struct vt_err err;
+	size_t i;
+
+	tier_root(w, t, root);
+	if (vt_catalog_blobs(s->catalog, t->name, add_blob, &blobs,
+	    &err) != VT_OK ||
+	    vt_backend_list(vt_tiers_backend(s->tiers, t->name), "",
+	    add_listed, &listed, &err) != VT_OK)
+		give_up("tier '%s': %s", t->name, err.text);
+	walked = &files;
+	walk_skip = strlen(root) + 1;
+	if (nftw(root, add_walked, 32, FTW_PHYS) != 0)
+		give_up("cannot walk '%s'", root);
+	qsort(blobs.list, blobs.count, sizeof(*blobs.list), by_text);
+	qsort(files.list, files.count, sizeof(*files.list), by_text);
+	qsort(listed.list, listed.count, sizeof(*listed.list), by_text);
+	for (i = 0; i < blobs.count; i++) {
+		n = names_find(&files, blobs.list[i].text);
+		if (n == NULL)
+			complain("blob '%s' of tier '%s' is lost",
+			    blobs.list[i].text, t->name);
+		else if (names_find(&listed, blobs.list[i].text) == NULL)
+			complain("blob '%s' of tier '%s' is unfinished",
+			    blobs.list[i].text, t->name);
+		else
+			check_bytes(root, t->name, &blobs.list[i], f);
+		if (i > 0 && strcmp(blobs.list[i].text,
+		    blobs.list[i - 1].text) == 0)
+			complain("two blobs of tier '%s' are '%s'", t->name,
+			    blobs.list[i].text);
+	}
+	for (i = 0; i < files.count; i++)
+		if (names_find(&blobs, files.list[i].text) == NULL)
+			complain("'%s' on tier '%s' (mode %o) is of no blob",
+			    files.list[i].text, t->name,
+			    (unsigned)files.list[i].crc64 & 07777);
+	for (i = 0; i < listed.count; i++)
+		if (names_find(&blobs, listed.list[i].text) == NULL)
+			complain("tier '%s' lists '%s', which is of no blob",
+			    t->name, listed.list[i].text);
+	f->blobs += blobs.count;
+	f->files += files.count;
+	names_free(&blobs);
+	names_free(&files);
+	names_free(&listed);
+}
+
+void
+store_check(const struct world *w, int idle, struct figures *out)
+{
+	struct vt_catalog_stats stats;
+	struct store s;
+	struct vt_err err;
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	store_open(w, &s);
+	if (vt_catalog_check(s.catalog, &err) != VT_OK)
+		complain("%s", err.text);
+	if (vt_catalog_stats(s.catalog, &stats, &err) != VT_OK)
+		give_up("%s", err.text);
+	out->versions = stats.versions;
+	out->garbage = stats.garbage;
+	out->leases = stats.leases;
+	if (stats.garbage > 0)
+		complain("%llu blobs are garbage still",
+		    (unsigned long long)stats.garbage);
+	if (idle && stats.leases > 0)
+		complain("%llu leases are left of nobody",
+		    (unsigned long long)stats.leases);
+	for (i = 0; i < s.config->tier_count; i++)
+		check_tier(w, &s, &s.config->tier[i], out);
+	store_close(&s);
+}
+
+/* --- plans ----------------------------------------------------------------- */
+
+struct scan {
+	struct store store;
+	struct rng *rng;
+	unsigned percent;
+	FILE *to;
+	struct plan *plan;
+	size_t cap;
+	/* plan_check: */
+	const struct plan *done;
+	int all;
+};
+
+static void
+scan_all(struct scan *s, int (*visit)(void *ctx, const struct vt_bucket *b,
+    const struct vt_version *v))
+{
+	struct vt_scan_pos pos;
+	struct vt_err err;
+	int more = 1;
+
+	memset(&pos, 0, sizeof(pos));
+	while (more)
+		if (vt_catalog_scan(s->store.catalog, &pos, 1000, visit, s,
+		    &more, &err) != VT_OK)
+			give_up("cannot scan: %s", err.text);
+}
+
+static int
+plan_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
+{
+	struct scan *s = ctx;
+	const struct vt_config *c = s->store.config;
+	const struct vt_copy *from;
+	struct planned *p;
+	struct vt_move m;
+	struct vt_buf line;
+
+	if (v->is_marker || v->copy_count == 0 ||
+	    rng_below(s->rng, 100) >= s->percent)
+		return 0;
+	from = &v->copies[rng_below(s->rng, v->copy_count)];
+	memset(&m, 0, sizeof(m));
+	m.plan = m.prices = "0123456789abcdef";
+	m.bucket = b->name;
+	m.key = v->key;
+	m.key_len = v->key_len;
+	m.version = v->version_id;
+	m.seq = v->seq;
+	m.generation = v->generation;
+	m.bucket_generation = b->generation;
+	m.copy = from->id;
+	m.from = from->tier;
+	do
+		m.to = c->tier[rng_below(s->rng, c->tier_count)].name;
+	while (strcmp(m.to, m.from) == 0);
+	m.size_bytes = v->size_bytes;
+	m.reason = "";
+	vt_buf_init(&line, VT_RECORD_LINE_MAX);
+	vt_move_format(&m, &line);
+	if (line.failed || fwrite(line.data, 1, line.len, s->to) != line.len)
+		give_up("cannot write the plan");
+	vt_buf_release(&line);
+	if (s->plan->count == s->cap) {
+		s->cap = s->cap > 0 ? s->cap * 2 : 256;
+		s->plan->moves = realloc(s->plan->moves,
+		    s->cap * sizeof(*s->plan->moves));
+		if (s->plan->moves == NULL)
+			give_up("out of memory");
+	}
+	p = &s->plan->moves[s->plan->count++];
+	memset(p, 0, sizeof(*p));
+	p->seq = m.seq;
+	p->copy = m.copy;
+	snprintf(p->from, sizeof(p->from), "%s", m.from);
+	snprintf(p->to, sizeof(p->to), "%s", m.to);
+	return 0;
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const struct planned *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+int
+plan_make(const struct world *w, struct rng *r, unsigned percent,
+    struct plan *out)
+{
+	struct scan s = { .rng = r, .percent = percent, .plan = out };
+
+	memset(out, 0, sizeof(*out));
+	store_open(w, &s.store);
+	s.to = fopen(w->plan, "w");
+	if (s.to == NULL)
+		give_up("cannot write '%s'", w->plan);
+	scan_all(&s, plan_version);
+	if (fclose(s.to) != 0)
+		give_up("cannot write '%s'", w->plan);
+	store_close(&s.store);
+	if (out->count > 0)
+		qsort(out->moves, out->count, sizeof(*out->moves), by_seq);
+	return out->count > 0;
+}
+
+void
+plan_release(struct plan *p)
+{
+	free(p->moves);
+	memset(p, 0, sizeof(*p));
+}
+
+static struct planned *
+plan_find(const struct plan *p, int64_t seq)
+{
+	struct planned want = { .seq = seq };
+
+	return p->count == 0 ? NULL :
+	    bsearch(&want, p->moves, p->count, sizeof(want), by_seq);
+}
+
+void
+plan_result(struct plan *p, const char *line, size_t len)
+{
+	struct vt_json_field f[32];
+	const struct vt_json_field *status;
+	struct planned *m = NULL;
+	int64_t seq;
+	int n = vt_json_scan(line, len, f, 32);
+
+	if (n > 0 && vt_json_get_i64(vt_json_find(f, n, "seq"), &seq) == 0)
+		m = plan_find(p, seq);
+	status = n > 0 ? vt_json_find(f, n, "status") : NULL;
+	if (m == NULL || status == NULL || status->value_len == 0) {
+		complain("vt-migrate printed '%.*s'",
+		    (int)(len < 200 ? len : 200), line);
+		return;
+	}
+	m->status = (unsigned char)status->value[0];
+}
+
+static int
+check_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
+{
+	struct scan *s = ctx;
+	const struct planned *m = plan_find(s->done, v->seq);
+
+	if (v->is_marker)
+		return 0;
+	if (v->copy_count != 1) {
+		complain("%s/%s has %zu copies", b->name, v->key,
+		    v->copy_count);
+		return 0;
+	}
+	if (m == NULL)
+		return 0;
+	/* Acknowledged is done; the others are done or not. */
+	if (strcmp(v->copies[0].tier, m->to) != 0 && (s->all ||
+	    m->status == 'm' || m->status == 'a'))
+		complain("%s/%s is on '%s', though its move to '%s' was %s",
+		    b->name, v->key, v->copies[0].tier, m->to,
+		    s->all ? "to be done" : "acknowledged");
+	else if (strcmp(v->copies[0].tier, m->to) != 0 &&
+	    (strcmp(v->copies[0].tier, m->from) != 0 ||
+	    v->copies[0].id != m->copy))
+		complain("%s/%s is on '%s', neither '%s' nor '%s'", b->name,
+		    v->key, v->copies[0].tier, m->from, m->to);
+	return 0;
+}
+
+void
+plan_check(const struct world *w, const struct plan *p, int all)
+{
+	struct scan s = { .done = p, .all = all };
+
+	store_open(w, &s.store);
+	scan_all(&s, check_version);
+	store_close(&s.store);
+}
+
+/* --- damage ---------------------------------------------------------------- */
+
+/* The first blob with bytes of any tier. */
+static int
+find_victim(const struct world *w, char path[2048])
+{
+	struct names blobs = { 0 };
+	struct store s;
+	struct vt_err err;
+	char root[512];
+	size_t i, n;
+	int found = 0;
+
+	store_open(w, &s);
+	for (n = 0; n < s.config->tier_count && !found; n++) {
+		tier_root(w, &s.config->tier[n], root);
+		if (vt_catalog_blobs(s.catalog, s.config->tier[n].name,
+		    add_blob, &blobs, &err) != VT_OK)
+			give_up("%s", err.text);
+		for (i = 0; i < blobs.count && !found; i++)
+			if (blobs.list[i].size > 0) {
+				snprintf(path, 2048, "%s/%s", root,
+				    blobs.list[i].text);
+				found = 1;
+			}
+		names_free(&blobs);
+	}
+	store_close(&s);
+	return found;
+}
+
+int
+store_damage(const struct world *w, enum damage d, char what[300])
+{
+	static const char *const names[] = { "one byte flipped",
+	    "blob removed", "file added", "unfinished file added",
+	    "blob cut short" };
+	char path[2048], byte;
+	struct stat st;
+	int fd, bad = 0;
+
+	if (!find_victim(w, path))
+		give_up("there is no blob to damage");
+	if (d == ADD_FILE || d == ADD_UNFINISHED)
+		memcpy(path + strlen(path) - 1, "zz", 3);
+	snprintf(what, 300, "%s: %.250s", names[d], path);
+	switch (d) {
+	case DROP_BLOB:
+		return unlink(path);
+	case ADD_FILE:
+	case ADD_UNFINISHED:
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL,
+		    d == ADD_FILE ? 0600 : 0200);
+		if (fd < 0)
+			return -1;
+		return close(fd);
+	case SHORTEN:
+		if (stat(path, &st) < 0)
+			return -1;
+		return truncate(path, st.st_size - 1);
+	default:
+		fd = open(path, O_RDWR);
+		if (fd < 0)
+			return -1;
+		bad = pread(fd, &byte, 1, 0) != 1;
+		byte ^= 1;
+		bad |= pwrite(fd, &byte, 1, 0) != 1;
+		return close(fd) < 0 || bad ? -1 : 0;
+	}
+}
