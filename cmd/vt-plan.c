@@ -62,8 +62,7 @@ static const char usage[] =
 "      --simulate         what the past would have cost: hot, by age, by this\n"
 "                         plan, at best\n"
 "      --split WHEN       simulate: 'half' or a time; score what is after it\n"
-"      --promote          simulate: a read may leave the object hot at once\n"
-"      --plain            simulate: the bare work-function algorithm\n"
+"      --plain            simulate: also the bare work-function algorithm\n"
 "      --minimums SHARE   of minimum durations in its distances (1)\n"
 "      --json             simulate: JSON lines\n"
 "Else:\n"
@@ -78,7 +77,7 @@ enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN, OPT_JSON,
 	OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MIN_HISTORY,
 	OPT_MINIMUMS, OPT_MOVES, OPT_NOW, OPT_PAYBACK_MAX, OPT_PLAIN,
-	OPT_PRICES, OPT_PROMOTE, OPT_SIMULATE, OPT_SPLIT, OPT_TIERS, OPT_VALID
+	OPT_PRICES, OPT_SIMULATE, OPT_SPLIT, OPT_TIERS, OPT_VALID
 };
 
 static const struct option options[] = {
@@ -98,7 +97,6 @@ static const struct option options[] = {
 	{ "payback-max", required_argument, NULL, OPT_PAYBACK_MAX },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "prices", required_argument, NULL, OPT_PRICES },
-	{ "promote", no_argument, NULL, OPT_PROMOTE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "simulate", no_argument, NULL, OPT_SIMULATE },
 	{ "split", required_argument, NULL, OPT_SPLIT },
@@ -108,7 +106,8 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PLAN, SIM_BEST, SIMS };
+enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PLAN, SIM_PROMOTE, SIM_PLAIN,
+	SIM_BEST, SIMS };
 
 /* A move that may be printed, and what the summary needs of it. */
 struct proposal {
@@ -119,7 +118,7 @@ struct proposal {
 struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
-	int allow_restore, simulate, json, promote, plain, quiet, split_half;
+	int allow_restore, simulate, json, plain, quiet, split_half;
 	double minimums;
 	enum vt_move_how how;
 	int64_t now_us, split_us;
@@ -152,6 +151,7 @@ struct run {
 	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS];
 	uint64_t moves, moved_bytes, capped;
 	double bill_now, bill_after, moving, saving;
+	double payback;		/* days, weighed by saving */
 	int64_t covered_from, covered_to;
 	double covered_days;
 	double sim[SIMS], sim_storage[SIMS], sim_reads[SIMS], sim_moving[SIMS];
@@ -389,14 +389,21 @@ simulate_record(struct run *r, const struct vt_scan_record *rec,
 	memset(&o, 0, sizeof(o));
 	o.minimums = r->minimums;
 	o.min_history = r->policy.min_history_days;
-	o.tick = r->plain ? 0 : 1;
-	o.promote = r->promote;
-	o.plain = r->plain;
+	o.tick = 1;
 	vt_replay_plan(cost, &r->past, from, &o, &a);
 	add_sim(r, SIM_PLAN, &a);
 	r->sim[SIM_BEST] += vt_optimum_usd(r->optimum, cost, &r->past, from);
 	if (!r->simulate)
 		return;
+	o.promote = 1;
+	vt_replay_plan(cost, &r->past, from, &o, &a);
+	add_sim(r, SIM_PROMOTE, &a);
+	if (r->plain) {
+		o.tick = o.min_history = 0;
+		o.plain = 1;
+		vt_replay_plan(cost, &r->past, from, &o, &a);
+		add_sim(r, SIM_PLAIN, &a);
+	}
 	vt_cost_of(&r->lifecycle, rec->size_bytes, &life);
 	vt_replay_age(&life, &r->past, from, ages, r->age_tier, r->age_count,
 	    AGE_MIN_SIZE, &a);
@@ -414,6 +421,14 @@ ratio(double a, double b)
 	return b > 0 ? a / b : 1;
 }
 
+static int
+simulated(const struct run *r, enum sim which)
+{
+	return (which != SIM_AGE || r->age_count > 0) &&
+	    (which != SIM_AUTO || r->autoclass != NULL) &&
+	    (which != SIM_PLAIN || r->plain);
+}
+
 static const char *
 sim_label(const struct run *r, enum sim which, char out[80])
 {
@@ -429,9 +444,11 @@ sim_label(const struct run *r, enum sim which, char out[80])
 	case SIM_AUTO:
 		return "INTELLIGENT_TIERING";
 	case SIM_PLAN:
-		return r->plain ? "the bare work-function algorithm" :
-		    r->promote ? "this plan, run daily, promoting on reads" :
-		    "this plan, run daily";
+		return "this plan, run daily";
+	case SIM_PROMOTE:
+		return "the same, and reads leave it hot if worth it";
+	case SIM_PLAIN:
+		return "the bare work-function algorithm";
 	default:
 		return "the best possible, in hindsight";
 	}
@@ -451,15 +468,15 @@ static void
 print_simulation_json(struct run *r)
 {
 	static const char *const names[SIMS] = {
-		"hot", "age", "auto", "plan", "optimum"
+		"hot", "age", "auto", "plan", "plan+promote",
+		"work-function", "optimum"
 	};
 	struct vt_buf b;
 	int i;
 
 	vt_buf_init(&b, 1 << 20);
 	for (i = 0; i < SIMS; i++) {
-		if ((i == SIM_AGE && r->age_count == 0) ||
-		    (i == SIM_AUTO && r->autoclass == NULL))
+		if (!simulated(r, i))
 			continue;
 		vt_json_begin(&b);
 		vt_json_i64(&b, "v", 1);
@@ -503,13 +520,12 @@ print_simulation(struct run *r)
 	    (double)(r->covered_to - (r->split_us > r->covered_from ?
 	    r->split_us : r->covered_from)) / (double)DAY_US);
 	cli_printf("Prices: %s\n\n", vt_prices_title(r->prices));
-	cli_printf("%-42s %12s %10s %8s\n", "", "dollars", "x best",
+	cli_printf("%-45s %12s %8s %8s\n", "", "dollars", "x best",
 	    "of hot");
 	for (i = 0; i < SIMS; i++) {
-		if ((i == SIM_AGE && r->age_count == 0) ||
-		    (i == SIM_AUTO && r->autoclass == NULL))
+		if (!simulated(r, i))
 			continue;
-		cli_printf("%-42s %12.2f %10.3f %7.1f%%\n",
+		cli_printf("%-45s %12.2f %8.3f %7.1f%%\n",
 		    sim_label(r, i, label), r->sim[i],
 		    ratio(r->sim[i], r->sim[SIM_BEST]),
 		    100 * ratio(r->sim[i], r->sim[SIM_HOT]));
@@ -626,8 +642,8 @@ explain(struct run *r, const struct vt_scan_record *rec,
 	vt_time_rfc3339_ms(rec->covered_to_us, t);
 	cli_printf("  the log    covers %.1f days of its life, %s to %s\n",
 	    rec->covered_days, from, t);
-	cli_printf("\n  %-16s %13s %13s %13s %13s\n", "tier", "keep $/month",
-	    "reads $/month", "go there $", "the past at $");
+	cli_printf("\n  %-16s %13s %13s %13s %14s\n", "tier", "keep $/month",
+	    "reads $/month", "go there $", "always there $");
 	for (i = 0; i < cost->count; i++) {
 		double stay = cost->day[i] * r->model.month_days;
 
@@ -644,10 +660,7 @@ explain(struct run *r, const struct vt_scan_record *rec,
 			    d->stayed_days));
 		else
 			cli_printf("%13s ", "?");
-		if (isfinite(d->work.w[i]))
-			cli_printf("%13.6g\n", d->work.w[i]);
-		else
-			cli_printf("%13s\n", "-");
+		cli_printf("%14.6g\n", d->work.spent[i]);
 	}
 	cli_printf("\n  %s%s%s: %s\n", verdicts[d->verdict],
 	    d->verdict == VT_PLAN_MOVE ? " to " : "",
@@ -958,6 +971,7 @@ print_plan(struct run *r)
 		r->moved_bytes += m->size_bytes;
 		r->moving += m->cost_usd;
 		r->saving += m->saving_usd_month;
+		r->payback += m->payback_days * m->saving_usd_month;
 		r->bill_after += r->p[i].after_month - r->p[i].now_month;
 	}
 	if (b.len > 0)
@@ -1023,8 +1037,7 @@ summarize(const struct run *r)
 		    vt_num_human_bytes(r->moved_bytes, size));
 	if (r->moves > 0)
 		cli_warn("moving costs %.2f dollars, paid back in %.0f days",
-		    r->moving, r->saving > 0 ? r->moving / r->saving *
-		    r->model.month_days : 0);
+		    r->moving, r->saving > 0 ? r->payback / r->saving : 0);
 	summarize_held(r);
 	if (r->covered_days > 0 && r->sim[SIM_BEST] > 0)
 		cli_warn("over that time this planner would have paid %.3f "
@@ -1105,9 +1118,6 @@ parse_more(struct run *r, int c)
 	case OPT_PRICES:
 		r->price_path = optarg;
 		break;
-	case OPT_PROMOTE:
-		r->promote = 1;
-		break;
 	case OPT_SIMULATE:
 		r->simulate = 1;
 		break;
@@ -1151,9 +1161,9 @@ parse(struct run *r, int argc, char **argv)
 		}
 	}
 	if (!r->simulate && (r->split_half || r->split_us != 0 ||
-	    r->promote || r->plain || r->json))
-		return cli_usage_error("--split, --promote, --plain and "
-		    "--json belong to --simulate");
+	    r->plain || r->json))
+		return cli_usage_error("--split, --plain and --json belong to "
+		    "--simulate");
 	if (r->simulate && r->explain != NULL)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");

@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,9 +120,7 @@ socket_of(const struct req *r)
 int
 req_socket_empty(const struct req *r)
 {
-	int n = 0;
-
-	return ioctl(socket_of(r), FIONREAD, &n) < 0 || n == 0;
+	return !r->priv->more;
 }
 
 const char *
@@ -989,6 +986,32 @@ has_body(const struct req *r)
 	return p->te_chunked || p->content_length > 0;
 }
 
+/*
+ * What waits in the socket?  libmicrohttpd takes a short read for an empty
+ * socket and waits for the next edge of epoll.  When the peer's FIN came with
+ * its last bytes there is none, and a body that broke off would hold its
+ * request for the whole idle timeout.  1: the peer has closed; what is left,
+ * if anything, is in libmicrohttpd's buffer.
+ */
+static int
+peer_closed(struct req *r)
+{
+	ssize_t n;
+	char c;
+
+	n = recv(socket_of(r), &c, 1, MSG_PEEK | MSG_DONTWAIT);
+	r->priv->more = n > 0;
+	return n == 0;
+}
+
+/* Close the connection a second after the last it has to say. */
+static void
+expect_end(struct req *r)
+{
+	MHD_set_connection_option(r->priv->conn,
+	    MHD_CONNECTION_OPTION_TIMEOUT, 1u);
+}
+
 static enum MHD_Result
 on_head(struct req *r, const char *method, const char *version)
 {
@@ -1011,6 +1034,8 @@ on_head(struct req *r, const char *method, const char *version)
 		return answer(r);
 	}
 	p->phase = PHASE_BODY;
+	if (has_body(r) && peer_closed(r))
+		expect_end(r);
 	return MHD_YES;
 }
 
@@ -1023,11 +1048,30 @@ req_run_op(struct req *r)
 		r->op->run(r);
 }
 
+/* -1: the body broke off, these `len` bytes are its last. */
+static int
+look_ahead(struct req *r, size_t len)
+{
+	struct req_private *p = r->priv;
+
+	if (!peer_closed(r))
+		return 0;
+	if (p->has_content_length &&
+	    p->raw_received + len < p->content_length)
+		return -1;
+	/* Whether the last chunk is in only libmicrohttpd knows. */
+	expect_end(r);
+	return 0;
+}
+
 static enum MHD_Result
 on_body(struct req *r, const char *data, size_t *len)
 {
 	struct req_private *p = r->priv;
+	size_t before = *len;
 
+	if (look_ahead(r, before) < 0)
+		return MHD_NO;
 	if (p->linger_until_us != 0) {
 		p->drained += *len;
 		*len = 0;
@@ -1035,9 +1079,10 @@ on_body(struct req *r, const char *data, size_t *len)
 		    vt_clock_mono_us() > p->linger_until_us ? MHD_NO :
 		    MHD_YES;
 	}
-	if (body_data(r, data, len) != BODY_STOP)
-		return MHD_YES;
-	return answer_raw(r);
+	if (body_data(r, data, len) == BODY_STOP)
+		return answer_raw(r);
+	p->raw_received += before - *len;
+	return MHD_YES;
 }
 
 static enum MHD_Result

@@ -191,13 +191,12 @@ list_run(struct listing *s, int (*visit)(void *,
 }
 
 static void
-begin(struct listing *s, const char *root)
+begin(struct listing *s, const char *root, int url)
 {
 	vt_xml_decl(&s->out);
 	vt_xml_open_ns(&s->out, root);
 	vt_xml_text(&s->out, "Name", s->r->bucket_name);
-	meta_key_xml(&s->out, "Prefix", s->l.prefix, s->l.prefix_len,
-	    s->url);
+	meta_key_xml(&s->out, "Prefix", s->l.prefix, s->l.prefix_len, url);
 }
 
 /* What follows the parameters of the particular list, and the answer. */
@@ -240,7 +239,8 @@ op_list_objects(struct req *r)
 	s.l.has_after = *marker != '\0';
 	if (list_run(&s, visit_object) < 0)
 		goto out;
-	begin(&s, "ListBucketResult");
+	/* botocore decodes every name of this answer but the prefix */
+	begin(&s, "ListBucketResult", 0);
 	meta_key_xml(&s.out, "Marker", marker, s.l.after_len, s.url);
 	/* without a delimiter clients go on after the last key themselves */
 	if (s.truncated && s.l.delimiter_len > 0)
@@ -306,7 +306,7 @@ op_list_objects_v2(struct req *r)
 	}
 	if (list_run(&s, visit_object) < 0)
 		goto out;
-	begin(&s, "ListBucketResult");
+	begin(&s, "ListBucketResult", s.url);
 	if (token != NULL)
 		vt_xml_text(&s.out, "ContinuationToken", token);
 	if (s.truncated) {
@@ -386,7 +386,7 @@ op_list_versions(struct req *r)
 	}
 	if (list_run(&s, visit_version) < 0)
 		goto out;
-	begin(&s, "ListVersionsResult");
+	begin(&s, "ListVersionsResult", s.url);
 	meta_key_xml(&s.out, "KeyMarker", key, s.l.after_len, s.url);
 	vt_xml_text(&s.out, "VersionIdMarker",
 	    version != NULL ? version : "");

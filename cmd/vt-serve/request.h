@@ -77,7 +77,8 @@ struct req_private {
 
 	/* body.c */
 	enum body_mode mode;
-	uint64_t content_length;
+	uint64_t content_length, raw_received;
+	int more;		/* bytes wait in the socket */
 	int has_content_length, te_chunked;
 	struct vt_chunked *chunked;
 	uint8_t key[32];

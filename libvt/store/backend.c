@@ -24,7 +24,8 @@ vt_backend_open(const char *url, const struct vt_backend_options *o,
 	with = o == NULL ? defaults : *o;
 	if (with.clock == NULL)
 		with.clock = &real_clock;
-	if (with.restore_delay_ms < 0 || with.restore_delay_ms > INT64_MAX / 4000)
+	if (with.restore_delay_ms < 0 ||
+	    with.restore_delay_ms > INT64_MAX / 4000)
 		return vt_fail(err, VT_INVALID,
 		    "restore delay of '%s' is out of range", url);
 	if (strncmp(url, "file:", 5) == 0)

@@ -36,8 +36,8 @@ struct vt_backend_caps {
 	uint64_t min_part_bytes;	/* of a multi-step upload; 0: any */
 	unsigned fd : 1;	/* vt_backend_get_fd works */
 	unsigned restore : 1;	/* reads may answer VT_NEEDS_RESTORE */
-	unsigned cheap_absent : 1;	/* deleting an absent name costs nothing:
-					   recovery may walk whole leases */
+	unsigned cheap_absent : 1;	/* deleting an absent name costs
+					   nothing: recovery may walk leases */
 	unsigned remote : 1;	/* another machine: needs intents, workers */
 };
 
@@ -86,7 +86,7 @@ struct vt_header_kv {
 };
 struct vt_backend_put_info {
 	uint64_t size_bytes;	/* what will come, UINT64_MAX if unknown */
-	const struct vt_header_kv *meta;	/* kept beside the blob where it fits */
+	const struct vt_header_kv *meta;	/* kept beside the blob */
 	size_t meta_count;
 };
 struct vt_backend_put_result {

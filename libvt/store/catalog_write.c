@@ -305,14 +305,16 @@ extents_drop(struct vt_catalog *c, int64_t copy, int64_t due_us,
 	return rc;
 }
 
-/* Before any change: every blob referred to must still be there. */
+/* Before any change: every blob referred to must still be there, and counts
+ * one more from now on: what the change removes may be its last other user. */
 static enum vt_code
-extents_check(struct vt_catalog *c, const struct vt_cat_extent *x, size_t n,
+extents_take(struct vt_catalog *c, const struct vt_cat_extent *x, size_t n,
     struct vt_err *err)
 {
 	struct vt_conn *k = c->w;
 	sqlite3_stmt *s;
 	size_t i;
+	enum vt_code rc;
 	int r;
 
 	for (i = 0; i < n; i++) {
@@ -330,6 +332,10 @@ extents_check(struct vt_catalog *c, const struct vt_cat_extent *x, size_t n,
 			    "the source of the copy has changed");
 		if (r != SQLITE_ROW)
 			return vt_conn_fail(k, "check a source", err);
+		rc = run_i(c, ST_BLOB_REF, 2, (int64_t)x[i].e.blob.id,
+		    (int64_t)x[i].e.length, 0, "share a blob", err);
+		if (rc != VT_OK)
+			return rc;
 	}
 	return VT_OK;
 }
@@ -347,10 +353,8 @@ extents_add(struct vt_catalog *c, int64_t copy, const struct vt_cat_extent *x,
 
 	for (i = 0; i < n; i++) {
 		b = &x[i].e.blob;
-		if (x[i].is_ref) {
-			rc = run_i(c, ST_BLOB_REF, 2, (int64_t)b->id,
-			    (int64_t)x[i].e.length, 0, "share a blob", err);
-		} else {
+		rc = VT_OK;
+		if (!x[i].is_ref) {
 			rc = tier_id(c, b->tier, &tier, err);
 			if (rc != VT_OK)
 				return rc;
@@ -764,7 +768,7 @@ op_put(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 	if (p->v.key_len > VT_KEY_MAX)
 		return vt_fail(err, VT_TOO_LARGE,
 		    "key is longer than %d bytes", VT_KEY_MAX);
-	rc = extents_check(c, p->extents, p->extent_count, err);
+	rc = extents_take(c, p->extents, p->extent_count, err);
 	if (rc == VT_OK)
 		rc = new_version(c, p, now_us, &tier, err);
 	if (rc == VT_OK)
@@ -1126,7 +1130,7 @@ op_part_put(struct vt_catalog *c, struct vt_cat_part *p, int64_t now_us,
 		rc = vt_fail(err, VT_ABSENT, "upload '%s' is complete",
 		    p->upload_id);
 	if (rc == VT_OK)
-		rc = extents_check(c, p->extents, p->extent_count, err);
+		rc = extents_take(c, p->extents, p->extent_count, err);
 	if (rc != VT_OK)
 		return rc;
 	s = vt_conn_st(k, ST_PART_GET);
@@ -1338,7 +1342,7 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 		    "bytes", (unsigned long long)plain,
 		    (unsigned long long)v->size_bytes);
 	else
-		rc = extents_check(c, w->extents, w->extent_count, err);
+		rc = extents_take(c, w->extents, w->extent_count, err);
 	if (rc != VT_OK)
 		goto out;
 

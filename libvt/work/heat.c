@@ -427,8 +427,10 @@ add_read(struct vt_heat *h, const struct vt_log_name *n,
 		h->first_us = e->time_us;
 	if (e->time_us > o->last_read_us)
 		o->last_read_us = e->time_us;
-	if (e->has_size && n == &e->object && e->size_bytes > o->size_bytes) {
-		o->size_bytes = e->size_bytes;
+	/* of a web server's answers the longest was the whole object */
+	if (e->has_size && n == &e->object) {
+		if (e->size_bytes > o->size_bytes)
+			o->size_bytes = e->size_bytes;
 		o->has_size = 1;
 	}
 	o->reads += e->count;

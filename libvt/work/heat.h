@@ -1,6 +1,8 @@
 /*
  * Heat: what access logs say of each object, gathered in memory.  Logs may
- * come in any order, from many nodes; the result does not depend on it.
+ * come in any order, from many nodes; the result does not depend on it (but
+ * for an object read on many hundreds of days: how many days of an old month
+ * those were, when its lines came neither forwards nor backwards).
  *
  * For each object the days with reads are kept, the most recent ones exactly
  * and older ones folded into spans of 30, then 360 days.  Beside them, the

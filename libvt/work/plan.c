@@ -320,8 +320,13 @@ vt_work_choose(const struct vt_work *w, size_t at, double stayed,
 	if (out->evidence_days < 1)
 		out->evidence_days = 1;
 	out->saving_day = saved / out->evidence_days;
-	out->payback_days = out->saving_day > 0 ?
-	    out->cost / out->saving_day : INFINITY;
+	/* Until the new tier's minimum is over the old one's storage is
+	 * saved, the new one's is not to be had back. */
+	out->payback_days = (out->cost + c->day[to] * c->min_days[to]) /
+	    (out->saving_day + c->day[to]);
+	if (out->payback_days > c->min_days[to])
+		out->payback_days = out->saving_day > 0 ?
+		    out->cost / out->saving_day : INFINITY;
 	if (early > 0 && c->day[to] < c->day[at])
 		out->why = VT_WAIT_MINIMUM;
 	else if (out->payback_days > out->evidence_days * (1 + CLOSE))

@@ -92,7 +92,8 @@ struct vt_choice {
 	double cost;		/* moving, with what early leaving costs */
 	double saving_day;	/* as it was over the evidence */
 	double evidence_days;	/* also how long it is expected to stay so */
-	double payback_days;
+	double payback_days;	/* of the cost and of the minimum that going
+				   there commits to */
 };
 /*
  * What to do with an object that is on `at`, for `stayed` days.  It may lag

@@ -123,6 +123,14 @@ flaky_count() {
 	grep -c . "$BATS_TEST_TMPDIR/flaky.err"
 }
 
+# s3curl OPTION... URL: a raw signed request, for what vt-put and vt-get do not
+# say.
+s3curl() {
+	curl -sS --aws-sigv4 aws:amz:us-east-1:s3 \
+	    --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+	    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@"
+}
+
 # random_file PATH BYTES: contents that neither compress nor repeat.
 random_file() {
 	head -c "$2" /dev/urandom >"$1"

@@ -30,11 +30,14 @@ setup() {
 }
 
 # Run the actor under failio; $1 is the environment, with spaces between.
+# Behind it lies powercut, whose syncs cost nothing.
 failio() {
 	local vars=$1
 	shift
 	# shellcheck disable=SC2086
-	env LD_PRELOAD="$SHIM/failio.so" $vars "$SHIM/actor" "$@"
+	env LD_PRELOAD="$SHIM/failio.so:$SHIM/powercut.so" \
+	    POWERCUT_ROOT="$ROOT" POWERCUT_JOURNAL="$JOURNAL" \
+	    $vars "$SHIM/actor" "$@"
 }
 
 # Run the actor under powercut.

@@ -150,8 +150,7 @@ same() {
 	touch -d '2001-02-03T04:05:06.789Z' x.html
 	vt-put --meta color=blue --header cache-control=no-cache \
 	    --storage-class STANDARD_IA x.html "$at/"
-	run -0 curl -sSI --aws-sigv4 aws:amz:us-east-1:s3 \
-	    --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" "$url"
+	run -0 s3curl -I "$url"
 	output=$(tr A-Z a-z <<<"$output")
 	[[ $output == *"content-type: text/html"* ]]
 	[[ $output == *"x-amz-meta-color: blue"* ]]
@@ -159,8 +158,7 @@ same() {
 	[[ $output == *"x-amz-storage-class: standard_ia"* ]]
 	[[ $output == *"x-amz-meta-mtime: 981173106.789000000"* ]]
 	vt-put --content-type text/x-mine x.html "$at/"
-	run -0 curl -sSI --aws-sigv4 aws:amz:us-east-1:s3 \
-	    --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" "$url"
+	run -0 s3curl -I "$url"
 	[[ ${output,,} == *"content-type: text/x-mine"* ]]
 }
 
@@ -266,9 +264,7 @@ same() {
 	flaky_start PUT:3:403
 	run -3 --separate-stderr vt-put -j 1 --part-size 5M - "$at/x" <big
 	flaky_stop
-	run -0 curl -sS --aws-sigv4 aws:amz:us-east-1:s3 \
-	    --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
-	    "$AWS_ENDPOINT_URL/bucket?prefix=$BATS_TEST_NUMBER/&uploads="
+	run -0 s3curl "$AWS_ENDPOINT_URL/bucket?prefix=$BATS_TEST_NUMBER/&uploads="
 	[[ $output != *UploadId* ]]
 }
 

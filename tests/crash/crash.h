@@ -18,6 +18,7 @@
 #define CRASH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -181,6 +182,9 @@ struct figures {
  */
 void store_check(const struct world *w, int idle, struct figures *out);
 
+/* Keep the versions of a bucket: for a server that cannot be asked to. */
+void store_versions(const struct world *w, const char *bucket);
+
 /* A move of a plan, to be looked at again when it is carried out. */
 struct planned {
 	int64_t seq, copy;
@@ -213,7 +217,7 @@ enum upload_state { UP_NONE, UP_CREATING, UP_OPEN, UP_COMPLETING,
 struct upload {
 	enum upload_state state;
 	struct key *key;
-	char *id;
+	char *id, type[32];
 	uint64_t write_id;	/* while completing */
 	struct vt_s3_part parts[PARTS_MAX];	/* by number; size 0: none */
 	struct content contents[PARTS_MAX];
@@ -243,7 +247,7 @@ struct load {
 	int gentle;		/* sizes and operations for a race: no large */
 	struct client client[CLIENTS_MAX];
 	struct key shared[SHARED_KEYS];
-	volatile int stop;
+	atomic_int stop;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	uint64_t acks, acks_wanted;	/* cond: as many were reached */

@@ -14,7 +14,7 @@
 #include "tests/crash/crash.h"
 
 #define ARGS_MAX 32
-#define READY "S3 on http://127.0.0.1:"
+#define READY "http://127.0.0.1:"
 
 static void
 set_shim(const struct world *w)
@@ -123,7 +123,8 @@ drain(void *arg)
 	return NULL;
 }
 
-/* The port of the first address that the server tells, or 0. */
+/* The port of the first address that the server tells (S3 comes before
+ * admin), or 0. */
 static unsigned
 find_port(const char *text)
 {

@@ -28,7 +28,7 @@ struct store {
 };
 
 static void
-store_open(const struct world *w, struct store *s)
+store_open(const struct world *w, int read_only, struct store *s)
 {
 	struct vt_catalog_options o;
 	char path[512];
@@ -38,7 +38,7 @@ store_open(const struct world *w, struct store *s)
 	memset(s, 0, sizeof(*s));
 	memset(&o, 0, sizeof(o));
 	o.clock = &real_clock;
-	o.read_only = 1;
+	o.read_only = read_only;
 	n = snprintf(path, sizeof(path), "%s/vaultaire.json", w->data);
 	if (n < 0 || vt_config_load(access(path, F_OK) == 0 ? path : NULL,
 	    w->data, &s->config, &err) != VT_OK ||
@@ -243,7 +243,7 @@ store_check(const struct world *w, int idle, struct figures *out)
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
-	store_open(w, &s);
+	store_open(w, 1, &s);
 	if (vt_catalog_check(s.catalog, &err) != VT_OK)
 		complain("%s", err.text);
 	if (vt_catalog_stats(s.catalog, &stats, &err) != VT_OK)
@@ -260,6 +260,29 @@ store_check(const struct world *w, int idle, struct figures *out)
 	for (i = 0; i < s.config->tier_count; i++)
 		check_tier(w, &s, &s.config->tier[i], out);
 	store_close(&s);
+}
+
+void
+store_versions(const struct world *w, const char *bucket)
+{
+	struct vt_arena *a = vt_arena_new(1 << 16);
+	struct vt_bucket b;
+	struct vt_cat_op op;
+	struct store s;
+	struct vt_err err;
+
+	store_open(w, 0, &s);
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_VERSIONING_SET;
+	op.u.versioning.state = 1;
+	if (a == NULL || vt_catalog_bucket(s.catalog, a, bucket, &b,
+	    &err) != VT_OK)
+		give_up("no bucket '%s'", bucket);
+	op.u.versioning.bucket_id = b.id;
+	if (vt_catalog_run(s.catalog, &op, &err) != VT_OK)
+		give_up("%s", err.text);
+	store_close(&s);
+	vt_arena_free(a);
 }
 
 /* --- plans ----------------------------------------------------------------- */
@@ -357,7 +380,7 @@ plan_make(const struct world *w, struct rng *r, unsigned percent,
 	struct scan s = { .rng = r, .percent = percent, .plan = out };
 
 	memset(out, 0, sizeof(*out));
-	store_open(w, &s.store);
+	store_open(w, 1, &s.store);
 	s.to = fopen(w->plan, "w");
 	if (s.to == NULL)
 		give_up("cannot write '%s'", w->plan);
@@ -440,7 +463,7 @@ plan_check(const struct world *w, const struct plan *p, int all)
 {
 	struct scan s = { .done = p, .all = all };
 
-	store_open(w, &s.store);
+	store_open(w, 1, &s.store);
 	scan_all(&s, check_version);
 	store_close(&s.store);
 }
@@ -458,7 +481,7 @@ find_victim(const struct world *w, char path[2048])
 	size_t i, n;
 	int found = 0;
 
-	store_open(w, &s);
+	store_open(w, 1, &s);
 	for (n = 0; n < s.config->tier_count && !found; n++) {
 		tier_root(w, &s.config->tier[n], root);
 		if (vt_catalog_blobs(s.catalog, s.config->tier[n].name,

@@ -16,6 +16,8 @@
  *		were): the program that comes there is killed before its call,
  *		or before its sync returns; the others at their next change
  * POWERCUT_FAST	when set, syncs are recorded and not made
+ * POWERCUT_DELAY	microseconds that every sync takes longer, so that more
+ *		goes on in the meantime
  * POWERCUT_LIE	"file", "dir" or "file,dir": these syncs do nothing, as on a
  *		disk that lies; shows that a test can fail
  *
@@ -96,6 +98,7 @@ static size_t root_len;
 static uint64_t root_dev;
 static unsigned long cut_at;
 static int fast, lie_file, lie_dir;
+static useconds_t delay_us;
 
 /* A shim that cannot do its work must not let a test pass. */
 __attribute__((format(printf, 1, 2), noreturn))
@@ -207,6 +210,7 @@ setup(void)
 {
 	const char *at = getenv("POWERCUT_AT"), *lie = getenv("POWERCUT_LIE");
 	const char *journal = getenv("POWERCUT_JOURNAL");
+	const char *delay = getenv("POWERCUT_DELAY");
 	const char *path = getenv("POWERCUT_ROOT");
 	struct stat st;
 
@@ -225,6 +229,7 @@ setup(void)
 	root_dev = st.st_dev;
 	cut_at = at == NULL ? 0 : strtoul(at, NULL, 10);
 	fast = getenv("POWERCUT_FAST") != NULL;
+	delay_us = delay == NULL ? 0 : (useconds_t)strtoul(delay, NULL, 10);
 	lie_file = lie != NULL && strstr(lie, "file") != NULL;
 	lie_dir = lie != NULL && strstr(lie, "dir") != NULL;
 	open_journal(journal);
@@ -1058,6 +1063,8 @@ do_sync(int fd, int data_only)
 	lock();
 	upto = state->tail;
 	unlock();
+	if (delay_us > 0)
+		usleep(delay_us);
 	if (!fast)
 		rc = data_only ? next_fdatasync(fd) : next_fsync(fd);
 	if (rc != 0)
@@ -1196,7 +1203,9 @@ is_empty_dir(const struct where *w)
 	if (d == NULL)
 		die("cannot look into '%s': %s", w->leaf, strerror(errno));
 	for (e = readdir(d); e != NULL; e = readdir(d))
-		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+		if (strcmp(e->d_name, ".") != 0 &&
+		    strcmp(e->d_name, "..") != 0)
+			n++;
 	closedir(d);
 	return n == 0;
 }

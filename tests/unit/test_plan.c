@@ -244,6 +244,293 @@ test_optimum(struct vt_past *p, struct vt_optimum *o)
 	is_int(bad, 0, "and the grid over up to 100 days, 8000 cases");
 }
 
+/* --- the work function ------------------------------------------------------ */
+
+/* Two tiers, no minimums: three times the optimum and a constant (2K - 1 with
+ * a distance that is symmetric up to a potential, TIERING 3.2), however the
+ * reads come, also just after each demotion. */
+static void
+test_bound(struct vt_past *p, struct vt_optimum *o)
+{
+	struct vt_replay_options opt = { 1, 0, 0, 0, 1 };
+	double worst = 0, best, slack;
+	struct vt_replay r;
+	struct vt_cost c;
+	int i;
+
+	for (i = 0; i < 5000; i++) {
+		random_cost(&c, 2, 0);
+		c.promote[1] = 1e9;	/* the bound knows no such move */
+		random_past(p, 50 + rnd(400), 1 + rnd(60), 1);
+		vt_replay_plan(&c, p, 0, &opt, &r);
+		best = vt_optimum_usd(o, &c, p, 0);
+		slack = c.move[0][1] + c.move[1][0];
+		/* serving before moving costs one day's reads more */
+		slack += vt_cost_serve(&c, 1, 3, 3000);
+		if (best > 0 && (r.usd - 2 * slack) / best > worst)
+			worst = (r.usd - 2 * slack) / best;
+	}
+	printf("# worst measured ratio %.3f\n", worst);
+	ok(worst <= 3, "the work function stays within its bound, 5000 cases");
+}
+
+/* The closed form of idling equals idling in small steps. */
+static void
+test_idle(void)
+{
+	struct vt_cost c;
+	struct vt_work a, b;
+	int i, k, bad = 0;
+
+	for (i = 0; i < 2000; i++) {
+		random_cost(&c, 2 + rnd(3), 30);
+		vt_work_init(&a, &c, 0, 1);
+		vt_work_init(&b, &c, 0, 1);
+		vt_work_idle(&a, 400);
+		for (k = 0; k < 1600; k++)
+			vt_work_idle(&b, 0.25);
+		if (a.at != b.at || !same(a.w[0], b.w[0]))
+			bad++;
+	}
+	is_int(bad, 0, "400 days at once are 1600 quarters of one");
+}
+
+/* --- decisions ---------------------------------------------------------------- */
+
+static struct vt_cost_model model;
+
+static void
+small_model(void)
+{
+	static const struct {
+		const char *name;
+		double storage, put, get, retrieval, days;
+		uint64_t min;
+	} t[] = {
+		{ "hot", 0.023, 5e-6, 4e-7, 0, 0, 0 },
+		{ "warm", 0.0125, 1e-5, 1e-6, 0.01, 30, 131072 },
+		{ "cold", 0.004, 2e-5, 1e-5, 0.03, 90, 131072 },
+	};
+	size_t i;
+
+	memset(&model, 0, sizeof(model));
+	model.bytes_per_gb = 1073741824;
+	model.month_days = 30.4375;
+	model.count = 3;
+	for (i = 0; i < 3; i++) {
+		struct vt_price *p = &model.tier[i].price;
+
+		strcpy(model.tier[i].name, t[i].name);
+		p->storage_gb_month = t[i].storage;
+		p->put = p->transition = t[i].put;
+		p->get = t[i].get;
+		p->retrieval_gb = t[i].retrieval;
+		p->min_days = t[i].days;
+		p->min_size_bytes = t[i].min;
+	}
+}
+
+static struct vt_scan_record
+record(uint64_t size, int days)
+{
+	struct vt_scan_record r;
+
+	memset(&r, 0, sizeof(r));
+	r.bucket = "b";
+	r.key = "k";
+	r.key_len = 1;
+	r.version = r.pin = r.lock = r.storage_class = "";
+	r.seq = 1;
+	r.copy = 7;
+	r.size_bytes = size;
+	r.tier = "hot";
+	r.mtime_us = r.copy_since_us = r.covered_from_us = 20000 * DAY_US;
+	r.covered_to_us = (20000 + days) * DAY_US;
+	r.covered_days = days;
+	return r;
+}
+
+static struct vt_decision
+decide(struct vt_past *p, const struct vt_scan_record *r)
+{
+	static struct vt_policy policy = { 30, 0, 1, 0 };
+	static struct vt_cost c;
+	struct vt_decision d;
+
+	if (vt_past_fill(p, r, INT64_MAX, NULL) != VT_OK)
+		exit(1);
+	vt_cost_of(&model, r->size_bytes, &c);
+	vt_plan_decide(&model, &policy, &c, r, p, &d);
+	return d;
+}
+
+#define GIB (UINT64_C(1) << 30)
+
+static void
+test_rest(struct vt_past *p)
+{
+	struct vt_scan_record r = record(GIB, 20);
+	struct vt_heat_gap gap = { 20001 * DAY_US, 190 * DAY_US };
+	struct vt_decision d;
+
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_HISTORY,
+	    "P12 nothing moves on less than 30 covered days");
+	r = record(GIB, 200);
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE, "a GiB at rest for 200 days moves");
+	is_int(d.to, 2, "to the coldest instant tier");
+	ok(d.choice.payback_days > 10 && d.choice.payback_days < 30,
+	    "and pays back in weeks (%.1f days)", d.choice.payback_days);
+	ok(strstr(d.reason, "no read in 200 days") != NULL,
+	    "P7 the reason says why: %s", d.reason);
+	r.gaps = &gap;
+	r.gap_count = 1;
+	r.covered_days = 10;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_HISTORY,
+	    "P12 time the log did not cover is no history");
+	ok(d.idle_days < 11, "P12 nor is it idleness (%.1f days)",
+	    d.idle_days);
+	gap.length_us = 150 * DAY_US;
+	r.covered_days = 50;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_KEEP,
+	    "P12 50 covered days of 200 count as 50");
+	r = record(4096, 2000);
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_KEEP, "4 KiB never move");
+	r = record(100 * 1024, 300);
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_KEEP,
+	    "100 KiB are billed as 128 and wait for a year");
+}
+
+static void
+test_constraints(struct vt_past *p)
+{
+	struct vt_scan_record r = record(GIB, 200);
+	const char *also[] = { "cold" };
+	struct vt_decision d;
+
+	r.pin = "hot";
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_PINNED, "P6 a pin comes before cost");
+	r = record(GIB, 200);
+	r.legal_hold = 1;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_LOCKED, "P6 so does a legal hold");
+	r = record(GIB, 200);
+	r.lock = "compliance";
+	r.retain_until_us = r.covered_to_us + 1;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_LOCKED, "P6 so does retention");
+	r.retain_until_us = r.covered_to_us - 1;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE, "P6 until it is over");
+	r = record(GIB, 200);
+	r.adopted = 1;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_ADOPTED, "P6 adopted bytes stay");
+	r = record(GIB, 200);
+	r.also = also;
+	r.also_count = 1;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_COPIED, "no second copy on a tier");
+	r = record(GIB, 200);
+	r.tier = "gone";
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_UNKNOWN_TIER, "an unknown tier is told");
+	r = record(GIB, 200);
+	model.tier[2].excluded = 1;
+	d = decide(p, &r);
+	is_int(d.to, 1, "P6 an excluded tier is never the target");
+	r.tier = "cold";
+	d = decide(p, &r);
+	is_int(d.from, 2, "though an object may lie there");
+	ok(d.verdict != VT_PLAN_MOVE || d.to != 2, "and may leave it");
+	model.tier[2].excluded = 0;
+}
+
+static void
+test_reads(struct vt_past *p)
+{
+	struct vt_heat_day h[200];
+	struct vt_scan_record r = record(GIB, 200);
+	struct vt_decision d;
+	int i;
+
+	r.tier = "cold";
+	for (i = 0; i < 200; i++) {
+		h[i].day = h[i].last = 20000 + i;
+		h[i].days = 1;
+		h[i].gets = 1;
+		h[i].bytes = GIB;
+	}
+	r.h = h;
+	r.h_count = 200;
+	r.mtime_us -= 400 * DAY_US;	/* there before the log began */
+	r.copy_since_us = r.mtime_us;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE, "read whole each day, cold comes back");
+	is_int(d.to, 0, "to hot");
+	ok(strstr(d.reason, "read so much") != NULL, "P7 %s", d.reason);
+	for (i = 0; i < 200; i++)
+		h[i].bytes = GIB / 1000;
+	r.tier = "cold";
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_KEEP,
+	    "a thousandth of it each day leaves it cold");
+	r.tier = "hot";
+	r.size_bytes = 1000 * GIB;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE,
+	    "and sends a thousand times as much there from hot");
+	/* the same reads as three folds */
+	for (i = 0; i < 3; i++) {
+		h[i].day = 20000 + 60 * i;
+		h[i].last = h[i].day + 59;
+		h[i].days = 60;
+		h[i].gets = 60;
+		h[i].bytes = 60 * GIB / 1000;
+	}
+	r.h_count = 3;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE, "folded history decides alike");
+	is_int(p->count, 180, "a fold of 60 days is 60 days of reads");
+}
+
+static void
+test_replays(struct vt_past *p, struct vt_optimum *o)
+{
+	static const double ages[2] = { 30, 90 };
+	static const size_t tiers[2] = { 1, 2 };
+	struct vt_replay_options opt = { 1, 30, 1, 0, 0 };
+	struct vt_scan_record r = record(GIB, 730);
+	struct vt_replay hot, age, plan;
+	double month = 365.25 / 12, best;
+	struct vt_cost c;
+
+	vt_cost_of(&model, GIB, &c);
+	if (vt_past_fill(p, &r, INT64_MAX, NULL) != VT_OK)
+		exit(1);
+	vt_replay_hot(&c, p, 0, &hot);
+	ok(same(hot.usd, 0.023 * 730 / month), "all hot: two years of a GiB");
+	vt_replay_age(&c, p, 0, ages, tiers, 2, 131072, &age);
+	ok(same(age.usd, 0.023 * 30 / month + 0.0125 * 60 / month +
+	    0.004 * 640 / month + c.move[0][1] + c.move[1][2]),
+	    "by age: 30 days hot, 60 warm, the rest cold");
+	vt_replay_plan(&c, p, 0, &opt, &plan);
+	ok(plan.end == 2 && plan.usd < hot.usd, "the plan ends cold");
+	best = vt_optimum_usd(o, &c, p, 0);
+	ok(same(best, 0.004 * 730 / month + c.move[0][2]),
+	    "the optimum is cold from the first day");
+	ok(plan.usd / best < 3, "and the plan within 3 times (%.2f)",
+	    plan.usd / best);
+	vt_replay_hot(&c, p, 20365, &hot);
+	ok(same(hot.usd, 0.023 * 365 / month), "a split bills its part");
+}
+
 int
 main(void)
 {
@@ -256,6 +543,13 @@ main(void)
 	if (p.e == NULL || o == NULL)
 		return 1;
 	test_optimum(&p, o);
+	test_bound(&p, o);
+	test_idle();
+	small_model();
+	test_rest(&p);
+	test_constraints(&p);
+	test_reads(&p);
+	test_replays(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);
 	return test_done();

@@ -694,6 +694,9 @@ test_cannot_sign(void)
 	r.header_count = 2;
 	is_int(vt_sig_sign(arena, &r, &c, NOW_US, EMPTY, 1, &out, &n, &err),
 	    VT_INVALID, "a name that is none");
+	h[1].name = "a;b";
+	is_int(vt_sig_sign(arena, &r, &c, NOW_US, EMPTY, 1, &out, &n, &err),
+	    VT_INVALID, "a name that would be two in the list");
 	r.header_count = 1;
 	r.raw_path = "/%";
 	is_int(vt_sig_sign(arena, &r, &c, NOW_US, EMPTY, 1, &out, &n, &err),
