@@ -492,7 +492,7 @@ on_signal(int number)
 	int saved = errno;
 
 	caught = number;
-	cancelled = number;
+	__atomic_store_n(&cancelled, number, __ATOMIC_RELAXED);
 	if (notify >= 0) {
 		ssize_t n = write(notify, "", 1);
 
@@ -527,7 +527,7 @@ cli_catch_signals(int notify_fd)
 int
 cli_stopping(void)
 {
-	return cancelled;
+	return __atomic_load_n(&cancelled, __ATOMIC_RELAXED);
 }
 
 const volatile int *

@@ -161,7 +161,10 @@ struct run {
 static void
 die(const struct vt_err *err)
 {
-	cli_die(cli_status_of(err->code), "%s", err->text);
+	int status = cli_status_of(err->code);
+
+	/* what a command cannot do without is no item that failed */
+	cli_die(status == CLI_SOME ? CLI_FAILED : status, "%s", err->text);
 }
 
 static void
@@ -252,13 +255,20 @@ static void
 load_prices(struct run *r, const struct vt_config *config)
 {
 	char *path = NULL;
+	const char *slash;
 	struct vt_err err;
 
-	if (r->price_path != NULL)
+	if (r->price_path != NULL) {
 		path = cli_strdup(r->price_path);
-	else if (config != NULL && access(config->price_file, R_OK) == 0)
-		path = cli_strdup(config->price_file);
-	else
+	} else if (config != NULL) {
+		/* the standard one may lie elsewhere than where it would be
+		 * installed; one that the user named may not */
+		slash = strrchr(config->price_file, '/');
+		if (access(config->price_file, R_OK) == 0 || slash == NULL ||
+		    strcmp(slash + 1, PRICE_FILE) != 0)
+			path = cli_strdup(config->price_file);
+	}
+	if (path == NULL)
 		path = shipped_prices();
 	if (path == NULL)
 		cli_die(CLI_FAILED, "no price file: name one with --prices");

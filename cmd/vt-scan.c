@@ -92,7 +92,10 @@ struct run {
 static void
 die(const struct vt_err *err)
 {
-	cli_die(cli_status_of(err->code), "%s", err->text);
+	int status = cli_status_of(err->code);
+
+	/* what a command cannot do without is no item that failed */
+	cli_die(status == CLI_SOME ? CLI_FAILED : status, "%s", err->text);
 }
 
 /* --- logs ------------------------------------------------------------------ */

@@ -265,6 +265,67 @@ op_get_bucket_versioning(struct req *r)
 	reply_document(r, &b);
 }
 
+/* --- versioning ----------------------------------------------------------- */
+
+static void
+versioning_done(struct vt_cat_op *op)
+{
+	struct req *r = op->ctx;
+
+	if (op->code == VT_ABSENT)
+		req_error(r, "NoSuchBucket", NULL);
+	else if (op->code != VT_OK)
+		req_fail(r, op->code, &op->err);
+	else
+		req_reply_empty(r, 200);
+	req_resume(r);
+}
+
+void
+op_put_bucket_versioning(struct req *r)
+{
+	const char *status, *mfa;
+	struct vt_cat_op *op;
+	struct vt_xml *root;
+	int state;
+
+	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
+	    NULL) != VT_OK ||
+	    strcmp(root->name, "VersioningConfiguration") != 0) {
+		req_error(r, "MalformedXML", NULL);
+		return;
+	}
+	mfa = vt_xml_child_text(root, "MfaDelete");
+	if (mfa != NULL && strcmp(mfa, "Enabled") == 0) {
+		req_error(r, "NotImplemented",
+		    "MFA delete is not implemented");
+		return;
+	}
+	status = vt_xml_child_text(root, "Status");
+	if (status != NULL && strcmp(status, "Enabled") == 0)
+		state = 1;
+	else if (status != NULL && strcmp(status, "Suspended") == 0)
+		state = 2;
+	else {
+		req_error(r, status == NULL ?
+		    "IllegalVersioningConfigurationException" :
+		    "MalformedXML", NULL);
+		return;
+	}
+	op = req_alloc(r, sizeof(*op));
+	if (op == NULL)
+		return;
+	op->kind = VT_CAT_VERSIONING_SET;
+	op->u.versioning.bucket_id = r->bucket.id;
+	op->u.versioning.state = state;
+	op->done = versioning_done;
+	op->ctx = r;
+	req_async(r);
+	vt_catalog_submit(r->srv->catalog, op);
+}
+
 void
 op_absent_document(struct req *r)
 {

@@ -236,7 +236,7 @@ reply_inline(struct content *c, struct vt_err *err)
 	if (x->offset + x->length > x->blob.size_bytes ||
 	    c->offset + c->length > x->length)
 		return vt_fail(err, VT_CORRUPT, "inline bytes are too short");
-	data = (const char *)x->data + x->offset;
+	data = (const char *)x->data + x->offset + c->offset;
 	if (c->length == c->v->size_bytes &&
 	    vt_crc64nvme(0, data, c->length) != c->v->crc64)
 		return vt_fail(err, VT_CORRUPT,

@@ -160,10 +160,9 @@ read_user_meta(struct req *r, struct vt_buf *b)
 	return 0;
 }
 
-static int
-read_tags(struct req *r, const char **out)
+int
+meta_tags(struct req *r, const char *tags, const char **out)
 {
-	const char *tags = req_header(r, "x-amz-tagging");
 	struct vt_query *q;
 	size_t count;
 	struct vt_err err;
@@ -275,7 +274,7 @@ meta_read(struct req *r, struct object_meta *out)
 	const char *asked = req_header(r, "x-amz-storage-class");
 	int rc = -1;
 
-	if (meta_refuse(r) < 0 || read_tags(r, &out->tags) < 0)
+	if (meta_refuse(r) < 0 || meta_tags(r, req_header(r, "x-amz-tagging"), &out->tags) < 0)
 		return -1;
 	out->storage_class = asked != NULL ? asked : "";
 	vt_buf_init(&b, 2 * HEADERS_MAX);

@@ -31,6 +31,8 @@ int meta_acl(struct req *r, const char *canned);
 /* The response headers of stored metadata, with the overrides
  * (response-content-type...) of the query. */
 void meta_send(struct req *r, const char *meta, size_t len);
+/* Check query-encoded tags against S3's limits. */
+int meta_tags(struct req *r, const char *tags, const char **out);
 /* How many tags a query-encoded string holds. */
 unsigned meta_tag_count(const char *tags);
 

@@ -526,6 +526,21 @@ take_part(struct complete *c, const struct vt_upload_part *part)
 	return 0;
 }
 
+/* The same part named again right behind: the later one counts. */
+static int
+named_again(const struct vt_xml *x, const char *number)
+{
+	const char *next;
+
+	for (x = x->next; x != NULL; x = x->next) {
+		if (strcmp(x->name, "Part") != 0)
+			continue;
+		next = vt_xml_child_text(x, "PartNumber");
+		return next != NULL && strcmp(next, number) == 0;
+	}
+	return 0;
+}
+
 /* Both the upload's parts and the request's come in ascending order. */
 static int
 match_parts(struct req *r, struct complete *c, const struct vt_xml *root)
@@ -551,6 +566,8 @@ match_parts(struct req *r, struct complete *c, const struct vt_xml *root)
 			    "an integer between 1 and 10000, inclusive");
 			return -1;
 		}
+		if (named_again(x, text))
+			continue;
 		if (number <= before) {
 			req_error_detail(r, "UploadId", c->upload->id);
 			req_error(r, "InvalidPartOrder", NULL);

@@ -10,6 +10,7 @@
 #include "content.h"
 #include "ingest.h"
 #include "meta.h"
+#include "object.h"
 #include "ops.h"
 
 /* --- reading -------------------------------------------------------------- */
@@ -56,9 +57,8 @@ marker_found(struct req *r, const struct vt_version *v,
 	req_error(r, "MethodNotAllowed", NULL);
 }
 
-/* The version that the request speaks of, or NULL after answering. */
-static struct vt_version *
-find_version(struct req *r, int inline_data)
+struct vt_version *
+object_find(struct req *r, int inline_data)
 {
 	const char *version_id;
 	struct vt_version *v;
@@ -345,7 +345,7 @@ get(struct req *r, int is_head)
 	g->is_head = is_head;
 	g->content.r = r;
 	g->content.headers = get_headers;
-	g->content.v = find_version(r, !is_head);
+	g->content.v = object_find(r, !is_head);
 	if (g->content.v == NULL || !conditions_hold(r, g->content.v) ||
 	    select_range(r, g) < 0)
 		return;

@@ -305,13 +305,21 @@ on_seek(void *ctx, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+/* A signal handler of any thread may write it. */
+static int
+asked_to_stop(const struct vt_httpc *h)
+{
+	return h->cancel != NULL &&
+	    __atomic_load_n(h->cancel, __ATOMIC_RELAXED) != 0;
+}
+
 static int
 on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct vt_httpc *h = ctx;
 
 	(void)a, (void)b, (void)c, (void)d;
-	return h->cancel != NULL && *h->cancel != 0;
+	return asked_to_stop(h);
 }
 
 static int
@@ -489,7 +497,7 @@ step(struct vt_httpc *h, struct vt_err *err)
 			h->result = m->data.result;
 		}
 	}
-	if (h->cancel != NULL && *h->cancel != 0)
+	if (asked_to_stop(h))
 		return vt_fail(err, VT_CANCELLED, "interrupted");
 	if (h->done || h->paused)
 		return VT_OK;

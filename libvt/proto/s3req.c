@@ -242,7 +242,8 @@ vt_s3_pause(struct vt_s3 *s, const char *what, unsigned attempt,
 		s->retrying(s->retrying_ctx, what, attempt, pause, why);
 	until = vt_clock_mono_us() + pause * 1000;
 	while (vt_clock_mono_us() < until) {
-		if (s->cancel != NULL && *s->cancel != 0)
+		if (s->cancel != NULL &&
+		    __atomic_load_n(s->cancel, __ATOMIC_RELAXED) != 0)
 			return vt_fail(err, VT_CANCELLED, "interrupted");
 		nanosleep(&ts, NULL);
 	}

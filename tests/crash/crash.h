@@ -167,6 +167,8 @@ int migrate_run(struct world *w, const char *const *args, const char *out);
 int migrate_start(struct world *w, const char *const *args, struct proc *p);
 /* Wait: exit status, or minus the signal. */
 int proc_wait(struct proc *p);
+/* The next programs lose power at their n-th change of the disk. */
+void power_cut_at(struct world *w, uint64_t change);
 /* Undo what was not synced; everything must be dead.  0 or -1. */
 int power_cut(struct world *w, struct rng *r);
 

@@ -216,7 +216,7 @@ one_end(void)
 	/* At one change of the disk of so many, in a server of its own. */
 	if (cutting && rng_one_in(&dice, 2)) {
 		stop(SIGTERM);
-		world.cut.at = 1 + rng_below(&dice, 6000);
+		power_cut_at(&world, 1 + rng_below(&dice, 6000));
 		if (server_start(&world, -1) < 0) {
 			if (server_wait(&world, why) < 0)
 				complain("%s", why);
@@ -224,7 +224,7 @@ one_end(void)
 		}
 		load_connect(&load, 0);
 		end_us = 0;
-		ms = 60000;
+		ms = 10000;
 		acks = UINT64_MAX / 2;
 	}
 	clients_start(&load, client_work);
@@ -362,7 +362,7 @@ migrate_round(uint64_t moved[128])
 	plan_make(&world, &dice, 80, &plan);
 	do {
 		if (world.cut.dir != NULL && rng_one_in(&dice, 2))
-			world.cut.at = 1 + rng_below(&dice, 3000);
+			power_cut_at(&world, 1 + rng_below(&dice, 3000));
 		if (rng_one_in(&dice, 2))
 			migrate_killed(args, &plan, rng_below(&dice,
 			    plan.count), 10000);
@@ -452,7 +452,7 @@ race(unsigned seconds)
 	clients_start(&load, client_work);
 	until = vt_clock_mono_us() + seconds * INT64_C(1000000);
 	while (vt_clock_mono_us() < until && complaints == 0) {
-		if (plan_make(&world, &dice, 70, &plan))
+		if (plan_make(&world, &dice, 40, &plan))
 			migrate_whole(args, &plan);
 		count_results(&plan, sum);
 		plan_release(&plan);
@@ -532,8 +532,7 @@ damaged(enum damage d)
 	if (server_start(&other, -1) < 0)
 		give_up("vt-serve does not start: see %s", other.log);
 	load_connect(&load, 0);
-	clients_start(&load, client_verify);
-	clients_join(&load);
+	run_clients(client_verify);
 	if (server_end(&other, SIGTERM, what) < 0)
 		give_up("%s", what);
 	load.world = &world;
@@ -571,8 +570,7 @@ lie(const char *what, struct key *k, int deleted, uint64_t size)
 		content_new(&w.content, 42, size);
 	key_begin(k, &w);
 	key_ack(k, w.id, "");
-	clients_start(&load, client_verify);
-	clients_join(&load);
+	run_clients(client_verify);
 	must_complain(before, what);
 	key_undo(k, w.id);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/crash/crash.h"
+#include "tests/shim/powercut.h"
 
 #define ARGS_MAX 32
 #define READY "http://127.0.0.1:"
@@ -290,6 +291,31 @@ migrate_start(struct world *w, const char *const *args, struct proc *p)
 }
 
 /* --- the power ------------------------------------------------------------- */
+
+/* Changes that the journal has seen. */
+static uint64_t
+changes(const struct world *w)
+{
+	struct pc_state s;
+	char path[600];
+	uint64_t n = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/state", w->cut.journal);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;		/* none since the last cut */
+	if (pread(fd, &s, sizeof(s), 0) == sizeof(s))
+		n = s.count;
+	close(fd);
+	return n;
+}
+
+void
+power_cut_at(struct world *w, uint64_t change)
+{
+	w->cut.at = changes(w) + change;
+}
 
 int
 power_cut(struct world *w, struct rng *r)

@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# vt-plan's contract: from scanned lines to moves, a simulation, an answer why.
+
+load helper
+
+# object KEY SIZE DAYS [FIELDS]: a version at rest for DAYS covered days
+object() {
+	local from to
+	to=1790000000
+	from=$((to - $3 * 86400))
+	printf '{"v":1,"bucket":"b","key":"%s","version":"","seq":%d,' "$1" \
+	    "$((++seq))"
+	printf '"generation":1,"size":%s,"tier":"hot","copy":%d,' "$2" "$seq"
+	printf '"mtime":"%s","copy_since":"%s","stored_bytes":%s,' \
+	    "$(date -u -d @$from +%FT%TZ)" "$(date -u -d @$from +%FT%TZ)" "$2"
+	printf '"reads":0,"covered_from":"%s","covered_to":"%s",' \
+	    "$(date -u -d @$from +%FT%TZ)" "$(date -u -d @$to +%FT%TZ)"
+	printf '"covered_days":%s%s}\n' "$3" "${4:+,$4}"
+}
+
+field() {
+	python3 -c 'import json,sys
+for l in sys.stdin: print(json.loads(l).get(sys.argv[1], ""))' "$1"
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	seq=0
+	{ object big 1073741824 200
+	  object huge 107374182400 200
+	  object small 5000 200
+	  object young 1073741824 20
+	  object pinned 1073741824 200 '"pin":"hot"'
+	  object held 1073741824 200 '"legal_hold":true'; } >scan
+	sample=$BATS_TEST_DIRNAME/../data/ckan-sample.csv.zst
+}
+
+teardown() {
+	serve_stop
+}
+
+@test "contract" {
+	contract vt-plan
+}
+
+@test "wrong command lines: 2" {
+	run -2 --separate-stderr vt-plan --moves by-hand
+	run -2 --separate-stderr vt-plan --explain nothing
+	run -2 --separate-stderr vt-plan --max-usd -1
+	run -2 --separate-stderr vt-plan --min-history soon
+	run -2 --separate-stderr vt-plan --split half
+	run -2 --separate-stderr vt-plan --json
+	run -2 --separate-stderr vt-plan --simulate --explain a/b
+	run -2 --separate-stderr vt-plan --tiers hot,nowhere
+	[[ $stderr == *nowhere* ]]
+}
+
+@test "moves that pay, best first, and a summary on stderr" {
+	run -0 --separate-stderr vt-plan scan
+	printf '%s\n' "${lines[@]}" >plan
+	[ "$(field key <plan)" = $'huge\nbig' ]
+	[ "$(field to <plan)" = $'cold\ncold' ]
+	[ "$(field from <plan)" = $'hot\nhot' ]
+	[ "$(field copy <plan)" = $'2\n1' ]
+	[ "$(field not_after <plan | sort -u)" = 2026-09-28T14:13:20.000Z ]
+	[[ $stderr == *"6 versions"* ]]
+	[[ $stderr == *"200.0 days"* ]]
+	[[ $stderr == *"2 moves"* ]]
+	[[ $stderr == *"times the least possible"* ]]
+}
+
+@test "--quiet is silent" {
+	run -0 --separate-stderr vt-plan --quiet scan
+	[ "${#lines[@]}" -eq 2 ]
+	[ -z "$stderr" ]
+}
+
+@test "P12 nothing moves on less than 30 covered days" {
+	run -0 --separate-stderr vt-plan scan
+	[[ $output != *young* ]]
+	[[ $stderr == *"1 too little covered time"* ]]
+	object rare 1073741824 200 |
+	    sed 's/"covered_days":200/"covered_days":12/' >rare
+	run -0 --separate-stderr vt-plan rare
+	[ -z "$output" ]
+	run -0 --separate-stderr vt-plan --min-history 100d scan
+	[ "${#lines[@]}" -eq 2 ]
+	run -0 --separate-stderr vt-plan --min-history 300d scan
+	[ -z "$output" ]
+}
+
+@test "P6 pins, holds, excluded tiers and restores come before cost" {
+	run -0 --separate-stderr vt-plan scan
+	[[ $output != *pinned* && $output != *held* ]]
+	[[ $stderr == *"1 pinned"* ]]
+	[[ $stderr == *"1 locked"* ]]
+	vt-plan -q --tiers hot,warm scan | field to | sort -u | grep -qx warm
+	vt-plan -q scan | field to | grep -vqx archive
+	vt-plan -q --allow-restore scan | field to | grep -qx archive
+}
+
+@test "P7 --explain says why; what is absent: 1" {
+	run -0 --separate-stderr vt-plan --explain b/huge scan
+	[[ $output == *"move to cold: no read in 200 days"* ]]
+	[[ $output == *"keep \$/month"* ]]
+	run -0 --separate-stderr vt-plan --explain b/young scan
+	[[ $output == *"20.0 days"* ]]
+	run -0 --separate-stderr vt-plan --explain b/pinned scan
+	[[ $output == *"pinned to 'hot'"* ]]
+	run -0 --separate-stderr vt-plan --explain b/small scan
+	[[ $output == *"stay"* ]]
+	run -1 --separate-stderr vt-plan --explain b/nothing scan
+	[ -z "$output" ]
+	[[ $stderr == *b/nothing* ]]
+}
+
+@test "P7 each move has a reason, and lines may be cut and edited" {
+	vt-plan -q scan | field reason >reasons
+	[ "$(grep -c 'no read in 200 days' reasons)" -eq 2 ]
+}
+
+@test "same input, same plan, byte for byte; another policy, another name" {
+	vt-plan -q scan >one
+	vt-plan -q <scan >two
+	vt-plan -q - <scan | cmp - one
+	vt-plan -q -- scan | cmp - one
+	cmp one two
+	vt-plan -q --max-objects 1 scan >three
+	[ "$(field plan <one | sort -u | wc -l)" -eq 1 ]
+	[ "$(field plan <one | head -n 1)" != "$(field plan <three)" ]
+	[ "$(field prices <one | head -n 1)" = "$(field prices <three)" ]
+}
+
+@test "caps take the best moves" {
+	[ "$(vt-plan -q --max-objects 1 scan | field key)" = huge ]
+	[ "$(vt-plan -q --max-bytes 2G scan | field key)" = big ]
+	[ -z "$(vt-plan -q --max-usd 0.000001 scan)" ]
+	run -0 --separate-stderr vt-plan --max-objects 1 scan
+	[[ $stderr == *"1 over the caps"* ]]
+	[ -z "$(vt-plan -q --payback-max 3d scan)" ]
+}
+
+@test "malformed lines are counted, the first shown: 1" {
+	{ echo nonsense; cat scan; echo '{"v":1}'; } >bad
+	run -1 --separate-stderr vt-plan bad
+	[ "${#lines[@]}" -eq 2 ]
+	[[ $stderr == *"bad:1: not a JSON object: nonsense"* ]]
+	[[ $stderr == *"2 malformed lines of 8"* ]]
+}
+
+@test "an empty input says so; a missing one, bad prices, lost output: 3" {
+	run -0 --separate-stderr vt-plan </dev/null
+	[ -z "$output" ]
+	[[ $stderr == *"nothing to plan"* ]]
+	run -3 --separate-stderr vt-plan absent
+	echo '{"v":1}' >prices
+	run -3 --separate-stderr vt-plan --prices prices scan
+	[[ $stderr == *"price file"* ]]
+	run -3 --separate-stderr bash -c 'vt-plan -q scan >/dev/full'
+	[[ $stderr == *"standard output"* ]]
+}
+
+@test "a closed pipe is died of quietly" {
+	for i in $(seq 20); do cat scan; done >more
+	for i in $(seq 100); do cat more; done >many
+	run --separate-stderr bash -c 'vt-plan -q many | head -n 1 >/dev/null
+	    exit ${PIPESTATUS[0]}'
+	[ "$status" -eq 141 ]
+	[ -z "$stderr" ]
+}
+
+@test "--simulate: eight years of real downloads" {
+	vt-scan --from csv --history all "$sample" >ckan
+	run -0 --separate-stderr vt-plan --simulate ckan
+	[ -z "$stderr" ]
+	[[ ${lines[0]} == "2754 versions"* ]]
+	[[ $output == *"everything hot"* ]]
+	[[ $output == *"this plan, run daily"* ]]
+	vt-plan --simulate --json --plain --split half ckan >sim
+	python3 - <<-'END'
+	import json
+	s = {r["policy"]: r for r in map(json.loads, open("sim"))}
+	assert s["optimum"]["of_optimum"] == 1
+	for name, r in s.items():
+	    assert r["usd"] >= s["optimum"]["usd"] * 0.999, (name, r)
+	assert s["plan"]["usd"] < s["hot"]["usd"]
+	assert s["plan+promote"]["of_optimum"] < 1.25, s["plan+promote"]
+	assert s["work-function"]["of_optimum"] < 1.25
+	assert s["age"]["of_optimum"] > 100
+	END
+}
+
+@test "the pipe: what lies at rest in a server is planned and moved" {
+	serve_start "$BATS_TEST_TMPDIR"
+	head -c 3000000 /dev/urandom >big
+	vt-put --make-bucket big s3://bucket/big
+	vt-put big s3://bucket/read
+	serve_stop
+	# a log of 200 days in which one object was read each day
+	python3 - >log <<-'END'
+	import time
+	def t(s): return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(s))
+	now = int(time.time())
+	for d in range(200):
+	    a = now - 60 + d * 86400
+	    print('{"v":1,"op":"log","node":"n","from":"%s","to":"%s",'
+	          '"dropped":0}' % (t(a), t(a + 86400)))
+	    print('{"v":1,"time":"%s","actor":"client","op":"GetObject",'
+	          '"bucket":"bucket","key":"read","status":200,'
+	          '"out":3000000}' % t(a + 43200))
+	END
+	later=$(date -u -d '+200 days' +%FT%TZ)
+	vt-scan --data data --log log --now "$later" >scanned
+	[ "$(field reads <scanned)" = $'0\n200' ]
+	run -0 --separate-stderr vt-plan --data data scanned
+	printf '%s\n' "${lines[@]}" >plan
+	[ "$(field key <plan)" = big ]
+	[ "$(field to <plan)" = cold ]
+	run -0 --separate-stderr vt-migrate --data data --now "$later" plan
+	[ "$(vt-scan --data data --log log | field tier)" = $'cold\nhot' ]
+}
