@@ -2,6 +2,7 @@
  * GetObjectAttributes.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "libvt/base/num.h"
 #include "libvt/proto/xml.h"

@@ -34,6 +34,7 @@
 #include "libvt/base/num.h"
 
 #include "admin.h"
+#include "promote.h"
 #include "request.h"
 #include "route.h"
 
@@ -309,6 +310,8 @@ log_request(struct req *r)
 	a->total_us = vt_clock_mono_us() - r->start_mono_us;
 	count(r);
 	vt_accesslog_write(r->srv->log, a);
+	if (r->op != NULL && strcmp(r->op->name, "GetObject") == 0)
+		promoter_note(r->srv->promoter, a);
 }
 
 /* The last has let go of it. */

@@ -60,6 +60,7 @@ struct server {
 	struct vt_cred root;		/* wiped at the end */
 	char owner_id[65];		/* canonical id of root: 64 hex */
 	char owner_name[65];
+	struct promoter *promoter;	/* or NULL */
 	struct http *http;
 };
 

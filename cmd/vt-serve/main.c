@@ -12,6 +12,7 @@
  *	s3error.c	error codes
  *	admin.c		health and figures
  *	object.c copy.c multipart.c bucket.c list.c batch.c	the operations
+ *	promote.c	reads that bring objects back
  *	ingest.c content.c meta.c digest.c	what operations share
  */
 #include <errno.h>
@@ -39,6 +40,7 @@
 #include "libvt/work/gc.h"
 
 #include "http.h"
+#include "promote.h"
 
 #define LOG_QUEUE_BYTES (16 << 20)
 #define LOG_COVERAGE_MS 60000
@@ -318,6 +320,9 @@ start(struct serve *s, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = vt_tiers_open(s->config, srv->catalog, &s->clock, 1,
 		    &srv->tiers, err);
+	if (rc == VT_OK && s->config->promote &&
+	    promoter_start(srv, &srv->promoter, err) != VT_OK)
+		cli_warn("reads will not bring objects back: %s", err->text);
 	if (rc == VT_OK)
 		rc = http_start(srv, &srv->http, err);
 	return rc;
@@ -551,6 +556,7 @@ stop(struct serve *s)
 	int status = CLI_OK;
 
 	http_stop(s->srv.http, STOP_GRACE_MS);
+	promoter_stop(s->srv.promoter);
 	stop_gc(s);
 	vt_tiers_close(s->srv.tiers);
 	vt_catalog_close(s->srv.catalog);

@@ -11,6 +11,7 @@ void op_head_bucket(struct req *r);
 void op_delete_bucket(struct req *r);
 void op_get_bucket_location(struct req *r);
 void op_get_bucket_versioning(struct req *r);
+void op_put_bucket_versioning(struct req *r);	/* OP_XML */
 void op_absent_document(struct req *r);	/* GET of a sub-resource that is
 					   not set: its own NoSuch... code */
 void op_get_bucket_acl(struct req *r);	/* owner has FULL_CONTROL */
@@ -33,6 +34,14 @@ void op_delete_object(struct req *r);
 int op_put_object_open(struct req *r);		/* OP_STREAM */
 int op_put_object_write(struct req *r, const void *data, size_t len);
 void op_put_object(struct req *r);
+
+/* attributes.c */
+void op_get_object_attributes(struct req *r);
+
+/* tagging.c */
+void op_get_object_tagging(struct req *r);
+void op_put_object_tagging(struct req *r);	/* OP_XML */
+void op_delete_object_tagging(struct req *r);
 
 /* copy.c: OP_WORKER */
 void op_copy_object(struct req *r);

@@ -76,6 +76,17 @@ static const struct op ops[] = {
 	{ "AbortMultipartUpload", 0, op_abort_upload, NULL, NULL },
 #define LIST_PARTS (&ops[26])
 	{ "ListParts", OP_WORKER, op_list_parts, NULL, NULL },
+#define PUT_VERSIONING (&ops[27])
+	{ "PutBucketVersioning", OP_XML, op_put_bucket_versioning, NULL,
+	    NULL },
+#define GET_ATTRIBUTES (&ops[28])
+	{ "GetObjectAttributes", 0, op_get_object_attributes, NULL, NULL },
+#define GET_OBJECT_TAGS (&ops[29])
+	{ "GetObjectTagging", 0, op_get_object_tagging, NULL, NULL },
+#define PUT_OBJECT_TAGS (&ops[30])
+	{ "PutObjectTagging", OP_XML, op_put_object_tagging, NULL, NULL },
+#define DELETE_OBJECT_TAGS (&ops[31])
+	{ "DeleteObjectTagging", 0, op_delete_object_tagging, NULL, NULL },
 };
 
 /*
@@ -94,7 +105,8 @@ static const struct sub subs[] = {
 	{ "delete", BUCKET, 1, NULL, NULL, DELETE_OBJECTS, NULL },
 	{ "location", BUCKET, 1, GET_LOCATION, NULL, NULL, NULL },
 	{ "uploads", BUCKET, 1, LIST_UPLOADS, NULL, NULL, NULL },
-	{ "versioning", BUCKET, 0, GET_VERSIONING, NULL, NULL, NULL },
+	{ "versioning", BUCKET, 1, GET_VERSIONING, PUT_VERSIONING, NULL,
+	    NULL },
 	{ "versions", BUCKET, 1, LIST_VERSIONS, NULL, NULL, NULL },
 
 	/* Documents a bucket may have; ours has none of them yet. */
@@ -127,15 +139,16 @@ static const struct sub subs[] = {
 	{ "uploadId", OBJECT, 1, LIST_PARTS, UPLOAD_PART, COMPLETE_UPLOAD,
 	    ABORT_UPLOAD },
 	{ "uploads", OBJECT, 1, NULL, NULL, CREATE_UPLOAD, NULL },
+	{ "attributes", OBJECT, 1, GET_ATTRIBUTES, NULL, NULL, NULL },
+	{ "tagging", OBJECT, 1, GET_OBJECT_TAGS, PUT_OBJECT_TAGS, NULL,
+	    DELETE_OBJECT_TAGS },
 
-	{ "attributes", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "encryption", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "legal-hold", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "renameObject", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "restore", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "retention", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "select", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "tagging", OBJECT, 0, NULL, NULL, NULL, NULL },
 	{ "torrent", OBJECT, 0, NULL, NULL, NULL, NULL },
 };
 

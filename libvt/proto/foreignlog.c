@@ -634,6 +634,8 @@ line_csv(struct vt_logparser *p, const char *line, size_t len,
 		return vt_fail(err, VT_INVALID, "bytes is not a number");
 	out->has_size = 1;
 	out->time_us = (int64_t)(seconds * 1e6);
+	if (out->time_us == 0)
+		out->time_us = 1;	/* 0 is "not known" everywhere */
 	out->object.bucket = p->bucket;
 	out->object.bucket_len = strlen(p->bucket);
 	out->object.key = key->s;

@@ -73,6 +73,7 @@ static const struct field fields[] = {
 	{ "grace", DURATION, IN(grace_ms), "\"24h\"", 0, YEAR_MS },
 	{ "inline_max_total", SIZE, IN(inline_max_total_bytes), "\"4G\"",
 	    0, UINT64_C(1) << 50 },
+	{ "promote", BOOL, IN(promote), "true", 0, 0 },
 	{ "sigv2", BOOL, IN(sigv2), "false", 0, 0 },
 	{ "clock_skew", DURATION, IN(clock_skew_ms), "\"15m\"",
 	    1000, 7 * 86400000 },

@@ -45,6 +45,8 @@ struct vt_config {
 				   class is asked for */
 	int64_t grace_ms;	/* a dropped copy's bytes stay this long: 24 h */
 	uint64_t inline_max_total_bytes;	/* 4 GiB */
+	int promote;		/* reads bring objects back when they have
+				   paid for it: on */
 	int sigv2;		/* accept the old signatures: off */
 	int64_t clock_skew_ms;	/* 15 min */
 	unsigned max_connections;	/* 10,000 */

@@ -416,6 +416,27 @@ vt_cost_model_add(struct vt_cost_model *m, const struct vt_prices *p,
 	return VT_OK;
 }
 
+enum vt_code
+vt_cost_model_config(struct vt_cost_model *m, const struct vt_prices *p,
+    const struct vt_config *config, struct vt_err *err)
+{
+	const struct vt_tier *t;
+	enum vt_code rc;
+	size_t i;
+
+	vt_cost_model_init(m, p);
+	for (i = 0; i < config->tier_count; i++) {
+		t = &config->tier[i];
+		rc = vt_cost_model_add(m, p, t->name, t->price, t->location,
+		    config->location, err);
+		if (rc != VT_OK)
+			return rc;
+		if (t->restore_delay_ms > 0)
+			m->tier[i].price.needs_restore = 1;
+	}
+	return VT_OK;
+}
+
 int
 vt_cost_model_tier(const struct vt_cost_model *m, const char *name)
 {

@@ -4,7 +4,7 @@
  * all ask here.  Prices are data, read from a dated file whose every figure
  * names its source; nothing is priced in code.
  *
- * Knows no log, no catalog and no decision.
+ * Knows no log, no catalog and no decision; of the configuration its tiers.
  *
  * Units: dollars, bytes, days of 86,400 s.  A GB is what the file says (AWS
  * bills 2^30 bytes), a month too (AWS bills byte-hours over the hours of the
@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #include "libvt/base/err.h"
+
+#include "libvt/work/config.h"
 
 #define VT_COST_TIERS 8		/* tiers that one decision weighs */
 #define VT_PRICE_NAME 48	/* bytes of a name, with its NUL */
@@ -115,6 +117,11 @@ enum vt_code vt_cost_model_add(struct vt_cost_model *m,
     const struct vt_prices *p, const char *tier, const char *class_name,
     const char *location, const char *server, struct vt_err *err)
     VT_MUST_CHECK;
+/* An empty model gets the tiers of a configuration, in its order.  Codes as
+ * vt_cost_model_add. */
+enum vt_code vt_cost_model_config(struct vt_cost_model *m,
+    const struct vt_prices *p, const struct vt_config *config,
+    struct vt_err *err) VT_MUST_CHECK;
 /* The index of a tier, or -1. */
 int vt_cost_model_tier(const struct vt_cost_model *m, const char *name);
 

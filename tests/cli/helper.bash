@@ -138,6 +138,7 @@ random_file() {
 
 # contract COMMAND: what every command keeps, whatever it does.
 contract() {
+	# shellcheck disable=SC2154 # run sets output, stderr and lines
 	local status
 
 	run -0 --separate-stderr "$1" --help

@@ -83,11 +83,16 @@ give_up(const char *fmt, ...)
 
 /* --- pieces of rounds ------------------------------------------------------ */
 
+static void check_complaints(void);
+
 static void
 start(void)
 {
-	if (server_start(&world, -1) < 0)
-		give_up("vt-serve does not start: see %s", world.log);
+	if (server_start(&world, -1) == 0)
+		return;
+	complain("vt-serve does not start: see %s", world.log);
+	check_complaints();
+	give_up("no server");
 }
 
 static void
@@ -229,7 +234,7 @@ one_end(void)
 	}
 	clients_start(&load, client_work);
 	alive = wait_moment(acks, ms);
-	if (end_us != 0 && rng_one_in(&dice, 8))
+	if (end_us != 0 && rng_one_in(&dice, cutting ? 3 : 8))
 		sig = SIGTERM;
 	if (alive || end_us != 0) {
 		end_us = vt_clock_mono_us();
@@ -370,7 +375,6 @@ migrate_round(uint64_t moved[128])
 			migrate_killed(args, &plan, UINT64_MAX,
 			    (int64_t)rng_below(&dice, 400));
 		power_cut(&world, &dice);
-		world.cut.at = 0;
 		plan_check(&world, &plan, 0);
 		if (rng_one_in(&dice, 3)) {
 			migrate_killed(gc, NULL, UINT64_MAX,

@@ -292,23 +292,24 @@ migrate_start(struct world *w, const char *const *args, struct proc *p)
 
 /* --- the power ------------------------------------------------------------- */
 
-/* Changes that the journal has seen. */
+/* Changes that the journal has seen.  A program that was killed before its
+ * first may leave a journal without a beginning: that goes away. */
 static uint64_t
 changes(const struct world *w)
 {
 	struct pc_state s;
 	char path[600];
-	uint64_t n = 0;
 	int fd;
 
+	memset(&s, 0, sizeof(s));
 	snprintf(path, sizeof(path), "%s/state", w->cut.journal);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;		/* none since the last cut */
-	if (pread(fd, &s, sizeof(s), 0) == sizeof(s))
-		n = s.count;
+	if (pread(fd, &s, sizeof(s), 0) != sizeof(s) || s.magic != PC_MAGIC)
+		unlink(path);
 	close(fd);
-	return n;
+	return s.count;
 }
 
 void
@@ -326,7 +327,8 @@ power_cut(struct world *w, struct rng *r)
 	int log, status, strict = rng_one_in(r, 2);
 	struct proc p = { .out = -1 };
 
-	if (w->cut.dir == NULL)
+	w->cut.at = 0;
+	if (w->cut.dir == NULL || changes(w) == 0)
 		return 0;
 	snprintf(program, sizeof(program), "%s/powercut-apply", w->cut.dir);
 	snprintf(seed, sizeof(seed), "%llu",
@@ -354,7 +356,6 @@ power_cut(struct world *w, struct rng *r)
 	close(log);
 	status = proc_wait(&p);
 	w->cuts++;
-	w->cut.at = 0;
 	if (status != 0)
 		give_up("powercut-apply ended with %d: see %s", status,
 		    w->log);

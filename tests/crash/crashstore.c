@@ -45,8 +45,10 @@ store_open(const struct world *w, int read_only, struct store *s)
 	    vt_catalog_open(s->config->catalog_path, &o, &s->catalog,
 	    &err) != VT_OK ||
 	    vt_tiers_open(s->config, s->catalog, &real_clock, 0, &s->tiers,
-	    &err) != VT_OK)
-		give_up("cannot open the store: %s", err.text);
+	    &err) != VT_OK) {
+		complain("cannot open the store: %s", err.text);
+		give_up("no store");
+	}
 }
 
 static void

@@ -20,6 +20,9 @@ NOTHING(op_delete_object) NOTHING(op_put_object) NOTHING(op_copy_object)
 NOTHING(op_upload_part_copy) NOTHING(op_create_upload)
 NOTHING(op_upload_part) NOTHING(op_complete_upload)
 NOTHING(op_abort_upload) NOTHING(op_list_parts) NOTHING(op_list_uploads)
+NOTHING(op_put_bucket_versioning) NOTHING(op_get_object_attributes)
+NOTHING(op_get_object_tagging) NOTHING(op_put_object_tagging)
+NOTHING(op_delete_object_tagging)
 int op_put_object_open(struct req *r) { (void)r; return 0; }
 int op_upload_part_open(struct req *r) { (void)r; return 0; }
 int
@@ -91,7 +94,7 @@ test_operations(void)
 		{ "GET /b?uploads", "ListMultipartUploads" },
 		{ "GET /b?location", "GetBucketLocation" },
 		{ "GET /b?versioning", "GetBucketVersioning" },
-		{ "PUT /b?versioning", "NotImplemented" },
+		{ "PUT /b?versioning", "PutBucketVersioning" },
 		{ "GET /b?acl", "GetBucketAcl" },
 		{ "PUT /b?acl", "PutBucketAcl" },
 		{ "DELETE /b?acl", "MethodNotAllowed" },
@@ -129,13 +132,13 @@ test_operations(void)
 		{ "PUT /b/k?acl", "PutObjectAcl" },
 		{ "POST /b/k", "MethodNotAllowed" },
 		/* ... nor these PutObject and DeleteObject. */
-		{ "PUT /b/k?tagging", "NotImplemented" },
-		{ "DELETE /b/k?tagging", "NotImplemented" },
+		{ "PUT /b/k?tagging", "PutObjectTagging" },
+		{ "DELETE /b/k?tagging", "DeleteObjectTagging" },
 		{ "PUT /b/k?legal-hold", "NotImplemented" },
 		{ "PUT /b/k?retention", "NotImplemented" },
 		{ "POST /b/k?restore", "NotImplemented" },
 		{ "POST /b/k?select&select-type=2", "NotImplemented" },
-		{ "GET /b/k?attributes", "NotImplemented" },
+		{ "GET /b/k?attributes", "GetObjectAttributes" },
 		/* Of another level: a parameter nobody knows. */
 		{ "GET /b/k?location", "GetObject" },
 		{ "DELETE /b?uploadId=u", "DeleteBucket" },

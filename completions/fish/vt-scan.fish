@@ -1,0 +1,11 @@
+# fish completion for vt-scan(1)
+complete -c vt-scan -l bucket -x -d 'Bucket of objects from logs that know none'
+complete -c vt-scan -l config -r -F -d 'Configuration file'
+complete -c vt-scan -l data -x -a '(__fish_complete_directories)' -d 'Data folder of the server'
+complete -c vt-scan -l from -x -a 'combined csv s3-access-log vaultaire' -d 'Read logs of this format, without a server'
+complete -c vt-scan -s h -l help -d 'Summary of the options'
+complete -c vt-scan -l history -x -a 'all' -d 'Days with reads told exactly'
+complete -c vt-scan -l log -r -F -d 'Read this access log'
+complete -c vt-scan -l now -x -d 'Take this for the present'
+complete -c vt-scan -s q -l quiet -d 'No progress'
+complete -c vt-scan -s V -l version -d 'Version'

@@ -1,0 +1,90 @@
+/* When reads pay for bringing an object back: see promote.h. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "libvt/work/promote.h"
+
+struct slot {
+	int64_t copy_id;
+	double rent;
+	double early;		/* to be paid beside the move */
+};
+
+struct vt_rent {
+	size_t mask;
+	struct slot slot[];
+};
+
+struct vt_rent *
+vt_rent_new(size_t slots)
+{
+	struct vt_rent *r;
+	size_t n = 16;
+
+	while (n < slots && n < (SIZE_MAX >> 6))
+		n *= 2;
+	r = calloc(1, sizeof(*r) + n * sizeof(struct slot));
+	if (r != NULL)
+		r->mask = n - 1;
+	return r;
+}
+
+void
+vt_rent_free(struct vt_rent *r)
+{
+	free(r);
+}
+
+/* What one read costs more from tier k than from tier 0. */
+static double
+extra(const struct vt_cost *c, size_t k, double bytes)
+{
+	return vt_cost_serve(c, k, 1, bytes) - vt_cost_serve(c, 0, 1, bytes);
+}
+
+int
+vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
+    int64_t copy_id, double bytes, double early)
+{
+	struct slot *s;
+
+	if (k == 0 || k >= c->count || c->excluded[0])
+		return 0;
+	/* Ids are given one after the other: their low bits spread well. */
+	s = &r->slot[(size_t)copy_id & r->mask];
+	if (s->copy_id != copy_id) {
+		s->copy_id = copy_id;
+		s->rent = s->early = 0;
+	}
+	s->rent += extra(c, k, bytes);
+	if (early < s->early)
+		early = s->early;
+	return s->rent >= c->move[k][0] + early;
+}
+
+int
+vt_rent_early(struct vt_rent *r, const struct vt_cost *c, size_t k,
+    int64_t copy_id, double early)
+{
+	struct slot *s = &r->slot[(size_t)copy_id & r->mask];
+
+	if (s->copy_id != copy_id)
+		return 0;
+	s->early = early;
+	return s->rent >= c->move[k][0] + early;
+}
+
+double
+vt_rent_reads_until(const struct vt_cost *c, size_t k, double gets,
+    double bytes, double early, double *rent)
+{
+	double e = extra(c, k, bytes), n;
+
+	if (k == 0 || c->excluded[0] || e <= 0)
+		return gets + 1;
+	n = ceil((c->move[k][0] + early - *rent) / e);
+	if (n < 1)
+		n = 1;
+	*rent += e * (n < gets ? n : gets);
+	return n;
+}
