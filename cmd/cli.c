@@ -33,7 +33,7 @@ static volatile sig_atomic_t caught;
 static volatile int cancelled;	/* the same, of the type libvt wants */
 static int notify = -1;
 
-/* --- progress state: first, as everything that prints steps around it ------ */
+/* --- progress state: first, as everything that prints steps around it ----- */
 
 static struct {
 	pthread_mutex_t lock;	/* the line, and who may write to stderr */
@@ -61,7 +61,7 @@ erase_line(void)
 	progress.drawn = 0;
 }
 
-/* --- start and end --------------------------------------------------------- */
+/* --- start and end -------------------------------------------------------- */
 
 void
 cli_init(char **argv, const char *usage)
@@ -187,7 +187,7 @@ cli_finish(int status)
 	return status;
 }
 
-/* --- output ---------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------- */
 
 int
 cli_out(const void *data, size_t len)
@@ -246,7 +246,7 @@ cli_flush(void)
 	return rc;
 }
 
-/* --- exit statuses --------------------------------------------------------- */
+/* --- exit statuses -------------------------------------------------------- */
 
 int
 cli_status_of(enum vt_code code)
@@ -296,7 +296,7 @@ cli_tally_status(const struct cli_tally *t)
 	return t->failed > 0 ? CLI_FAILED : CLI_LATER;
 }
 
-/* --- arguments of options -------------------------------------------------- */
+/* --- arguments of options ------------------------------------------------- */
 
 static void
 check_opt(enum vt_code rc, const struct vt_err *err)
@@ -428,7 +428,7 @@ cli_strdup(const char *s)
 	return p;
 }
 
-/* --- files of objects ------------------------------------------------------ */
+/* --- files of objects ----------------------------------------------------- */
 
 enum vt_code
 cli_hash_range(int fd, uint64_t offset, uint64_t len, enum vt_hash_alg alg,
@@ -484,7 +484,7 @@ cli_parse_mtime(const char *text, struct timespec *out)
 	return *end == '\0' ? 0 : -1;
 }
 
-/* --- signals --------------------------------------------------------------- */
+/* --- signals -------------------------------------------------------------- */
 
 static void
 on_signal(int number)
@@ -536,7 +536,7 @@ cli_cancel_flag(void)
 	return &cancelled;
 }
 
-/* --- progress -------------------------------------------------------------- */
+/* --- progress ------------------------------------------------------------- */
 
 static int
 plain_terminal(int fd)
@@ -706,7 +706,7 @@ cli_progress_stop(void)
 	progress.running = 0;
 }
 
-/* --- profile files --------------------------------------------------------- */
+/* --- profile files -------------------------------------------------------- */
 
 static const char *
 skip_space(const char *s)

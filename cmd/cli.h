@@ -45,7 +45,7 @@ enum cli_status {
 	CLI_LATER = 4		/* failed, may work later */
 };
 
-/* --- start and end ---------------------------------------------------------*/
+/* --- start and end -------------------------------------------------------- */
 /*
  * Once, first thing in main.  Cuts argv[0] to the program's name, as
  * getopt_long prints it.  `usage` is the whole text of --help; its first
@@ -67,7 +67,7 @@ int cli_usage_error(const char *fmt, ...) VT_PRINTF(1, 2);
  */
 int cli_finish(int status);
 
-/* --- talking ---------------------------------------------------------------*/
+/* --- talking -------------------------------------------------------------- */
 /* "vt-put: text\n" on stderr; a progress line gives way to it.  Control
  * characters become '?': names and messages are other people's. */
 void cli_warn(const char *fmt, ...) VT_PRINTF(1, 2);
@@ -90,7 +90,7 @@ int cli_out_buf(struct vt_buf *b);
 /* Hand what is written so far to the kernel: for lines a reader waits for. */
 int cli_flush(void);
 
-/* --- exit statuses from failures --------------------------------------------*/
+/* --- exit statuses from failures ------------------------------------------ */
 /* What one failure means for a command that did one thing. */
 int cli_status_of(enum vt_code code);
 
@@ -103,7 +103,7 @@ void cli_tally_add(struct cli_tally *t, enum vt_code code);
  * may work later, else 3. */
 int cli_tally_status(const struct cli_tally *t);
 
-/* --- arguments of options: each complains and exits with 2 when wrong -------*/
+/* --- arguments of options: each complains and exits with 2 when wrong ----- */
 /* `name` is the option as the user writes it: "--jobs". */
 uint64_t cli_opt_u64(const char *name, const char *text, uint64_t min,
     uint64_t max);
@@ -128,7 +128,7 @@ char *cli_env(const char *name);
 void *cli_alloc(size_t size);		/* zeroed */
 char *cli_strdup(const char *s);
 
-/* --- files of objects ---------------------------------------------------------*/
+/* --- files of objects ----------------------------------------------------- */
 /* Digest of `len` bytes of `fd` at `offset`; VT_CANCELLED after a signal. */
 enum vt_code cli_hash_range(int fd, uint64_t offset, uint64_t len,
     enum vt_hash_alg alg, uint8_t out[VT_HASH_MAX], struct vt_err *err)
@@ -136,7 +136,7 @@ enum vt_code cli_hash_range(int fd, uint64_t offset, uint64_t len,
 /* x-amz-meta-mtime, "seconds.fraction" as rclone has it: 0 or -1. */
 int cli_parse_mtime(const char *text, struct timespec *out);
 
-/* --- signals ----------------------------------------------------------------*/
+/* --- signals -------------------------------------------------------------- */
 /*
  * SIGINT, SIGTERM and SIGHUP set a flag instead of killing; a second signal
  * kills at once.  SIGPIPE is left alone.  `notify_fd` (-1: none) gets a byte,
@@ -148,7 +148,7 @@ int cli_stopping(void);
 /* Where that flag lives, for libvt's `const volatile int *cancel`. */
 const volatile int *cli_cancel_flag(void);
 
-/* --- progress ---------------------------------------------------------------*/
+/* --- progress ------------------------------------------------------------- */
 /*
  * One line on stderr: bytes, items, rate, time left.  Shown only when stderr
  * is a terminal, `quiet` is 0 and TERM is not "dumb"; otherwise every call
@@ -168,7 +168,7 @@ int cli_colour(int fd);
 char *cli_human_rate(double bytes_per_s, char out[24]);
 char *cli_human_seconds(double seconds, char out[24]);
 
-/* --- an S3 endpoint and its credentials -------------------------------------*/
+/* --- an S3 endpoint and its credentials ----------------------------------- */
 /*
  * Filled from options first, then by cli_s3_load from the environment and the
  * profile files of the AWS tools.  Zero to start; strings are malloc'ed.

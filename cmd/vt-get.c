@@ -86,7 +86,7 @@ static struct {
 static struct vt_s3 *client;
 static atomic_uint temp_number;
 
-/* --- what there is to do --------------------------------------------------- */
+/* --- what there is to do -------------------------------------------------- */
 
 struct item {
 	struct item *next;
@@ -171,7 +171,7 @@ alg_name(enum vt_hash_alg alg)
 	return alg < VT_HASH_ALGS ? names[alg] : "none";
 }
 
-/* --- results --------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------- */
 
 struct outcome {
 	const char *result;	/* "stored", "same", "planned" */
@@ -260,7 +260,7 @@ fail_item(struct item *it, enum vt_code rc, const struct vt_err *err)
 	finish_item(it, &o, rc, err);
 }
 
-/* --- files ----------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------- */
 
 /* Make the directories above `path`, as mkdir -p does. */
 static enum vt_code
@@ -372,7 +372,7 @@ publish(const char *temp, const char *path, struct vt_err *err)
 	return VT_OK;
 }
 
-/* --- checking -------------------------------------------------------------- */
+/* --- checking ------------------------------------------------------------- */
 
 /* By what this object can be checked when all bytes pass by in order. */
 static enum vt_hash_alg
@@ -405,7 +405,7 @@ compare(const struct vt_s3_head *head, enum vt_hash_alg alg,
 	    "object's %s", alg_name(alg));
 }
 
-/* --- a small object -------------------------------------------------------- */
+/* --- a small object ------------------------------------------------------- */
 
 struct small {
 	struct item *item;
@@ -545,7 +545,7 @@ get_small(struct item *it, const char *if_match, int to_stdout)
 	finish_item(it, &o, rc, &err);
 }
 
-/* --- a large object -------------------------------------------------------- */
+/* --- a large object ------------------------------------------------------- */
 
 static uint64_t
 record_offset(const struct download *d)
@@ -946,7 +946,7 @@ new_download(struct item *it, const struct vt_s3_head *head)
 	return d;
 }
 
-/* --- an item of the queue -------------------------------------------------- */
+/* --- an item of the queue ------------------------------------------------- */
 
 /* Is the file there with the same contents?  1, 0, or -1 with rc. */
 static int
@@ -1094,7 +1094,7 @@ worker(void *unused)
 	return NULL;
 }
 
-/* --- main's side: a stream --------------------------------------------------*/
+/* --- main's side: a stream ------------------------------------------------ */
 
 /* Write the parts in order as they come. */
 static enum vt_code
@@ -1189,7 +1189,7 @@ get_stream(struct item *it)
 	finish_item(it, &o, rc, &err);
 }
 
-/* --- main's side: finding ---------------------------------------------------*/
+/* --- main's side: finding ------------------------------------------------- */
 
 static struct item *
 new_item(const char *bucket, const char *key, char *path)
@@ -1368,7 +1368,7 @@ get_one(const char *bucket, const char *key, const char *dest, int into_dir)
 	}
 }
 
-/* --- listing --------------------------------------------------------------- */
+/* --- listing -------------------------------------------------------------- */
 
 struct listing {
 	const char *bucket;
@@ -1487,7 +1487,7 @@ list(const char *url)
 	free(prefix);
 }
 
-/* --- arguments ------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------ */
 
 enum {
 	OPT_JSON = 256, OPT_NO_CHECK, OPT_NO_OVERWRITE, OPT_NO_RESUME,

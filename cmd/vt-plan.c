@@ -173,7 +173,7 @@ no_memory(void)
 	cli_die(CLI_FAILED, "out of memory");
 }
 
-/* --- tiers and prices --------------------------------------------------------- */
+/* --- tiers and prices ----------------------------------------------------- */
 
 static char *
 file_in(const char *folder, const char *name)
@@ -368,7 +368,7 @@ choose_rivals(struct run *r)
 		r->lifecycle.tier[i].excluded = 0;
 }
 
-/* --- simulation ------------------------------------------------------------------ */
+/* --- simulation ----------------------------------------------------------- */
 
 static void
 add_sim(struct run *r, enum sim which, const struct vt_replay *a)
@@ -542,7 +542,7 @@ print_simulation(struct run *r)
 	}
 }
 
-/* --- planning --------------------------------------------------------------------- */
+/* --- planning ------------------------------------------------------------- */
 
 /* What a month on tier `k` costs, reads being as in the last one. */
 static double
@@ -746,7 +746,7 @@ take_record(struct run *r, struct vt_scan_record *rec)
 		simulate_record(r, rec, &cost);
 }
 
-/* --- input ------------------------------------------------------------------------- */
+/* --- input ---------------------------------------------------------------- */
 
 static void
 note_bad(struct run *r, const char *path, uint64_t number, const char *line,
@@ -886,7 +886,7 @@ read_input(struct run *r)
 	cli_progress_stop();
 }
 
-/* --- output ------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------- */
 
 /* Saving per dollar of moving, free moves first; names decide the rest, so
  * that the same input makes the same plan. */
@@ -1056,7 +1056,7 @@ summarize(const struct run *r)
 		    ratio(r->sim[SIM_HOT], r->sim[SIM_BEST]));
 }
 
-/* --- main ----------------------------------------------------------------------------- */
+/* --- main ----------------------------------------------------------------- */
 
 static double
 days_option(const char *name, const char *text)
@@ -1193,6 +1193,11 @@ init(struct run *r)
 	r->minimums = 1;
 	r->valid_ms = INT64_C(7) * 86400000;
 	r->policy.min_history_days = 30;
+}
+
+static void
+prepare(struct run *r)
+{
 	vt_past_init(&r->past);
 	vt_buf_init(&r->held, SIZE_MAX / 2);
 	r->optimum = vt_optimum_new();
@@ -1239,6 +1244,7 @@ main(int argc, char **argv)
 	status = parse(&r, argc, argv);
 	if (status != CLI_OK)
 		return status;
+	prepare(&r);
 	cli_catch_signals(-1);
 	config = load_config(&r);
 	load_prices(&r, config);

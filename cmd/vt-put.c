@@ -80,7 +80,7 @@ static const char usage[] =
 "  -h, --help               this text\n"
 "  -V, --version            the version\n";
 
-/* --- what was asked for ---------------------------------------------------- */
+/* --- what was asked for --------------------------------------------------- */
 
 static struct {
 	struct cli_s3 s3;
@@ -96,7 +96,7 @@ static struct {
 
 static struct vt_s3 *client;
 
-/* --- what there is to do --------------------------------------------------- */
+/* --- what there is to do -------------------------------------------------- */
 
 struct item {
 	struct item *next;
@@ -170,7 +170,7 @@ free_item(struct item *it)
 	free(it);
 }
 
-/* --- results --------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------- */
 
 struct outcome {
 	const char *result;	/* "stored", "same", "planned" */
@@ -255,7 +255,7 @@ fail_item(struct item *it, enum vt_code rc, const struct vt_err *err)
 	finish_item(it, &o, rc, err);
 }
 
-/* --- headers of an object -------------------------------------------------- */
+/* --- headers of an object ------------------------------------------------- */
 
 /* What browsers and tools tell apart; everything else is bytes. */
 static const char *
@@ -379,7 +379,7 @@ explain(enum vt_code rc, struct vt_err *err)
 	return rc;
 }
 
-/* --- one file -------------------------------------------------------------- */
+/* --- one file ------------------------------------------------------------- */
 
 static int
 same_time(const struct timespec *a, const struct timespec *b)
@@ -468,7 +468,7 @@ put_whole(struct item *it, int fd)
 	finish_item(it, &o, rc, &err);
 }
 
-/* --- in parts -------------------------------------------------------------- */
+/* --- in parts ------------------------------------------------------------- */
 
 static uint64_t
 part_size_for(uint64_t size)
@@ -909,7 +909,7 @@ begin_item(struct item *it)
 	}
 }
 
-/* --- the workers ----------------------------------------------------------- */
+/* --- the workers ---------------------------------------------------------- */
 
 static void *
 worker(void *unused)
@@ -960,7 +960,7 @@ worker(void *unused)
 	return NULL;
 }
 
-/* --- main's side: finding --------------------------------------------------- */
+/* --- main's side: finding ------------------------------------------------- */
 
 static void
 count_failure(enum vt_code rc)
@@ -1074,7 +1074,7 @@ walk(const char *dir)
 	free(root);
 }
 
-/* --- main's side: a stream --------------------------------------------------*/
+/* --- main's side: a stream ------------------------------------------------ */
 
 /* Up to `len` bytes, less only at the end; -1 with rc in `err`. */
 static ssize_t
@@ -1283,7 +1283,7 @@ put_stream(int fd, const char *name, const char *key_tail)
 	free_upload(u);
 }
 
-/* --- main's side: arguments -------------------------------------------------*/
+/* --- main's side: arguments ----------------------------------------------- */
 
 static const char *
 base_name(const char *path)

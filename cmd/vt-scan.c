@@ -31,11 +31,11 @@
 static const char usage[] =
 "usage: vt-scan [options]\n"
 "       vt-scan [options] --from FORMAT [LOG...]\n"
-"Print one JSON line for each stored version: where it is and how it was read.\n"
+"Print one JSON line per stored version: where it is and how it was read.\n"
 "\n"
 "With a server's data folder, of all versions in its catalog:\n"
 "      --config FILE      configuration (vaultaire.json in the data folder)\n"
-"      --data DIR         data folder ($VAULTAIRE_DATA, else ./vaultaire-data)\n"
+"      --data DIR         data folder ($VAULTAIRE_DATA, ./vaultaire-data)\n"
 "      --log FILE         read this access log, not the configured ones; may\n"
 "                         be repeated\n"
 "Without a server, of the objects that logs speak of ('-': standard input):\n"
@@ -98,7 +98,7 @@ die(const struct vt_err *err)
 	cli_die(status == CLI_SOME ? CLI_FAILED : status, "%s", err->text);
 }
 
-/* --- logs ------------------------------------------------------------------ */
+/* --- logs ----------------------------------------------------------------- */
 
 /* The first malformed line is shown; the rest are counted. */
 static void
@@ -243,7 +243,7 @@ find_logs(struct run *r, const char *access_log)
 		qsort(r->logs, r->log_count, sizeof(*r->logs), by_text);
 }
 
-/* --- output ------------------------------------------------------------------ */
+/* --- output --------------------------------------------------------------- */
 
 static void
 put(struct run *r, const struct vt_scan_record *rec)
@@ -265,7 +265,7 @@ end_output(struct run *r)
 	vt_buf_release(&r->out);
 }
 
-/* --- without a server --------------------------------------------------------- */
+/* --- without a server ----------------------------------------------------- */
 
 /* A log that tells no coverage covers the time from its first read to its
  * last line: writes before that are an inventory of what there was. */
@@ -345,7 +345,7 @@ scan_foreign(struct run *r)
 	put_foreign(r);
 }
 
-/* --- the catalog --------------------------------------------------------------- */
+/* --- the catalog ---------------------------------------------------------- */
 
 static const char *
 lock_name(const struct vt_version *v)
@@ -518,7 +518,7 @@ scan_catalog(struct run *r)
 	vt_config_free(config);
 }
 
-/* --- main ------------------------------------------------------------------------ */
+/* --- main ----------------------------------------------------------------- */
 
 static int
 parse(struct run *r, int argc, char **argv)

@@ -183,14 +183,16 @@ run_all(struct batch *b)
 
 /* The S3 code of an item's failure, or NULL when it is gone. */
 static const char *
-failure(const struct one *o)
+failure(struct batch *b, const struct one *o)
 {
 	if (o->refused != NULL)
 		return o->refused;
 	switch (o->op.code) {
 	case VT_OK:
-	case VT_ABSENT:		/* deleted before: as good */
 		return NULL;
+	case VT_ABSENT:		/* deleted before: as good */
+		return meta_marker_misfits(b->r, &o->op.u.del) ?
+		    "PreconditionFailed" : NULL;
 	case VT_PRECONDITION:
 		return "PreconditionFailed";
 	case VT_DENIED:
@@ -264,7 +266,7 @@ op_delete_objects(struct req *r)
 	vt_xml_decl(&out);
 	vt_xml_open_ns(&out, "DeleteResult");
 	for (size_t i = 0; i < b.count; i++) {
-		const char *error = failure(&b.items[i]);
+		const char *error = failure(&b, &b.items[i]);
 
 		log_item(&b, &b.items[i], error);
 		describe(&b, &out, &b.items[i], error);

@@ -435,6 +435,22 @@ meta_etag(struct req *r, const char *header)
 	return req_dup(r, tag, len);
 }
 
+int
+meta_marker_misfits(struct req *r, const struct vt_cat_delete *d)
+{
+	const struct vt_cat_cond *c = &d->cond;
+	struct vt_version *v;
+
+	if (vt_catalog_lookup(r->srv->catalog, r->arena, d->bucket_id,
+	    d->key, d->key_len, d->version_id, 0, &v, NULL) != VT_OK ||
+	    !v->is_marker)
+		return 0;
+	return (c->if_match != NULL && strcmp(c->if_match, "*") != 0) ||
+	    (c->has_if_mtime &&
+	    c->if_mtime_us / 1000000 != v->mtime_us / 1000000) ||
+	    (c->has_if_size && c->if_size_bytes != 0);
+}
+
 static int
 tag_in(const char *list, const char *etag)
 {

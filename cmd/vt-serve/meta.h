@@ -69,6 +69,10 @@ int meta_cond_ready(struct req *r, struct write_cond *c);
  * final, and answered when it says that a condition failed; then
  * req_answered. */
 int meta_cond_again(struct req *r, struct write_cond *c, enum vt_code code);
+/* After a conditional delete that met no object (VT_ABSENT): 1 when a delete
+ * marker is current and it does not fit either.  Nothing at all fits any
+ * condition, as on S3. */
+int meta_marker_misfits(struct req *r, const struct vt_cat_delete *d);
 /* The conditions of a read or of a copy's source, any may be NULL. */
 struct read_cond {
 	const char *if_match, *if_none_match;

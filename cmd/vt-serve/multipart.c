@@ -440,7 +440,8 @@ complete_again(struct req *r, int64_t seq)
 		r->log.version = v->version_id;
 		r->log.size = (int64_t)v->size_bytes;
 		r->log.tier = v->tier;
-		meta_version_header(r, v);
+		if (!v->is_null)
+			meta_version_header(r, v);
 		complete_reply(r, v->etag, v->checksum);
 	}
 }
@@ -811,9 +812,8 @@ complete_run(struct req *r, struct complete *c)
 	r->log.version = row->put.version_id;
 	r->log.size = (int64_t)c->size;
 	r->log.tier = u->tier;
-	if (r->bucket.versioning != 0)
-		req_set_header(r, "x-amz-version-id", row->put.is_null ?
-		    "null" : row->put.version_id);
+	if (!row->put.is_null)
+		req_set_header(r, "x-amz-version-id", row->put.version_id);
 	complete_reply(r, c->etag_text, v->checksum);
 }
 

@@ -538,7 +538,8 @@ delete_done(struct vt_cat_op *op)
 	struct req *r = op->ctx;
 	const struct vt_cat_delete *d = &op->u.del;
 
-	if (op->code == VT_PRECONDITION)
+	if (op->code == VT_PRECONDITION || (op->code == VT_ABSENT &&
+	    meta_marker_misfits(r, d)))
 		req_error(r, "PreconditionFailed", NULL);
 	else if (op->code == VT_DENIED)
 		req_error(r, "AccessDenied", "Access Denied because object "

@@ -2,6 +2,7 @@
  * GetObjectTagging, PutObjectTagging, DeleteObjectTagging.  Tags are kept as
  * x-amz-tagging sends them, query-encoded.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "libvt/proto/xml.h"
@@ -11,6 +12,13 @@
 #include "ops.h"
 
 #define TAGS_BYTES_MAX (1 << 16)
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(((const struct vt_query *)a)->name,
+	    ((const struct vt_query *)b)->name);
+}
 
 void
 op_get_object_tagging(struct req *r)
@@ -31,6 +39,8 @@ op_get_object_tagging(struct req *r)
 		req_fail(r, VT_CORRUPT, &err);
 		return;
 	}
+	if (count > 0)
+		qsort(q, count, sizeof(*q), compare);
 	vt_buf_init(&b, TAGS_BYTES_MAX);
 	vt_xml_decl(&b);
 	vt_xml_open_ns(&b, "Tagging");

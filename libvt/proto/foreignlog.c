@@ -77,7 +77,7 @@ vt_logparser_file(struct vt_logparser *p)
 	p->has_header = 0;
 }
 
-/* --- ours ------------------------------------------------------------------*/
+/* --- ours ----------------------------------------------------------------- */
 
 static int
 equals(const struct vt_json_field *f, const char *text)

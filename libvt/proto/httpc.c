@@ -9,6 +9,7 @@
 
 #include <curl/curl.h>
 
+#include "libvt/base/clock.h"
 #include "libvt/base/fs.h"
 
 #include "libvt/proto/httpc.h"
@@ -31,6 +32,10 @@ struct vt_httpc {
 	struct vt_httpc_response *resp;
 	struct curl_slist *headers;
 	uint64_t sent;		/* of the body */
+	/* When bytes last moved either way, by curl's count: our callbacks
+	 * see whole buffers, which a slow line takes minutes to empty. */
+	curl_off_t moved_sum;
+	int64_t moved_us;
 	int active;		/* the easy handle is in the multi */
 	int done;		/* the transfer ended: result */
 	CURLcode result;
@@ -314,11 +319,16 @@ asked_to_stop(const struct vt_httpc *h)
 }
 
 static int
-on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+on_progress(void *ctx, curl_off_t dl_all, curl_off_t dl, curl_off_t ul_all,
+    curl_off_t ul)
 {
 	struct vt_httpc *h = ctx;
 
-	(void)a, (void)b, (void)c, (void)d;
+	(void)dl_all, (void)ul_all;
+	if (dl + ul != h->moved_sum) {
+		h->moved_sum = dl + ul;
+		h->moved_us = vt_clock_mono_us();
+	}
 	return asked_to_stop(h);
 }
 
@@ -369,7 +379,6 @@ prepare(struct vt_httpc *h, const struct vt_httpc_request *r,
 	CURL *e = h->easy;
 	struct curl_slist *l;
 	size_t i;
-	int64_t stall_ms = r->stall_ms > 0 ? r->stall_ms : h->stall_ms;
 	int bad = 0;
 
 	assert(!h->active);
@@ -385,6 +394,8 @@ prepare(struct vt_httpc *h, const struct vt_httpc_request *r,
 	h->req = *r;
 	h->resp = out;
 	h->sent = 0;
+	h->moved_sum = 0;
+	h->moved_us = vt_clock_mono_us();
 	h->done = h->head_done = h->paused = 0;
 	h->buf_pos = h->buf_len = 0;
 	h->result = CURLE_OK;
@@ -420,9 +431,6 @@ prepare(struct vt_httpc *h, const struct vt_httpc_request *r,
 	if (h->ca_file != NULL)
 		curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_ms);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
-	    (long)((stall_ms + 999) / 1000));
 	curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(e, CURLOPT_XFERINFODATA, h);
@@ -483,6 +491,8 @@ step(struct vt_httpc *h, struct vt_err *err)
 	CURLMsg *m;
 	CURLMcode mc;
 	int running = 0, queued;
+	int64_t stall_ms = h->req.stall_ms > 0 ? h->req.stall_ms :
+	    h->stall_ms;
 
 	mc = curl_multi_perform(h->multi, &running);
 	if (mc != CURLM_OK)
@@ -501,6 +511,12 @@ step(struct vt_httpc *h, struct vt_err *err)
 		return vt_fail(err, VT_CANCELLED, "interrupted");
 	if (h->done || h->paused)
 		return VT_OK;
+	/* Connecting has a deadline of its own. */
+	if (vt_clock_mono_us() - h->moved_us >
+	    (stall_ms + (h->head_done || h->moved_sum > 0 ? 0 :
+	    h->connect_ms)) * 1000)
+		return vt_fail(err, VT_BUSY, "nothing moved for %.0f s",
+		    (double)stall_ms / 1000);
 	mc = curl_multi_poll(h->multi, NULL, 0, 300, NULL);
 	if (mc != CURLM_OK)
 		return vt_fail(err, VT_IO, "libcurl: %s",
@@ -586,7 +602,8 @@ vt_httpc_begin(struct vt_httpc *h, const struct vt_httpc_request *r,
 		rc = step(h, err);
 		good = h->head_done && out->status >= 200 && out->status < 300;
 	}
-	if (rc == VT_OK && h->done)
+	/* A good answer that broke already: read tells, behind its bytes. */
+	if (rc == VT_OK && h->done && !good)
 		rc = verdict(h, err);
 	if (rc != VT_OK)
 		vt_httpc_end(h);
@@ -601,6 +618,8 @@ vt_httpc_read(struct vt_httpc *h, void *data, size_t len, size_t *got,
 	size_t have;
 
 	*got = 0;
+	/* The time the caller took does not count. */
+	h->moved_us = vt_clock_mono_us();
 	while (h->buf_pos == h->buf_len && !h->done) {
 		if (h->paused) {
 			h->paused = 0;

@@ -82,7 +82,7 @@ struct vt_httpc_request {
 struct vt_httpc_response {
 	int status;
 	int ready;			/* the buffers are initialised */
-	struct vt_buf headers;		/* "name\0value\0"..., lower case names */
+	struct vt_buf headers;		/* "name\0value\0"..., lower case */
 	struct vt_buf body;
 };
 void vt_httpc_response_release(struct vt_httpc_response *r);

@@ -19,7 +19,7 @@
 #define COMPLETE_STALL_MS 600000
 #define HEADERS_MAX 64
 
-/* --- small things ---------------------------------------------------------- */
+/* --- small things --------------------------------------------------------- */
 
 static void
 copy_text(char *out, size_t size, const char *text)
@@ -141,7 +141,7 @@ read_checksum(const struct vt_httpc_response *r, struct vt_s3_checksum *out)
 	}
 }
 
-/* --- the digests of a body ------------------------------------------------- */
+/* --- the digests of a body ------------------------------------------------ */
 
 struct digests {
 	uint64_t crc64;
@@ -215,7 +215,7 @@ out:
 	return rc;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 /*
  * Did the server take what was sent?  VT_OK; VT_CORRUPT; VT_BUSY: it cannot
@@ -604,7 +604,8 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	rc = vt_buf_check(&query, "the request", &own);
 	if (rc == VT_OK)
 		rc = vt_buf_check(&body, "the list of parts", &own);
-	if (rc == VT_OK && vt_hash_once(VT_SHA256, body.data, body.len, sum) < 0)
+	if (rc == VT_OK &&
+	    vt_hash_once(VT_SHA256, body.data, body.len, sum) < 0)
 		rc = vt_fail(&own, VT_NOMEM, "out of memory");
 	if (rc != VT_OK)
 		goto out;
@@ -698,7 +699,7 @@ vt_s3_abort_upload(struct vt_s3 *s, const char *bucket, const char *key,
 	return rc;
 }
 
-/* --- listing --------------------------------------------------------------- */
+/* --- listing -------------------------------------------------------------- */
 
 static int
 is_true(const struct vt_xml *x, const char *name)
@@ -1064,7 +1065,7 @@ vt_s3_list_buckets(struct vt_s3 *s, vt_s3_visit_bucket *visit, void *ctx,
 	return rc;
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 /* "bytes 0-99/1234"; 0 or -1. */
 static int
@@ -1425,7 +1426,7 @@ vt_s3_stream_close(struct vt_s3_stream *t)
 	free(t);
 }
 
-/* --- the rest -------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------- */
 
 enum vt_code
 vt_s3_delete_object(struct vt_s3 *s, const char *bucket, const char *key,

@@ -65,7 +65,7 @@ enum vt_code vt_s3_open(const struct vt_s3_options *o, struct vt_s3 **out,
 /* NULL is accepted; no request may be under way. */
 void vt_s3_close(struct vt_s3 *s);
 
-/* --- checksums of objects ---------------------------------------------------*/
+/* --- checksums of objects ------------------------------------------------- */
 /* What the server says of a whole object; alg VT_HASH_ALGS: nothing usable.
  * Composite checksums of multipart objects are not kept. */
 struct vt_s3_checksum {
@@ -73,7 +73,7 @@ struct vt_s3_checksum {
 	uint8_t value[VT_HASH_MAX];
 };
 
-/* --- writing ----------------------------------------------------------------*/
+/* --- writing -------------------------------------------------------------- */
 /* Bytes of memory (data) or of a file (data NULL). */
 struct vt_s3_body {
 	const void *data;
@@ -88,8 +88,8 @@ struct vt_s3_put {
 	const struct vt_header *headers;
 	size_t header_count;
 	struct vt_s3_body body;
-	vt_httpc_moved *moved;	/* may be NULL; the sum is body.len on success */
-	void *moved_ctx;	/* and 0 on failure */
+	vt_httpc_moved *moved;	/* may be NULL; the sum is body.len on */
+	void *moved_ctx;	/* success and 0 on failure */
 };
 struct vt_s3_put_result {
 	char etag[128];		/* without quotes */
@@ -99,7 +99,7 @@ struct vt_s3_put_result {
 enum vt_code vt_s3_put_object(struct vt_s3 *s, const struct vt_s3_put *p,
     struct vt_s3_put_result *out, struct vt_err *err) VT_MUST_CHECK;
 
-/* --- multipart --------------------------------------------------------------*/
+/* --- multipart ------------------------------------------------------------ */
 struct vt_s3_part {
 	unsigned number;	/* from 1 */
 	uint64_t size_bytes;
@@ -138,7 +138,7 @@ enum vt_code vt_s3_list_parts(struct vt_s3 *s, const char *bucket,
     const char *key, const char *upload_id, vt_s3_visit_part *visit,
     void *ctx, struct vt_err *err) VT_MUST_CHECK;
 
-/* --- reading ----------------------------------------------------------------*/
+/* --- reading -------------------------------------------------------------- */
 struct vt_s3_head {
 	uint64_t size_bytes;	/* of the whole object */
 	char etag[128];
@@ -207,7 +207,7 @@ enum vt_code vt_s3_list(struct vt_s3 *s, const char *bucket,
     const char *prefix, const char *delimiter, const char *start_after,
     vt_s3_visit_entry *visit, void *ctx, struct vt_err *err) VT_MUST_CHECK;
 
-/* --- the rest ---------------------------------------------------------------*/
+/* --- the rest ------------------------------------------------------------- */
 enum vt_code vt_s3_delete_object(struct vt_s3 *s, const char *bucket,
     const char *key, const char *version, struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_s3_create_bucket(struct vt_s3 *s, const char *bucket,

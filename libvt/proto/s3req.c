@@ -250,7 +250,7 @@ vt_s3_pause(struct vt_s3 *s, const char *what, unsigned attempt,
 	return VT_OK;
 }
 
-/* --- building -------------------------------------------------------------- */
+/* --- building ------------------------------------------------------------- */
 
 struct target {
 	char *url, *host, *path;
@@ -316,7 +316,7 @@ build_target(struct vt_s3 *s, struct vt_arena *a, const struct vt_s3_call *q,
 	return VT_OK;
 }
 
-/* --- reading refusals ------------------------------------------------------ */
+/* --- reading refusals ----------------------------------------------------- */
 
 static const struct {
 	const char *code;
@@ -509,7 +509,7 @@ learn_region(struct vt_s3 *s, const struct vt_s3_conn *c, const char *tried,
 	return changed;
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------- */
 
 struct meter {
 	vt_httpc_moved *moved;

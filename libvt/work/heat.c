@@ -117,7 +117,7 @@ no_memory(struct vt_err *err)
 	return vt_fail(err, VT_NOMEM, "no memory for heat");
 }
 
-/* --- objects --------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------- */
 
 static uint64_t
 mix(uint64_t h, const char *s, size_t len)
@@ -275,7 +275,7 @@ get(struct vt_heat *h, const struct vt_log_name *n)
 	return o;
 }
 
-/* --- days ------------------------------------------------------------------ */
+/* --- days ----------------------------------------------------------------- */
 
 static int32_t
 floor_to(int32_t day, int32_t unit)
@@ -402,7 +402,7 @@ add_day(struct vt_heat *h, struct vt_heat_object *o, int32_t day,
 	return 0;
 }
 
-/* --- events ---------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
 static void
 saw(struct vt_heat *h, struct vt_heat_object *o, int64_t us)
@@ -500,7 +500,7 @@ vt_heat_add(struct vt_heat *h, const struct vt_log_event *e,
 	return rc < 0 ? no_memory(err) : VT_OK;
 }
 
-/* --- coverage --------------------------------------------------------------- */
+/* --- coverage ------------------------------------------------------------- */
 
 static int
 add_span(struct spans *s, int64_t from, int64_t to)
@@ -684,7 +684,7 @@ list_gaps(struct vt_heat *h)
 	h->all_gap_count = n;
 }
 
-/* --- after ------------------------------------------------------------------ */
+/* --- after ---------------------------------------------------------------- */
 
 static int
 compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -840,7 +840,7 @@ fill_days(struct vt_heat *h, const struct vt_heat_object *const *parts,
 		for (k = 0; parts[i] != NULL && k < parts[i]->day_count; k++)
 			if (parts[i]->days[k].last >= born)
 				h->days[n++] = parts[i]->days[k];
-	if (count > 1)
+	if (n > 1)
 		qsort(h->days, n, sizeof(*h->days), by_day);
 	for (i = 0; i < n; i++) {
 		if (keep > 0 && h->days[keep - 1].last >= h->days[i].day) {

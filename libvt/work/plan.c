@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libvt/work/plan.h"
+#include "libvt/work/promote.h"
 
 #define DAY_US 86400e6
 
@@ -343,6 +344,7 @@ struct stay {
 	struct vt_replay *r;
 	size_t at;
 	double entered, paid_to;
+	double rent;		/* of reads since it came, see promote.h */
 };
 
 static void
@@ -352,6 +354,7 @@ stay_begin(struct stay *s, const struct vt_cost *c, double from,
 	memset(r, 0, sizeof(*r));
 	s->c = c;
 	s->r = r;
+	s->rent = 0;
 	s->at = 0;
 	/* whatever minimum tier 0 has was served before */
 	s->entered = from - c->min_days[0];
@@ -375,6 +378,7 @@ stay_move(struct stay *s, double t, size_t to, double cost)
 	s->r->moves++;
 	s->at = to;
 	s->entered = t;
+	s->rent = 0;
 }
 
 static void
@@ -542,23 +546,24 @@ replay_idle(struct vt_work *w, struct stay *s,
 	vt_work_idle(w, left);
 }
 
-/* The reads of a day: served from where the object is, or, when the
- * algorithm goes to tier 0 for them, rewritten there by the first one. */
+/* The reads of a day: served from where the object is until, with `promote`,
+ * they have paid for bringing it back, as vt-serve does (promote.h). */
 static void
 replay_read(struct vt_work *w, struct stay *s,
     const struct vt_replay_options *o, const struct vt_event *e)
 {
-	struct vt_choice c;
+	double n, each = e->gets > 0 ? e->bytes / e->gets : 0;
 
 	stay_until(s, e->at);
 	vt_work_read(w, e->gets, e->bytes, o->promote);
-	if (o->promote && s->at != 0 && w->at == 0 &&
-	    w->clock >= o->min_history) {
-		vt_work_choose(w, s->at, e->at - s->entered, &c);
-		if (c.why == VT_GO || o->plain) {
-			s->r->reads += vt_cost_serve_promote(s->c, s->at,
-			    e->gets, e->bytes);
-			stay_move(s, e->at, 0, 0);
+	if (o->promote && s->at != 0) {
+		n = vt_rent_reads_until(s->c, s->at, e->gets, each,
+		    vt_cost_early(s->c, s->at, e->at - s->entered), &s->rent);
+		if (n <= e->gets) {
+			s->r->reads += vt_cost_serve(s->c, s->at, n,
+			    n * each) + vt_cost_serve(s->c, 0, e->gets - n,
+			    (e->gets - n) * each);
+			stay_move(s, e->at, 0, s->c->move[s->at][0]);
 			return;
 		}
 	}

@@ -12,6 +12,10 @@ setup() {
 	nowhere=http://127.0.0.1:1
 }
 
+teardown() {
+	serve_stop
+}
+
 # The endpoint a command used, from its complaint about it.
 ask() {
 	run --separate-stderr vt-get --verbose --retries 0 "$@" s3://bucket/key -
@@ -147,4 +151,26 @@ ask() {
 	    $'s3://bucket/a\e[31mkey' -
 	[[ $stderr == *'a?[31mkey'* ]]
 	[[ $stderr != *$'\e'* ]]
+}
+
+@test "https: an unknown certificate is refused, a given one trusted" {
+	command -v openssl >/dev/null || skip 'no openssl'
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	    -keyout key.pem -out cert.pem -days 30 -subj /CN=localhost \
+	    -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+	chmod 600 key.pem
+	cat >tls.json <<-E
+		{ "tls_cert": "$PWD/cert.pem", "tls_key": "$PWD/key.pem",
+		  "tiers": [ { "name": "hot", "url": "file:tiers/hot",
+		    "storage_class": "STANDARD" } ] }
+	E
+	serve_start "$PWD/tls" --config "$PWD/tls.json"
+	[[ $AWS_ENDPOINT_URL == https://* ]]
+	head -c 9000000 /dev/urandom >file
+	run -3 --separate-stderr vt-put file s3://bucket/
+	[[ $stderr == *certificate* ]]
+	run -0 --separate-stderr vt-put --ca-file cert.pem --make-bucket file \
+	    s3://bucket/
+	AWS_CA_BUNDLE=cert.pem vt-get s3://bucket/file - | cmp - file
+	serve_stop
 }

@@ -244,7 +244,7 @@ test_optimum(struct vt_past *p, struct vt_optimum *o)
 	is_int(bad, 0, "and the grid over up to 100 days, 8000 cases");
 }
 
-/* --- the work function ------------------------------------------------------ */
+/* --- the work function ---------------------------------------------------- */
 
 /* Two tiers, no minimums: three times the optimum and a constant (2K - 1 with
  * a distance that is symmetric up to a potential, TIERING 3.2), however the
@@ -295,7 +295,7 @@ test_idle(void)
 	is_int(bad, 0, "400 days at once are 1600 quarters of one");
 }
 
-/* --- decisions ---------------------------------------------------------------- */
+/* --- decisions ------------------------------------------------------------ */
 
 static struct vt_cost_model model;
 

@@ -15,7 +15,7 @@
 static struct vt_arena *arena;
 static struct vt_err err;
 
-/* --- moves ------------------------------------------------------------------ */
+/* --- moves ---------------------------------------------------------------- */
 
 static void
 test_move(void)
@@ -99,7 +99,7 @@ test_bad_moves(void)
 	    "RFC 3339");
 }
 
-/* --- versions ---------------------------------------------------------------- */
+/* --- versions ------------------------------------------------------------- */
 
 static void
 test_record(void)
@@ -206,7 +206,7 @@ test_bad_records(void)
 	bad_record("\"also\":\"warm\"");
 }
 
-/* --- logs ----------------------------------------------------------------------*/
+/* --- logs ----------------------------------------------------------------- */
 
 static struct vt_logparser *parser;
 static struct vt_log_event event;
@@ -372,7 +372,7 @@ test_csv(void)
 	    event.size_bytes == 5, "is understood");
 }
 
-/* --- compressed lines ------------------------------------------------------------ */
+/* --- compressed lines ----------------------------------------------------- */
 
 static uint64_t
 count_lines(const char *command, size_t max, int *large, enum vt_code *last)

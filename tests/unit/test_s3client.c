@@ -21,7 +21,7 @@
 #define MAX 16
 #define BIG (5 * 1024 * 1024)
 
-/* --- the server ------------------------------------------------------------ */
+/* --- the server ----------------------------------------------------------- */
 
 struct answer {
 	const char *text;	/* status line, headers, empty line, body */
@@ -189,7 +189,7 @@ has(int i, const char *text)
 #define OK0 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
 #define E0 "\r\n"
 
-/* --- httpc ----------------------------------------------------------------- */
+/* --- httpc ---------------------------------------------------------------- */
 
 static struct vt_httpc *http;
 static struct vt_httpc_response resp;
@@ -265,10 +265,10 @@ test_limits(void)
 {
 	struct vt_httpc_request r = request("GET", "/");
 	struct vt_header h = { "x-a", "b\r\nx-evil: c" };
-	char *head = malloc(70000);
+	char *head = malloc(80000);
 
 	strcpy(head, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
-	while (strlen(head) < 66000)
+	while (strlen(head) < 76000)
 		strcat(head, "x-long: 0123456789012345678901234567890123456789"
 		    "0123456789012345678901234567890123456789\r\n");
 	strcat(head, "\r\n");
@@ -309,13 +309,14 @@ test_breaks(void)
 	is_int(vt_httpc_perform(http, &r, &resp, &err), VT_BUSY,
 	    "a body that is cut");
 	EXPECT({ "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", NULL, 0,
-	    1, 4000 });
+	    1, 2000 });
 	r.stall_ms = 1000;
 	t = vt_clock_mono_us();
 	is_int(vt_httpc_perform(http, &r, &resp, &err), VT_BUSY,
 	    "a body that stands still");
 	t = vt_clock_mono_us() - t;
-	ok(t > 500000 && t < 3900000, "is given up in time");
+	ok(t > 500000 && t < 1900000, "is given up in time (%d ms)",
+	    (int)(t / 1000));
 	r.url = "http://127.0.0.1:1/";
 	is_int(vt_httpc_perform(http, &r, &resp, &err), VT_BUSY, "refused");
 	r.url = "file:///etc/passwd";
@@ -405,7 +406,7 @@ test_pull(void)
 	vt_buf_release(&b);
 }
 
-/* --- s3client -------------------------------------------------------------- */
+/* --- s3client ------------------------------------------------------------- */
 
 static struct vt_s3 *s3;
 static int retries;
@@ -423,10 +424,13 @@ open_client(int virtual_host)
 {
 	static const struct vt_clock clock = { 1, 1700000000000000 };
 	struct vt_s3_options o;
+	char local[64];
 
 	vt_s3_close(s3);
 	memset(&o, 0, sizeof(o));
-	o.endpoint = base;
+	/* curl knows that all of .localhost is here. */
+	snprintf(local, sizeof(local), "http://localhost:%d", server.port);
+	o.endpoint = virtual_host ? local : base;
 	o.region = "us-east-1";
 	o.access_key = "AK";
 	o.secret_key = "SK";
@@ -499,8 +503,8 @@ test_put(void)
 	open_client(1);
 	EXPECT({ good, NULL, 0, 0, 0 });
 	is_int(put("abc", &out), VT_OK, "virtual host");
-	ok(has(0, "PUT /k%20/%2B%25 HTTP/1.1\r\nHost: b.127.0.0.1") ||
-	    has(0, "\r\nHost: b.127.0.0.1"), "the bucket is in the host");
+	ok(has(0, "PUT /k%20/%2B%25 HTTP/1.1\r\n") &&
+	    has(0, "\r\nHost: b.localhost:"), "the bucket is in the host");
 }
 
 static void
