@@ -106,7 +106,7 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PLAN, SIM_PROMOTE, SIM_PLAIN,
+enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PROMOTE, SIM_PLAN, SIM_PLAIN,
 	SIM_BEST, SIMS };
 
 /* A move that may be printed, and what the summary needs of it. */
@@ -286,23 +286,16 @@ make_model(struct run *r, const struct vt_config *config)
 	struct vt_err err;
 	size_t i;
 
-	vt_cost_model_init(m, r->prices);
-	if (config == NULL) {
+	if (config != NULL) {
+		if (vt_cost_model_config(m, r->prices, config, &err) != VT_OK)
+			die(&err);
+	} else {
+		vt_cost_model_init(m, r->prices);
 		for (i = 0; vt_prices_default_tier(r->prices, i, &tier,
 		    &class_name) == 0; i++)
 			if (vt_cost_model_add(m, r->prices, tier, class_name,
 			    here, here, &err) != VT_OK)
 				die(&err);
-	} else {
-		for (i = 0; i < config->tier_count; i++) {
-			const struct vt_tier *t = &config->tier[i];
-
-			if (vt_cost_model_add(m, r->prices, t->name, t->price,
-			    t->location, config->location, &err) != VT_OK)
-				die(&err);
-			if (t->restore_delay_ms > 0)
-				m->tier[i].price.needs_restore = 1;
-		}
 	}
 	if (m->count == 0)
 		cli_die(CLI_FAILED, "there are no tiers to plan for");
@@ -402,12 +395,12 @@ simulate_record(struct run *r, const struct vt_scan_record *rec,
 	o.tick = 1;
 	vt_replay_plan(cost, &r->past, from, &o, &a);
 	add_sim(r, SIM_PLAN, &a);
-	r->sim[SIM_BEST] += vt_optimum_usd(r->optimum, cost, &r->past, from);
-	if (!r->simulate)
-		return;
 	o.promote = 1;
 	vt_replay_plan(cost, &r->past, from, &o, &a);
 	add_sim(r, SIM_PROMOTE, &a);
+	r->sim[SIM_BEST] += vt_optimum_usd(r->optimum, cost, &r->past, from);
+	if (!r->simulate)
+		return;
 	if (r->plain) {
 		o.tick = o.min_history = 0;
 		o.plain = 1;
@@ -453,15 +446,24 @@ sim_label(const struct run *r, enum sim which, char out[80])
 		return out;
 	case SIM_AUTO:
 		return "INTELLIGENT_TIERING";
-	case SIM_PLAN:
-		return "this plan, run daily";
 	case SIM_PROMOTE:
-		return "the same, and reads leave it hot if worth it";
+		return "this plan, run daily, with vt-serve";
+	case SIM_PLAN:
+		return "the same, but reads bring nothing back";
 	case SIM_PLAIN:
 		return "the bare work-function algorithm";
 	default:
 		return "the best possible, in hindsight";
 	}
+}
+
+/* Cents for sums that have some, more digits for those that have not. */
+static char *
+usd_text(double usd, char out[32])
+{
+	snprintf(out, 32, "%.*f", usd >= 1 || usd <= 0 ? 2 :
+	    usd >= 0.01 ? 4 : 6, usd);
+	return out;
 }
 
 static void
@@ -478,7 +480,7 @@ static void
 print_simulation_json(struct run *r)
 {
 	static const char *const names[SIMS] = {
-		"hot", "age", "auto", "plan", "plan+promote",
+		"hot", "age", "auto", "plan+promote", "plan",
 		"work-function", "optimum"
 	};
 	struct vt_buf b;
@@ -1018,7 +1020,7 @@ summarize_held(const struct run *r)
 static void
 summarize(const struct run *r)
 {
-	char size[16], from[11], to[11];
+	char size[16], from[11], to[11], now[32], after[32];
 
 	if (r->quiet)
 		return;
@@ -1038,21 +1040,22 @@ summarize(const struct run *r)
 		    (unsigned long long)r->versions,
 		    vt_num_human_bytes(r->bytes, size));
 	if (r->moves == 0)
-		cli_warn("no move pays for itself; the bill is %.2f dollars "
-		    "a month", r->bill_now);
+		cli_warn("no move pays for itself; the bill is %s dollars a "
+		    "month", usd_text(r->bill_now, now));
 	else
-		cli_warn("bill %.2f dollars a month, %.2f after %llu moves of "
-		    "%s", r->bill_now, r->bill_after,
+		cli_warn("bill %s dollars a month, %s after %llu moves of "
+		    "%s", usd_text(r->bill_now, now),
+		    usd_text(r->bill_after, after),
 		    (unsigned long long)r->moves,
 		    vt_num_human_bytes(r->moved_bytes, size));
 	if (r->moves > 0)
-		cli_warn("moving costs %.2f dollars, paid back in %.0f days",
-		    r->moving, r->saving > 0 ? r->payback / r->saving : 0);
+		cli_warn("moving costs %s dollars, paid back in %.0f days",
+		    usd_text(r->moving, now), r->saving > 0 ? r->payback / r->saving : 0);
 	summarize_held(r);
 	if (r->covered_days > 0 && r->sim[SIM_BEST] > 0)
 		cli_warn("over that time this planner would have paid %.3f "
 		    "times the least possible, all hot %.3f times",
-		    ratio(r->sim[SIM_PLAN], r->sim[SIM_BEST]),
+		    ratio(r->sim[SIM_PROMOTE], r->sim[SIM_BEST]),
 		    ratio(r->sim[SIM_HOT], r->sim[SIM_BEST]));
 }
 

@@ -47,6 +47,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/shim/powercut.h"
@@ -253,8 +254,21 @@ static void
 lock(void)
 {
 	int saved = errno, rc;
+	struct timespec t;
 
-	rc = pthread_mutex_lock(&state->lock);
+	do {
+		/* Never for long: a waiter that is killed just after it was
+		 * woken can take the wake-up with it, and the rest would
+		 * sleep before a free lock. */
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		t.tv_nsec += 50000000;
+		if (t.tv_nsec >= 1000000000) {
+			t.tv_nsec -= 1000000000;
+			t.tv_sec++;
+		}
+		rc = pthread_mutex_clocklock(&state->lock, CLOCK_MONOTONIC,
+		    &t);
+	} while (rc == ETIMEDOUT);
 	if (rc == EOWNERDEAD)
 		/* Killed before the tail moved, or after: either is whole. */
 		rc = pthread_mutex_consistent(&state->lock);
