@@ -98,6 +98,7 @@ cli_usage(void)
 	return CLI_USAGE;
 }
 
+__attribute__((format(printf, 2, 0)))
 static void
 say(const char *tail, const char *fmt, va_list ap)
 {

@@ -321,18 +321,32 @@ guess_type(const char *name)
 	return "application/octet-stream";
 }
 
+/* Did the user give this header, so that ours would be a second one? */
+static int
+is_given(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < opt.header_count; i++)
+		if (strcasecmp(opt.header[i].name, name) == 0)
+			return 1;
+	return 0;
+}
+
 static void
 make_headers(struct item *it)
 {
 	struct vt_header *h = it->header;
 	size_t n = 0;
 
-	h[n++] = (struct vt_header){ "content-type", opt.content_type != NULL ?
-	    opt.content_type : guess_type(it->key) };
+	if (!is_given("content-type"))
+		h[n++] = (struct vt_header){ "content-type",
+		    opt.content_type != NULL ? opt.content_type :
+		    guess_type(it->key) };
 	if (opt.storage_class != NULL)
 		h[n++] = (struct vt_header){ "x-amz-storage-class",
 		    opt.storage_class };
-	if (it->has_mtime) {
+	if (it->has_mtime && !is_given("x-amz-meta-mtime")) {
 		/* As rclone writes and reads it. */
 		snprintf(it->mtime_text, sizeof(it->mtime_text), "%lld.%09ld",
 		    (long long)it->mtime.tv_sec, it->mtime.tv_nsec);

@@ -208,7 +208,7 @@ select_part(struct req *r, struct get *g, const char *text)
 	struct vt_err err;
 	enum vt_code rc;
 	uint64_t number, offset = 0;
-	size_t count, i;
+	size_t count = 0, i;
 
 	if (req_header(r, "Range") != NULL) {
 		req_error(r, "InvalidRequest", "Cannot specify both Range "
@@ -230,7 +230,7 @@ select_part(struct req *r, struct get *g, const char *text)
 	}
 	rc = vt_catalog_parts_of(r->srv->catalog, r->arena, v->seq, &parts,
 	    &count, &err);
-	if (rc != VT_OK) {
+	if (rc != VT_OK && rc != VT_ABSENT) {
 		req_fail(r, rc, &err);
 		return -1;
 	}

@@ -12,8 +12,6 @@
 
 #include "libvt/proto/s3req.h"
 
-#define LIST_BODY_MAX (16 * 1024 * 1024)
-#define LIST_ARENA (64 * 1024 * 1024)
 #define DIGEST_BYTES (256 * 1024)	/* stays in the second-level cache */
 /* The server may copy for minutes before it answers. */
 #define COMPLETE_STALL_MS 600000
@@ -25,25 +23,6 @@ static void
 copy_text(char *out, size_t size, const char *text)
 {
 	snprintf(out, size, "%s", text != NULL ? text : "");
-}
-
-/* An ETag without the quotes around it. */
-static void
-copy_etag(char *out, size_t size, const char *etag)
-{
-	size_t n;
-
-	out[0] = '\0';
-	if (etag == NULL)
-		return;
-	if (strncmp(etag, "W/", 2) == 0)
-		etag += 2;
-	if (*etag == '"')
-		etag++;
-	snprintf(out, size, "%s", etag);
-	n = strlen(out);
-	if (n > 0 && out[n - 1] == '"')
-		out[n - 1] = '\0';
 }
 
 int
@@ -61,17 +40,6 @@ crc64_bytes(uint64_t crc, uint8_t out[8])
 		out[i] = (uint8_t)crc;
 }
 
-static uint64_t
-crc64_number(const uint8_t in[8])
-{
-	uint64_t crc = 0;
-	int i;
-
-	for (i = 0; i < 8; i++)
-		crc = crc << 8 | in[i];
-	return crc;
-}
-
 static void
 crc64_base64(uint64_t crc, char out[16])
 {
@@ -79,16 +47,6 @@ crc64_base64(uint64_t crc, char out[16])
 
 	crc64_bytes(crc, bytes);
 	vt_b64_encode(bytes, 8, out);
-}
-
-static void
-query_add(struct vt_buf *b, const char *name, const char *value)
-{
-	if (b->len > 0)
-		vt_buf_char(b, '&');
-	vt_buf_str(b, name);
-	vt_buf_char(b, '=');
-	vt_uri_encode(b, value, strlen(value), 0);
 }
 
 static int
@@ -242,7 +200,7 @@ check_stored(struct vt_s3 *s, const struct vt_s3_conn *c,
 	if (d->has_md5)		/* Content-MD5 was sent and accepted */
 		return VT_OK;
 	set_flag(s, &s->md5);
-	copy_etag(etag, sizeof(etag), vt_httpc_header(&c->resp, "etag"));
+	vt_s3_copy_etag(etag, sizeof(etag), vt_httpc_header(&c->resp, "etag"));
 	if (!vt_s3_etag_md5(etag, md5))
 		return VT_BUSY;
 	rc = digest_body(body, &again, err);
@@ -343,10 +301,31 @@ send_body(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_s3_put *p,
 static void
 read_put_result(const struct vt_s3_conn *c, struct vt_s3_put_result *out)
 {
-	copy_etag(out->etag, sizeof(out->etag),
+	vt_s3_copy_etag(out->etag, sizeof(out->etag),
 	    vt_httpc_header(&c->resp, "etag"));
 	copy_text(out->version, sizeof(out->version),
 	    vt_httpc_header(&c->resp, "x-amz-version-id"));
+}
+
+/* Did a request whose answer was lost make the object?  By its checksum, or
+ * by `etag` (NULL: none is expected). */
+static int
+is_stored(struct vt_s3 *s, const struct vt_s3_put *p, uint64_t size,
+    uint64_t crc, const char *etag, struct vt_s3_put_result *out)
+{
+	struct vt_s3_head head;
+
+	if (vt_s3_head(s, p->bucket, p->key, NULL, &head, NULL) != VT_OK ||
+	    head.size_bytes != size)
+		return 0;
+	if (!(head.checksum.alg == VT_CRC64NVME &&
+	    vt_s3_crc64_number(head.checksum.value) == crc) &&
+	    !(etag != NULL && strcasecmp(etag, head.etag) == 0))
+		return 0;
+	copy_text(out->etag, sizeof(out->etag), head.etag);
+	copy_text(out->version, sizeof(out->version), head.version);
+	out->crc64 = crc;
+	return 1;
 }
 
 enum vt_code
@@ -361,35 +340,16 @@ vt_s3_put_object(struct vt_s3 *s, const struct vt_s3_put *p,
 
 	memset(out, 0, sizeof(*out));
 	rc = send_body(s, &q, p, 1, &d, &c, err);
+	/* If-None-Match refused by our own object, whose answer was lost. */
+	if (rc == VT_PRECONDITION && q.attempts > 1 &&
+	    is_stored(s, p, p->body.len, d.crc64, NULL, out))
+		return VT_OK;
 	if (rc != VT_OK)
 		return rc;
 	read_put_result(c, out);
 	out->crc64 = d.crc64;
 	vt_s3_release(s, c);
 	return VT_OK;
-}
-
-/* Parse the XML of a listing or a result; free the arena afterwards. */
-static enum vt_code
-parse_body(const struct vt_s3_conn *c, const char *root_name,
-    struct vt_arena **a, struct vt_xml **root, struct vt_err *err)
-{
-	enum vt_code rc;
-
-	*a = vt_arena_new(LIST_ARENA);
-	if (*a == NULL)
-		return vt_fail(err, VT_NOMEM, "out of memory");
-	rc = vt_xml_parse(*a, c->resp.body.data, c->resp.body.len, root, err);
-	if (rc == VT_OK && strcmp((*root)->name, root_name) != 0)
-		rc = vt_fail(err, VT_INVALID, "the answer is a <%s>, not a "
-		    "<%s>: is this an S3 endpoint?", (*root)->name, root_name);
-	else if (rc != VT_OK)
-		vt_err_prefix(err, "the answer is not XML");
-	if (rc != VT_OK) {
-		vt_arena_free(*a);
-		*a = NULL;
-	}
-	return rc;
 }
 
 enum vt_code
@@ -432,7 +392,8 @@ vt_s3_create_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 			return rc;
 		set_flag(s, &s->no_crc);
 	}
-	rc = parse_body(c, "InitiateMultipartUploadResult", &a, &root, err);
+	rc = vt_s3_parse_body(c, "InitiateMultipartUploadResult", &a, &root,
+	    err);
 	vt_s3_release(s, c);
 	if (rc != VT_OK)
 		return rc;
@@ -463,7 +424,7 @@ vt_s3_upload_part(struct vt_s3 *s, const struct vt_s3_put *p,
 	memset(out, 0, sizeof(*out));
 	vt_buf_init(&query, 16384);
 	vt_buf_printf(&query, "partNumber=%u", number);
-	query_add(&query, "uploadId", upload_id);
+	vt_s3_query_add(&query, "uploadId", upload_id);
 	rc = vt_buf_check(&query, "the request", err);
 	if (rc == VT_OK) {
 		q.query = query.data;
@@ -476,7 +437,7 @@ vt_s3_upload_part(struct vt_s3 *s, const struct vt_s3_put *p,
 	out->size_bytes = p->body.len;
 	out->crc64 = d.crc64;
 	out->has_crc64 = 1;
-	copy_etag(out->etag, sizeof(out->etag),
+	vt_s3_copy_etag(out->etag, sizeof(out->etag),
 	    vt_httpc_header(&c->resp, "etag"));
 	if (out->etag[0] == '\0')
 		rc = vt_fail(err, VT_INVALID, "the answer has no ETag");
@@ -508,28 +469,6 @@ expected_etag(const struct vt_s3_part *parts, size_t count, char out[64])
 out:
 	vt_hash_release(&h);
 	return rc;
-}
-
-/* The upload is gone: is the object what this upload would have made? */
-static int
-already_complete(struct vt_s3 *s, const struct vt_s3_put *p,
-    const struct vt_s3_part *parts, size_t count, uint64_t size, int has_crc,
-    uint64_t crc, struct vt_s3_put_result *out)
-{
-	struct vt_s3_head head;
-	char etag[64];
-
-	if (vt_s3_head(s, p->bucket, p->key, NULL, &head, NULL) != VT_OK ||
-	    head.size_bytes != size)
-		return 0;
-	if (!(has_crc && head.checksum.alg == VT_CRC64NVME &&
-	    crc64_number(head.checksum.value) == crc) &&
-	    !(expected_etag(parts, count, etag) == 0 &&
-	    strcasecmp(etag, head.etag) == 0))
-		return 0;
-	copy_text(out->etag, sizeof(out->etag), head.etag);
-	copy_text(out->version, sizeof(out->version), head.version);
-	return 1;
 }
 
 static void
@@ -568,7 +507,7 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	struct vt_buf query, body;
 	struct vt_err own = { VT_OK, "" };
 	uint8_t sum[VT_HASH_MAX];
-	char sha[65], crc[16];
+	char sha[65], crc[16], etag[64];
 	const char *v;
 	uint64_t size = 0, whole = 0;
 	int has_crc, lost = 0;
@@ -599,7 +538,7 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	}
 	vt_buf_init(&query, 16384);
 	vt_buf_init(&body, 4 * 1024 * 1024);
-	query_add(&query, "uploadId", upload_id);
+	vt_s3_query_add(&query, "uploadId", upload_id);
 	complete_body(&body, parts, count, has_crc);
 	rc = vt_buf_check(&query, "the request", &own);
 	if (rc == VT_OK)
@@ -625,8 +564,9 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 				break;
 			vt_s3_release(s, c);
 			c = NULL;
-		} else if (rc == VT_ABSENT && lost &&
-		    already_complete(s, p, parts, count, size, has_crc, whole,
+		} else if ((rc == VT_ABSENT || rc == VT_PRECONDITION) &&
+		    lost && is_stored(s, p, size, whole,
+		    expected_etag(parts, count, etag) == 0 ? etag : NULL,
 		    out)) {
 			/* NoSuchUpload after an answer that never came. */
 			rc = VT_OK;
@@ -644,11 +584,11 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 		struct vt_arena *a;
 		struct vt_xml *root;
 
-		rc = parse_body(c, "CompleteMultipartUploadResult", &a, &root,
-		    &own);
+		rc = vt_s3_parse_body(c, "CompleteMultipartUploadResult", &a,
+		    &root, &own);
 		if (rc != VT_OK)
 			goto out;
-		copy_etag(out->etag, sizeof(out->etag),
+		vt_s3_copy_etag(out->etag, sizeof(out->etag),
 		    vt_xml_child_text(root, "ETag"));
 		v = vt_xml_child_text(root, "ChecksumCRC64NVME");
 		if (has_crc && v != NULL && strcmp(v, crc) != 0)
@@ -690,378 +630,12 @@ vt_s3_abort_upload(struct vt_s3 *s, const char *bucket, const char *key,
 	enum vt_code rc;
 
 	vt_buf_init(&query, 16384);
-	query_add(&query, "uploadId", upload_id);
+	vt_s3_query_add(&query, "uploadId", upload_id);
 	rc = vt_buf_check(&query, "the request", err);
 	q.query = query.data;
 	if (rc == VT_OK)
 		rc = simple(s, &q, err);
 	vt_buf_release(&query);
-	return rc;
-}
-
-/* --- listing -------------------------------------------------------------- */
-
-static int
-is_true(const struct vt_xml *x, const char *name)
-{
-	const char *t = vt_xml_child_text(x, name);
-
-	return t != NULL && strcmp(t, "true") == 0;
-}
-
-static uint64_t
-number_of(const struct vt_xml *x, const char *name)
-{
-	const char *t = vt_xml_child_text(x, name);
-	uint64_t n;
-
-	if (t == NULL || vt_num_scan_u64(t, strlen(t), &n) < 0)
-		return 0;
-	return n;
-}
-
-static int64_t
-time_of(const struct vt_xml *x, const char *name)
-{
-	const char *t = vt_xml_child_text(x, name);
-	int64_t us;
-
-	if (t == NULL || vt_time_parse_rfc3339(t, strlen(t), &us) < 0)
-		return 0;
-	return us;
-}
-
-/*
- * A key of a listing, decoded in place when the server says it encoded.
- * VT_INVALID for a key that no C string holds.
- */
-static enum vt_code
-key_of(const struct vt_xml *x, const char *name, int encoded,
-    const char **out, struct vt_err *err)
-{
-	const struct vt_xml *k = vt_xml_child(x, name);
-	char *text;
-	long n;
-
-	*out = NULL;
-	if (k == NULL || k->text == NULL)
-		return vt_fail(err, VT_INVALID, "an entry of the listing has "
-		    "no %s", name);
-	/* The tree is ours alone and dies with the page. */
-	text = (char *)(uintptr_t)k->text;
-	n = (long)strlen(text);
-	if (encoded) {
-		/* AWS writes a space as '+', and a plus as %2B. */
-		n = vt_uri_decode(text, (size_t)n, 1);
-		if (n >= 0)
-			text[n] = '\0';
-	}
-	if (n < 0 || memchr(text, '\0', (size_t)n) != NULL)
-		return vt_fail(err, VT_INVALID,
-		    "the listing holds a key that cannot be read");
-	*out = text;
-	return VT_OK;
-}
-
-/* Fetch one page. */
-static enum vt_code
-fetch_page(struct vt_s3 *s, const char *what, const char *bucket,
-    const char *key, const char *query, const char *root_name,
-    struct vt_arena **a, struct vt_xml **root, struct vt_err *err)
-{
-	struct vt_s3_call q = { .what = what, .method = "GET",
-	    .bucket = bucket, .key = key, .query = query,
-	    .max_body = LIST_BODY_MAX };
-	struct vt_s3_conn *c;
-	enum vt_code rc;
-
-	rc = vt_s3_run(s, &q, &c, err);
-	if (rc != VT_OK)
-		return rc;
-	rc = parse_body(c, root_name, a, root, err);
-	vt_s3_release(s, c);
-	return rc;
-}
-
-static enum vt_code
-visit_entries(const struct vt_xml *root, vt_s3_visit_entry *visit, void *ctx,
-    struct vt_err *err)
-{
-	const struct vt_xml *x;
-	struct vt_s3_entry e;
-	const char *enc = vt_xml_child_text(root, "EncodingType");
-	int encoded = enc != NULL && strcmp(enc, "url") == 0;
-	char etag[128];
-	enum vt_code rc;
-
-	for (x = root->child; x != NULL; x = x->next) {
-		memset(&e, 0, sizeof(e));
-		if (strcmp(x->name, "Contents") == 0) {
-			rc = key_of(x, "Key", encoded, &e.key, err);
-			e.size_bytes = number_of(x, "Size");
-			e.modified_us = time_of(x, "LastModified");
-			copy_etag(etag, sizeof(etag),
-			    vt_xml_child_text(x, "ETag"));
-			e.etag = etag;
-			e.storage_class = vt_xml_child_text(x, "StorageClass");
-		} else if (strcmp(x->name, "CommonPrefixes") == 0) {
-			rc = key_of(x, "Prefix", encoded, &e.key, err);
-			e.is_prefix = 1;
-			e.etag = "";
-		} else {
-			continue;
-		}
-		if (rc != VT_OK)
-			return rc;
-		if (e.storage_class == NULL)
-			e.storage_class = "";
-		if (visit(ctx, &e) != 0)
-			return vt_fail(err, VT_CANCELLED, "stopped");
-	}
-	return VT_OK;
-}
-
-enum vt_code
-vt_s3_list(struct vt_s3 *s, const char *bucket, const char *prefix,
-    const char *delimiter, const char *start_after, vt_s3_visit_entry *visit,
-    void *ctx, struct vt_err *err)
-{
-	struct vt_buf query;
-	struct vt_arena *a;
-	struct vt_xml *root;
-	char *token = NULL;
-	const char *next;
-	int more = 1;
-	enum vt_code rc = VT_OK;
-
-	vt_buf_init(&query, 65536);
-	while (rc == VT_OK && more) {
-		vt_buf_reset(&query);
-		if (token != NULL)
-			query_add(&query, "continuation-token", token);
-		if (delimiter != NULL && delimiter[0] != '\0')
-			query_add(&query, "delimiter", delimiter);
-		query_add(&query, "encoding-type", "url");
-		query_add(&query, "list-type", "2");
-		if (prefix != NULL && prefix[0] != '\0')
-			query_add(&query, "prefix", prefix);
-		if (start_after != NULL && start_after[0] != '\0')
-			query_add(&query, "start-after", start_after);
-		rc = vt_buf_check(&query, "the request", err);
-		if (rc != VT_OK)
-			break;
-		rc = fetch_page(s, "ListObjectsV2", bucket, NULL, query.data,
-		    "ListBucketResult", &a, &root, err);
-		if (rc != VT_OK)
-			break;
-		more = is_true(root, "IsTruncated");
-		next = vt_xml_child_text(root, "NextContinuationToken");
-		/* Without a token, or with the same again, the loop would
-		 * never end and the caller never know. */
-		if (more && (next == NULL || next[0] == '\0' ||
-		    (token != NULL && strcmp(token, next) == 0)))
-			rc = vt_fail(err, VT_INVALID, "the listing is cut but "
-			    "says not where it goes on");
-		free(token);
-		token = NULL;
-		if (more && rc == VT_OK) {
-			token = strdup(next);
-			if (token == NULL)
-				rc = vt_fail(err, VT_NOMEM, "out of memory");
-		}
-		if (rc == VT_OK)
-			rc = visit_entries(root, visit, ctx, err);
-		vt_arena_free(a);
-	}
-	free(token);
-	vt_buf_release(&query);
-	return rc;
-}
-
-static enum vt_code
-visit_uploads(const struct vt_xml *root, vt_s3_visit_upload *visit, void *ctx,
-    struct vt_err *err)
-{
-	const struct vt_xml *x;
-	const char *enc = vt_xml_child_text(root, "EncodingType"), *key, *id;
-	int encoded = enc != NULL && strcmp(enc, "url") == 0;
-	enum vt_code rc;
-
-	for (x = root->child; x != NULL; x = x->next) {
-		if (strcmp(x->name, "Upload") != 0)
-			continue;
-		rc = key_of(x, "Key", encoded, &key, err);
-		if (rc != VT_OK)
-			return rc;
-		id = vt_xml_child_text(x, "UploadId");
-		if (id == NULL)
-			continue;
-		if (visit(ctx, key, id, time_of(x, "Initiated")) != 0)
-			return vt_fail(err, VT_CANCELLED, "stopped");
-	}
-	return VT_OK;
-}
-
-enum vt_code
-vt_s3_list_uploads(struct vt_s3 *s, const char *bucket, const char *prefix,
-    vt_s3_visit_upload *visit, void *ctx, struct vt_err *err)
-{
-	struct vt_buf query;
-	struct vt_arena *a;
-	struct vt_xml *root;
-	char *key = NULL, *id = NULL;
-	const char *next_key, *next_id, *enc;
-	int more = 1;
-	enum vt_code rc = VT_OK;
-
-	vt_buf_init(&query, 65536);
-	while (rc == VT_OK && more) {
-		vt_buf_reset(&query);
-		query_add(&query, "encoding-type", "url");
-		if (key != NULL)
-			query_add(&query, "key-marker", key);
-		if (prefix != NULL && prefix[0] != '\0')
-			query_add(&query, "prefix", prefix);
-		if (id != NULL)
-			query_add(&query, "upload-id-marker", id);
-		query_add(&query, "uploads", "");
-		rc = vt_buf_check(&query, "the request", err);
-		if (rc != VT_OK)
-			break;
-		rc = fetch_page(s, "ListMultipartUploads", bucket, NULL,
-		    query.data, "ListMultipartUploadsResult", &a, &root, err);
-		if (rc != VT_OK)
-			break;
-		more = is_true(root, "IsTruncated");
-		free(id);
-		id = NULL;
-		if (more) {
-			char *old = key;
-
-			enc = vt_xml_child_text(root, "EncodingType");
-			rc = key_of(root, "NextKeyMarker",
-			    enc != NULL && strcmp(enc, "url") == 0, &next_key,
-			    err);
-			next_id = vt_xml_child_text(root,
-			    "NextUploadIdMarker");
-			key = rc == VT_OK ? strdup(next_key) : NULL;
-			id = next_id != NULL && next_id[0] != '\0' ?
-			    strdup(next_id) : NULL;
-			/* No progress: see vt_s3_list. */
-			if (key == NULL || (id == NULL && old != NULL &&
-			    strcmp(old, key) == 0))
-				rc = vt_fail(err, VT_INVALID, "the listing is "
-				    "cut but says not where it goes on");
-			free(old);
-		}
-		if (rc == VT_OK)
-			rc = visit_uploads(root, visit, ctx, err);
-		vt_arena_free(a);
-	}
-	free(key);
-	free(id);
-	vt_buf_release(&query);
-	return rc;
-}
-
-static enum vt_code
-visit_parts(const struct vt_xml *root, vt_s3_visit_part *visit, void *ctx,
-    struct vt_err *err)
-{
-	const struct vt_xml *x;
-	struct vt_s3_part p;
-	uint64_t number;
-	uint8_t sum[8];
-	const char *v;
-
-	for (x = root->child; x != NULL; x = x->next) {
-		if (strcmp(x->name, "Part") != 0)
-			continue;
-		memset(&p, 0, sizeof(p));
-		number = number_of(x, "PartNumber");
-		if (number < 1 || number > VT_S3_PARTS_MAX)
-			return vt_fail(err, VT_INVALID,
-			    "the listing holds a part without a number");
-		p.number = (unsigned)number;
-		p.size_bytes = number_of(x, "Size");
-		copy_etag(p.etag, sizeof(p.etag),
-		    vt_xml_child_text(x, "ETag"));
-		v = vt_xml_child_text(x, "ChecksumCRC64NVME");
-		if (v != NULL && vt_b64_decode(v, strlen(v), sum, 8) == 8) {
-			p.crc64 = crc64_number(sum);
-			p.has_crc64 = 1;
-		}
-		if (visit(ctx, &p) != 0)
-			return vt_fail(err, VT_CANCELLED, "stopped");
-	}
-	return VT_OK;
-}
-
-enum vt_code
-vt_s3_list_parts(struct vt_s3 *s, const char *bucket, const char *key,
-    const char *upload_id, vt_s3_visit_part *visit, void *ctx,
-    struct vt_err *err)
-{
-	struct vt_buf query;
-	struct vt_arena *a;
-	struct vt_xml *root;
-	uint64_t marker = 0, next;
-	int more = 1;
-	enum vt_code rc = VT_OK;
-
-	vt_buf_init(&query, 16384);
-	while (rc == VT_OK && more) {
-		vt_buf_reset(&query);
-		if (marker > 0)
-			vt_buf_printf(&query, "part-number-marker=%llu",
-			    (unsigned long long)marker);
-		query_add(&query, "uploadId", upload_id);
-		rc = vt_buf_check(&query, "the request", err);
-		if (rc != VT_OK)
-			break;
-		rc = fetch_page(s, "ListParts", bucket, key, query.data,
-		    "ListPartsResult", &a, &root, err);
-		if (rc != VT_OK)
-			break;
-		more = is_true(root, "IsTruncated");
-		next = number_of(root, "NextPartNumberMarker");
-		if (more && next <= marker)
-			rc = vt_fail(err, VT_INVALID, "the listing is cut but "
-			    "says not where it goes on");
-		marker = next;
-		if (rc == VT_OK)
-			rc = visit_parts(root, visit, ctx, err);
-		vt_arena_free(a);
-	}
-	vt_buf_release(&query);
-	return rc;
-}
-
-enum vt_code
-vt_s3_list_buckets(struct vt_s3 *s, vt_s3_visit_bucket *visit, void *ctx,
-    struct vt_err *err)
-{
-	struct vt_arena *a;
-	struct vt_xml *root;
-	const struct vt_xml *x;
-	const char *name;
-	enum vt_code rc;
-
-	rc = fetch_page(s, "ListBuckets", NULL, NULL, NULL,
-	    "ListAllMyBucketsResult", &a, &root, err);
-	if (rc != VT_OK)
-		return rc;
-	x = vt_xml_child(root, "Buckets");
-	for (x = x != NULL ? x->child : NULL; x != NULL; x = x->next) {
-		name = vt_xml_child_text(x, "Name");
-		if (name == NULL || strcmp(x->name, "Bucket") != 0)
-			continue;
-		if (visit(ctx, name, time_of(x, "CreationDate")) != 0) {
-			rc = vt_fail(err, VT_CANCELLED, "stopped");
-			break;
-		}
-	}
-	vt_arena_free(a);
 	return rc;
 }
 
@@ -1099,7 +673,8 @@ read_head(const struct vt_s3_conn *c, struct vt_s3_head *out,
 	uint64_t last;
 
 	memset(out, 0, sizeof(*out));
-	copy_etag(out->etag, sizeof(out->etag), vt_httpc_header(r, "etag"));
+	vt_s3_copy_etag(out->etag, sizeof(out->etag),
+	    vt_httpc_header(r, "etag"));
 	copy_text(out->version, sizeof(out->version),
 	    vt_httpc_header(r, "x-amz-version-id"));
 	copy_text(out->content_type, sizeof(out->content_type),
@@ -1140,7 +715,7 @@ static void
 version_query(struct vt_buf *b, const char *version)
 {
 	if (version != NULL && version[0] != '\0')
-		query_add(b, "versionId", version);
+		vt_s3_query_add(b, "versionId", version);
 }
 
 enum vt_code

@@ -17,6 +17,7 @@
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define REQUEST_ARENA (1024 * 1024)	/* headers and URL, a few times over */
 #define ERROR_ARENA (1024 * 1024)
+#define XML_ARENA (64 * 1024 * 1024)
 #define RETRY_AFTER_MAX_MS 60000
 
 static char *
@@ -670,6 +671,69 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 	if (err != NULL) {
 		*err = own;
 		err->code = rc;
+	}
+	return rc;
+}
+
+/* --- what the operations share -------------------------------------------- */
+
+void
+vt_s3_copy_etag(char *out, size_t size, const char *etag)
+{
+	size_t n;
+
+	out[0] = '\0';
+	if (etag == NULL)
+		return;
+	if (strncmp(etag, "W/", 2) == 0)
+		etag += 2;
+	if (*etag == '"')
+		etag++;
+	snprintf(out, size, "%s", etag);
+	n = strlen(out);
+	if (n > 0 && out[n - 1] == '"')
+		out[n - 1] = '\0';
+}
+
+uint64_t
+vt_s3_crc64_number(const uint8_t in[8])
+{
+	uint64_t crc = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		crc = crc << 8 | in[i];
+	return crc;
+}
+
+void
+vt_s3_query_add(struct vt_buf *b, const char *name, const char *value)
+{
+	if (b->len > 0)
+		vt_buf_char(b, '&');
+	vt_buf_str(b, name);
+	vt_buf_char(b, '=');
+	vt_uri_encode(b, value, strlen(value), 0);
+}
+
+enum vt_code
+vt_s3_parse_body(const struct vt_s3_conn *c, const char *root_name,
+    struct vt_arena **a, struct vt_xml **root, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	*a = vt_arena_new(XML_ARENA);
+	if (*a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_xml_parse(*a, c->resp.body.data, c->resp.body.len, root, err);
+	if (rc == VT_OK && strcmp((*root)->name, root_name) != 0)
+		rc = vt_fail(err, VT_INVALID, "the answer is a <%s>, not a "
+		    "<%s>: is this an S3 endpoint?", (*root)->name, root_name);
+	else if (rc != VT_OK)
+		vt_err_prefix(err, "the answer is not XML");
+	if (rc != VT_OK) {
+		vt_arena_free(*a);
+		*a = NULL;
 	}
 	return rc;
 }

@@ -1,6 +1,6 @@
 /*
- * One signed S3 request, tried again when that may help: what s3client.c is
- * made of, and included by nobody else.
+ * One signed S3 request, tried again when that may help: what s3client.c and
+ * s3list.c are made of, and included by nobody else.
  */
 #ifndef VT_PROTO_S3REQ_H
 #define VT_PROTO_S3REQ_H
@@ -9,6 +9,7 @@
 
 #include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
+#include "libvt/proto/xml.h"
 
 #include "libvt/proto/s3client.h"
 
@@ -85,5 +86,18 @@ enum vt_code vt_s3_pause(struct vt_s3 *s, const char *what, unsigned attempt,
 /* A 200 whose body is an <Error> (CompleteMultipartUpload): its code. */
 enum vt_code vt_s3_error_document(struct vt_s3_conn *c, struct vt_err *err)
     VT_MUST_CHECK;
+
+/* --- what the operations share -------------------------------------------- */
+/* An ETag without the quotes around it; "" for NULL. */
+void vt_s3_copy_etag(char *out, size_t size, const char *etag);
+/* The number that these big-endian bytes are. */
+uint64_t vt_s3_crc64_number(const uint8_t in[8]);
+/* "&name=value", encoded; no '&' at the beginning of the buffer. */
+void vt_s3_query_add(struct vt_buf *b, const char *name, const char *value);
+/* Parse the answer's XML, whose root must have that name; *a is the
+ * caller's to free, NULL on failure. */
+enum vt_code vt_s3_parse_body(const struct vt_s3_conn *c,
+    const char *root_name, struct vt_arena **a, struct vt_xml **root,
+    struct vt_err *err) VT_MUST_CHECK;
 
 #endif

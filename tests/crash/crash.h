@@ -135,14 +135,14 @@ struct proc {
 };
 
 struct cut {			/* power cuts */
-	const char *dir;	/* of powercut.so and powercut-apply, or NULL */
+	const char *dir;	/* of powercut.so and powercut_apply, or NULL */
 	char journal[512];
 	uint64_t at;		/* POWERCUT_AT for the next program, or 0 */
 };
 
 struct world {
 	const char *bin;	/* folder of the programs, or NULL: PATH */
-	char data[400], log[512], plan[512];
+	char data[400], log[512], plans[2][512];
 	struct cut cut;
 	struct proc server;
 	char endpoint[64];
@@ -160,11 +160,11 @@ int server_end(struct world *w, int sig, char why[300]);
 /* It is to die by itself (a power cut): wait for that. */
 int server_wait(struct world *w, char why[300]);
 
-/* Run vt-migrate with these arguments to its end; its exit status, or minus
- * the signal that killed it. */
-int migrate_run(struct world *w, const char *const *args, const char *out);
-/* Start it with stdout to the pipe `*out`; kill it later. */
-int migrate_start(struct world *w, const char *const *args, struct proc *p);
+/* Start vt-migrate with stdout to a file, or (NULL) to the pipe p->out. */
+void migrate_start(struct world *w, const char *const *args, const char *out,
+    struct proc *p);
+/* Run it to its end, its results unread; as proc_wait. */
+int migrate_run(struct world *w, const char *const *args);
 /* Wait: exit status, or minus the signal. */
 int proc_wait(struct proc *p);
 /* The next programs lose power at their n-th change of the disk. */
@@ -184,6 +184,8 @@ struct figures {
  */
 void store_check(const struct world *w, int idle, struct figures *out);
 
+/* Make the configuration of a new store, with a switch set. */
+void store_config(const struct world *w, const char *name, int on);
 /* Keep the versions of a bucket: for a server that cannot be asked to. */
 void store_versions(const struct world *w, const char *bucket);
 
@@ -194,12 +196,13 @@ struct planned {
 	int status;		/* 0 none, 'm'oved, 'a'lready, 's'kipped... */
 };
 struct plan {
+	char path[512], out[512];
 	struct planned *moves;
 	size_t count;
 };
-/* Plan a move of about `percent` of all versions into w->plan. */
-int plan_make(const struct world *w, struct rng *r, unsigned percent,
-    struct plan *out);
+/* Plan a move of about `percent` of all versions into a file of that path. */
+void plan_make(const struct world *w, struct rng *r, unsigned percent,
+    const char *path, struct plan *out);
 void plan_release(struct plan *p);
 /* Take a result line of vt-migrate. */
 void plan_result(struct plan *p, const char *line, size_t len);
@@ -207,10 +210,12 @@ void plan_result(struct plan *p, const char *line, size_t len);
  * every move) have it where it was to go. */
 void plan_check(const struct world *w, const struct plan *p, int all);
 
-/* Change the store behind its back; what was done is put into `what`. */
+/* Change the file behind a key; what was done is put into `what`.  1; 0 when
+ * there is no such file; -1 with errno. */
 enum damage { FLIP_BYTE, DROP_BLOB, ADD_FILE, ADD_UNFINISHED, SHORTEN,
     DAMAGES };
-int store_damage(const struct world *w, enum damage d, char what[300]);
+int store_damage(const struct world *w, const struct key *k, enum damage d,
+    char what[300]);
 
 /* --- crashops.c ------------------------------------------------------------ */
 
@@ -268,6 +273,7 @@ void clients_start(struct load *l, void *(*fn)(void *client));
 void clients_join(struct load *l);
 void *client_work(void *client);	/* until stop, or the server is gone */
 void *client_fill(void *client);	/* something into every key */
+void *client_break(void *client);	/* PUTs that come to nothing */
 void *client_read(void *client);	/* only reads, until stop */
 void *client_verify(void *client);	/* settle all its keys */
 /* LIST against what client_verify found; uploads in progress. */

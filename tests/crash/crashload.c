@@ -38,7 +38,7 @@ static const char usage[] =
 "  --bin DIR        where vt-serve and vt-migrate are (default: PATH)\n"
 "  --clients N      at work at the same time (default 16)\n"
 "  --power-cut DIR  cut the power instead of only killing: DIR holds\n"
-"                   powercut.so and powercut-apply\n"
+"                   powercut.so and powercut_apply\n"
 "  --rounds N       kills (default 30)\n"
 "  --seconds N      of a race (default 10)\n"
 "  --seed N         of all that is random (default: told, new each time)\n";
@@ -157,11 +157,39 @@ collect(int idle)
 	static const char *const gc[] = { "--gc", "--ignore-grace", "--quiet",
 	    NULL };
 	struct figures f;
-	int status = migrate_run(&world, gc, NULL);
+	int status = migrate_run(&world, gc);
 
 	if (status != 0)
 		complain("vt-migrate --gc ended with %d", status);
 	store_check(&world, idle, &f);
+}
+
+/* Start on a whole plan / wait for its end and take the results. */
+static void
+plan_start(const struct plan *plan, struct proc *p)
+{
+	const char *args[] = { "--grace", "0s", "--jobs", "4", "--quiet",
+	    plan->path, NULL };
+
+	migrate_start(&world, args, plan->out, p);
+}
+
+static void
+plan_end(struct plan *plan, struct proc *proc)
+{
+	int status = proc_wait(proc);
+	char *text, *p, *nl;
+	struct vt_err err;
+	size_t len;
+
+	if (status != 0)
+		complain("vt-migrate ended with %d: see %s", status,
+		    world.log);
+	if (vt_fs_read(plan->out, 1 << 30, &text, &len, &err) != VT_OK)
+		give_up("%s", err.text);
+	for (p = text; (nl = strchr(p, '\n')) != NULL; p = nl + 1)
+		plan_result(plan, p, (size_t)(nl - p));
+	free(text);
 }
 
 /* All that was acknowledged is there, nothing else is. */
@@ -202,10 +230,13 @@ check_complaints(void)
 
 /* --- vt-serve is killed ---------------------------------------------------- */
 
-/* Work until the end of the server comes, in one of its forms. */
+/* Work until the end of the server comes, in one of its forms; moves go on
+ * meanwhile, and end with it. */
 static void
 one_end(void)
 {
+	struct proc mover = { .pid = 0 };
+	struct plan plan;
 	int cutting = world.cut.dir != NULL;
 	char why[300];
 	int64_t end_us = INT64_MAX, ms;
@@ -232,10 +263,23 @@ one_end(void)
 		ms = 10000;
 		acks = UINT64_MAX / 2;
 	}
+	if (rng_one_in(&dice, 2)) {
+		plan_make(&world, &dice, 50, world.plans[0], &plan);
+		plan_start(&plan, &mover);
+		plan_release(&plan);
+	}
 	clients_start(&load, client_work);
 	alive = wait_moment(acks, ms);
 	if (end_us != 0 && rng_one_in(&dice, cutting ? 3 : 8))
 		sig = SIGTERM;
+	/* What was given up last, with nobody to sync it by chance. */
+	if (alive && sig == SIGTERM && cutting) {
+		load.stop = 1;
+		clients_join(&load);
+		clients_start(&load, client_break);
+		clients_join(&load);
+		clients_start(&load, client_read);
+	}
 	if (alive || end_us != 0) {
 		end_us = vt_clock_mono_us();
 		stop(sig);
@@ -245,11 +289,17 @@ one_end(void)
 	clients_join(&load);
 	if (end_us != 0)
 		check_gone(end_us);
+	if (mover.pid > 0) {
+		kill(mover.pid, SIGKILL);
+		proc_wait(&mover);
+	}
 }
 
 static void
 serve_rounds(unsigned rounds)
 {
+	static const struct plan none;
+
 	begin();
 	for (load.round = 1; load.round <= rounds; load.round++) {
 		one_end();
@@ -270,6 +320,7 @@ serve_rounds(unsigned rounds)
 		verify();
 		if (load.round % 2 == 1)
 			collect(0);
+		plan_check(&world, &none, 1);
 		check_complaints();
 	}
 	load.round--;
@@ -295,7 +346,8 @@ migrate_killed(const char *const *args, struct plan *plan, uint64_t lines,
 	ssize_t n = 1;
 	int status;
 
-	pf.fd = migrate_start(&world, args, &proc);
+	migrate_start(&world, args, NULL, &proc);
+	pf.fd = proc.out;
 	while (n > 0) {
 		left = (until - vt_clock_mono_us()) / 1000;
 		if (lines == 0 || left <= 0 ||
@@ -332,39 +384,19 @@ count_results(struct plan *p, uint64_t sum[128])
 		sum[p->moves[i].status & 127]++;
 }
 
-/* The whole plan, to its end. */
-static void
-migrate_whole(const char *const *args, struct plan *plan)
-{
-	char path[600], *text, *p, *nl;
-	struct vt_err err;
-	size_t len;
-	int status;
-
-	snprintf(path, sizeof(path), "%s.out", world.plan);
-	status = migrate_run(&world, args, path);
-	if (status != 0)
-		complain("vt-migrate ended with %d: see %s", status,
-		    world.log);
-	if (vt_fs_read(path, 1 << 30, &text, &len, &err) != VT_OK)
-		give_up("%s", err.text);
-	for (p = text; (nl = strchr(p, '\n')) != NULL; p = nl + 1)
-		plan_result(plan, p, (size_t)(nl - p));
-	free(text);
-}
-
 static void
 migrate_round(uint64_t moved[128])
 {
 	const char *args[] = { "--grace", "0s", "--jobs", "4", "--quiet",
-	    world.plan, NULL };
+	    world.plans[0], NULL };
 	static const char *const gc[] = { "--gc", "--ignore-grace", "--quiet",
 	    NULL };
 	uint64_t sum[128] = { 0 };
 	struct plan plan;
+	struct proc proc;
 	size_t i;
 
-	plan_make(&world, &dice, 80, &plan);
+	plan_make(&world, &dice, 80, world.plans[0], &plan);
 	do {
 		if (world.cut.dir != NULL && rng_one_in(&dice, 2))
 			power_cut_at(&world, 1 + rng_below(&dice, 3000));
@@ -384,7 +416,8 @@ migrate_round(uint64_t moved[128])
 	} while (rng_one_in(&dice, 3));
 	for (i = 0; i < plan.count; i++)
 		plan.moves[i].status = 0;
-	migrate_whole(args, &plan);
+	plan_start(&plan, &proc);
+	plan_end(&plan, &proc);
 	power_cut(&world, &dice);
 	count_results(&plan, sum);
 	if (sum['m'] + sum['a'] != plan.count)
@@ -408,6 +441,8 @@ migrate_rounds(unsigned rounds)
 	int online = world.cut.dir == NULL;
 	uint64_t moved[128] = { 0 };
 
+	/* Whatever is not on its planned tier is vt-migrate's doing. */
+	store_config(&world, "promote", 0);
 	begin();
 	if (!online)
 		stop(SIGTERM);
@@ -440,41 +475,53 @@ migrate_rounds(unsigned rounds)
 
 /* --- races ----------------------------------------------------------------- */
 
+/* Two plans for the same versions at the same time, and the collector. */
+static void
+race_once(uint64_t sum[128])
+{
+	static const char *const gc[] = { "--gc", "--quiet", NULL };
+	struct plan plan[2];
+	struct proc proc[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		plan_make(&world, &dice, 30, world.plans[i], &plan[i]);
+	for (i = 0; i < 2; i++)
+		plan_start(&plan[i], &proc[i]);
+	if (migrate_run(&world, gc) != 0)
+		complain("vt-migrate --gc failed: see %s", world.log);
+	for (i = 0; i < 2; i++) {
+		plan_end(&plan[i], &proc[i]);
+		count_results(&plan[i], sum);
+		plan_release(&plan[i]);
+	}
+}
+
 static void
 race(unsigned seconds)
 {
-	const char *args[] = { "--grace", "0s", "--jobs", "4", "--quiet",
-	    world.plan, NULL };
-	static const char *const gc[] = { "--gc", "--quiet", NULL };
-	int64_t until;
 	uint64_t sum[128] = { 0 };
-	struct plan plan;
-	unsigned loops = 0;
+	struct plan none;
+	int64_t until;
 
 	load.gentle = 1;
 	begin();
 	clients_start(&load, client_work);
 	until = vt_clock_mono_us() + seconds * INT64_C(1000000);
-	while (vt_clock_mono_us() < until && complaints == 0) {
-		if (plan_make(&world, &dice, 40, &plan))
-			migrate_whole(args, &plan);
-		count_results(&plan, sum);
-		plan_release(&plan);
-		if (migrate_run(&world, gc, NULL) != 0)
-			complain("vt-migrate --gc failed: see %s", world.log);
-		loops++;
-	}
+	for (load.round = 1; complaints == 0 &&
+	    vt_clock_mono_us() < until; load.round++)
+		race_once(sum);
 	load.stop = 1;
 	clients_join(&load);
 	check_gone(INT64_MAX);
 	verify();
-	memset(&plan, 0, sizeof(plan));
-	plan_check(&world, &plan, 1);
+	memset(&none, 0, sizeof(none));
+	plan_check(&world, &none, 1);
 	collect(0);
 	stop(SIGTERM);
 	collect(1);
-	printf("race: %u plans: %llu moved, %llu skipped as a client was "
-	    "faster\n", loops, (unsigned long long)sum['m'],
+	printf("race: %llu moved, %llu skipped as a client or the other plan "
+	    "was faster\n", (unsigned long long)sum['m'],
 	    (unsigned long long)sum['s']);
 	if (sum['f'] > 0 || sum[0] > 0)
 		complain("%llu moves failed, %llu are not told of",
@@ -521,11 +568,21 @@ damaged(enum damage d)
 	struct figures f;
 	char what[300], text[340];
 	uint64_t before = complaints;
+	unsigned i;
+	int rc = 0;
 
 	snprintf(other.data, sizeof(other.data), "%.350s.damage%d",
 	    world.data, (int)d);
 	copy_store(world.data, other.data);
-	if (store_damage(&other, d, what) < 0)
+	for (i = 0; i < OWN_KEYS && rc == 0; i++) {
+		struct write w;
+
+		key_value(&load.client[0].own[i], &w);
+		if (!w.deleted)
+			rc = store_damage(&other, &load.client[0].own[i], d,
+			    what);
+	}
+	if (rc <= 0)
 		give_up("cannot do damage: %s", strerror(errno));
 	store_check(&other, 1, &f);
 	must_complain(before, what);
@@ -601,7 +658,7 @@ lie_of_plans(void)
 	uint64_t before = complaints;
 	struct plan plan;
 
-	plan_make(&world, &dice, 100, &plan);
+	plan_make(&world, &dice, 100, world.plans[0], &plan);
 	plan_check(&world, &plan, 0);
 	if (complaints != before)
 		give_up("%s", last_complaint);
@@ -653,7 +710,10 @@ make_places(const char *dir)
 	if (realpath(dir, world.data) == NULL)
 		give_up("cannot find '%s'", dir);
 	snprintf(world.log, sizeof(world.log), "%.399s/log", world.data);
-	snprintf(world.plan, sizeof(world.plan), "%.399s/plan", world.data);
+	snprintf(world.plans[0], sizeof(world.plans[0]), "%.399s/plan0",
+	    world.data);
+	snprintf(world.plans[1], sizeof(world.plans[1]), "%.399s/plan1",
+	    world.data);
 	snprintf(world.cut.journal, sizeof(world.cut.journal),
 	    "%.399s/journal", world.data);
 	strncat(world.data, "/data",

@@ -1050,6 +1050,18 @@ client_read(void *arg)
 	return NULL;
 }
 
+void *
+client_break(void *arg)
+{
+	struct client *c = arg;
+	int i, rc = 0;
+
+	for (i = 0; i < 3 && rc == 0; i++)
+		rc = do_broken_put(c, own_key(c));
+	work_ends(c);
+	return NULL;
+}
+
 /* All sizes and shapes, so that a plan has something to move. */
 void *
 client_fill(void *arg)

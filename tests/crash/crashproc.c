@@ -253,41 +253,38 @@ migrate_args(const struct world *w, const char *const *args,
 	out[n] = NULL;
 }
 
-int
-migrate_run(struct world *w, const char *const *args, const char *out)
+void
+migrate_start(struct world *w, const char *const *args, const char *out,
+    struct proc *p)
 {
 	const char *all[ARGS_MAX];
-	struct proc p = { .out = -1 };
-	int log = open_log(w), to = log;
+	int fds[2] = { -1, -1 }, log = open_log(w), to;
 
 	migrate_args(w, args, all);
 	if (out != NULL)
 		to = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		    0600);
+	else if (pipe2(fds, O_CLOEXEC) == 0)
+		to = fds[1];
+	else
+		to = -1;
 	if (to < 0)
-		give_up("cannot open '%s': %s", out, strerror(errno));
-	p.pid = spawn(w, "vt-migrate", all, to, log);
-	if (to != log)
-		close(to);
+		give_up("cannot open '%s': %s", out != NULL ? out : "a pipe",
+		    strerror(errno));
+	memset(p, 0, sizeof(*p));
+	p->pid = spawn(w, "vt-migrate", all, to, log);
+	p->out = fds[0];
+	close(to);
 	close(log);
-	return proc_wait(&p);
 }
 
 int
-migrate_start(struct world *w, const char *const *args, struct proc *p)
+migrate_run(struct world *w, const char *const *args)
 {
-	const char *all[ARGS_MAX];
-	int fds[2], log = open_log(w);
+	struct proc p;
 
-	migrate_args(w, args, all);
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		give_up("cannot make a pipe: %s", strerror(errno));
-	memset(p, 0, sizeof(*p));
-	p->pid = spawn(w, "vt-migrate", all, fds[1], log);
-	p->out = fds[0];
-	close(fds[1]);
-	close(log);
-	return fds[0];
+	migrate_start(w, args, "/dev/null", &p);
+	return proc_wait(&p);
 }
 
 /* --- the power ------------------------------------------------------------- */
@@ -330,7 +327,7 @@ power_cut(struct world *w, struct rng *r)
 	w->cut.at = 0;
 	if (w->cut.dir == NULL || changes(w) == 0)
 		return 0;
-	snprintf(program, sizeof(program), "%s/powercut-apply", w->cut.dir);
+	snprintf(program, sizeof(program), "%s/powercut_apply", w->cut.dir);
 	snprintf(seed, sizeof(seed), "%llu",
 	    (unsigned long long)(rng_next(r) >> 1));
 	/* A quarter, half or most of what was not synced survives. */
@@ -357,7 +354,7 @@ power_cut(struct world *w, struct rng *r)
 	status = proc_wait(&p);
 	w->cuts++;
 	if (status != 0)
-		give_up("powercut-apply ended with %d: see %s", status,
+		give_up("powercut_apply ended with %d: see %s", status,
 		    w->log);
 	return 0;
 }

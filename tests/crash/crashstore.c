@@ -265,6 +265,21 @@ store_check(const struct world *w, int idle, struct figures *out)
 }
 
 void
+store_config(const struct world *w, const char *name, int on)
+{
+	char path[512], *text = vt_config_default_text();
+	json_t *config = text != NULL ? json_loads(text, 0, NULL) : NULL;
+
+	snprintf(path, sizeof(path), "%s/vaultaire.json", w->data);
+	if (config == NULL ||
+	    json_object_set_new(config, name, json_boolean(on)) < 0 ||
+	    json_dump_file(config, path, JSON_INDENT(1)) < 0)
+		give_up("cannot write '%s'", path);
+	json_decref(config);
+	free(text);
+}
+
+void
 store_versions(const struct world *w, const char *bucket)
 {
 	struct vt_arena *a = vt_arena_new(1 << 16);
@@ -375,24 +390,25 @@ by_seq(const void *a, const void *b)
 	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-int
+void
 plan_make(const struct world *w, struct rng *r, unsigned percent,
-    struct plan *out)
+    const char *path, struct plan *out)
 {
 	struct scan s = { .rng = r, .percent = percent, .plan = out };
 
 	memset(out, 0, sizeof(*out));
+	snprintf(out->path, sizeof(out->path), "%s", path);
+	snprintf(out->out, sizeof(out->out), "%.507s.out", path);
 	store_open(w, 1, &s.store);
-	s.to = fopen(w->plan, "w");
+	s.to = fopen(path, "w");
 	if (s.to == NULL)
-		give_up("cannot write '%s'", w->plan);
+		give_up("cannot write '%s'", path);
 	scan_all(&s, plan_version);
 	if (fclose(s.to) != 0)
-		give_up("cannot write '%s'", w->plan);
+		give_up("cannot write '%s'", path);
 	store_close(&s.store);
 	if (out->count > 0)
 		qsort(out->moves, out->count, sizeof(*out->moves), by_seq);
-	return out->count > 0;
 }
 
 void
@@ -472,37 +488,38 @@ plan_check(const struct world *w, const struct plan *p, int all)
 
 /* --- damage ---------------------------------------------------------------- */
 
-/* The first blob with bytes of any tier. */
+/* The file that holds the first bytes of a key; 0 when they are inline. */
 static int
-find_victim(const struct world *w, char path[2048])
+find_file(const struct world *w, const struct key *k, char path[2048])
 {
-	struct names blobs = { 0 };
+	struct vt_arena *a = vt_arena_new(1 << 20);
+	const struct vt_extent *x;
+	struct vt_version *v;
+	struct vt_bucket b;
 	struct store s;
 	struct vt_err err;
 	char root[512];
-	size_t i, n;
 	int found = 0;
 
 	store_open(w, 1, &s);
-	for (n = 0; n < s.config->tier_count && !found; n++) {
-		tier_root(w, &s.config->tier[n], root);
-		if (vt_catalog_blobs(s.catalog, s.config->tier[n].name,
-		    add_blob, &blobs, &err) != VT_OK)
-			give_up("%s", err.text);
-		for (i = 0; i < blobs.count && !found; i++)
-			if (blobs.list[i].size > 0) {
-				snprintf(path, 2048, "%s/%s", root,
-				    blobs.list[i].text);
-				found = 1;
-			}
-		names_free(&blobs);
+	if (a == NULL || vt_catalog_bucket(s.catalog, a, k->bucket, &b,
+	    &err) != VT_OK || vt_catalog_lookup(s.catalog, a, b.id, k->name,
+	    strlen(k->name), NULL, 0, &v, &err) != VT_OK)
+		give_up("%s: %s", k->name, err.text);
+	if (v->copy_count > 0 && v->copies[0].extent_count > 0) {
+		x = &v->copies[0].extents[0];
+		tier_root(w, vt_config_tier(s.config, x->blob.tier), root);
+		snprintf(path, 2048, "%s/%s", root, x->blob.name);
+		found = !x->blob.is_inline;
 	}
+	vt_arena_free(a);
 	store_close(&s);
 	return found;
 }
 
 int
-store_damage(const struct world *w, enum damage d, char what[300])
+store_damage(const struct world *w, const struct key *k, enum damage d,
+    char what[300])
 {
 	static const char *const names[] = { "one byte flipped",
 	    "blob removed", "file added", "unfinished file added",
@@ -511,25 +528,25 @@ store_damage(const struct world *w, enum damage d, char what[300])
 	struct stat st;
 	int fd, bad = 0;
 
-	if (!find_victim(w, path))
-		give_up("there is no blob to damage");
+	if (!find_file(w, k, path))
+		return 0;
 	if (d == ADD_FILE || d == ADD_UNFINISHED)
 		memcpy(path + strlen(path) - 1, "zz", 3);
 	snprintf(what, 300, "%s: %.250s", names[d], path);
 	switch (d) {
 	case DROP_BLOB:
-		return unlink(path);
+		return unlink(path) < 0 ? -1 : 1;
 	case ADD_FILE:
 	case ADD_UNFINISHED:
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL,
 		    d == ADD_FILE ? 0600 : 0200);
 		if (fd < 0)
 			return -1;
-		return close(fd);
+		return close(fd) < 0 ? -1 : 1;
 	case SHORTEN:
 		if (stat(path, &st) < 0)
 			return -1;
-		return truncate(path, st.st_size - 1);
+		return truncate(path, st.st_size - 1) < 0 ? -1 : 1;
 	default:
 		fd = open(path, O_RDWR);
 		if (fd < 0)
@@ -537,6 +554,6 @@ store_damage(const struct world *w, enum damage d, char what[300])
 		bad = pread(fd, &byte, 1, 0) != 1;
 		byte ^= 1;
 		bad |= pwrite(fd, &byte, 1, 0) != 1;
-		return close(fd) < 0 || bad ? -1 : 0;
+		return close(fd) < 0 || bad ? -1 : 1;
 	}
 }

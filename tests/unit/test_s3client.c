@@ -481,7 +481,7 @@ static void
 test_put(void)
 {
 	struct vt_s3_put_result out;
-	char good[256];
+	char good[256], head[256];
 
 	snprintf(good, sizeof(good), OK0 "ETag: \"e1\"\r\n"
 	    "x-amz-checksum-crc64nvme: %s\r\nx-amz-version-id: v1\r\n\r\n",
@@ -499,6 +499,20 @@ test_put(void)
 	ok(has(1, "x-amz-security-token: TOKEN"), "the session token");
 	ok(has(1, "/us-east-1/s3/aws4_request"), "the scope");
 	ok(!has(1, "Content-MD5"), "no MD5 where CRC64NVME is known");
+
+	/* The object is made, its answer is lost, and the condition that
+	 * nothing be there refuses our own second try. */
+	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+	    "ETag: \"e2\"\r\nx-amz-checksum-crc64nvme: %s\r\n"
+	    "x-amz-checksum-type: FULL_OBJECT\r\n\r\n", abc_crc);
+	EXPECT({ "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", NULL, 0, 0,
+	    0 }, { "HTTP/1.1 412 No\r\nContent-Length: 0\r\n\r\n", NULL, 0, 0,
+	    0 }, { head, NULL, 0, 1, 0 });
+	is_int(put("abc", &out), VT_OK, "refused by its own object");
+	is_str(out.etag, "e2", "which is found");
+	EXPECT({ "HTTP/1.1 412 No\r\nContent-Length: 0\r\n\r\n", NULL, 0, 0,
+	    0 });
+	is_int(put("abc", &out), VT_PRECONDITION, "another's is not ours");
 
 	open_client(1);
 	EXPECT({ good, NULL, 0, 0, 0 });
