@@ -20,9 +20,11 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_
 FUZZER  ?= $(BUILD)/tests/fuzz/replay.o
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libvt/*.c libvt/*/*.c))
 # Programs and preloaded objects that only tests use.
-TOOLS   := $(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c)) \
-           $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
-SHIMS   := $(patsubst tests/shim/%.c,$(BUILD)/tests/%.so,$(wildcard tests/shim/*.c))
+TOOLS   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) \
+           $(BUILD)/tests/crashload
+SHIMS   := $(BUILD)/tests/failio.so $(BUILD)/tests/powercut.so \
+           $(BUILD)/tests/powercut_apply
+CRASH   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 LIB     := $(BUILD)/libvt.a
 CLI     := $(BUILD)/cmd/cli.o
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
@@ -46,14 +48,18 @@ $(BUILD)/tests/%: $(BUILD)/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/tests/%: $(BUILD)/tests/crash/%.o $(LIB)
+$(BUILD)/tests/crashload: $(CRASH) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Preloaded into programs of every mode: never built with a sanitizer.
 $(BUILD)/tests/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -O2 -g -std=c11 $(WARN) -fPIC -shared -o $@ $< -ldl -lpthread
+	$(CC) -I. -D_GNU_SOURCE -O2 -g -std=c11 $(WARN) -fPIC -shared -o $@ $< -ldl -lpthread
+
+$(BUILD)/tests/powercut_apply: tests/shim/powercut_apply.c
+	@mkdir -p $(@D)
+	$(CC) -I. -D_GNU_SOURCE -O2 -g -std=c11 $(WARN) -o $@ $<
 
 $(LIB): $(LIBOBJ)
 	@rm -f $@

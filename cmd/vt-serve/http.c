@@ -129,8 +129,10 @@ req_header(const struct req *r, const char *name)
 {
 	size_t i;
 
+	/* Letters differ in the bit 0x20: most names part here. */
 	for (i = 0; i < r->header_count; i++)
-		if (strcasecmp(r->headers[i].name, name) == 0)
+		if (((r->headers[i].name[0] ^ name[0]) & ~0x20) == 0 &&
+		    strcasecmp(r->headers[i].name, name) == 0)
 			return r->headers[i].value;
 	return NULL;
 }

@@ -166,7 +166,8 @@ find_sub(enum level level, const struct vt_query *q, size_t count)
 
 	for (i = 0; i < count; i++)
 		for (j = 0; j < sizeof(subs) / sizeof(subs[0]); j++)
-			if (subs[j].level == level &&
+			if (subs[j].name[0] == q[i].name[0] &&
+			    subs[j].level == level &&
 			    strcmp(subs[j].name, q[i].name) == 0)
 				return &subs[j];
 	return NULL;
