@@ -519,7 +519,8 @@ main(int argc, char **argv)
 out:
 	if (rc != VT_OK) {
 		cli_warn_err(&err, "cannot start");
-		status = cli_status_of(rc);
+		/* A store that is not there is no item that is not there. */
+		status = rc == VT_ABSENT ? CLI_FAILED : cli_status_of(rc);
 	}
 	if (vt_accesslog_close(r.log, &err) != VT_OK) {
 		cli_warn_err(&err, "access log");

@@ -141,7 +141,7 @@ source_lookup(struct req *r, struct source *s)
 static int
 source_find(struct req *r, struct source *s)
 {
-	const char *bucket;
+	const char *bucket = NULL;
 	struct vt_err err;
 	enum vt_code rc;
 

@@ -107,7 +107,20 @@ hand_over(struct hand_job *j)
 static void
 hand_wait(struct hand_job *j)
 {
+	struct hand_job **p;
+
 	pthread_mutex_lock(&hands.lock);
+	for (p = &hands.first; *p != NULL && *p != j; p = &(*p)->next)
+		;
+	if (*p == j) {
+		/* not begun: the hand that was woken did not get to run */
+		*p = j->next;
+		hands.queued--;
+		pthread_mutex_unlock(&hands.lock);
+		digest_update_md5(j->digest, j->data, j->len);
+		pthread_cond_destroy(&j->finished);
+		return;
+	}
 	while (!j->done)
 		pthread_cond_wait(&j->finished, &hands.lock);
 	pthread_mutex_unlock(&hands.lock);

@@ -511,6 +511,8 @@ reload(struct serve *s)
 		cli_warn_err(&err, "going on with the old root key");
 		root = s->srv.root;
 	}
+	/* Only this thread looks at it: auth.c has a copy. */
+	s->srv.root = root;
 	http_reload(s->srv.http, &root, c);
 	explicit_bzero(&root, sizeof(root));
 	vt_config_free(c);

@@ -961,6 +961,28 @@ root_path(const char *url, const char *base_dir, char **out,
 	return vt_fail(err, VT_NOMEM, "no memory for '%s'", url);
 }
 
+/*
+ * Make the entry of the root durable.  It may be there and not be: another
+ * program made it and died before the sync.
+ */
+static enum vt_code
+sync_entry_of_root(const struct file *f, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+	int fd;
+
+	fd = openat(vt_dirs_root(f->dirs), "..",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Not for us to read: then it was not for us to make either. */
+	if (fd < 0)
+		return errno == EACCES ? VT_OK :
+		    vt_disk_fail(err, "open what holds", f->base.url);
+	if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		rc = vt_disk_fail(err, "sync what holds", f->base.url);
+	close(fd);
+	return rc;
+}
+
 enum vt_code
 vt_backend_file_open(const char *url, const struct vt_backend_options *o,
     struct vt_backend **out, struct vt_err *err)
@@ -989,6 +1011,8 @@ vt_backend_file_open(const char *url, const struct vt_backend_options *o,
 		rc = vt_fs_mkdirs(path, err);
 	if (rc == VT_OK)
 		rc = vt_dirs_open(path, &f->dirs, err);
+	if (rc == VT_OK && o->create)
+		rc = sync_entry_of_root(f, err);
 	free(path);
 	if (rc == VT_OK)
 		*out = &f->base;

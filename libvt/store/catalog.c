@@ -2,6 +2,7 @@
  * The catalog's handle: opening, the reading pool, the committer thread with
  * its group commit, the write lock behind a turnstile, leases in memory.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,6 +24,9 @@
 #define BUSY_TIMEOUT_MS 10000
 #define WAL_REFUSE_BYTES (4ULL << 30)
 #define WAL_CHECKPOINT_BYTES (32ULL << 20)
+#define RESERVE_STEP_BYTES (1 << 20)
+#define RESERVE_MIN_BYTES (64 << 10)
+#define RESERVE_RETRY_US 1000000
 
 sqlite3_stmt *
 vt_conn_st(struct vt_conn *k, enum vt_st which)
@@ -39,6 +43,7 @@ enum vt_code
 vt_conn_fail(struct vt_conn *k, const char *doing, struct vt_err *err)
 {
 	enum vt_code code;
+	int system;
 
 	switch (sqlite3_errcode(k->db) & 0xff) {
 	case SQLITE_BUSY:
@@ -65,6 +70,14 @@ vt_conn_fail(struct vt_conn *k, const char *doing, struct vt_err *err)
 		break;
 	case SQLITE_TOOBIG:
 		code = VT_TOO_LARGE;
+		break;
+	case SQLITE_IOERR:
+		/* SQLITE_FULL is for ENOSPC on the file and its log alone: the
+		 * log's index cannot grow either, and quotas end too. */
+		system = sqlite3_system_errno(k->db);
+		code = sqlite3_extended_errcode(k->db) ==
+		    SQLITE_IOERR_SHMSIZE || system == ENOSPC ||
+		    system == EDQUOT ? VT_NOSPACE : VT_IO;
 		break;
 	default:
 		code = VT_IO;
@@ -341,13 +354,14 @@ open_beside(const char *path, const char *suffix, int *fd, struct vt_err *err)
 
 /*
  * Make this handle's owner file and lock it.  Its lock is what tells others
- * that we live: it ends with the process, whatever ends that.
+ * that we live: it ends with the process, whatever ends that.  It gets its
+ * name when it is locked, so that one without a lock is of nobody.
  */
 static enum vt_code
 become_owner(struct vt_catalog *c, struct vt_err *err)
 {
 	uint8_t id[8];
-	char hex[17], path[4096];
+	char hex[17], path[4096], fresh[4096];
 	enum vt_code rc;
 
 	if (vt_random(id, sizeof(id)) < 0)
@@ -358,48 +372,122 @@ become_owner(struct vt_catalog *c, struct vt_err *err)
 	if (rc != VT_OK)
 		return rc;
 	snprintf(path, sizeof(path), "%s-owners/%s", c->path, hex);
+	snprintf(fresh, sizeof(fresh), "%s-owners/%s.new", c->path, hex);
 	c->owner = strdup(hex);
 	c->owner_path = strdup(path);
 	if (c->owner == NULL || c->owner_path == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	c->owner_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (c->owner_fd < 0)
-		return vt_fail_errno(err, "cannot create '%s'", path);
-	if (lock_file(c->owner_fd, LOCK_EX) < 0)
-		return vt_fail_errno(err, "cannot lock '%s'", path);
-	return VT_OK;
+	for (;;) {
+		c->owner_fd = open(fresh,
+		    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (c->owner_fd < 0)
+			return vt_fail_errno(err, "cannot create '%s'",
+			    fresh);
+		if (lock_file(c->owner_fd, LOCK_EX) < 0)
+			return vt_fail_errno(err, "cannot lock '%s'", fresh);
+		if (rename(fresh, path) == 0)
+			return VT_OK;
+		if (errno != ENOENT)
+			return vt_fail_errno(err, "cannot name '%s'", path);
+		/* Taken for a dead one's before it was locked: again. */
+		close(c->owner_fd);
+	}
 }
 
-/* Keep some disk back, so that deletes work when it is full. */
+/* Remove the owner files of processes that were killed: an absent one says the
+ * same of their leases.  Best effort. */
+static void
+forget_dead_owners(struct vt_catalog *c)
+{
+	struct dirent *e;
+	char path[4096];
+	DIR *dir;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s-owners", c->path);
+	dir = opendir(path);
+	if (dir == NULL)
+		return;
+	while ((e = readdir(dir)) != NULL) {
+		if (e->d_name[0] == '.' || strcmp(e->d_name, c->owner) == 0)
+			continue;
+		fd = openat(dirfd(dir), e->d_name,
+		    O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(dirfd(dir), e->d_name, 0);
+		close(fd);
+	}
+	closedir(dir);
+}
+
+/* The file beside the catalog that keeps room for it, or -1. */
+static int
+reserve_open(const struct vt_catalog *c, int flags, off_t *size)
+{
+	char path[4096];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s-reserve", c->path);
+	fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
+	if (fd >= 0 && fstat(fd, &st) < 0) {
+		close(fd);
+		return -1;
+	}
+	*size = fd >= 0 ? st.st_size : 0;
+	return fd;
+}
+
+/*
+ * Keep some disk back, so that deletes work when it is full: as much of
+ * `reserve_bytes` as there is.  Looked at now and then only, because on a full
+ * disk a failed attempt is as dear as a good one.
+ */
 static void
 reserve_take(struct vt_catalog *c)
 {
-	char path[4096];
+	off_t have, more, most = (off_t)c->o.reserve_bytes;
 	int fd;
 
-	if (c->o.reserve_bytes == 0 || c->reserve_held)
+	if (c->o.reserve_bytes == 0 ||
+	    vt_clock_mono_us() < c->reserve_retry_us)
 		return;
-	snprintf(path, sizeof(path), "%s-reserve", c->path);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	c->reserve_retry_us = vt_clock_mono_us() + RESERVE_RETRY_US;
+	fd = reserve_open(c, O_CREAT, &have);
 	if (fd < 0)
 		return;
-	if (posix_fallocate(fd, 0, (off_t)c->o.reserve_bytes) == 0)
-		c->reserve_held = 1;
-	else
-		unlink(path);
+	for (more = most - have; have < most &&
+	    more >= RESERVE_MIN_BYTES; more /= 2) {
+		if (posix_fallocate(fd, have, more) == 0)
+			have += more;
+		/* A failed attempt may leave some behind it. */
+		else if (ftruncate(fd, have) < 0)
+			break;
+	}
 	close(fd);
 }
 
-static void
-reserve_release(struct vt_catalog *c)
+/*
+ * Give back a slice, for the catalog to grow into: not all at once, or bodies
+ * would take it.  Whoever put it aside: the disk is one.  0: there is no more.
+ */
+static int
+reserve_give(struct vt_catalog *c)
 {
-	char path[4096];
+	off_t have, slice;
+	int fd, given;
 
-	if (!c->reserve_held)
-		return;
-	snprintf(path, sizeof(path), "%s-reserve", c->path);
-	unlink(path);
-	c->reserve_held = 0;
+	fd = reserve_open(c, 0, &have);
+	if (fd < 0)
+		return 0;
+	slice = have / 16 > RESERVE_STEP_BYTES ? have / 16 :
+	    RESERVE_STEP_BYTES;
+	given = have > 0 &&
+	    ftruncate(fd, have > slice ? have - slice : 0) == 0;
+	close(fd);
+	return given;
 }
 
 static void *committer(void *arg);
@@ -414,6 +502,17 @@ count_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 	__atomic_store_n(&c->wal_bytes, (uint64_t)pages * 4120,
 	    __ATOMIC_RELAXED);
 	return SQLITE_OK;
+}
+
+static enum vt_code
+open_file(struct vt_catalog *c, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = conn_open(c->path, SQLITE_OPEN_READWRITE, &c->w, err);
+	if (rc == VT_OK)
+		rc = migrate_schema(c, err);
+	return rc;
 }
 
 static enum vt_code
@@ -441,9 +540,13 @@ open_writer(struct vt_catalog *c, struct vt_err *err)
 	rc = write_lock(c, err);
 	if (rc != VT_OK)
 		return rc;
-	rc = conn_open(c->path, SQLITE_OPEN_READWRITE, &c->w, err);
-	if (rc == VT_OK)
-		rc = migrate_schema(c, err);
+	rc = open_file(c, err);
+	/* The index of the log needs a little, even to read. */
+	while (rc == VT_NOSPACE && reserve_give(c)) {
+		conn_close(c->w);
+		c->w = NULL;
+		rc = open_file(c, err);
+	}
 	if (rc == VT_OK && !existed) {
 		/* The name itself must survive a power cut (P1). */
 		char dir[4096], *slash;
@@ -463,6 +566,7 @@ open_writer(struct vt_catalog *c, struct vt_err *err)
 	rc = vt_cat_ids_load(c, err);
 	if (rc != VT_OK)
 		return rc;
+	forget_dead_owners(c);
 	reserve_take(c);
 	return read_incarnation(c, c->w, err);
 }
@@ -671,6 +775,7 @@ run_group(struct vt_catalog *c, struct vt_cat_op *first, int savepoints,
 	int64_t now_us = vt_clock_now_us(c->o.clock);
 	enum vt_code rc;
 	sqlite3_int64 changes;
+	int64_t inline_bytes;
 
 	rc = vt_conn_run(k, vt_conn_st(k, ST_BEGIN_IMMEDIATE), "begin", err);
 	if (rc != VT_OK)
@@ -679,6 +784,8 @@ run_group(struct vt_catalog *c, struct vt_cat_op *first, int savepoints,
 	for (op = first; op != NULL && rc == VT_OK; op = op->next) {
 		op->err.text[0] = '\0';
 		changes = sqlite3_total_changes64(k->db);
+		inline_bytes = __atomic_load_n(&c->inline_bytes,
+		    __ATOMIC_RELAXED);
 		if (savepoints) {
 			rc = vt_conn_run(k, vt_conn_st(k, ST_SAVEPOINT),
 			    "begin", err);
@@ -704,6 +811,9 @@ run_group(struct vt_catalog *c, struct vt_cat_op *first, int savepoints,
 			    "undo", err);
 			if (rc != VT_OK)
 				break;
+			/* Ids may be lost, bytes are counted. */
+			__atomic_store_n(&c->inline_bytes, inline_bytes,
+			    __ATOMIC_RELAXED);
 		}
 		if (savepoints)
 			rc = vt_conn_run(k, vt_conn_st(k, ST_RELEASE),
@@ -737,6 +847,31 @@ fail_all(struct vt_cat_op *first, enum vt_code rc, const struct vt_err *err)
 	}
 }
 
+/*
+ * On a full disk: an operation that makes room, on its own and with the help
+ * of the reserve.
+ */
+static enum vt_code
+run_in_reserve(struct vt_catalog *c, struct vt_cat_op *op, struct vt_err *err)
+{
+	enum vt_code rc;
+	int given = 0;
+
+	do {
+		/* The log's pages move home while there is room for them: it
+		 * then begins anew in the space it has. */
+		if (given && c->wal_bytes > 0)
+			checkpoint(c, SQLITE_CHECKPOINT_PASSIVE);
+		rc = write_lock(c, err);
+		if (rc == VT_OK) {
+			rc = run_group(c, op, 1, err);
+			write_unlock(c);
+		}
+		given = rc == VT_NOSPACE && reserve_give(c);
+	} while (given);
+	return rc;
+}
+
 static void
 commit_group(struct vt_catalog *c, struct vt_cat_op *first)
 {
@@ -758,11 +893,7 @@ commit_group(struct vt_catalog *c, struct vt_cat_op *first)
 		write_unlock(c);
 	}
 	if (rc == VT_NOSPACE) {
-		/*
-		 * Disk full.  Free the reserve, run what makes room on its
-		 * own; the others wait for space.
-		 */
-		reserve_release(c);
+		/* What does not make room waits for it. */
 		for (op = first; op != NULL; op = next) {
 			next = op->next;
 			op->next = NULL;
@@ -771,11 +902,7 @@ commit_group(struct vt_catalog *c, struct vt_cat_op *first)
 				op->err = err;
 				op->err.code = VT_NOSPACE;
 			} else {
-				rc = write_lock(c, &err);
-				if (rc == VT_OK) {
-					rc = run_group(c, op, 1, &err);
-					write_unlock(c);
-				}
+				rc = run_in_reserve(c, op, &err);
 				if (rc != VT_OK)
 					fail_all(op, rc, &err);
 			}
@@ -840,8 +967,7 @@ committer(void *arg)
 		if (c->o.checkpointer && !c->broken &&
 		    c->wal_bytes > WAL_CHECKPOINT_BYTES)
 			checkpoint(c, SQLITE_CHECKPOINT_PASSIVE);
-		if (!c->reserve_held)
-			reserve_take(c);
+		reserve_take(c);
 	}
 	return NULL;
 }

@@ -102,7 +102,9 @@ pump(const struct vt_migrate_options *o, const struct vt_version *v,
 	rc = vt_copy_reader_open(o->tiers, v, c, 0, v->size_bytes, &r, err);
 	out->backend_requests += c->extent_count;
 	while (rc == VT_OK && done < v->size_bytes) {
-		if (o->pace != NULL && o->pace(o->pace_ctx, BLOCK) != 0) {
+		got = v->size_bytes - done < BLOCK ?
+		    (size_t)(v->size_bytes - done) : BLOCK;
+		if (o->pace != NULL && o->pace(o->pace_ctx, got) != 0) {
 			rc = vt_fail(err, VT_CANCELLED, "interrupted");
 			break;
 		}

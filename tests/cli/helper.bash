@@ -33,6 +33,8 @@ serve_start() {
 		return 0
 	fi
 	mkdir -p "$dir"
+	# What an earlier server said there must not be taken for this one's.
+	rm -f "$dir/serve.err"
 	# 3>&-: bats waits for whoever holds its descriptor.
 	vt-serve --data "$dir/data" --listen 127.0.0.1:0 \
 	    --admin 127.0.0.1:0 "$@" >"$dir/serve.out" 2>"$dir/serve.err" \
@@ -47,10 +49,10 @@ serve_wait() {
 	for ((i = 0; i < 200; i++)); do
 		AWS_ENDPOINT_URL=$(sed -n \
 		    's|.*listening on \(https*://[^ ,]*\),.*|\1|p' \
-		    "$SERVE_DIR/serve.err" | head -n 1)
+		    "$SERVE_DIR/serve.err" 2>/dev/null | head -n 1)
 		SERVE_ADMIN=$(sed -n \
 		    's|.*, admin \(https*://[^ ,]*\),.*|\1|p' \
-		    "$SERVE_DIR/serve.err" | head -n 1)
+		    "$SERVE_DIR/serve.err" 2>/dev/null | head -n 1)
 		[ -z "$AWS_ENDPOINT_URL" ] || break
 		kill -0 "$SERVE_PID" 2>/dev/null || break
 		sleep 0.05

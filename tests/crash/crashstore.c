@@ -236,6 +236,24 @@ check_tier(const struct world *w, struct store *s, const struct vt_tier *t,
 	names_free(&listed);
 }
 
+/* Files by which processes tell that they live. */
+static void
+check_owners(const struct world *w)
+{
+	struct names files = { 0 };
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/catalog.db-owners", w->data);
+	walked = &files;
+	walk_skip = strlen(path) + 1;
+	if (nftw(path, add_walked, 32, FTW_PHYS) != 0)
+		give_up("cannot walk '%s'", path);
+	if (files.count > 0)
+		complain("%zu owner files are left of nobody, as '%s'",
+		    files.count, files.list[0].text);
+	names_free(&files);
+}
+
 void
 store_check(const struct world *w, int idle, struct figures *out)
 {
@@ -259,6 +277,8 @@ store_check(const struct world *w, int idle, struct figures *out)
 	if (idle && stats.leases > 0)
 		complain("%llu leases are left of nobody",
 		    (unsigned long long)stats.leases);
+	if (idle)
+		check_owners(w);
 	for (i = 0; i < s.config->tier_count; i++)
 		check_tier(w, &s, &s.config->tier[i], out);
 	store_close(&s);

@@ -194,7 +194,16 @@ test_split(void)
 	split("h", NULL, "/b/a%2Fb%20c+d", VT_OK, "b", "a/b c+d");
 	split("h", NULL, "/b/..%2f../x", VT_OK, "b", "../../x");
 	split("h", NULL, "/b/./k", VT_OK, "b", "./k");
-	split("h", NULL, "/b/%e4%ff", VT_OK, "b", "\xe4\xff");
+	split("h", NULL, "/b/%c3%a9%F0%9F%8C%8D", VT_OK, "b",
+	    "\xc3\xa9\xf0\x9f\x8c\x8d");
+	split("h", NULL, "/b/%ef%bf%bf%f4%8f%bf%bf", VT_OK, "b",
+	    "\xef\xbf\xbf\xf4\x8f\xbf\xbf");
+	split("h", NULL, "/b/%e4%ff", VT_INVALID, NULL, NULL);
+	split("h", NULL, "/b/%c0%80", VT_INVALID, NULL, NULL);
+	split("h", NULL, "/b/%e0%9f%bf", VT_INVALID, NULL, NULL);
+	split("h", NULL, "/b/%ed%a0%80", VT_INVALID, NULL, NULL);
+	split("h", NULL, "/b/%f4%90%80%80", VT_INVALID, NULL, NULL);
+	split("h", NULL, "/b/x%c3", VT_INVALID, NULL, NULL);
 	split("h", NULL, "/b/%00", VT_INVALID, NULL, NULL);
 	split("h", NULL, "/b%00c/k", VT_INVALID, NULL, NULL);
 	split("h", NULL, "/b/%4", VT_INVALID, NULL, NULL);
