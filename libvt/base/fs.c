@@ -204,23 +204,36 @@ out:
 	return rc;
 }
 
+/* Sync the entry of a directory that exists in its parent, best effort: where
+ * the parent is not ours to open, the entry was not ours to make. */
+static void
+sync_entry(const char *path)
+{
+	int dir, fd;
+
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	fd = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)!fsync(fd);
+		close(fd);
+	}
+	close(dir);
+}
+
 enum vt_code
 vt_fs_mkdirs(const char *path, struct vt_err *err)
 {
 	char part[PATH_MAX], dir[PATH_MAX];
 	size_t len = strlen(path), i;
+	int made, were_made = 0;
 	enum vt_code rc;
 	struct stat st;
 
 	if (len == 0 || len >= sizeof(part))
 		return vt_fail(err, VT_INVALID,
 		    "path is empty or too long: '%s'", path);
-	if (stat(path, &st) == 0) {
-		if (S_ISDIR(st.st_mode))
-			return VT_OK;
-		return vt_fail(err, VT_EXISTS, "'%s' is not a directory",
-		    path);
-	}
 	memcpy(part, path, len + 1);
 	for (i = 1; i <= len; i++) {
 		if (path[i] != '/' && path[i] != '\0')
@@ -228,18 +241,31 @@ vt_fs_mkdirs(const char *path, struct vt_err *err)
 		if (path[i - 1] == '/')
 			continue;
 		part[i] = '\0';
-		if (mkdir(part, 0700) == 0) {
+		made = mkdir(part, 0700) == 0;
+		if (!made && errno != EEXIST && errno != EROFS &&
+		    stat(part, &st) < 0)
+			return vt_fail_errno(err, "cannot make '%s'", part);
+		if (made && !were_made) {
+			/*
+			 * The deepest one found may be the work of another
+			 * program that died before its sync.
+			 */
+			if (parent_of(part, dir) == 0)
+				sync_entry(dir);
+			were_made = 1;
+		}
+		if (made) {
 			if (parent_of(part, dir) < 0)
 				return vt_fail(err, VT_INVALID,
 				    "path is too long: '%s'", part);
 			rc = vt_fs_sync_dir(dir, err);
 			if (rc != VT_OK)
 				return rc;
-		} else if (errno != EEXIST) {
-			return vt_fail_errno(err, "cannot make '%s'", part);
 		}
 		part[i] = path[i];
 	}
+	if (!were_made)
+		sync_entry(path);
 	/* What was there already may be a file or a dangling link. */
 	if (stat(path, &st) < 0)
 		return vt_fail_errno(err, "cannot make '%s'", path);

@@ -24,7 +24,7 @@
 #define BUSY_TIMEOUT_MS 10000
 #define WAL_REFUSE_BYTES (4ULL << 30)
 #define WAL_CHECKPOINT_BYTES (32ULL << 20)
-#define RESERVE_STEP_BYTES (1 << 20)
+#define RESERVE_STEP_BYTES (256 << 10)
 #define RESERVE_MIN_BYTES (64 << 10)
 #define RESERVE_RETRY_US 1000000
 
@@ -482,7 +482,7 @@ reserve_give(struct vt_catalog *c)
 	fd = reserve_open(c, 0, &have);
 	if (fd < 0)
 		return 0;
-	slice = have / 16 > RESERVE_STEP_BYTES ? have / 16 :
+	slice = have / 64 > RESERVE_STEP_BYTES ? have / 64 :
 	    RESERVE_STEP_BYTES;
 	given = have > 0 &&
 	    ftruncate(fd, have > slice ? have - slice : 0) == 0;

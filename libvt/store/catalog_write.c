@@ -305,18 +305,28 @@ extents_drop(struct vt_catalog *c, int64_t copy, int64_t due_us,
 	return rc;
 }
 
-/* Before any change: every blob referred to must still be there, and counts
- * one more from now on: what the change removes may be its last other user. */
+/*
+ * Before any change: the extents must make up the object, or nobody could
+ * read it (P5); every blob referred to must still be there, and counts one
+ * more from now on: what the change removes may be its last other user.
+ */
 static enum vt_code
 extents_take(struct vt_catalog *c, const struct vt_cat_extent *x, size_t n,
-    struct vt_err *err)
+    uint64_t size_bytes, struct vt_err *err)
 {
 	struct vt_conn *k = c->w;
 	sqlite3_stmt *s;
+	uint64_t plain = 0;
 	size_t i;
 	enum vt_code rc;
 	int r;
 
+	for (i = 0; i < n; i++)
+		plain += x[i].e.plain_length;
+	if (plain != size_bytes)
+		return vt_fail(err, VT_INVALID, "the extents have %llu bytes "
+		    "of an object of %llu", (unsigned long long)plain,
+		    (unsigned long long)size_bytes);
 	for (i = 0; i < n; i++) {
 		if (!x[i].is_ref)
 			continue;
@@ -768,7 +778,8 @@ op_put(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 	if (p->v.key_len > VT_KEY_MAX)
 		return vt_fail(err, VT_TOO_LARGE,
 		    "key is longer than %d bytes", VT_KEY_MAX);
-	rc = extents_take(c, p->extents, p->extent_count, err);
+	rc = extents_take(c, p->extents, p->extent_count, p->v.size_bytes,
+	    err);
 	if (rc == VT_OK)
 		rc = new_version(c, p, now_us, &tier, err);
 	if (rc == VT_OK)
@@ -1130,7 +1141,8 @@ op_part_put(struct vt_catalog *c, struct vt_cat_part *p, int64_t now_us,
 		rc = vt_fail(err, VT_ABSENT, "upload '%s' is complete",
 		    p->upload_id);
 	if (rc == VT_OK)
-		rc = extents_take(c, p->extents, p->extent_count, err);
+		rc = extents_take(c, p->extents, p->extent_count,
+		    p->size_bytes, err);
 	if (rc != VT_OK)
 		return rc;
 	s = vt_conn_st(k, ST_PART_GET);
@@ -1288,7 +1300,6 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	sqlite3_stmt *s;
 	const char *source_tier = NULL;
 	int64_t tier, source, generation;
-	uint64_t plain = 0;
 	int versioning;
 	enum vt_code rc;
 	size_t i;
@@ -1319,8 +1330,6 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 			goto out;
 		}
 	}
-	for (i = 0; i < w->extent_count; i++)
-		plain += w->extents[i].e.plain_length;
 	if (source_tier == NULL)
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "the copy that was to move is no longer there");
@@ -1337,12 +1346,9 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	    (w->min_copies > 0 ? w->min_copies : 1))
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "fewer than %u copies would be left", w->min_copies);
-	else if (plain != v->size_bytes)
-		rc = vt_fail(err, VT_INVALID, "the new copy has %llu of %llu "
-		    "bytes", (unsigned long long)plain,
-		    (unsigned long long)v->size_bytes);
 	else
-		rc = extents_take(c, w->extents, w->extent_count, err);
+		rc = extents_take(c, w->extents, w->extent_count,
+		    v->size_bytes, err);
 	if (rc != VT_OK)
 		goto out;
 
