@@ -87,9 +87,11 @@ tsan:                           ## `make check` under the thread sanitizer
 fuzz:                           ## each target for SECS seconds (clang)
 	$(MAKE) fuzz-run CC=clang BUILD=build/fuzz FUZZER= CFLAGS="-O1 -g" \
 	    SAN="-fsanitize=fuzzer-no-link,address,undefined" LDFLAGS=-fsanitize=fuzzer
+# New inputs go under build/; what is worth keeping is copied by hand.
 fuzz-run: $(FUZZ)
-	set -e; for f in $(FUZZ); do mkdir -p tests/fuzz/corpus/$${f##*/}; \
-	    $$f -max_total_time=$${SECS:-60} tests/fuzz/corpus/$${f##*/}; done
+	set -e; for f in $(FUZZ); do n=$${f##*/}; mkdir -p $(BUILD)/corpus/$$n; \
+	    $$f -max_total_time=$${SECS:-60} -artifact_prefix=$(BUILD)/$$n- \
+	    $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n; done
 
 bench: all			## figures beside their goals, as JSON lines
 	scripts/bench
