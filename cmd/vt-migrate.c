@@ -114,6 +114,12 @@ pace(void *ctx, size_t bytes)
 	return 0;
 }
 
+static const char *
+name_of(const struct run *r)
+{
+	return r->fd == STDIN_FILENO ? "plan" : r->path;
+}
+
 /*
  * The next line of the plan, copied into `out`: 1, or 0 at the end.  The
  * place of the line goes into `where`.
@@ -155,16 +161,16 @@ next_line(struct run *r, struct vt_buf *out, char where[300])
 			if (len == 0)
 				continue;
 			found = vt_buf_add(out, line, len) == 0;
-			snprintf(where, 300, "%.250s:%llu",
-			    r->fd == STDIN_FILENO ? "plan" : r->path,
+			snprintf(where, 300, "%.250s:%llu", name_of(r),
 			    (unsigned long long)number);
 		} else if (rc == VT_TOO_LARGE) {
-			cli_warn_err(&err, "%s:%llu", r->path,
-			    (unsigned long long)number);
+			cli_warn("%s:%llu: the line is over %u bytes",
+			    name_of(r), (unsigned long long)number,
+			    VT_RECORD_LINE_MAX);
 			r->bad_lines++;
 		} else {
 			if (rc != VT_ABSENT) {
-				cli_warn_err(&err, "%s", r->path);
+				cli_warn_err(&err, "%s", name_of(r));
 				r->broken = 1;
 			}
 			vt_lines_close(r->lines);

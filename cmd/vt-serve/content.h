@@ -14,7 +14,7 @@ struct content {
 	struct req *r;
 	struct vt_version *v;	/* looked up with inline data; replaced when
 				   it is looked up again */
-	uint64_t offset, length;	/* of the object's bytes, still to come */
+	uint64_t offset, length;	/* of the object, still to come */
 	const struct vt_copy *copy;
 	struct vt_copy_reader *reader;
 	/* copies that failed, not to be asked again; and how often the

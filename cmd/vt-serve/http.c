@@ -41,6 +41,7 @@
 #define POOL_SIZE (32 * 1024)	/* of a connection: trap 1 of DESIGN 7 */
 #define QUERY_MAX 128		/* parameters */
 #define WORKERS_MIN 16
+#define WORKERS_MAX 128		/* when they hang on a tier that is slow */
 #define TICK_MS 1000		/* of the housekeeper */
 #define STOP_POLL_US 5000
 #define STOP_LAST_MS 30000	/* for workers, after the grace period */
@@ -440,6 +441,9 @@ on_read(void *cls, uint64_t pos, char *buf, size_t max)
 		n = p->got > 0 ? p->got : MHD_CONTENT_READER_END_WITH_ERROR;
 		if (n > 0)
 			p->sent = pos + (uint64_t)n;
+		if (pos == 0)
+			r->log.ttfb_us = vt_clock_mono_us() -
+			    r->start_mono_us;
 	} else {
 		p->filling = 1;
 		p->at = buf;
@@ -1061,10 +1065,11 @@ look_ahead(struct req *r, size_t len)
 
 	if (!peer_closed(r))
 		return 0;
-	if (p->has_content_length &&
+	if (p->has_content_length && !p->http->tls &&
 	    p->raw_received + len < p->content_length)
 		return -1;
-	/* Whether the last chunk is in only libmicrohttpd knows. */
+	/* Whether the last chunk is in only libmicrohttpd knows, and with TLS
+	 * there may be more in a record that is decrypted already. */
 	expect_end(r);
 	return 0;
 }
@@ -1388,6 +1393,7 @@ keep_house(void *arg)
 		t.tv_nsec = us % 1000000 * 1000;
 		pthread_cond_timedwait(&h->wake, &h->lock, &t);
 		pthread_mutex_unlock(&h->lock);
+		pool_tend(h->pool);
 		budget_expire(h->budget, vt_clock_mono_us() -
 		    h->srv->config->idle_timeout_ms * 1000);
 		pthread_mutex_lock(&h->lock);
@@ -1454,7 +1460,7 @@ prepare(struct http *h, struct vt_err *err)
 	if (h->budget == NULL || h->auth == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the server");
 	rc = pool_start(cores > WORKERS_MIN / 4 ? (unsigned)cores * 4 :
-	    WORKERS_MIN, &h->pool, err);
+	    WORKERS_MIN, WORKERS_MAX, &h->pool, err);
 	if (rc == VT_OK)
 		rc = start_housekeeper(h, err);
 	return rc;

@@ -11,7 +11,8 @@
  *	auth.c		signatures
  *	s3error.c	error codes
  *	admin.c		health and figures
- *	object.c copy.c multipart.c bucket.c list.c batch.c	the operations
+ *	object.c copy.c multipart.c uploads.c bucket.c list.c batch.c
+ *	attributes.c tagging.c	the operations
  *	promote.c	reads that bring objects back
  *	ingest.c content.c meta.c digest.c	what operations share
  */

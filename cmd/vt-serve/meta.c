@@ -274,7 +274,8 @@ meta_read(struct req *r, struct object_meta *out)
 	const char *asked = req_header(r, "x-amz-storage-class");
 	int rc = -1;
 
-	if (meta_refuse(r) < 0 || meta_tags(r, req_header(r, "x-amz-tagging"), &out->tags) < 0)
+	if (meta_refuse(r) < 0 || meta_tags(r,
+	    req_header(r, "x-amz-tagging"), &out->tags) < 0)
 		return -1;
 	out->storage_class = asked != NULL ? asked : "";
 	vt_buf_init(&b, 2 * HEADERS_MAX);

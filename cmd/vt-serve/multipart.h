@@ -4,6 +4,8 @@
 
 #include "ingest.h"
 
+#define PART_NUMBER_MAX 10000
+
 struct part {
 	struct ingest in;	/* first: its cleanup finds it */
 	struct vt_upload *upload;

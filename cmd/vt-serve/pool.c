@@ -12,6 +12,8 @@
 /* Buffers kept for the next request: 8 MiB.  The rest goes back to the
  * system, so that a rush does not stay in memory for ever. */
 #define SPARE_MAX 64
+/* A job that waited this long starts another thread. */
+#define LONG_US 50000
 
 /* --- workers ---------------------------------------------------------------- */
 
@@ -22,7 +24,7 @@ struct pool {
 	atomic_size_t length;
 	unsigned idle;
 	int stop;
-	unsigned threads;
+	unsigned threads, max;
 	pthread_t thread[];
 };
 
@@ -54,24 +56,38 @@ work(void *arg)
 	return NULL;
 }
 
+/* One more thread; under the lock, or before there are others. */
+static int
+grow(struct pool *p)
+{
+	errno = pthread_create(&p->thread[p->threads], NULL, work, p);
+	if (errno != 0)
+		return -1;
+	p->threads++;
+	return 0;
+}
+
 enum vt_code
-pool_start(unsigned threads, struct pool **out, struct vt_err *err)
+pool_start(unsigned threads, unsigned max, struct pool **out,
+    struct vt_err *err)
 {
 	struct pool *p;
 
 	*out = NULL;
-	p = calloc(1, sizeof(*p) + threads * sizeof(p->thread[0]));
+	if (max < threads)
+		max = threads;
+	p = calloc(1, sizeof(*p) + max * sizeof(p->thread[0]));
 	if (p == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the workers");
+	p->max = max;
 	p->tail = &p->head;
 	if (pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_cond_init(&p->wake, NULL) != 0) {
 		free(p);
 		return vt_fail(err, VT_NOMEM, "cannot make a lock");
 	}
-	for (; p->threads < threads; p->threads++) {
-		errno = pthread_create(&p->thread[p->threads], NULL, work, p);
-		if (errno != 0) {
+	while (p->threads < threads) {
+		if (grow(p) < 0) {
 			vt_fail_errno(err, "cannot start a worker");
 			pool_stop(p);
 			return VT_NOMEM;
@@ -87,14 +103,34 @@ pool_add(struct pool *p, struct job *j)
 	int wake;
 
 	j->next = NULL;
+	j->since_us = vt_clock_mono_us();
 	pthread_mutex_lock(&p->lock);
 	*p->tail = j;
 	p->tail = &j->next;
 	atomic_fetch_add(&p->length, 1);
 	wake = p->idle > 0;
+	/* Without the thread the job waits on: that is no failure. */
+	if (!wake && p->threads < p->max && !p->stop &&
+	    j->since_us - p->head->since_us > LONG_US)
+		(void)grow(p);
 	pthread_mutex_unlock(&p->lock);
 	if (wake)
 		pthread_cond_signal(&p->wake);
+}
+
+void
+pool_tend(struct pool *p)
+{
+	int64_t now = vt_clock_mono_us();
+	size_t n;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->idle == 0 && p->head != NULL && !p->stop &&
+	    now - p->head->since_us > LONG_US)
+		for (n = atomic_load(&p->length); n > 0 &&
+		    p->threads < p->max && grow(p) == 0; n--)
+			continue;
+	pthread_mutex_unlock(&p->lock);
 }
 
 size_t

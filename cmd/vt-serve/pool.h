@@ -16,13 +16,18 @@
 /* Lives inside what it works on, so that queueing cannot fail. */
 struct job {
 	struct job *next;
+	int64_t since_us;		/* monotonic, in the queue */
 	void (*run)(struct job *j);	/* may free or queue `j` again */
 };
 
 struct pool;
-enum vt_code pool_start(unsigned threads, struct pool **out,
+/* `threads` at once, and more, up to `max`, when jobs wait long because all
+ * hang on something slow: work for other tiers must get on (P8). */
+enum vt_code pool_start(unsigned threads, unsigned max, struct pool **out,
     struct vt_err *err) VT_MUST_CHECK;
 void pool_add(struct pool *p, struct job *j);
+/* Now and then, for jobs that wait though no other comes. */
+void pool_tend(struct pool *p);
 /* Jobs that wait for a thread. */
 size_t pool_length(const struct pool *p);
 /* Runs what is queued, then ends the threads.  NULL is accepted. */

@@ -147,6 +147,7 @@ conn_open(const char *path, int flags, struct vt_conn **out,
 	    "PRAGMA cache_size = -8000; PRAGMA trusted_schema = OFF;",
 	    NULL, NULL, NULL) != SQLITE_OK) {
 		rc = vt_conn_fail(k, "configure a connection", err);
+		vt_err_prefix(err, "'%s'", path);
 		conn_close(k);
 		return rc;
 	}
@@ -263,31 +264,60 @@ write_unlock(struct vt_catalog *c)
 
 /* --- opening -------------------------------------------------------------- */
 
+/* The schema of the file; VT_INVALID when it is a later program's. */
 static enum vt_code
-migrate_schema(struct vt_catalog *c, struct vt_err *err)
+read_schema(struct vt_catalog *c, struct vt_conn *k, int *version,
+    struct vt_err *err)
 {
-	struct vt_conn *k = c->w;
-	char sql[64];
 	sqlite3_stmt *s = NULL;
-	uint64_t incarnation;
 	enum vt_code rc;
-	int version, i;
 
-	if (sqlite3_exec(k->db, "PRAGMA journal_mode = WAL", NULL, NULL,
-	    NULL) != SQLITE_OK)
-		return vt_conn_fail(k, "switch to write-ahead logging", err);
 	if (sqlite3_prepare_v2(k->db, "PRAGMA user_version", -1, &s,
 	    NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
 		rc = vt_conn_fail(k, "read the schema number", err);
 		sqlite3_finalize(s);
 		return rc;
 	}
-	version = sqlite3_column_int(s, 0);
+	*version = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
-	if (version > vt_cat_migration_count)
-		return vt_fail(err, VT_INVALID, "catalog '%s' has schema %d, "
-		    "this program knows up to %d: use the newer program",
-		    c->path, version, vt_cat_migration_count);
+	if (*version <= vt_cat_migration_count)
+		return VT_OK;
+	return vt_fail(err, VT_INVALID, "catalog '%s' has schema %d, this "
+	    "program knows up to %d: use the newer program", c->path,
+	    *version, vt_cat_migration_count);
+}
+
+/* Reading changes nothing, and so cannot bring an old file up to date. */
+static enum vt_code
+check_schema(struct vt_catalog *c, struct vt_conn *k, struct vt_err *err)
+{
+	enum vt_code rc;
+	int version;
+
+	rc = read_schema(c, k, &version, err);
+	if (rc == VT_OK && version < vt_cat_migration_count)
+		rc = vt_fail(err, VT_INVALID, "catalog '%s' has schema %d, "
+		    "not %d: let vt-serve open it once", c->path, version,
+		    vt_cat_migration_count);
+	return rc;
+}
+
+static enum vt_code
+migrate_schema(struct vt_catalog *c, struct vt_err *err)
+{
+	struct vt_conn *k = c->w;
+	char sql[64];
+	sqlite3_stmt *s;
+	uint64_t incarnation;
+	enum vt_code rc;
+	int version, i;
+
+	rc = read_schema(c, k, &version, err);
+	if (rc != VT_OK)
+		return rc;
+	if (sqlite3_exec(k->db, "PRAGMA journal_mode = WAL", NULL, NULL,
+	    NULL) != SQLITE_OK)
+		return vt_conn_fail(k, "switch to write-ahead logging", err);
 	for (i = version; i < vt_cat_migration_count; i++) {
 		snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", i + 1);
 		if (sqlite3_exec(k->db, "BEGIN IMMEDIATE", NULL, NULL,
@@ -605,7 +635,9 @@ vt_catalog_open(const char *path, const struct vt_catalog_options *o,
 	else if (o->read_only) {
 		rc = vt_conn_take(c, &k, err);
 		if (rc == VT_OK) {
-			rc = read_incarnation(c, k, err);
+			rc = check_schema(c, k, err);
+			if (rc == VT_OK)
+				rc = read_incarnation(c, k, err);
 			vt_conn_give(c, k);
 		}
 	} else

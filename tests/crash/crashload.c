@@ -230,8 +230,8 @@ check_complaints(void)
 
 /* --- vt-serve is killed ---------------------------------------------------- */
 
-/* Work until the end of the server comes, in one of its forms; moves go on
- * meanwhile, and end with it. */
+/* Work until the end of the server comes, in one of its forms; some of its
+ * time beside a vt-migrate. */
 static void
 one_end(void)
 {
@@ -289,10 +289,15 @@ one_end(void)
 	clients_join(&load);
 	if (end_us != 0)
 		check_gone(end_us);
-	if (mover.pid > 0) {
+	if (mover.pid == 0)
+		return;
+	/* It dies too, as it must without power, or goes on alone. */
+	if (cutting || rng_one_in(&dice, 2))
 		kill(mover.pid, SIGKILL);
-		proc_wait(&mover);
-	}
+	ms = proc_wait(&mover);
+	if (ms != 0 && ms != -SIGKILL)
+		complain("vt-migrate ended with %d: see %s", (int)ms,
+		    world.log);
 }
 
 static void

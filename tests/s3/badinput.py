@@ -6,8 +6,7 @@ rows of the catalog, the files under tiers/.  The collector must find nothing
 to do then, and the server must serve.  SERVE_DIR is the server's folder (its
 data in data/), SERVE_PID its process; it runs with --no-gc.
 
-Functions with a name of their own kind: fill (see the caller), and what is
-called by name from badinput.bats and says so.
+The functions disk_..., for a full disk, and the few of OWN take no pictures.
 """
 import base64
 import datetime
@@ -301,17 +300,18 @@ def header_sizes():
     """All headers: 12 KiB.  Past what a connection holds, libmicrohttpd says
     no itself."""
     for extra in ([("x-noise", "n" * 13000)],
-                  [("x-%d" % i, "n" * 40) for i in range(300)]):
+                  [("x-%d" % i, "n" * 130) for i in range(100)]):
         r = send("PUT", BUCKET + "/small", signed_put() + extra, b"harm")
-        refused(r, 400, "RequestHeaderSectionTooLarge", "12,288 bytes")
-    c = Conn()
-    try:
-        c.head("PUT", BUCKET + "/small", signed_put() +
-               [("x-noise", "n" * 200000)])
-        r = c.answer()
-    except (BrokenPipeError, ConnectionResetError):
-        r = None
-    assert r is None or (r.status == 431 and r.body), r
+        refused(r, 400, "RequestHeaderSectionTooLarge", "12288")
+    for extra in ([("x-noise", "n" * 200000)],
+                  [("x-%d" % i, "") for i in range(3000)]):
+        c = Conn()
+        try:
+            c.head("PUT", BUCKET + "/small", signed_put() + extra)
+            r = c.answer()
+        except (BrokenPipeError, ConnectionResetError):
+            r = None
+        assert r is None or (r.status == 431 and r.body), r
     # The target: 8 KiB.
     r = ask("GET", BUCKET + "?prefix=" + "p" * 8200)
     refused(r, 400, "MaxMessageLengthExceeded", "target", "8192 bytes")
@@ -675,15 +675,25 @@ def xml_complete():
 
 def xml_others():
     """The other documents."""
-    for target in ("/newbucket", BUCKET + "?tagging",
-                   BUCKET + "/small?tagging"):
+    for target, code in (("/newbucket", "MalformedXML"),
+                         (BUCKET + "?versioning", "MalformedXML"),
+                         (BUCKET + "/small?tagging", "MalformedXML"),
+                         (BUCKET + "?acl", "MalformedACLError")):
         for text, word in BROKEN:
-            # No document at all is a default bucket.
-            if target == "/newbucket" and text == "":
+            # No document is no wish: a default bucket, a private ACL.
+            if text == "" and target[-3:] in ("ket", "acl"):
                 continue
-            text = text.replace("%s", "<Tagging/>")
-            r = ask("PUT", target, text.encode("latin-1"))
-            refused(r, 400, "MalformedXML", word)
+            r = ask("PUT", target, text.replace("%s", "<Tagging/>")
+                    .encode("latin-1"))
+            refused(r, 400, code, word)
+    r = ask("PUT", BUCKET + "?versioning",
+            b"<VersioningConfiguration><Status>Sometimes</Status>"
+            b"</VersioningConfiguration>")
+    refused(r, 400, "MalformedXML", "Status")
+    for text, word in (("<Tagging/>", "TagSet"),
+                       ("<Tagging><TagSet><Tag/></TagSet></Tagging>", "Key")):
+        refused(ask("PUT", BUCKET + "/small?tagging", text.encode()), 400,
+                "MalformedXML", word)
 
 
 # --- bodies ----------------------------------------------------------------------------
@@ -856,6 +866,111 @@ def too_large():
             str(size), str(5 << 30))
 
 
+# --- plans -------------------------------------------------------------------
+
+
+def moves(where="", to="cold"):
+    """A plan of our own: all large objects to another tier."""
+    db = sqlite3.connect("file:%s/catalog.db?mode=ro" %
+                         urllib.parse.quote(DATA), uri=True)
+    found = db.execute(
+        "SELECT b.name, v.key, v.seq, c.id, v.size FROM version v"
+        " JOIN bucket b ON b.id = v.bucket JOIN copy c ON c.seq = v.seq"
+        " WHERE v.size >= 20000 " + where + " ORDER BY v.seq").fetchall()
+    db.close()
+    return [{"v": 1, "plan": "p", "bucket": b, "key": k.decode(),
+             "version": "", "seq": seq, "copy": copy, "from": "hot",
+             "to": to, "size": size} for b, k, seq, copy, size in found]
+
+
+def migrate(lines, *options):
+    text = b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode()
+                      for x in lines) + b"\n"
+    r = subprocess.run(["vt-migrate", "--data", DATA, "--quiet"] +
+                       list(options), input=text, capture_output=True,
+                       check=False)
+    out = [json.loads(x) for x in r.stdout.splitlines()]
+    return r.returncode, out, r.stderr.decode()
+
+
+def without(move, name):
+    return {k: v for k, v in move.items() if k != name}
+
+
+def bad_lines():
+    """What is no move, and what vt-migrate says of it."""
+    good = moves()[0]
+    return [(b"nonsense", "not a JSON object"),
+            (b"\xff\x00\xfe", "not a JSON object"),
+            (b"[]", "not a JSON object"), (b"{", "not a JSON object"),
+            (json.dumps(good)[:-20].encode(), "not a JSON object"),
+            (dict(good, v=2), "'v'"), (dict(good, seq="x"), "'seq'"),
+            (dict(good, size=-1), "'size'"), (dict(good, copy=1.5), "'copy'"),
+            (dict(good, key=5), "'key'"),
+            (dict(good, not_after="soon"), "'not_after'"),
+            (dict(good, reason="r" * (17 << 20)), "over 16777216")] + \
+        [(without(good, name), "'%s' is missing" % name)
+         for name in ("bucket", "key", "seq", "copy", "from", "to")]
+
+
+def plan_lines():
+    """A line that is no move is told with its number, and moves nothing."""
+    for line, word in bad_lines():
+        code, out, err = migrate([b"", line])
+        assert code == 1 and out == [], (line, code, out, err)
+        assert ":2: " in err and word in err and err.count("\n") == 1, err
+    # Moves that look right, of things that are not.
+    good = moves()[0]
+    for change, status, code, word in (
+            ({"to": "nowhere"}, "failed", 3, "nowhere"),
+            ({"bucket": "none"}, "skipped", 0, "gone"),
+            ({"seq": 1 << 40}, "skipped", 0, "gone"),
+            ({"key": "other"}, "skipped", 0, "not of this bucket and key"),
+            ({"copy": 1 << 40}, "skipped", 0, "no longer"),
+            ({"from": "warm"}, "skipped", 0, "'warm'"),
+            ({"generation": 1 << 40}, "skipped", 0, "changed"),
+            ({"not_after": "2001-01-01T00:00:00Z"}, "skipped", 0,
+             "too old")):
+        result, out, err = migrate([dict(good, **change)])
+        assert result == code, (change, result, out, err)
+        assert [x["status"] for x in out] == [status], (change, out)
+        assert word in out[0]["reason"], (change, out)
+    code, out, err = migrate([], "--", "/nonexistent/plan")
+    assert code == 3 and "/nonexistent/plan" in err, (code, err)
+
+
+def plan_mixed():
+    """Called by itself: bad lines among good ones keep none of them."""
+    good, bad = moves(), bad_lines()
+    assert len(good) >= 2
+    lines, places = [], []
+    for move in good:
+        lines.append(move)
+        for line, word in bad:
+            lines.append(line)
+            places.append((len(lines), word))
+    before = {k: v for k, v in picture().items() if k not in
+              ("rows", "files")}
+    code, out, err = migrate(lines, "--grace", "0s")
+    assert code == 1, (code, err)
+    assert sorted(x["key"] for x in out) == sorted(x["key"] for x in good)
+    assert {x["status"] for x in out} == {"moved"}, out
+    told = err.splitlines()
+    for number, word in places:
+        assert any(":%d: " % number in x and word in x for x in told), \
+            (number, word, err)
+    assert len(told) == len(places), err
+    after = picture()
+    assert sum("/cold/" in f for f in after["files"]) == len(good)
+    for name, value in before.items():
+        if not isinstance(value, tuple):
+            continue
+        for x in (value, after[name]):
+            x[0].pop("x-amz-storage-class", None)
+        assert value == after[name], (name, value, after[name])
+    assert gc() == (len(good), 0)
+
+
 # --- a full disk ---------------------------------------------------------------------------
 # STATE is a file in which acknowledged objects are kept from step to step.
 
@@ -953,8 +1068,8 @@ def disk_delete():
     that is kept back for deletes must not wear out."""
     state = load()
     for n in range(5):
-        for size in (MIB, 10):
-            key = next(k for k, (_, s) in state.items() if s == size)
+        for pick in (max, min):
+            key = pick(state, key=lambda k: state[k][1])
             r = ask("DELETE", key)
             assert r.status == 204, (n, r)
             del state[key]
@@ -990,6 +1105,19 @@ def disk_recover():
     assert gc()[1] == 0
 
 
+def disk_migrate():
+    """A move finds no room: it fails, may work later, and changes nothing."""
+    before, strays = rows(), set(files())
+    move = moves("AND v.size = %d" % MIB)[0]
+    code, out, err = migrate([move])
+    assert code == 4, (code, out, err)
+    assert out[0]["status"] == "failed", out
+    assert "No space left" in err, err
+    assert set(files()) == strays
+    compare(before, rows())
+    check_all(load())
+
+
 def disk_no_strays():
     """No file under tiers/ that the catalog does not know."""
     known = {name for (name,) in sqlite3.connect(
@@ -1000,7 +1128,7 @@ def disk_no_strays():
     assert there == known, there ^ known
 
 
-OWN = {"prepare", "serves", "settle"}
+OWN = {"prepare", "plan_mixed"}
 
 if __name__ == "__main__":
     f = globals()[sys.argv[1]]

@@ -536,3 +536,41 @@ load s3
 	line=$(grep '"CopyObject"' "$log" | grep "\"$B\"")
 	is "$(jq -r .source <<<"$line")" "$B/log"
 }
+
+@test 'archived bytes are not read before they are restored' {
+	[ -n "$SERVE_PID" ] || skip 'needs a server of its own'
+	first=$SERVE_PID
+	cat >"$W/config" <<-EOT
+		{ "tiers": [
+		    { "name": "hot", "url": "file:tiers/hot",
+		        "storage_class": "STANDARD", "inline": true },
+		    { "name": "archive", "url": "file:tiers/archive",
+		        "storage_class": "DEEP_ARCHIVE",
+		        "restore_delay": "1h" }
+		] }
+	EOT
+	serve_start "$W/own" --config "$W/config"
+	own=$SERVE_PID
+	s3 PUT "/$B"
+	random_file "$W/in" 300000
+	put_file k "$W/in" -H 'x-amz-storage-class: DEEP_ARCHIVE'
+	code 200
+	s3 HEAD "/$B/k"
+	code 200
+	is "$(h x-amz-storage-class)" DEEP_ARCHIVE
+	s3 GET "/$B/k"
+	code 403 InvalidObjectState
+	is "$(x StorageClass)" DEEP_ARCHIVE
+	s3 PUT "/$B/c" -H "x-amz-copy-source: $B/k"
+	code 403 InvalidObjectState
+	s3 POST "/$B/u?uploads="
+	id=$(x UploadId)
+	s3 PUT "/$B/u?partNumber=1&uploadId=$id" -H "x-amz-copy-source: $B/k"
+	code 403 InvalidObjectState
+	# sharing needs no bytes
+	s3 PUT "/$B/c" -H "x-amz-copy-source: $B/k" \
+	    -H 'x-amz-storage-class: DEEP_ARCHIVE'
+	code 200
+	serve_stop "$own"
+	SERVE_PID=$first
+}
