@@ -16,7 +16,7 @@
 #include "multipart.h"
 #include "ops.h"
 
-#define COPY_TRIES 5		/* of a source that changes under us */
+#define COPY_TRIES 20		/* of a source that changes under us */
 
 struct source {
 	struct vt_bucket bucket;

@@ -31,7 +31,6 @@
 #include <microhttpd.h>
 
 #include "libvt/base/fs.h"
-#include "libvt/base/num.h"
 
 #include "admin.h"
 #include "promote.h"
@@ -39,7 +38,6 @@
 #include "route.h"
 
 #define POOL_SIZE (32 * 1024)	/* of a connection: trap 1 of DESIGN 7 */
-#define QUERY_MAX 128		/* parameters */
 #define WORKERS_MIN 16
 #define WORKERS_MAX 128		/* when they hang on a tier that is slow */
 #define TICK_MS 1000		/* of the housekeeper */
@@ -773,182 +771,11 @@ take_headers(struct req *r)
 	return 0;
 }
 
-/* Whatever two readers could take differently is refused, and the connection
- * with it (RFC 9112 section 6.3: request smuggling). */
-static int
-check_framing(struct req *r, const char *version)
-{
-	struct req_private *p = r->priv;
-	const char *length = NULL, *coding = NULL, *host = NULL, *name;
-	size_t i;
-
-	p->must_close = 1;
-	for (i = 0; i < r->header_count; i++) {
-		name = r->headers[i].name;
-		if (strcasecmp(name, "Content-Length") == 0) {
-			if (length != NULL &&
-			    strcmp(length, r->headers[i].value) != 0) {
-				req_error(r, "BadRequest",
-				    "There are several Content-Length "
-				    "headers");
-				return -1;
-			}
-			length = r->headers[i].value;
-		} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-			if (coding != NULL) {
-				req_error(r, "BadRequest", "There are several "
-				    "Transfer-Encoding headers");
-				return -1;
-			}
-			coding = r->headers[i].value;
-		} else if (strcasecmp(name, "Host") == 0) {
-			if (host != NULL &&
-			    strcmp(host, r->headers[i].value) != 0) {
-				req_error(r, "BadRequest",
-				    "There are several Host headers");
-				return -1;
-			}
-			host = r->headers[i].value;
-		} else if (strcasecmp(name, "Expect") == 0) {
-			p->expects = strcmp(version, "HTTP/1.1") == 0 &&
-			    strcasecmp(r->headers[i].value,
-			    "100-continue") == 0;
-		}
-	}
-	if (length != NULL && coding != NULL) {
-		req_error(r, "BadRequest", "Content-Length and "
-		    "Transfer-Encoding exclude each other");
-		return -1;
-	}
-	if (coding != NULL && strcasecmp(coding, "chunked") != 0) {
-		req_error(r, "NotImplemented",
-		    "The only Transfer-Encoding is chunked");
-		return -1;
-	}
-	if (host == NULL && strcmp(version, "HTTP/1.0") != 0) {
-		req_error(r, "BadRequest", "A Host header is needed");
-		return -1;
-	}
-	if (length != NULL && vt_num_scan_u64(length, strlen(length),
-	    &p->content_length) < 0) {
-		req_error(r, "BadRequest", "Content-Length is not a number");
-		return -1;
-	}
-	p->must_close = 0;
-	p->has_content_length = length != NULL;
-	p->te_chunked = coding != NULL;
-	return 0;
-}
-
-/* The target into path and query, neither decoded. */
-static int
-split_target(struct req *r)
-{
-	struct req_private *p = r->priv;
-	const char *path = p->target, *s;
-	struct vt_err err;
-	enum vt_code rc;
-	char *copy, *mark;
-
-	if (path == NULL) {
-		req_error(r, "MaxMessageLengthExceeded",
-		    "The request target is longer than %d bytes",
-		    TARGET_MAX);
-		return -1;
-	}
-	/* The absolute form (RFC 9112 section 3.2.2). */
-	if (strncasecmp(path, "http://", 7) == 0 ||
-	    strncasecmp(path, "https://", 8) == 0) {
-		path = strstr(path, "://") + 3;
-		path += strcspn(path, "/?");
-	}
-	for (s = path; *s != '\0'; s++)
-		if ((unsigned char)*s <= 0x20 || *s == 0x7f)
-			break;
-	if (*s != '\0' || *path != '/') {
-		req_error(r, "InvalidURI", NULL);
-		return -1;
-	}
-	copy = vt_arena_str(r->arena, path);
-	if (copy == NULL) {
-		req_error(r, "SlowDown", NULL);
-		return -1;
-	}
-	r->raw_path = copy;
-	mark = strchr(copy, '?');
-	if (mark != NULL) {
-		*mark = '\0';
-		r->raw_query = mark + 1;
-	}
-	rc = vt_uri_query(r->arena, r->raw_query, strlen(r->raw_query),
-	    QUERY_MAX, (struct vt_query **)&r->query, &r->query_count, &err);
-	if (rc == VT_OK)
-		return 0;
-	if (rc == VT_NOMEM)
-		req_fail(r, rc, &err);
-	else
-		req_error(r, "InvalidURI", "%s", err.text);
-	return -1;
-}
-
-static int
-find_operation(struct req *r, const char **refusal)
-{
-	struct vt_err err;
-	enum vt_code rc;
-
-	rc = route_split(r->arena, req_header(r, "Host"),
-	    r->srv->config->domain, r->raw_path, &r->bucket_name, &r->key,
-	    &r->key_len, &err);
-	if (rc == VT_TOO_LARGE) {
-		req_error(r, "KeyTooLongError", NULL);
-		return -1;
-	}
-	if (rc == VT_INVALID) {
-		req_error(r, "InvalidURI", "%s", err.text);
-		return -1;
-	}
-	if (rc != VT_OK) {
-		req_fail(r, rc, &err);
-		return -1;
-	}
-	r->op = route_find(r->method, r->bucket_name != NULL, r->key != NULL,
-	    r->query, r->query_count,
-	    req_header(r, "x-amz-copy-source") != NULL, refusal);
-	r->log.op = r->op != NULL ? r->op->name : "Refused";
-	r->log.bucket = r->bucket_name;
-	r->log.key = r->key;
-	r->log.key_len = r->key_len;
-	return 0;
-}
-
-static int
-find_bucket(struct req *r)
-{
-	struct vt_err err;
-	enum vt_code rc;
-
-	if (r->op->flags & OP_NO_BUCKET)
-		return 0;
-	rc = vt_catalog_bucket(r->srv->catalog, r->arena, r->bucket_name,
-	    &r->bucket, &err);
-	if (rc == VT_OK)
-		return 0;
-	if (rc == VT_ABSENT) {
-		req_error_detail(r, "BucketName", r->bucket_name);
-		req_error(r, "NoSuchBucket", NULL);
-	} else {
-		req_fail(r, rc, &err);
-	}
-	return -1;
-}
-
 /* All that the headers say; what is wrong is recorded as the answer. */
 static void
 begin(struct req *r, const char *method, const char *version)
 {
 	struct req_private *p = r->priv;
-	const char *refusal = NULL;
 
 	p->begun = 1;
 	r->log.time_us = r->start_us;
@@ -967,24 +794,11 @@ begin(struct req *r, const char *method, const char *version)
 		req_error(r, "SlowDown", NULL);
 		return;
 	}
-	if (take_headers(r) < 0 || check_framing(r, version) < 0)
+	if (take_headers(r) < 0)
 		return;
 	r->log.agent = req_header(r, "User-Agent");
-	if (atomic_load(&p->http->stopping)) {
-		p->must_close = 1;
-		req_error(r, "ServiceUnavailable", "The server is stopping");
-		return;
-	}
-	if (split_target(r) < 0 || find_operation(r, &refusal) < 0 ||
-	    auth_check(p->http->auth, r, p->key, p->seed) < 0)
-		return;
-	r->log.key_id = r->auth.access_key;
-	if (r->op == NULL) {
-		req_error(r, refusal, NULL);
-		return;
-	}
-	if (find_bucket(r) == 0)
-		body_plan(r);
+	head_read(r, version, p->http->auth,
+	    atomic_load(&p->http->stopping));
 }
 
 static int

@@ -3,9 +3,10 @@
  *
  *	main.c		this
  *	http.c		libmicrohttpd: connections, the life of a request
+ *	head.c		what a request asks for, from its headers
  *	body.c		what comes in: collected, streamed to workers, drained
  *	reply.c		what goes out, as operations record it
- *	request.h	what these three share; http.h is for operations
+ *	request.h	what these four share; http.h is for operations
  *	pool.c		worker threads, the memory for bodies
  *	route.c		method, path and query to operation
  *	auth.c		signatures

@@ -548,7 +548,8 @@ delete_done(struct vt_cat_op *op)
 		req_fail(r, op->code, &op->err);
 	else {
 		/* what is not there is deleted, also under a condition */
-		r->log.version = d->out_version_id;
+		if (*d->out_version_id != '\0')
+			r->log.version = d->out_version_id;
 		if (d->made_marker || d->was_marker)
 			req_set_header(r, "x-amz-delete-marker", "true");
 		if (d->version_id != NULL)

@@ -1,6 +1,7 @@
 /*
- * The inside of a request: what http.c (the connection), body.c (what comes
- * in) and reply.c (what goes out) share.  Nobody else includes it.
+ * The inside of a request: what http.c (the connection), head.c (what is
+ * asked), body.c (what comes in) and reply.c (what goes out) share.  Nobody
+ * else includes it.
  *
  * Threads.  A request is touched by its connection's epoll thread, or, while
  * the connection is suspended, by one worker or one completion; being queued,
@@ -151,6 +152,12 @@ void req_run_op(struct req *r);
 int req_socket_empty(const struct req *r);
 /* A line on stderr about a request. */
 void req_complain(const struct req *r, const char *fmt, ...) VT_PRINTF(2, 3);
+
+/* head.c */
+/* From the headers in `r` to an operation that may be run, its bucket looked
+ * up and its body planned; or to an answer. */
+void head_read(struct req *r, const char *version, struct auth *auth,
+    int stopping);
 
 /* body.c: on the epoll thread but for body_open */
 /* How the body will be taken, from the headers; may refuse (req_error). */

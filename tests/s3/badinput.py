@@ -1,230 +1,27 @@
-"""Bad input: each gets a clear error and leaves the store as it was.
+"""Bad requests: each gets a clear error and leaves the store as it was.
 
 python3 badinput.py NAME: runs the function of that name between two pictures
 of the store, which must be equal: listings, every object byte by byte, the
 rows of the catalog, the files under tiers/.  The collector must find nothing
-to do then, and the server must serve.  SERVE_DIR is the server's folder (its
-data in data/), SERVE_PID its process; it runs with --no-gc.
-
-The functions disk_..., for a full disk, and the few of OWN take no pictures.
+to do then, and the server must serve.
 """
 import base64
 import datetime
 import hashlib
-import hmac
-import json
-import os
-import random
 import re
-import sqlite3
-import subprocess
-import sys
 import time
 import urllib.parse
-import urllib.request
-import xml.etree.ElementTree as ET
 import zlib
 
 import raw
-from raw import Conn, chunked, headers, sha256, wait_for
+from badinput_store import (BUCKET, LARGE, ask, change, data,
+                            element, etag, main, prepare, put, refused, send,
+                            signed_put, upload, utc)
+from raw import Conn, chunked, headers, sha256
 
-DATA = os.environ["SERVE_DIR"] + "/data"
-BUCKET = "/kept"
 CHUNKED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 CHUNKED_TRAILER = CHUNKED + "-TRAILER"
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-LARGE = 300000          # streamed: over SMALL_BODY_MAX
-TABLES = ("bucket", "bucket_doc", "version", "copy", "extent", "blob",
-          "inline_data", "version_parts", "upload", "part", "garbage",
-          "intent")
-
-
-def data(n, seed=0):
-    return random.Random(n * 7 + seed).randbytes(n)
-
-
-def ask(*args, **kw):
-    return Conn(60).ask(*args, **kw)
-
-
-def utc(**off):
-    return datetime.datetime.now(datetime.timezone.utc) + \
-        datetime.timedelta(**off)
-
-
-# --- the store, and that it is as it was ------------------------------------
-
-
-def prepare():
-    """What the tests try to harm."""
-    def put(target, body, extra=()):
-        r = ask("PUT", BUCKET + target, body, extra=extra)
-        assert r.status == 200, r
-
-    put("", None)
-    put("/small", data(100), [("x-amz-meta-who", "me"),
-                              ("Content-Type", "text/x-mine")])
-    put("/medium", data(20000))
-    put("/large", data(LARGE))
-    put("/empty", b"")
-    put("/dir/%C3%A4%20%25", data(5000))
-    r = ask("POST", BUCKET + "/parts?uploads")
-    assert r.status == 200, r
-    for n, size in ((1, 5 << 20), (2, 1000)):
-        put("/parts?partNumber=%d&uploadId=%s" % (n, upload()), data(size))
-
-
-def upload():
-    r = ask("GET", BUCKET + "?uploads")
-    return re.search(b"<UploadId>(.*?)</UploadId>", r.body)[1].decode()
-
-
-def etag(number):
-    return hashlib.md5(data((5 << 20, 1000)[number - 1])).hexdigest()
-
-
-def rows():
-    db = sqlite3.connect("file:%s/catalog.db?mode=ro" %
-                         urllib.parse.quote(DATA), uri=True)
-    try:
-        return {t: sorted(db.execute("SELECT * FROM " + t), key=repr)
-                for t in TABLES}
-    finally:
-        db.close()
-
-
-def files():
-    out = {}
-    for folder, _, names in os.walk(DATA + "/tiers"):
-        for name in names:
-            path = os.path.join(folder, name)
-            with open(path, "rb") as f:
-                out[path[len(DATA):]] = sha256(f.read())
-    return out
-
-
-def picture():
-    """Everything a client or a neighbour can see of the store."""
-    c = Conn(60)
-    out = {"rows": rows(), "files": files()}
-    for q in ("?list-type=2", "?versions", "?uploads"):
-        r = c.ask("GET", BUCKET + q)
-        assert r.status == 200, r
-        out[q] = r.body
-    out["buckets"] = c.ask("GET", "/").body
-    for key in re.findall(b"<Key>(.*?)</Key>", out["?list-type=2"]):
-        r = c.ask("GET", BUCKET + "/" + urllib.parse.quote(key))
-        assert r.status == 200, r
-        for name in ("date", "x-amz-request-id"):
-            del r.head[name]
-        out[key] = (r.head, sha256(r.body))
-    r = c.ask("GET", BUCKET + "/parts?uploadId=" + upload())
-    assert r.status == 200, r
-    out["parts"] = r.body
-    return out
-
-
-def metric(name):
-    with urllib.request.urlopen(os.environ["SERVE_ADMIN"] + "/metrics") as f:
-        for line in f.read().decode().split("\n"):
-            if line.startswith(name + " "):
-                return int(line.split()[1])
-    raise KeyError(name)
-
-
-def settle():
-    """Wait for the ends of requests: what they clean up they do after the
-    answer."""
-    assert wait_for(lambda: metric("vt_requests_in_hand") == 0, 30)
-
-
-def gc():
-    """What the collector found: (blobs, leaked names)."""
-    r = subprocess.run(["vt-migrate", "--data", DATA, "--gc",
-                        "--ignore-grace"], capture_output=True, text=True,
-                       check=False)
-    assert r.returncode == 0, r
-    found = re.search(r"removed (\d+) blobs .*?, (\d+) leaked", r.stderr)
-    return int(found[1]), int(found[2])
-
-
-def serves():
-    """All kinds of requests work, and leave nothing."""
-    for n in (10, 20000, LARGE):
-        body = data(n, 1)
-        r = ask("PUT", BUCKET + "/serves", body)
-        assert r.status == 200, r
-        r = ask("GET", BUCKET + "/serves")
-        assert r.status == 200 and r.body == body, r
-    r = ask("DELETE", BUCKET + "/serves")
-    assert r.status == 204, r
-    settle()
-    assert gc() == (2, 0)
-
-
-def compare(before, after):
-    for name in sorted(set(before) | set(after), key=str):
-        a, b = before.get(name), after.get(name)
-        if a == b:
-            continue
-        if isinstance(a, dict) and isinstance(b, dict):
-            compare(a, b)
-        raise AssertionError("%r was %.500r and is %.500r" % (name, a, b))
-
-
-def unharmed(f):
-    before = picture()
-    f()
-    settle()
-    compare(before, picture())
-    assert gc() == (0, 0)
-    serves()
-
-
-# --- answers -----------------------------------------------------------------
-
-
-def element(r, name):
-    found = ET.fromstring(r.body).find(name)
-    return None if found is None else found.text
-
-
-def refused(r, status, code, *words):
-    """An S3 error document, complete, which has these words in its message
-    or its details."""
-    assert r is not None, "the connection was cut without an answer"
-    assert r.status == status, r
-    assert r.head["content-type"] == "application/xml", r
-    assert element(r, "Code") == code, r
-    assert element(r, "Message").strip(), r
-    assert element(r, "RequestId") == r.head["x-amz-request-id"], r
-    text = "\n".join(e.text or "" for e in ET.fromstring(r.body)
-                     if e.tag not in ("Code", "Resource", "RequestId"))
-    for word in words:
-        assert word in text, "no %r in %r" % (word, r)
-
-
-def put(body=b"harm", target=BUCKET + "/small", **kw):
-    """An overwrite, which must not happen."""
-    return ask("PUT", target, body, **kw)
-
-
-def change(fields, name, value):
-    """Replace a header, after it was signed."""
-    return [(n, value if n.lower() == name.lower() else v)
-            for n, v in fields]
-
-
-def send(method, target, fields, body=b""):
-    c = Conn(60)
-    c.head(method, target, fields)
-    c.send(body)
-    return c.answer(method)
-
-
-def signed_put(body=b"harm", target=BUCKET + "/small", **kw):
-    return headers("PUT", target, sha256(body),
-                   [("Content-Length", str(len(body)))], **kw)
 
 
 # --- heads ---------------------------------------------------------------------
@@ -250,12 +47,17 @@ def request_lines():
                  b"Content-Length: 99999999999999999999\r\n\r\nharm",
                  b"PUT /kept/small HTTP/1.1\r\n" + host +
                  b"Transfer-Encoding: chunked\r\n\r\nzz\r\nharm\r\n0\r\n\r\n"):
-        c = Conn()
+        c = Conn(3)
         c.send(text)
-        c.sock.shutdown(1)
-        r = c.answer()
+        # What is no request yet may wait for the rest of it, until the idle
+        # timeout when its end came with its last byte.
+        try:
+            c.sock.shutdown(1)
+            r = c.answer()
+        except (TimeoutError, OSError):
+            r = None
         assert r is None or (400 <= r.status < 600 and r.body), (text, r)
-        assert c.ended(), text
+        c.close()
 
 
 def methods():
@@ -280,7 +82,7 @@ def broken_headers():
         c.send(b"PUT /kept/small HTTP/1.1\r\n" + head.encode() + line +
                b"\r\nharm")
         refused(c.answer(), 400, "BadRequest", words)
-        assert c.ended()
+        assert c.ended(20)
 
 
 def escapes():
@@ -715,7 +517,7 @@ def truncated():
                 c.sock.shutdown(1)
                 r = c.answer()
                 assert r is None or r.status >= 400, (target, n, sent, r)
-                assert c.ended()
+                assert c.ended(20)
             # Transfer-Encoding: chunked, without its end.
             c = Conn()
             c.head("PUT", target, headers("PUT", target, "UNSIGNED-PAYLOAD")
@@ -724,7 +526,7 @@ def truncated():
             c.sock.shutdown(1)
             r = c.answer()
             assert r is None or r.status >= 400, (target, n, r)
-            assert c.ended()
+            assert c.ended(20)
 
 
 def coded(body, size, edit, target=BUCKET + "/small", payload=CHUNKED,
@@ -866,273 +668,5 @@ def too_large():
             str(size), str(5 << 30))
 
 
-# --- plans -------------------------------------------------------------------
-
-
-def moves(where="", to="cold"):
-    """A plan of our own: all large objects to another tier."""
-    db = sqlite3.connect("file:%s/catalog.db?mode=ro" %
-                         urllib.parse.quote(DATA), uri=True)
-    found = db.execute(
-        "SELECT b.name, v.key, v.seq, c.id, v.size FROM version v"
-        " JOIN bucket b ON b.id = v.bucket JOIN copy c ON c.seq = v.seq"
-        " WHERE v.size >= 20000 " + where + " ORDER BY v.seq").fetchall()
-    db.close()
-    return [{"v": 1, "plan": "p", "bucket": b, "key": k.decode(),
-             "version": "", "seq": seq, "copy": copy, "from": "hot",
-             "to": to, "size": size} for b, k, seq, copy, size in found]
-
-
-def migrate(lines, *options):
-    text = b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode()
-                      for x in lines) + b"\n"
-    r = subprocess.run(["vt-migrate", "--data", DATA, "--quiet"] +
-                       list(options), input=text, capture_output=True,
-                       check=False)
-    out = [json.loads(x) for x in r.stdout.splitlines()]
-    return r.returncode, out, r.stderr.decode()
-
-
-def without(move, name):
-    return {k: v for k, v in move.items() if k != name}
-
-
-def bad_lines():
-    """What is no move, and what vt-migrate says of it."""
-    good = moves()[0]
-    return [(b"nonsense", "not a JSON object"),
-            (b"\xff\x00\xfe", "not a JSON object"),
-            (b"[]", "not a JSON object"), (b"{", "not a JSON object"),
-            (json.dumps(good)[:-20].encode(), "not a JSON object"),
-            (dict(good, v=2), "'v'"), (dict(good, seq="x"), "'seq'"),
-            (dict(good, size=-1), "'size'"), (dict(good, copy=1.5), "'copy'"),
-            (dict(good, key=5), "'key'"),
-            (dict(good, not_after="soon"), "'not_after'"),
-            (dict(good, reason="r" * (17 << 20)), "over 16777216")] + \
-        [(without(good, name), "'%s' is missing" % name)
-         for name in ("bucket", "key", "seq", "copy", "from", "to")]
-
-
-def plan_lines():
-    """A line that is no move is told with its number, and moves nothing."""
-    for line, word in bad_lines():
-        code, out, err = migrate([b"", line])
-        assert code == 1 and out == [], (line, code, out, err)
-        assert ":2: " in err and word in err and err.count("\n") == 1, err
-    # Moves that look right, of things that are not.
-    good = moves()[0]
-    for change, status, code, word in (
-            ({"to": "nowhere"}, "failed", 3, "nowhere"),
-            ({"bucket": "none"}, "skipped", 0, "gone"),
-            ({"seq": 1 << 40}, "skipped", 0, "gone"),
-            ({"key": "other"}, "skipped", 0, "not of this bucket and key"),
-            ({"copy": 1 << 40}, "skipped", 0, "no longer"),
-            ({"from": "warm"}, "skipped", 0, "'warm'"),
-            ({"generation": 1 << 40}, "skipped", 0, "changed"),
-            ({"not_after": "2001-01-01T00:00:00Z"}, "skipped", 0,
-             "too old")):
-        result, out, err = migrate([dict(good, **change)])
-        assert result == code, (change, result, out, err)
-        assert [x["status"] for x in out] == [status], (change, out)
-        assert word in out[0]["reason"], (change, out)
-    code, out, err = migrate([], "--", "/nonexistent/plan")
-    assert code == 3 and "/nonexistent/plan" in err, (code, err)
-
-
-def plan_mixed():
-    """Called by itself: bad lines among good ones keep none of them."""
-    good, bad = moves(), bad_lines()
-    assert len(good) >= 2
-    lines, places = [], []
-    for move in good:
-        lines.append(move)
-        for line, word in bad:
-            lines.append(line)
-            places.append((len(lines), word))
-    before = {k: v for k, v in picture().items() if k not in
-              ("rows", "files")}
-    code, out, err = migrate(lines, "--grace", "0s")
-    assert code == 1, (code, err)
-    assert sorted(x["key"] for x in out) == sorted(x["key"] for x in good)
-    assert {x["status"] for x in out} == {"moved"}, out
-    told = err.splitlines()
-    for number, word in places:
-        assert any(":%d: " % number in x and word in x for x in told), \
-            (number, word, err)
-    assert len(told) == len(places), err
-    after = picture()
-    assert sum("/cold/" in f for f in after["files"]) == len(good)
-    for name, value in before.items():
-        if not isinstance(value, tuple):
-            continue
-        for x in (value, after[name]):
-            x[0].pop("x-amz-storage-class", None)
-        assert value == after[name], (name, value, after[name])
-    assert gc() == (len(good), 0)
-
-
-# --- a full disk ---------------------------------------------------------------------------
-# STATE is a file in which acknowledged objects are kept from step to step.
-
-STATE = os.environ["SERVE_DIR"] + "/acknowledged"
-MIB = 1 << 20
-
-
-def load():
-    with open(STATE, encoding="ascii") as f:
-        return json.load(f)
-
-
-def save(state):
-    with open(STATE, "w", encoding="ascii") as f:
-        json.dump(state, f)
-
-
-def full(r):
-    """The storage is full, says the answer, and nothing more: the words of
-    the system with names of files are the server's own."""
-    refused(r, 507, "InsufficientStorage", "full")
-    assert DATA.encode() not in r.body, r
-
-
-def free():
-    s = os.statvfs(DATA)
-    return s.f_bavail * s.f_frsize
-
-
-def fill_until_full(name, size, most=100000):
-    """Objects until there is no room; those acknowledged."""
-    out, c = {}, Conn(60)
-    for n in range(most):
-        key = "/full/%s%d" % (name, n)
-        body = data(size, n)
-        r = c.ask("PUT", key, body)
-        if r.status != 200:
-            full(r)
-            break
-        out[key] = [sha256(body), size]
-    else:
-        raise AssertionError("the disk never was full")
-    return out
-
-
-def check_all(state):
-    c = Conn(60)
-    for key, (digest, size) in state.items():
-        r = c.ask("GET", key)
-        assert r.status == 200 and len(r.body) == size, (key, r)
-        assert sha256(r.body) == digest, key
-    listed, token = set(), ""
-    while True:
-        r = c.ask("GET", "/full?list-type=2" + token)
-        assert r.status == 200, r
-        listed |= {"/full/" + k.decode()
-                   for k in re.findall(b"<Key>(.*?)</Key>", r.body)}
-        more = element(ET_no_ns(r), "NextContinuationToken")
-        if more is None:
-            break
-        token = "&continuation-token=" + urllib.parse.quote(more, safe="")
-    assert listed == set(state), listed ^ set(state)
-
-
-def ET_no_ns(r):
-    r.body = re.sub(b' xmlns="[^"]*"', b"", r.body)
-    return r
-
-
-def disk_fill():
-    """Large ones until it is full, then small ones into the catalog."""
-    assert ask("PUT", "/full").status == 200
-    state = {}
-    for size, name in ((MIB, "large"), (40000, "medium"), (4000, "inline"),
-                       (10, "tiny")):
-        state.update(fill_until_full(name, size))
-    assert sum(s == MIB for _, s in state.values()) > 10
-    save(state)
-    # It stays so, for every kind of write, and tells no lies.
-    for body in (b"x", data(40000), data(MIB)):
-        full(ask("PUT", "/full/another", body))
-    full(ask("PUT", "/full/another", extra=[
-        ("x-amz-copy-source", max(state, key=lambda k: state[k][1]))]))
-    r = ask("POST", "/full/another?uploads")
-    assert r.status in (200, 507), r
-    check_all(state)
-
-
-def disk_check():
-    check_all(load())
-
-
-def disk_delete():
-    """On the full disk.  Each round fills up what the last one left: the room
-    that is kept back for deletes must not wear out."""
-    state = load()
-    for n in range(5):
-        for pick in (max, min):
-            key = pick(state, key=lambda k: state[k][1])
-            r = ask("DELETE", key)
-            assert r.status == 204, (n, r)
-            del state[key]
-            assert ask("GET", key).status == 404
-        for size, name in ((MIB, "large"), (4000, "inline"), (10, "tiny")):
-            state.update(fill_until_full("%s-%d-" % (name, n), size))
-    keys = [k for k, (_, s) in state.items() if s == MIB][:2]
-    r = ask("POST", "/full?delete", b"<Delete>%s</Delete>" % b"".join(
-        b"<Object><Key>%s</Key></Object>" % k[6:].encode() for k in keys))
-    assert r.status == 200 and r.body.count(b"<Deleted>") == 2, r
-    for key in keys:
-        del state[key]
-    save(state)
-    check_all(state)
-
-
-def disk_recover():
-    """Half of it deleted and collected: PUTs work again."""
-    state = load()
-    for key in [k for k, (_, s) in state.items() if s == MIB][::2]:
-        assert ask("DELETE", key).status == 204
-        del state[key]
-    settle()
-    blobs, leaked = gc()
-    assert blobs > 5 and leaked == 0, (blobs, leaked)
-    for n in range(3):
-        body = data(MIB, 1000 + n)
-        r = ask("PUT", "/full/after%d" % n, body)
-        assert r.status == 200, r
-        state["/full/after%d" % n] = [sha256(body), MIB]
-    save(state)
-    check_all(state)
-    assert gc()[1] == 0
-
-
-def disk_migrate():
-    """A move finds no room: it fails, may work later, and changes nothing."""
-    before, strays = rows(), set(files())
-    move = moves("AND v.size = %d" % MIB)[0]
-    code, out, err = migrate([move])
-    assert code == 4, (code, out, err)
-    assert out[0]["status"] == "failed", out
-    assert "No space left" in err, err
-    assert set(files()) == strays
-    compare(before, rows())
-    check_all(load())
-
-
-def disk_no_strays():
-    """No file under tiers/ that the catalog does not know."""
-    known = {name for (name,) in sqlite3.connect(
-        "file:%s/catalog.db?mode=ro" % urllib.parse.quote(DATA),
-        uri=True).execute("SELECT name FROM blob WHERE inline = 0 UNION "
-                          "SELECT name FROM garbage")}
-    there = {os.path.relpath(f, "/tiers/hot") for f in files()}
-    assert there == known, there ^ known
-
-
-OWN = {"prepare", "plan_mixed"}
-
 if __name__ == "__main__":
-    f = globals()[sys.argv[1]]
-    if sys.argv[1] in OWN or sys.argv[1].startswith("disk_"):
-        f()
-    else:
-        unharmed(f)
+    main(globals(), ("prepare",))

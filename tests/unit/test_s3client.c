@@ -81,8 +81,9 @@ serve_connection(int fd)
 {
 	struct answer a;
 	struct pollfd p = { fd, POLLIN, 0 };
+	char head[sizeof(server.request[0])];
 	size_t body_len;
-	int i;
+	int i, answers, bad;
 
 	for (;;) {
 		while (poll(&p, 1, 20) == 0)
@@ -90,20 +91,23 @@ serve_connection(int fd)
 				return;
 		pthread_mutex_lock(&server.lock);
 		i = server.asked;
+		answers = server.answers;
 		pthread_mutex_unlock(&server.lock);
-		if (i >= server.answers || i >= MAX ||
-		    read_request(fd, server.request[i],
-		    sizeof(server.request[i]), &body_len) < 0)
+		if (i >= answers || i >= MAX ||
+		    read_request(fd, head, sizeof(head), &body_len) < 0)
 			return;
+		/* Held while answering: who has the answer and takes the
+		 * lock knows that nobody reads the text any more. */
 		pthread_mutex_lock(&server.lock);
+		memcpy(server.request[i], head, sizeof(head));
 		server.body_len[i] = body_len;
 		server.asked++;
 		a = server.answer[i];
+		bad = vt_fs_write_all(fd, a.text, strlen(a.text)) < 0 ||
+		    (a.body != NULL &&
+		    vt_fs_write_all(fd, a.body, a.body_len) < 0);
 		pthread_mutex_unlock(&server.lock);
-		if (vt_fs_write_all(fd, a.text, strlen(a.text)) < 0)
-			return;
-		if (a.body != NULL &&
-		    vt_fs_write_all(fd, a.body, a.body_len) < 0)
+		if (bad)
 			return;
 		if (a.hang_ms > 0)
 			usleep((useconds_t)a.hang_ms * 1000);
@@ -183,7 +187,12 @@ asked(void)
 static const char *
 has(int i, const char *text)
 {
-	return strcasestr(server.request[i], text);
+	const char *found;
+
+	pthread_mutex_lock(&server.lock);
+	found = strcasestr(server.request[i], text);
+	pthread_mutex_unlock(&server.lock);
+	return found;
 }
 
 #define OK0 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
@@ -689,6 +698,7 @@ test_list(void)
 	is_int(vt_s3_list(s3, "b", NULL, NULL, NULL, collect, &b, &err),
 	    VT_INVALID, "a page that is no listing");
 	ok(strstr(err.text, "html") != NULL, "and it says what it is");
+	(void)asked();
 	vt_buf_release(&b);
 	free(one);
 	free(two);
