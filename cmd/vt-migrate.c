@@ -41,7 +41,7 @@ static const char usage[] =
 "  --ignore-grace       with --gc: remove all garbage now\n"
 "  -j, --jobs N         moves at once (default 4)\n"
 "  --max-bandwidth SIZE read at most SIZE bytes a second in all\n"
-"  --no-verify          do not read new copies back before the old are dropped\n"
+"  --no-verify          do not read new copies back before dropping the old\n"
 "  --now TIME           act as if it were TIME (RFC 3339)\n"
 "  -q, --quiet          no progress, no summary\n"
 "  -V, --version        version\n";

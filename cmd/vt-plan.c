@@ -1050,7 +1050,8 @@ summarize(const struct run *r)
 		    vt_num_human_bytes(r->moved_bytes, size));
 	if (r->moves > 0)
 		cli_warn("moving costs %s dollars, paid back in %.0f days",
-		    usd_text(r->moving, now), r->saving > 0 ? r->payback / r->saving : 0);
+		    usd_text(r->moving, now),
+		    r->saving > 0 ? r->payback / r->saving : 0);
 	summarize_held(r);
 	if (r->covered_days > 0 && r->sim[SIM_BEST] > 0)
 		cli_warn("over that time this planner would have paid %.3f "

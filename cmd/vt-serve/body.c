@@ -20,7 +20,7 @@
 
 #define DECODE_SIZE 65536
 
-/* --- the plan --------------------------------------------------------------- */
+/* --- the plan ------------------------------------------------------------- */
 
 static int
 is_chunked(const struct req *r)
@@ -172,7 +172,7 @@ body_plan(struct req *r)
 	    collect_max(r)) + 1);
 }
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------- */
 
 static void
 claim_granted(struct claim *c, int expired)
@@ -219,7 +219,7 @@ drop_buffer(struct req *r, struct iobuf *buf)
 	budget_give(req_budget(r), IOBUF_SIZE);
 }
 
-/* --- collecting -------------------------------------------------------------- */
+/* --- collecting ----------------------------------------------------------- */
 
 /* What a decoder's refusal means. */
 static void
@@ -292,7 +292,7 @@ collect(struct req *r, const char *data, size_t *len)
 	return BODY_MORE;
 }
 
-/* --- streaming: on a worker --------------------------------------------------- */
+/* --- streaming: on a worker ----------------------------------------------- */
 
 /* The rest is not wanted: an answer has been recorded. */
 static void
@@ -439,7 +439,7 @@ stream_job(struct job *j)
 	req_release(r);
 }
 
-/* --- streaming: on the epoll thread -------------------------------------------- */
+/* --- streaming: on the epoll thread --------------------------------------- */
 
 /* Give the buffer to a worker; under the lock, when none is busy. */
 static void
@@ -630,7 +630,7 @@ body_check(struct req *r)
 	return -1;
 }
 
-/* --- the end --------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 void
 body_gone(struct req *r)

@@ -50,6 +50,7 @@
 /* A connection: what its requests have in common. */
 struct conn {
 	char remote[INET6_ADDRSTRLEN];
+	struct req *now;	/* the request that is not over yet */
 };
 
 struct http {
@@ -79,7 +80,7 @@ struct http {
 	atomic_uint_fast64_t requests[OPS_MAX][6];
 };
 
-/* --- what the other files of a request need --------------------------------- */
+/* --- what the other files of a request need ------------------------------- */
 
 struct pool *
 req_pool(const struct req *r)
@@ -148,7 +149,7 @@ req_trailer(const struct req *r, const char *name)
 	return body_trailer(r, name);
 }
 
-/* --- waiting and going on ---------------------------------------------------- */
+/* --- waiting and going on ------------------------------------------------- */
 
 /* Whether a function on this worker has passed its request on: it may not be
  * asked itself, for it may be over by then. */
@@ -257,7 +258,7 @@ req_resume(struct req *r)
 	req_wake(r);
 }
 
-/* --- the end of a request ----------------------------------------------------- */
+/* --- the end of a request ------------------------------------------------- */
 
 /* How much of an answer the peer may have got when it was cut. */
 static uint64_t
@@ -376,28 +377,46 @@ acked(const struct req *r)
 	return info.tcpi_bytes_acked;
 }
 
-static void
-on_completed(void *cls, struct MHD_Connection *c, void **con_cls,
-    enum MHD_RequestTerminationCode why)
+static struct conn *
+conn_of(struct MHD_Connection *c)
 {
-	struct req *r = *con_cls;
+	const union MHD_ConnectionInfo *i;
 
-	(void)cls;
-	(void)c;
-	*con_cls = NULL;
-	if (r == NULL)
-		return;
-	r->priv->outcome = (int)why;
-	/* The figures of the socket are gone when we let go. */
-	if (r->priv->acked_before > 0 &&
-	    why != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		r->priv->sent = acked(r) - r->priv->acked_before;
+	i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return i != NULL ? i->socket_context : NULL;
+}
+
+/* The connection has done with a request. */
+static void
+complete(struct req *r, int why)
+{
+	r->priv->outcome = why;
 	awake(r);
 	body_gone(r);
 	req_release(r);
 }
 
-/* --- the answer ---------------------------------------------------------------- */
+static void
+on_completed(void *cls, struct MHD_Connection *c, void **con_cls,
+    enum MHD_RequestTerminationCode why)
+{
+	struct req *r = *con_cls;
+	struct conn *conn = conn_of(c);
+
+	(void)cls;
+	*con_cls = NULL;
+	if (conn != NULL)
+		conn->now = NULL;
+	if (r == NULL)
+		return;
+	/* The figures of the socket are gone when we let go. */
+	if (r->priv->acked_before > 0 &&
+	    why != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		r->priv->sent = acked(r) - r->priv->acked_before;
+	complete(r, (int)why);
+}
+
+/* --- the answer ----------------------------------------------------------- */
 
 static void
 fill_job(struct job *j)
@@ -620,7 +639,7 @@ answer_raw(struct req *r)
 	return MHD_YES;
 }
 
-/* --- the head of a request ------------------------------------------------------ */
+/* --- the head of a request ------------------------------------------------ */
 
 /* A bijection of the counter: never twice in a process, and not to be guessed
  * from the one before (splitmix64, Vigna 2015). */
@@ -641,18 +660,49 @@ make_id(struct http *h, char id[33])
 	id[16] = '\0';
 }
 
+/*
+ * Some errors inside libmicrohttpd, such as a query that does not fit its
+ * pool, end a request that it has shown to us without a word.
+ */
+static void
+forget(struct conn *conn)
+{
+	struct req *r = conn->now;
+
+	conn->now = NULL;
+	if (r != NULL)
+		complete(r, MHD_REQUEST_TERMINATED_WITH_ERROR);
+}
+
+/*
+ * libmicrohttpd goes on to decode the query into its pool.  We have no use for
+ * that, and some 500 parameters fill the pool, which leaves the connection
+ * hanging until it is idle for too long.  So the query ends here: the text is
+ * in the connection's own buffer, behind a '?' that has been found already.
+ */
+static void
+hide_query(const char *uri)
+{
+	char *mark = uri != NULL ? strchr((char *)uri, '?') : NULL;
+
+	if (mark != NULL)
+		mark[1] = '\0';
+}
+
 /* The request line is in.  The target must be taken here: later it is
  * decoded in place and cut at %00 (trap 5). */
 static void *
 on_target(void *cls, const char *uri, struct MHD_Connection *c)
 {
-	const union MHD_ConnectionInfo *info;
+	struct conn *conn = conn_of(c);
 	struct http *h = cls;
 	struct vt_arena *arena;
 	struct request *q;
 	struct req_private *p;
 	struct req *r;
 
+	if (conn != NULL)
+		forget(conn);
 	arena = vt_arena_new(REQ_ARENA_MAX);
 	if (arena == NULL)
 		return NULL;
@@ -676,14 +726,15 @@ on_target(void *cls, const char *uri, struct MHD_Connection *c)
 	atomic_store(&p->refs, 1);
 	reply_init(r);
 	vt_buf_init(&p->body, 0);
-	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info != NULL && info->socket_context != NULL)
-		r->remote = vt_arena_str(arena,
-		    ((struct conn *)info->socket_context)->remote);
+	if (conn != NULL) {
+		r->remote = vt_arena_str(arena, conn->remote);
+		conn->now = r;
+	}
 	if (uri == NULL)
 		p->target = "";
 	else if (strlen(uri) <= TARGET_MAX)
 		p->target = vt_arena_str(arena, uri);
+	hide_query(uri);
 	return r;
 }
 
@@ -862,7 +913,7 @@ on_head(struct req *r, const char *method, const char *version)
 	return MHD_YES;
 }
 
-/* --- the body and the operation --------------------------------------------------- */
+/* --- the body and the operation ------------------------------------------- */
 
 void
 req_run_op(struct req *r)
@@ -979,8 +1030,11 @@ on_connection(void *cls, struct MHD_Connection *c, void **context,
 
 	(void)cls;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		free(*context);
+		conn = *context;
 		*context = NULL;
+		if (conn != NULL)
+			forget(conn);
+		free(conn);
 		return;
 	}
 	conn = calloc(1, sizeof(*conn));
@@ -1006,7 +1060,7 @@ on_connection(void *cls, struct MHD_Connection *c, void **context,
 	}
 }
 
-/* --- the admin listener -------------------------------------------------------------- */
+/* --- the admin listener --------------------------------------------------- */
 
 static enum MHD_Result
 on_admin(void *cls, struct MHD_Connection *c, const char *url,
@@ -1056,7 +1110,7 @@ on_admin(void *cls, struct MHD_Connection *c, const char *url,
 	return rc;
 }
 
-/* --- listening ------------------------------------------------------------------------ */
+/* --- listening ------------------------------------------------------------ */
 
 /* "host:port" or "[v6]:port" or ":port", checked by the configuration, into
  * a listening socket; -1 after filling err. */

@@ -48,7 +48,7 @@
 #define LOG_COVERAGE_MS 60000
 #define STOP_GRACE_MS 30000	/* for requests in hand */
 #define DELETE_GRACE_MS 300000	/* readers of what is deleted meanwhile */
-#define RESERVE_BYTES (64 << 20)	/* so that deletes work on a full disk */
+#define RESERVE_BYTES (64 << 20)	/* deletes work on a full disk */
 #define OFFSET_MAX_MS INT64_C(3153600000000)	/* a century */
 
 static const char usage_text[] =
@@ -110,7 +110,7 @@ struct serve {
 	int stop;		/* (lock) */
 };
 
-/* --- the data folder ----------------------------------------------------------- */
+/* --- the data folder ------------------------------------------------------ */
 
 static char *
 in_folder(const char *dir, const char *name)
@@ -252,7 +252,7 @@ load_config(const struct serve *s, struct vt_config **out,
 	return rc;
 }
 
-/* --- starting -------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 static void
 on_fatal(void *ctx, const char *text)
@@ -346,7 +346,7 @@ raise_limits(void)
 	mallopt(M_ARENA_MAX, 4);
 }
 
-/* --- collecting -------------------------------------------------------------------- */
+/* --- collecting ----------------------------------------------------------- */
 
 static int
 gc_stop(void *ctx)
@@ -425,7 +425,7 @@ stop_gc(struct serve *s)
 	s->has_gc = 0;
 }
 
-/* --- telling ------------------------------------------------------------------------- */
+/* --- telling -------------------------------------------------------------- */
 
 /* systemd's readiness protocol, sd_notify(3), without its library. */
 static void
@@ -494,7 +494,7 @@ tell(const struct serve *s)
 	    c->region);
 }
 
-/* --- signals --------------------------------------------------------------------------- */
+/* --- signals -------------------------------------------------------------- */
 
 static void
 reload(struct serve *s)
@@ -550,7 +550,7 @@ serve_until_signal(struct serve *s, const sigset_t *set)
 	pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
-/* --- stopping ---------------------------------------------------------------------------- */
+/* --- stopping ------------------------------------------------------------- */
 
 /* Also of what was started in part. */
 static int

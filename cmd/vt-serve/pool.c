@@ -15,7 +15,7 @@
 /* A job that waited this long starts another thread. */
 #define LONG_US 50000
 
-/* --- workers ---------------------------------------------------------------- */
+/* --- workers -------------------------------------------------------------- */
 
 struct pool {
 	pthread_mutex_t lock;
@@ -157,7 +157,7 @@ pool_stop(struct pool *p)
 	free(p);
 }
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------- */
 
 struct budget {
 	pthread_mutex_t lock;

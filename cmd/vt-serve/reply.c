@@ -62,7 +62,7 @@ begin(struct req *r, int status, enum reply_kind kind)
 	return 1;
 }
 
-/* --- headers --------------------------------------------------------------- */
+/* --- headers -------------------------------------------------------------- */
 
 static int
 is_text(const char *s)
@@ -152,7 +152,7 @@ drop_body_headers(struct req *r)
 	p->headers_tail = at;
 }
 
-/* --- answers ---------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 void
 req_reply_bytes(struct req *r, int status, const void *data, size_t len)
@@ -246,7 +246,7 @@ req_reply_head(struct req *r, int status, uint64_t length)
 		r->priv->length = length;
 }
 
-/* --- errors ------------------------------------------------------------------ */
+/* --- errors --------------------------------------------------------------- */
 
 void
 req_error_detail(struct req *r, const char *element, const char *value)

@@ -151,7 +151,7 @@ vt_accesslog_stats(const struct vt_accesslog *l, uint64_t *dropped,
 	pthread_mutex_unlock(lock);
 }
 
-/* --- the writer ------------------------------------------------------------ */
+/* --- the writer ----------------------------------------------------------- */
 
 static void
 note_failure(struct vt_accesslog *l, const char *what)
@@ -332,7 +332,7 @@ run_writer(void *arg)
 	return NULL;
 }
 
-/* --- open and close -------------------------------------------------------- */
+/* --- open and close ------------------------------------------------------- */
 
 static void
 destroy(struct vt_accesslog *l)

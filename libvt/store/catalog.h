@@ -364,7 +364,8 @@ struct vt_cat_delete {
 	int found;
 	int made_marker;	/* a delete marker was added */
 	int was_marker;		/* the version deleted was a marker */
-	char out_version_id[VT_ID_LEN + 1];	/* deleted or made; "" unversioned */
+	/* deleted or made; "" when the bucket has no versions */
+	char out_version_id[VT_ID_LEN + 1];
 	int out_is_null;
 };
 

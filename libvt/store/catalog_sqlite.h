@@ -82,7 +82,7 @@ struct vt_catalog {
 	pthread_cond_t queue_cond;
 	struct vt_cat_op *head, **tail;
 	int stopping, broken;
-	int64_t reserve_retry_us;	/* monotonic; when to look at it again */
+	int64_t reserve_retry_us;	/* monotonic: look again then */
 	uint64_t wal_bytes, commits, operations, checkpoints;
 	/* ids given inside the transaction that runs; written back once */
 	int64_t next_id, next_blob;

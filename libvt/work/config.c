@@ -138,7 +138,7 @@ static const char default_text[] =
 "	]\n"
 "}\n";
 
-/* --- where a field stands -------------------------------------------------- */
+/* --- where a field stands ------------------------------------------------- */
 
 /*
  * Walks over JSON that jansson has accepted, counting lines; `p` stands
@@ -252,7 +252,7 @@ walk_element(struct walk *w, size_t index)
 	walk_blank(w);
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 struct reading {
 	const char *path;	/* for errors */
@@ -658,7 +658,7 @@ vt_config_class(const struct vt_config *c, const char *storage_class)
 	return NULL;
 }
 
-/* --- credentials ----------------------------------------------------------- */
+/* --- credentials ---------------------------------------------------------- */
 
 static char *
 trim(char *s)

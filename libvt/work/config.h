@@ -43,7 +43,7 @@ struct vt_config {
 	struct vt_tier tier[VT_TIERS_MAX];
 	size_t tier_count;	/* tier[0] is where new objects go when no
 				   class is asked for */
-	int64_t grace_ms;	/* a dropped copy's bytes stay this long: 24 h */
+	int64_t grace_ms;	/* dropped copies' bytes stay so long: 24 h */
 	uint64_t inline_max_total_bytes;	/* 4 GiB */
 	int promote;		/* reads bring objects back when they have
 				   paid for it: on */

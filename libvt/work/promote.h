@@ -27,7 +27,8 @@ void vt_rent_free(struct vt_rent *r);
  * Note that `bytes` were read by one request from copy `copy_id` on tier
  * `k` of the model of `c`.  1: the rent has reached the price of bringing it
  * to tier 0 with `early` dollars still due for its minimum duration (or what
- * vt_rent_early said, if more).  0: not yet, or never (k is 0, tier 0 is excluded).
+ * vt_rent_early said, if more).  0: not yet, or never (k is 0, tier 0 is
+ * excluded).
  */
 int vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
     int64_t copy_id, double bytes, double early);

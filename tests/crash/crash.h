@@ -37,7 +37,7 @@
 #define BUCKET "crash"
 #define HISTORY_BUCKET "history"
 
-/* --- crashbytes.c ---------------------------------------------------------- */
+/* --- crashbytes.c --------------------------------------------------------- */
 
 struct rng {
 	uint64_t s;
@@ -65,7 +65,7 @@ void content_read(const struct content *c, uint64_t offset, void *data,
     size_t len);
 int content_equal(const struct content *c, const void *data, size_t len);
 
-/* --- crashledger.c --------------------------------------------------------- */
+/* --- crashledger.c -------------------------------------------------------- */
 
 /* One change of a key. */
 struct write {
@@ -125,7 +125,7 @@ int key_judge(struct key *k, const struct seen *s, int64_t from_us,
 int write_matches(const struct write *w, const struct seen *s,
     char why[300]);
 
-/* --- crashproc.c ----------------------------------------------------------- */
+/* --- crashproc.c ---------------------------------------------------------- */
 
 struct proc {
 	pid_t pid;		/* 0: not running */
@@ -172,7 +172,7 @@ void power_cut_at(struct world *w, uint64_t change);
 /* Undo what was not synced; everything must be dead.  0 or -1. */
 int power_cut(struct world *w, struct rng *r);
 
-/* --- crashstore.c ---------------------------------------------------------- */
+/* --- crashstore.c --------------------------------------------------------- */
 
 struct figures {
 	uint64_t versions, blobs, files, bytes, garbage, leases;
@@ -217,7 +217,7 @@ enum damage { FLIP_BYTE, DROP_BLOB, ADD_FILE, ADD_UNFINISHED, SHORTEN,
 int store_damage(const struct world *w, const struct key *k, enum damage d,
     char what[300]);
 
-/* --- crashops.c ------------------------------------------------------------ */
+/* --- crashops.c ----------------------------------------------------------- */
 
 enum upload_state { UP_NONE, UP_CREATING, UP_OPEN, UP_COMPLETING,
     UP_ABORTING };
@@ -280,7 +280,7 @@ void *client_verify(void *client);	/* settle all its keys */
 void verify_lists(struct load *l);
 void verify_uploads(struct load *l);
 
-/* --- crashload.c ----------------------------------------------------------- */
+/* --- crashload.c ---------------------------------------------------------- */
 
 /* Something is wrong with the store.  Counted; printed unless the self-check
  * wants to see it. */

@@ -81,7 +81,7 @@ give_up(const char *fmt, ...)
 	exit(complaints > 0 && !expected ? 1 : 3);
 }
 
-/* --- pieces of rounds ------------------------------------------------------ */
+/* --- pieces of rounds ----------------------------------------------------- */
 
 static void check_complaints(void);
 
@@ -228,7 +228,7 @@ check_complaints(void)
 	exit(1);
 }
 
-/* --- vt-serve is killed ---------------------------------------------------- */
+/* --- vt-serve is killed --------------------------------------------------- */
 
 /* Work until the end of the server comes, in one of its forms; some of its
  * time beside a vt-migrate. */
@@ -333,7 +333,7 @@ serve_rounds(unsigned rounds)
 	collect(1);
 }
 
-/* --- vt-migrate is killed -------------------------------------------------- */
+/* --- vt-migrate is killed ------------------------------------------------- */
 
 /*
  * Let vt-migrate run until it printed so many lines or that time passed, then
@@ -478,7 +478,7 @@ migrate_rounds(unsigned rounds)
 	    (unsigned long long)moved['m'], (unsigned long long)moved['a']);
 }
 
-/* --- races ----------------------------------------------------------------- */
+/* --- races ---------------------------------------------------------------- */
 
 /* Two plans for the same versions at the same time, and the collector. */
 static void
@@ -535,7 +535,7 @@ race(unsigned seconds)
 		give_up("there was no race: nothing is shown");
 }
 
-/* --- can these tests fail? ------------------------------------------------- */
+/* --- can these tests fail? ------------------------------------------------ */
 
 static unsigned unnoticed;
 
@@ -705,7 +705,7 @@ selfcheck(void)
 	expected = 0;
 }
 
-/* --- main ------------------------------------------------------------------ */
+/* --- main ----------------------------------------------------------------- */
 
 static void
 make_places(const char *dir)

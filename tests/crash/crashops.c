@@ -19,7 +19,7 @@
 
 static const struct vt_clock real_clock = { 0, 0 };
 
-/* --- setting up ------------------------------------------------------------ */
+/* --- setting up ----------------------------------------------------------- */
 
 int
 load_init(struct load *l, struct world *w, uint64_t seed, unsigned clients)
@@ -86,7 +86,7 @@ load_release(struct load *l)
 	explicit_bzero(&l->cred, sizeof(l->cred));
 }
 
-/* --- outcomes -------------------------------------------------------------- */
+/* --- outcomes ------------------------------------------------------------- */
 
 static void
 acked(struct client *c, uint64_t *counter)
@@ -166,7 +166,7 @@ random_size(struct client *c)
 	return 2000000 + rng_below(&c->rng, 7000000);
 }
 
-/* --- requests that s3client does not make ---------------------------------- */
+/* --- requests that s3client does not make --------------------------------- */
 
 struct raw {
 	const char *method, *bucket, *key, *query;
@@ -291,7 +291,7 @@ raw_status(struct client *c, struct vt_err *err)
 	    "HTTP %d %s", c->resp.status, code);
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static enum vt_code
 take_head(void *ctx, const struct vt_s3_head *head, uint64_t offset,
@@ -459,7 +459,7 @@ check_own_list(struct client *c)
 	return check_list(c, BUCKET, prefix, keys, OWN_KEYS);
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static int
 do_put(struct client *c, struct key *k, uint64_t size)
@@ -669,7 +669,7 @@ do_broken_put(struct client *c, struct key *k)
 	return 0;
 }
 
-/* --- versions -------------------------------------------------------------- */
+/* --- versions ------------------------------------------------------------- */
 
 /* Remove one old version for good. */
 static int
@@ -717,7 +717,7 @@ check_version(struct client *c, struct key *k, struct kept *v)
 	return rc;
 }
 
-/* --- multipart ------------------------------------------------------------- */
+/* --- multipart ------------------------------------------------------------ */
 
 static struct upload *
 find_slot(struct client *c)
@@ -936,7 +936,7 @@ do_multipart(struct client *c, struct key *k)
 	}
 }
 
-/* --- the mix --------------------------------------------------------------- */
+/* --- the mix -------------------------------------------------------------- */
 
 static struct key *
 own_key(struct client *c)
@@ -1087,7 +1087,7 @@ client_fill(void *arg)
 	return NULL;
 }
 
-/* --- after a restart ------------------------------------------------------- */
+/* --- after a restart ------------------------------------------------------ */
 
 static int
 settle(struct client *c, struct key *k)
@@ -1150,7 +1150,7 @@ verify_lists(struct load *l)
 		give_up("%s", l->client[0].gone);
 }
 
-/* --- uploads after a restart ----------------------------------------------- */
+/* --- uploads after a restart ---------------------------------------------- */
 
 struct found_upload {
 	char key[64], id[128];
@@ -1321,7 +1321,7 @@ verify_uploads(struct load *l)
 	free(f.list);
 }
 
-/* --- threads --------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------- */
 
 static int
 enable_versions(struct load *l)

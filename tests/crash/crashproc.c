@@ -103,7 +103,7 @@ proc_wait(struct proc *p)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* --- vt-serve -------------------------------------------------------------- */
+/* --- vt-serve ------------------------------------------------------------- */
 
 struct drain {
 	int from, to;
@@ -238,7 +238,7 @@ server_wait(struct world *w, char why[300])
 	return -1;
 }
 
-/* --- vt-migrate ------------------------------------------------------------ */
+/* --- vt-migrate ----------------------------------------------------------- */
 
 static void
 migrate_args(const struct world *w, const char *const *args,
@@ -287,7 +287,7 @@ migrate_run(struct world *w, const char *const *args)
 	return proc_wait(&p);
 }
 
-/* --- the power ------------------------------------------------------------- */
+/* --- the power ------------------------------------------------------------ */
 
 /* Changes that the journal has seen.  A program that was killed before its
  * first may leave a journal without a beginning: that goes away. */

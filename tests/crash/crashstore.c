@@ -19,7 +19,7 @@
 
 static const struct vt_clock real_clock = { 0, 0 };
 
-/* --- opening, for reading only --------------------------------------------- */
+/* --- opening, for reading only -------------------------------------------- */
 
 struct store {
 	struct vt_config *config;
@@ -59,7 +59,7 @@ store_close(struct store *s)
 	vt_config_free(s->config);
 }
 
-/* --- sorted names ---------------------------------------------------------- */
+/* --- sorted names --------------------------------------------------------- */
 
 struct name {
 	char *text;
@@ -143,7 +143,7 @@ add_walked(const char *path, const struct stat *st, int type, struct FTW *f)
 	return 0;
 }
 
-/* --- a tier ---------------------------------------------------------------- */
+/* --- a tier --------------------------------------------------------------- */
 
 static void
 tier_root(const struct world *w, const struct vt_tier *t, char out[512])
@@ -322,7 +322,7 @@ store_versions(const struct world *w, const char *bucket)
 	vt_arena_free(a);
 }
 
-/* --- plans ----------------------------------------------------------------- */
+/* --- plans ---------------------------------------------------------------- */
 
 struct scan {
 	struct store store;
@@ -506,7 +506,7 @@ plan_check(const struct world *w, const struct plan *p, int all)
 	store_close(&s.store);
 }
 
-/* --- damage ---------------------------------------------------------------- */
+/* --- damage --------------------------------------------------------------- */
 
 /* The file that holds the first bytes of a key; 0 when they are inline. */
 static int

@@ -115,6 +115,10 @@ ended() {
 	trap_test framing
 }
 
+@test "requests that libmicrohttpd loses are not leaked" {
+	trap_test lost_requests
+}
+
 @test "trap 5: aws-chunked inside Transfer-Encoding: chunked" {
 	trap_test doubly_chunked
 }

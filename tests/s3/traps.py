@@ -337,6 +337,32 @@ def targets():
     assert r.status == 200 and r.body == b"a%2Fb", r
 
 
+def lost_requests():
+    """Errors inside libmicrohttpd that end a request without telling."""
+    bucket()
+    wires = []
+    for target in ("/bucket?" + "a&" * 4000, "/bucket?" + "a=b&" * 2000,
+                   "/" + "x" * 20000):
+        text = "GET %s HTTP/1.1\r\n" % target + "".join(
+            "%s: %s\r\n" % f for f in headers("GET", "/bucket"))
+        wires.append((text + "\r\n").encode())
+
+    def send(wire):
+        c = Conn()
+        c.send(wire)
+        r = c.answer()
+        assert r is None or r.status >= 400, r
+        c.close()
+
+    for wire in wires * 50:
+        send(wire)
+    before = rss(PID)
+    for wire in wires * 1000:
+        send(wire)
+    assert rss(PID) - before < 8192, rss(PID) - before
+    assert wait_for(lambda: metric("vt_requests_in_hand") == 0)
+
+
 def framing():
     """What two readers could take differently is refused and cut."""
     bucket()

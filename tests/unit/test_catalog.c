@@ -265,8 +265,8 @@ test_lists(void)
 	is_str(list(c, b, "", "", NULL, 1000, &t),
 	    "a a/1 a/2 b/x/1 b/x/2 b/y c \xff \xff\xff ", "all keys in order");
 	is_int(t, 0, "not truncated");
-	is_str(list(c, b, "", "/", NULL, 1000, &t), "a +a/ +b/ c \xff \xff\xff ",
-	    "with a delimiter");
+	is_str(list(c, b, "", "/", NULL, 1000, &t),
+	    "a +a/ +b/ c \xff \xff\xff ", "with a delimiter");
 	is_str(list(c, b, "b/", "/", NULL, 1000, &t), "+b/x/ b/y ",
 	    "below a prefix");
 	is_str(list(c, b, "", "/", NULL, 2, &t), "a +a/ ", "a first page");
