@@ -33,10 +33,11 @@ struct batch {
 	size_t waiting;
 };
 
-static void
-malformed(struct req *r)
+static int
+malformed(struct req *r, const char *what)
 {
-	req_error(r, "MalformedXML", NULL);
+	req_error(r, "MalformedXML", "%s", what);
+	return -1;
 }
 
 /* A body that came with a digest must have it. */
@@ -69,7 +70,7 @@ read_item(struct batch *b, const struct vt_xml *x, struct one *o)
 	const char *size = vt_xml_child_text(x, "Size");
 
 	if (key == NULL || key->text_len == 0)
-		return -1;
+		return malformed(b->r, "An Object needs a Key");
 	o->op.kind = VT_CAT_DELETE;
 	d->bucket_id = b->r->bucket.id;
 	d->key = key->text;
@@ -88,13 +89,14 @@ read_item(struct batch *b, const struct vt_xml *x, struct one *o)
 		if (vt_time_parse_rfc3339(mtime, strlen(mtime),
 		    &d->cond.if_mtime_us) < 0 &&
 		    vt_time_parse_http(mtime, &d->cond.if_mtime_us) < 0)
-			return -1;
+			return malformed(b->r,
+			    "A LastModifiedTime is not a date");
 		d->cond.has_if_mtime = 1;
 	}
 	if (size != NULL) {
 		if (vt_num_scan_u64(size, strlen(size),
 		    &d->cond.if_size_bytes) < 0)
-			return -1;
+			return malformed(b->r, "A Size is not a number");
 		d->cond.has_if_size = 1;
 	}
 	return 0;
@@ -111,17 +113,16 @@ read_body(struct batch *b)
 	const char *quiet;
 	size_t n = 0;
 
-	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
-	    NULL) != VT_OK || strcmp(root->name, "Delete") != 0) {
-		malformed(r);
+	root = meta_xml(r, "Delete", "MalformedXML");
+	if (root == NULL)
 		return -1;
-	}
 	quiet = vt_xml_child_text(root, "Quiet");
 	b->quiet = quiet != NULL && strcasecmp(quiet, "true") == 0;
 	for (x = root->child; x != NULL; x = x->next)
 		n += strcmp(x->name, "Object") == 0;
 	if (n == 0 || n > DELETES_MAX) {
-		malformed(r);
+		req_error(r, "MalformedXML", "There are %zu Object elements; "
+		    "there must be 1 to %d", n, DELETES_MAX);
 		return -1;
 	}
 	b->items = req_alloc(r, n * sizeof(*b->items));
@@ -132,11 +133,8 @@ read_body(struct batch *b)
 
 		if (strcmp(x->name, "Object") != 0)
 			continue;
-		if (read_item(b, x, o) < 0) {
-			if (!req_answered(r))
-				malformed(r);
+		if (read_item(b, x, o) < 0)
 			return -1;
-		}
 		o->op.u.del.bypass_governance = bypass != NULL &&
 		    strcasecmp(bypass, "true") == 0;
 		b->count++;

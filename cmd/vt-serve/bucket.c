@@ -101,12 +101,9 @@ read_location(struct req *r, const char **location)
 	*location = "";
 	if (r->body_len == 0)
 		return 0;
-	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
-	    NULL) != VT_OK ||
-	    strcmp(root->name, "CreateBucketConfiguration") != 0) {
-		req_error(r, "MalformedXML", NULL);
+	root = meta_xml(r, "CreateBucketConfiguration", "MalformedXML");
+	if (root == NULL)
 		return -1;
-	}
 	text = vt_xml_child_text(root, "LocationConstraint");
 	if (text == NULL || *text == '\0')
 		return 0;
@@ -291,12 +288,9 @@ op_put_bucket_versioning(struct req *r)
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
 		return;
-	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
-	    NULL) != VT_OK ||
-	    strcmp(root->name, "VersioningConfiguration") != 0) {
-		req_error(r, "MalformedXML", NULL);
+	root = meta_xml(r, "VersioningConfiguration", "MalformedXML");
+	if (root == NULL)
 		return;
-	}
 	mfa = vt_xml_child_text(root, "MfaDelete");
 	if (mfa != NULL && strcmp(mfa, "Enabled") == 0) {
 		req_error(r, "NotImplemented",
@@ -311,7 +305,8 @@ op_put_bucket_versioning(struct req *r)
 	else {
 		req_error(r, status == NULL ?
 		    "IllegalVersioningConfigurationException" :
-		    "MalformedXML", NULL);
+		    "MalformedXML", "The Status must be Enabled or "
+		    "Suspended");
 		return;
 	}
 	op = req_alloc(r, sizeof(*op));
@@ -462,12 +457,9 @@ is_own_acl(struct req *r)
 	const struct vt_xml *x;
 	const char *id;
 
-	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
-	    NULL) != VT_OK ||
-	    strcmp(root->name, "AccessControlPolicy") != 0) {
-		req_error(r, "MalformedACLError", NULL);
+	root = meta_xml(r, "AccessControlPolicy", "MalformedACLError");
+	if (root == NULL)
 		return 0;
-	}
 	id = vt_xml_child_text(vt_xml_child(root, "Owner"), "ID");
 	if (id == NULL || strcmp(id, r->srv->owner_id) != 0) {
 		req_error(r, "AccessDenied", NULL);

@@ -257,6 +257,11 @@ digest_promises(struct req *r, struct digest *d)
 	if (rc < 0)
 		return -1;
 	d->has_sum = rc;
+	if (rc > 0 && !sum_valid(d->alg, d->expected)) {
+		req_error(r, "InvalidRequest",
+		    "Value for %s header is invalid.", sum_header(d->alg));
+		return -1;
+	}
 	if (promised_trailer(r, d) < 0)
 		return -1;
 	rc = sum_alg_header(r, "x-amz-sdk-checksum-algorithm", &named);

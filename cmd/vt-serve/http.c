@@ -799,7 +799,9 @@ take_headers(struct req *r)
 	MHD_get_connection_values_n(p->conn, MHD_HEADER_KIND, measure_header,
 	    &s);
 	if (s.bytes > HEADERS_MAX) {
-		req_error(r, "RequestHeaderSectionTooLarge", NULL);
+		req_error(r, "RequestHeaderSectionTooLarge", "The request's "
+		    "headers have %zu bytes; at most %d are taken", s.bytes,
+		    HEADERS_MAX);
 		return -1;
 	}
 	if (s.broken) {

@@ -573,6 +573,15 @@ stop(struct serve *s)
 	return status;
 }
 
+/* What it starts from is no item of many that failed. */
+static int
+failed_start(enum vt_code rc)
+{
+	int status = cli_status_of(rc);
+
+	return status == CLI_SOME ? CLI_FAILED : status;
+}
+
 static int
 run(struct serve *s)
 {
@@ -584,7 +593,7 @@ run(struct serve *s)
 	rc = vt_fs_mkdirs(s->data, &err);
 	if (rc != VT_OK) {
 		cli_warn_err(&err, "cannot make the data folder");
-		return cli_status_of(rc);
+		return failed_start(rc);
 	}
 	if (lock_folder(s) < 0)
 		return CLI_LATER;
@@ -594,7 +603,7 @@ run(struct serve *s)
 	if (rc != VT_OK) {
 		cli_warn("%s", err.text);
 		(void)stop(s);
-		return cli_status_of(rc);
+		return failed_start(rc);
 	}
 	if (!s->no_gc)
 		start_gc(s);

@@ -33,6 +33,31 @@ req_dup(struct req *r, const char *s, size_t len)
 	return "";
 }
 
+struct vt_xml *
+meta_xml(struct req *r, const char *name, const char *s3_code)
+{
+	struct vt_xml *root;
+	struct vt_err err;
+	enum vt_code rc;
+
+	rc = vt_xml_parse(r->arena, r->body, r->body_len, &root, &err);
+	if (rc == VT_NOMEM) {
+		req_fail(r, rc, &err);
+		return NULL;
+	}
+	if (rc != VT_OK) {
+		req_error(r, s3_code, "The XML is not well-formed: %s",
+		    err.text);
+		return NULL;
+	}
+	if (strcmp(root->name, name) != 0) {
+		req_error(r, s3_code, "The XML is a '%.64s', not a '%s'",
+		    root->name, name);
+		return NULL;
+	}
+	return root;
+}
+
 /* --- a new object --------------------------------------------------------- */
 
 /* Stored under the left name, sent under the right one. */

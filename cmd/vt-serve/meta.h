@@ -100,4 +100,9 @@ void meta_etag_xml(struct vt_buf *b, const char *etag);
 void meta_owner_xml(struct vt_buf *b, const char *element,
     const struct server *s);
 
+/* The body as a document whose root is a `name`, in arena memory; NULL after
+ * answering `s3_code` with what is wrong and where. */
+struct vt_xml *meta_xml(struct req *r, const char *name,
+    const char *s3_code);
+
 #endif

@@ -557,7 +557,8 @@ match_parts(struct req *r, struct complete *c, const struct vt_xml *root)
 			continue;
 		if (text == NULL || etag == NULL ||
 		    vt_num_scan_u64(text, strlen(text), &number) < 0) {
-			req_error(r, "MalformedXML", NULL);
+			req_error(r, "MalformedXML",
+			    "A Part needs a PartNumber and an ETag");
 			return -1;
 		}
 		if (number < 1 || number > PART_NUMBER_MAX) {
@@ -600,16 +601,14 @@ read_parts(struct req *r, struct complete *c)
 	size_t n = 0;
 	int truncated;
 
-	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
-	    NULL) != VT_OK ||
-	    strcmp(root->name, "CompleteMultipartUpload") != 0) {
-		req_error(r, "MalformedXML", NULL);
+	root = meta_xml(r, "CompleteMultipartUpload", "MalformedXML");
+	if (root == NULL)
 		return -1;
-	}
 	for (x = root->child; x != NULL; x = x->next)
 		n += strcmp(x->name, "Part") == 0;
 	if (n == 0 || n > PART_NUMBER_MAX) {
-		req_error(r, "MalformedXML", NULL);
+		req_error(r, "MalformedXML", "There are %zu Part elements; "
+		    "there must be 1 to %d", n, PART_NUMBER_MAX);
 		return -1;
 	}
 	rc = vt_catalog_upload_parts(r->srv->catalog, r->arena,

@@ -115,10 +115,11 @@ read_body(struct req *r)
 	struct vt_buf b;
 	const char *tags = NULL;
 
-	if (vt_xml_parse(r->arena, r->body, r->body_len, &root,
-	    NULL) != VT_OK || strcmp(root->name, "Tagging") != 0 ||
-	    vt_xml_child(root, "TagSet") == NULL) {
-		req_error(r, "MalformedXML", NULL);
+	root = meta_xml(r, "Tagging", "MalformedXML");
+	if (root == NULL)
+		return NULL;
+	if (vt_xml_child(root, "TagSet") == NULL) {
+		req_error(r, "MalformedXML", "There is no TagSet");
 		return NULL;
 	}
 	vt_buf_init(&b, TAGS_BYTES_MAX);
@@ -129,7 +130,8 @@ read_body(struct req *r)
 
 		if (strcmp(x->name, "Tag") != 0 || key == NULL ||
 		    value == NULL) {
-			req_error(r, "MalformedXML", NULL);
+			req_error(r, "MalformedXML", "A TagSet holds Tag "
+			    "elements, each with Key and Value");
 			goto out;
 		}
 		if (b.len > 0)
@@ -139,7 +141,8 @@ read_body(struct req *r)
 		vt_uri_encode(&b, value->text, value->text_len, 0);
 	}
 	if (b.failed)
-		req_error(r, "MalformedXML", NULL);
+		req_error(r, "MalformedXML", "The tags are longer than %d "
+		    "bytes", TAGS_BYTES_MAX);
 	else if (meta_tags(r, req_dup(r, b.data, b.len), &tags) < 0)
 		tags = NULL;
 out:

@@ -204,6 +204,9 @@ write_going(struct vt_accesslog *l)
 	}
 	vt_buf_reset(&l->going);
 	l->going_done = 0;
+	/* The disk was full for a while: late is not lost. */
+	if (l->first.code == VT_NOSPACE)
+		l->first.code = VT_OK;
 	return 0;
 }
 
@@ -404,7 +407,8 @@ vt_accesslog_open(const struct vt_accesslog_options *o,
 	}
 	l->covered_us = vt_clock_now_us(l->clock);
 	put_coverage(l, 0);
-	if (write_going(l) < 0) {
+	/* A full disk may have room later; the writer tries again. */
+	if (write_going(l) < 0 && l->first.code != VT_NOSPACE) {
 		rc = l->first.code;
 		if (err != NULL)
 			*err = l->first;
