@@ -2,8 +2,8 @@
  * Durability under fire: what the files of this folder share.
  *
  *	crashload.c	main: the rounds of each mode
- *	crashops.c	clients: what they do to the server, and do again after
- *			a restart to see what it kept
+ *	crashops.c	clients: what they do to the server
+ *	crashverify.c	and what they do after a restart to see what it kept
  *	crashledger.c	what each key may hold, from what was acknowledged
  *	crashbytes.c	bodies made of numbers, never stored
  *	crashstore.c	catalog against tiers; plans; damage
@@ -175,7 +175,7 @@ int power_cut(struct world *w, struct rng *r);
 /* --- crashstore.c --------------------------------------------------------- */
 
 struct figures {
-	uint64_t versions, blobs, files, bytes, garbage, leases;
+	uint64_t versions, blobs, bytes;
 };
 /*
  * The catalog is consistent; every blob row has its bytes on its tier; nothing
@@ -275,10 +275,31 @@ void *client_work(void *client);	/* until stop, or the server is gone */
 void *client_fill(void *client);	/* something into every key */
 void *client_break(void *client);	/* PUTs that come to nothing */
 void *client_read(void *client);	/* only reads, until stop */
+
+/* --- crashverify.c --------------------------------------------------------- */
+
 void *client_verify(void *client);	/* settle all its keys */
 /* LIST against what client_verify found; uploads in progress. */
 void verify_lists(struct load *l);
 void verify_uploads(struct load *l);
+
+/* What crashops.c gives to crashverify.c, and takes. */
+/* GET; 0, or -1 when there is no answer.  Free s->data. */
+int client_get(struct client *c, struct key *k, const char *version,
+    struct seen *s);
+/*
+ * A request has failed; returns -1.  Without an answer the server is gone, as
+ * it may be: this client ends.  Any other answer than asked for is a fault of
+ * the store.
+ */
+int client_failed(struct client *c, const char *what, const struct key *k,
+    const struct vt_err *err);
+void client_count(struct client *c, uint64_t *counter, uint64_t n);
+/* This client has ended. */
+void client_ends(struct client *c);
+/* LIST of a prefix against the values of all its keys. */
+int check_list(struct client *c, const char *bucket, const char *prefix,
+    struct key **keys, size_t n);
 
 /* --- crashload.c ---------------------------------------------------------- */
 

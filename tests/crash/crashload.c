@@ -48,6 +48,7 @@ static uint64_t complaints;
 static int expected;		/* complaints are what we are after */
 static char last_complaint[512];
 static struct load load;
+static struct figures figures;	/* of the last look at the store */
 static struct world world;
 static struct rng dice;
 
@@ -156,12 +157,11 @@ collect(int idle)
 {
 	static const char *const gc[] = { "--gc", "--ignore-grace", "--quiet",
 	    NULL };
-	struct figures f;
 	int status = migrate_run(&world, gc);
 
 	if (status != 0)
 		complain("vt-migrate --gc ended with %d", status);
-	store_check(&world, idle, &f);
+	store_check(&world, idle, &figures);
 }
 
 /* Start on a whole plan / wait for its end and take the results. */
@@ -822,7 +822,8 @@ main(int argc, char **argv)
 	    (double)(vt_clock_mono_us() - begun) / 1e6);
 	printf("%s: acknowledged %llu puts and parts (%llu MiB), %llu "
 	    "deletes, %llu copies, %llu completes; %llu refused; checked "
-	    "%llu reads (%llu MiB), %llu lists; %llu in flight at an end\n",
+	    "%llu reads (%llu MiB), %llu lists; %llu in flight at an end; "
+	    "%llu versions are left, and %llu blobs (%llu MiB)\n",
 	    mode, (unsigned long long)load.puts,
 	    (unsigned long long)(load.bytes_put >> 20),
 	    (unsigned long long)load.deletes,
@@ -831,7 +832,10 @@ main(int argc, char **argv)
 	    (unsigned long long)load.refused, (unsigned long long)load.gets,
 	    (unsigned long long)(load.bytes_got >> 20),
 	    (unsigned long long)load.lists,
-	    (unsigned long long)load.in_flight);
+	    (unsigned long long)load.in_flight,
+	    (unsigned long long)figures.versions,
+	    (unsigned long long)figures.blobs,
+	    (unsigned long long)(figures.bytes >> 20));
 	check_complaints();
 	load_release(&load);
 	return 0;

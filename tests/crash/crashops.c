@@ -100,20 +100,16 @@ acked(struct client *c, uint64_t *counter)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void
-count(struct client *c, uint64_t *counter, uint64_t n)
+void
+client_count(struct client *c, uint64_t *counter, uint64_t n)
 {
 	pthread_mutex_lock(&c->load->lock);
 	*counter += n;
 	pthread_mutex_unlock(&c->load->lock);
 }
 
-/*
- * A request has failed.  Without an answer the server is gone, as it may be:
- * this client ends.  Any other answer than asked for is a fault of the store.
- */
-static int
-failed(struct client *c, const char *what, const struct key *k,
+int
+client_failed(struct client *c, const char *what, const struct key *k,
     const struct vt_err *err)
 {
 	if (err->code != VT_BUSY)
@@ -322,9 +318,8 @@ take_body(void *ctx, const char *data, size_t len, struct vt_err *err)
 	return VT_OK;
 }
 
-/* GET; 0, or -1 when there is no answer.  Free s->data. */
-static int
-get(struct client *c, struct key *k, const char *version, struct seen *s)
+int
+client_get(struct client *c, struct key *k, const char *version, struct seen *s)
 {
 	struct vt_s3_get g = { .bucket = k->bucket, .key = k->name,
 	    .version = version, .len = UINT64_MAX, .start = take_head,
@@ -339,10 +334,10 @@ get(struct client *c, struct key *k, const char *version, struct seen *s)
 	else if (rc != VT_OK) {
 		free(s->data);
 		s->data = NULL;
-		return failed(c, "GET", k, &err);
+		return client_failed(c, "GET", k, &err);
 	}
-	count(c, &c->load->gets, 1);
-	count(c, &c->load->bytes_got, s->len);
+	client_count(c, &c->load->gets, 1);
+	client_count(c, &c->load->bytes_got, s->len);
 	return 0;
 }
 
@@ -353,7 +348,7 @@ check_get(struct client *c, struct key *k)
 	struct seen s;
 	char why[300];
 
-	if (get(c, k, NULL, &s) < 0)
+	if (client_get(c, k, NULL, &s) < 0)
 		return -1;
 	if (!key_judge(k, &s, from, vt_clock_mono_us(), 0, why))
 		complain("GET %s: %s", k->name, why);
@@ -372,8 +367,8 @@ check_head(struct client *c, struct key *k)
 	key_value(k, &w);
 	rc = vt_s3_head(c->load->s3, k->bucket, k->name, NULL, &h, &err);
 	if (rc != VT_OK && rc != VT_ABSENT)
-		return failed(c, "HEAD", k, &err);
-	count(c, &c->load->gets, 1);
+		return client_failed(c, "HEAD", k, &err);
+	client_count(c, &c->load->gets, 1);
 	if ((rc == VT_ABSENT) != w.deleted)
 		complain("HEAD %s: %s", k->name, rc == VT_ABSENT ?
 		    "is absent" : "is there, though deleted");
@@ -383,66 +378,6 @@ check_head(struct client *c, struct key *k)
 		complain("HEAD %s: size %llu, type %s, ETag %s are not of "
 		    "write %llu", k->name, (unsigned long long)h.size_bytes,
 		    h.content_type, h.etag, (unsigned long long)w.id);
-	return 0;
-}
-
-/* Entries of a LIST against the values of these keys. */
-struct listing {
-	struct key **keys;
-	size_t count, seen;
-	char last[64];
-};
-
-static int
-visit_entry(void *ctx, const struct vt_s3_entry *e)
-{
-	struct listing *l = ctx;
-	struct write w;
-	size_t i;
-
-	if (strcmp(e->key, l->last) <= 0)
-		complain("LIST: %s after %s", e->key, l->last);
-	snprintf(l->last, sizeof(l->last), "%s", e->key);
-	for (i = 0; i < l->count; i++)
-		if (strcmp(l->keys[i]->name, e->key) == 0)
-			break;
-	if (i == l->count) {
-		complain("LIST: %s was never put", e->key);
-		return 0;
-	}
-	l->seen++;
-	key_value(l->keys[i], &w);
-	if (w.deleted)
-		complain("LIST: %s is there, though deleted", e->key);
-	else if (e->size_bytes != w.content.size ||
-	    strcmp(e->etag, w.etag) != 0)
-		complain("LIST: %s has %llu bytes, ETag %s; write %llu has "
-		    "%llu, %s", e->key, (unsigned long long)e->size_bytes,
-		    e->etag, (unsigned long long)w.id,
-		    (unsigned long long)w.content.size, w.etag);
-	return 0;
-}
-
-static int
-check_list(struct client *c, const char *bucket, const char *prefix,
-    struct key **keys, size_t n)
-{
-	struct listing l = { .keys = keys, .count = n };
-	struct vt_err err;
-	struct write w;
-	size_t i, live = 0;
-
-	if (vt_s3_list(c->load->s3, bucket, prefix, NULL, NULL, visit_entry,
-	    &l, &err) != VT_OK)
-		return failed(c, "LIST", NULL, &err);
-	count(c, &c->load->lists, 1);
-	for (i = 0; i < n; i++) {
-		key_value(keys[i], &w);
-		live += !w.deleted;
-	}
-	if (l.seen < live)
-		complain("LIST %s%s: %zu keys of %zu", bucket, prefix, l.seen,
-		    live);
 	return 0;
 }
 
@@ -509,7 +444,7 @@ do_put(struct client *c, struct key *k, uint64_t size)
 		return 0;
 	}
 	if (rc != VT_OK)
-		return failed(c, "PUT", k, &err);
+		return client_failed(c, "PUT", k, &err);
 	if (refused)
 		complain("PUT %s: succeeds against its condition", k->name);
 	key_ack(k, w.id, res.etag);
@@ -517,7 +452,7 @@ do_put(struct client *c, struct key *k, uint64_t size)
 		snprintf(w.etag, sizeof(w.etag), "%.63s", res.etag);
 		key_keep(k, &w, res.version);
 	}
-	count(c, &c->load->bytes_put, size);
+	client_count(c, &c->load->bytes_put, size);
 	acked(c, &c->load->puts);
 	return 0;
 }
@@ -534,7 +469,7 @@ do_delete(struct client *c, struct key *k)
 	key_begin(k, &w);
 	rc = vt_s3_delete_object(c->load->s3, k->bucket, k->name, NULL, &err);
 	if (rc != VT_OK)
-		return failed(c, "DELETE", k, &err);
+		return client_failed(c, "DELETE", k, &err);
 	key_ack(k, w.id, NULL);
 	acked(c, &c->load->deletes);
 	return 0;
@@ -581,7 +516,7 @@ do_batch(struct client *c)
 		rc = raw_status(c, &err);
 	vt_buf_release(&body);
 	if (rc != VT_OK)
-		return failed(c, "DeleteObjects", keys[0], &err);
+		return client_failed(c, "DeleteObjects", keys[0], &err);
 	for (i = 0; i < n; i++)
 		key_ack(keys[i], w[i].id, NULL);
 	acked(c, &c->load->deletes);
@@ -621,7 +556,7 @@ do_copy(struct client *c, struct key *from, struct key *to)
 		rc = raw_status(c, &err);
 	vt_buf_release(&source);
 	if (rc != VT_OK)
-		return failed(c, "COPY", to, &err);
+		return client_failed(c, "COPY", to, &err);
 	raw_etag(c, etag);
 	key_ack(to, w.id, etag);
 	acked(c, &c->load->copies);
@@ -662,10 +597,10 @@ do_broken_put(struct client *c, struct key *k)
 		close(q.body_fd);
 	free(data);
 	if (rc == VT_BUSY)
-		return failed(c, "broken PUT", k, &err);
+		return client_failed(c, "broken PUT", k, &err);
 	if (rc == VT_OK && c->resp.status / 100 == 2)
 		complain("PUT %s: succeeds with a broken body", k->name);
-	count(c, &c->load->refused, 1);
+	client_count(c, &c->load->refused, 1);
 	return 0;
 }
 
@@ -688,33 +623,10 @@ do_delete_version(struct client *c, struct key *k)
 	v->deleted = -1;
 	if (vt_s3_delete_object(c->load->s3, k->bucket, k->name, v->version,
 	    &err) != VT_OK)
-		return failed(c, "DELETE version", k, &err);
+		return client_failed(c, "DELETE version", k, &err);
 	v->deleted = 1;
 	acked(c, &c->load->deletes);
 	return 0;
-}
-
-static int
-check_version(struct client *c, struct key *k, struct kept *v)
-{
-	struct seen s;
-	char why[300];
-	int rc = 0;
-
-	if (get(c, k, v->version, &s) < 0)
-		return -1;
-	if (v->deleted == 1) {
-		if (!s.absent)
-			complain("%s: version %s is there, though deleted",
-			    k->name, v->version);
-	} else if (v->deleted == -1 && s.absent)
-		v->deleted = 1;
-	else if (!write_matches(&v->w, &s, why))
-		complain("%s: version %s: %s", k->name, v->version, why);
-	else
-		v->deleted = 0;
-	free(s.data);
-	return rc;
 }
 
 /* --- multipart ------------------------------------------------------------ */
@@ -766,7 +678,7 @@ copy_part(struct client *c, struct upload *u, unsigned i, struct key *from)
 		rc = raw_status(c, &err);
 	vt_buf_release(&source);
 	if (rc != VT_OK)
-		return failed(c, "UploadPartCopy", u->key, &err);
+		return client_failed(c, "UploadPartCopy", u->key, &err);
 	raw_etag(c, etag);
 	memset(&u->parts[i], 0, sizeof(u->parts[i]));
 	u->parts[i].number = i + 1;
@@ -800,11 +712,11 @@ put_part(struct client *c, struct upload *u, unsigned i, uint64_t size)
 	rc = vt_s3_upload_part(c->load->s3, &p, u->id, i + 1, &part, &err);
 	free(data);
 	if (rc != VT_OK)
-		return failed(c, "UploadPart", u->key, &err);
+		return client_failed(c, "UploadPart", u->key, &err);
 	u->parts[i] = part;
 	u->contents[i] = content;
 	u->unsure[i] = 0;
-	count(c, &c->load->bytes_put, size);
+	client_count(c, &c->load->bytes_put, size);
 	acked(c, &c->load->puts);
 	return 0;
 }
@@ -859,7 +771,7 @@ complete(struct client *c, struct upload *u)
 	u->write_id = key_begin(u->key, &w);
 	if (vt_s3_complete_upload(c->load->s3, &p, u->id, parts, n, &res,
 	    &err) != VT_OK)
-		return failed(c, "Complete", u->key, &err);
+		return client_failed(c, "Complete", u->key, &err);
 	if (w.etag[0] != '\0' && strcmp(res.etag, w.etag) != 0)
 		complain("Complete %s: ETag %s instead of %s", u->key->name,
 		    res.etag, w.etag);
@@ -877,7 +789,7 @@ abort_upload(struct client *c, struct upload *u)
 	u->state = UP_ABORTING;
 	if (vt_s3_abort_upload(c->load->s3, u->key->bucket, u->key->name,
 	    u->id, &err) != VT_OK)
-		return failed(c, "Abort", u->key, &err);
+		return client_failed(c, "Abort", u->key, &err);
 	upload_drop(u);
 	acked(c, &c->load->deletes);
 	return 0;
@@ -896,7 +808,7 @@ create_upload(struct client *c, struct upload *u, struct key *k)
 	    (unsigned long long)new_seed(c));
 	u->state = UP_CREATING;
 	if (vt_s3_create_upload(c->load->s3, &p, &u->id, &err) != VT_OK)
-		return failed(c, "CreateMultipartUpload", k, &err);
+		return client_failed(c, "CreateMultipartUpload", k, &err);
 	u->state = UP_OPEN;
 	acked(c, &c->load->puts);
 	return 0;
@@ -1006,8 +918,8 @@ one_operation(struct client *c)
 	return one_shared(c);
 }
 
-static void
-work_ends(struct client *c)
+void
+client_ends(struct client *c)
 {
 	struct load *l = c->load;
 
@@ -1024,7 +936,7 @@ client_work(void *arg)
 
 	while (!c->load->stop && one_operation(c) == 0)
 		continue;
-	work_ends(c);
+	client_ends(c);
 	return NULL;
 }
 
@@ -1046,7 +958,7 @@ client_read(void *arg)
 		if (check_get(c, k) < 0)
 			break;
 	}
-	work_ends(c);
+	client_ends(c);
 	return NULL;
 }
 
@@ -1058,7 +970,7 @@ client_break(void *arg)
 
 	for (i = 0; i < 3 && rc == 0; i++)
 		rc = do_broken_put(c, own_key(c));
-	work_ends(c);
+	client_ends(c);
 	return NULL;
 }
 
@@ -1083,242 +995,8 @@ client_fill(void *arg)
 			    20000);
 	for (i = c->number; i < SHARED_KEYS && rc == 0; i += c->load->clients)
 		rc = do_put(c, &c->load->shared[i], random_size(c) % 200000);
-	work_ends(c);
+	client_ends(c);
 	return NULL;
-}
-
-/* --- after a restart ------------------------------------------------------ */
-
-static int
-settle(struct client *c, struct key *k)
-{
-	int64_t now = vt_clock_mono_us();
-	struct seen s;
-	char why[300];
-	size_t i, n = k->kept_count;
-
-	if (get(c, k, NULL, &s) < 0)
-		return -1;
-	if (!key_judge(k, &s, now, now, 1, why))
-		complain("after the restart %s/%s: %s", k->bucket, k->name,
-		    why);
-	free(s.data);
-	for (i = 0; i < n; i++)
-		/* All new ones, and some of those that stood before. */
-		if ((i + 16 > n || rng_one_in(&c->rng, 8)) &&
-		    check_version(c, k, &k->kept[i]) < 0)
-			return -1;
-	return 0;
-}
-
-void *
-client_verify(void *arg)
-{
-	struct client *c = arg;
-	unsigned i;
-	int rc = 0;
-
-	for (i = 0; i < OWN_KEYS && rc == 0; i++)
-		rc = settle(c, &c->own[i]);
-	for (i = 0; i < HISTORY_KEYS && rc == 0; i++)
-		rc = settle(c, &c->history[i]);
-	for (i = c->number; i < SHARED_KEYS && rc == 0; i += c->load->clients)
-		rc = settle(c, &c->load->shared[i]);
-	work_ends(c);
-	return NULL;
-}
-
-void
-verify_lists(struct load *l)
-{
-	struct key *keys[CLIENTS_MAX * OWN_KEYS + SHARED_KEYS];
-	unsigned n, i, count_keys = 0;
-
-	for (n = 0; n < l->clients; n++)
-		for (i = 0; i < OWN_KEYS; i++)
-			keys[count_keys++] = &l->client[n].own[i];
-	for (i = 0; i < SHARED_KEYS; i++)
-		keys[count_keys++] = &l->shared[i];
-	if (check_list(&l->client[0], BUCKET, "", keys, count_keys) < 0)
-		give_up("%s", l->client[0].gone);
-	count_keys = 0;
-	for (n = 0; n < l->clients; n++)
-		for (i = 0; i < HISTORY_KEYS; i++)
-			keys[count_keys++] = &l->client[n].history[i];
-	if (check_list(&l->client[0], HISTORY_BUCKET, "", keys,
-	    count_keys) < 0)
-		give_up("%s", l->client[0].gone);
-}
-
-/* --- uploads after a restart ---------------------------------------------- */
-
-struct found_upload {
-	char key[64], id[128];
-	int known;
-};
-struct found {
-	struct found_upload *list;
-	size_t count, cap;
-};
-
-static int
-visit_upload(void *ctx, const char *key, const char *id, int64_t initiated_us)
-{
-	struct found *f = ctx;
-
-	(void)initiated_us;
-	if (f->count == f->cap) {
-		f->cap = f->cap > 0 ? f->cap * 2 : 64;
-		f->list = realloc(f->list, f->cap * sizeof(*f->list));
-		if (f->list == NULL)
-			give_up("out of memory");
-	}
-	memset(&f->list[f->count], 0, sizeof(*f->list));
-	snprintf(f->list[f->count].key, 64, "%s", key);
-	snprintf(f->list[f->count++].id, 128, "%s", id);
-	return 0;
-}
-
-struct found_parts {
-	struct upload *u;
-	unsigned seen;		/* bit per part */
-};
-
-static int
-visit_part(void *ctx, const struct vt_s3_part *p)
-{
-	struct found_parts *f = ctx;
-	struct upload *u = f->u;
-	unsigned i = p->number - 1;
-
-	if (i >= PARTS_MAX || (u->parts[i].size_bytes == 0 &&
-	    !u->unsure[i])) {
-		complain("upload to %s has part %u that was never sent",
-		    u->key->name, p->number);
-		return 0;
-	}
-	f->seen |= 1u << i;
-	if (!u->unsure[i] && (p->size_bytes != u->parts[i].size_bytes ||
-	    strcmp(p->etag, u->parts[i].etag) != 0))
-		complain("upload to %s: part %u is another one: %llu bytes, "
-		    "ETag %s", u->key->name, p->number,
-		    (unsigned long long)p->size_bytes, p->etag);
-	/* The one before, or the one without an answer, which is not known
-	 * well enough to build on and stays unsure. */
-	if (u->unsure[i] && strcmp(p->etag, u->parts[i].etag) != 0)
-		u->parts[i].size_bytes = 0;
-	else
-		u->unsure[i] = 0;
-	return 0;
-}
-
-static void
-verify_parts(struct load *l, struct upload *u)
-{
-	struct found_parts f = { u, 0 };
-	struct vt_err err;
-	unsigned i;
-
-	if (vt_s3_list_parts(l->s3, u->key->bucket, u->key->name, u->id,
-	    visit_part, &f, &err) != VT_OK) {
-		complain("parts of an upload to %s: %s", u->key->name,
-		    err.text);
-		return;
-	}
-	for (i = 0; i < PARTS_MAX; i++) {
-		if (f.seen & 1u << i)
-			continue;
-		if (u->parts[i].size_bytes > 0)
-			complain("upload to %s: part %u is lost",
-			    u->key->name, i + 1);
-		u->parts[i].size_bytes = 0;
-		u->unsure[i] = 0;
-	}
-}
-
-static void
-verify_upload(struct load *l, struct upload *u, struct found *f)
-{
-	struct write w;
-	size_t i;
-	int open = 0, completed;
-
-	if (u->state == UP_NONE)
-		return;
-	for (i = 0; i < f->count && u->id != NULL; i++)
-		if (strcmp(f->list[i].id, u->id) == 0) {
-			f->list[i].known = open = 1;
-			if (strcmp(f->list[i].key, u->key->name) != 0)
-				complain("upload to %s is of %s now",
-				    u->key->name, f->list[i].key);
-		}
-	key_value(u->key, &w);
-	completed = u->state == UP_COMPLETING && w.id == u->write_id;
-	switch (u->state) {
-	case UP_CREATING:
-		/* Made or not; nobody knows its name. */
-		for (i = 0; i < f->count; i++)
-			if (strcmp(f->list[i].key, u->key->name) == 0 &&
-			    f->list[i].known == 0)
-				f->list[i].known = 2;
-		upload_drop(u);
-		return;
-	case UP_COMPLETING:
-		if (open && completed)
-			complain("%s: its upload is complete and open",
-			    u->key->name);
-		if (!open && !completed)
-			complain("%s: its upload is gone, but it is not the "
-			    "object (write %llu instead of %llu)",
-			    u->key->name, (unsigned long long)w.id,
-			    (unsigned long long)u->write_id);
-		break;
-	case UP_OPEN:
-		if (!open)
-			complain("an upload to %s is lost", u->key->name);
-		break;
-	default:
-		break;
-	}
-	if (!open) {
-		upload_drop(u);
-		return;
-	}
-	u->state = UP_OPEN;
-	verify_parts(l, u);
-}
-
-void
-verify_uploads(struct load *l)
-{
-	struct found f = { 0 };
-	struct vt_err err;
-	unsigned n, i, pass;
-	size_t j;
-
-	if (vt_s3_list_uploads(l->s3, BUCKET, NULL, visit_upload, &f,
-	    &err) != VT_OK)
-		give_up("uploads: %s", err.text);
-	/* Those with a name first: what is left may be of those without. */
-	for (pass = 0; pass < 2; pass++)
-		for (n = 0; n < l->clients; n++)
-			for (i = 0; i < UPLOADS_MAX; i++)
-				if ((l->client[n].uploads[i].state ==
-				    UP_CREATING) == (pass == 1))
-					verify_upload(l,
-					    &l->client[n].uploads[i], &f);
-	for (j = 0; j < f.count; j++) {
-		if (f.list[j].known == 1)
-			continue;
-		if (f.list[j].known == 0)
-			complain("an upload to %s is back, or nobody began it",
-			    f.list[j].key);
-		if (vt_s3_abort_upload(l->s3, BUCKET, f.list[j].key,
-		    f.list[j].id, &err) != VT_OK)
-			complain("abort of an upload to %s: %s",
-			    f.list[j].key, err.text);
-	}
-	free(f.list);
 }
 
 /* --- threads -------------------------------------------------------------- */

@@ -230,7 +230,6 @@ check_tier(const struct world *w, struct store *s, const struct vt_tier *t,
 			complain("tier '%s' lists '%s', which is of no blob",
 			    t->name, listed.list[i].text);
 	f->blobs += blobs.count;
-	f->files += files.count;
 	names_free(&blobs);
 	names_free(&files);
 	names_free(&listed);
@@ -269,8 +268,6 @@ store_check(const struct world *w, int idle, struct figures *out)
 	if (vt_catalog_stats(s.catalog, &stats, &err) != VT_OK)
 		give_up("%s", err.text);
 	out->versions = stats.versions;
-	out->garbage = stats.garbage;
-	out->leases = stats.leases;
 	if (stats.garbage > 0)
 		complain("%llu blobs are garbage still",
 		    (unsigned long long)stats.garbage);

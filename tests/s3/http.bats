@@ -7,6 +7,9 @@ load ../cli/helper
 
 setup_file() {
 	export PYTHONDONTWRITEBYTECODE=1
+	case $(readelf -d "$(command -v vt-serve)") in
+	*libasan* | *libtsan*) export SANITIZED=1 ;;
+	esac
 	serve_start "$BATS_FILE_TMPDIR"
 }
 
@@ -28,9 +31,7 @@ trap_test() {
 
 # The memory of such a program is mostly its sanitizer's.
 skip_sanitized() {
-	case $(readelf -d "$(command -v vt-serve)") in
-	*libasan* | *libtsan*) skip 'built with a sanitizer' ;;
-	esac
+	[ -z "${SANITIZED:-}" ] || skip 'built with a sanitizer'
 }
 
 # A server of the test's own, with a line in its configuration.

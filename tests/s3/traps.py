@@ -359,7 +359,9 @@ def lost_requests():
     before = rss(PID)
     for wire in wires * 1000:
         send(wire)
-    assert rss(PID) - before < 8192, rss(PID) - before
+    grown = rss(PID) - before
+    # A sanitizer keeps what is freed, and tells of leaks itself.
+    assert grown < 8192 or os.environ.get("SANITIZED"), grown
     assert wait_for(lambda: metric("vt_requests_in_hand") == 0)
 
 
