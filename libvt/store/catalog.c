@@ -601,14 +601,27 @@ open_writer(struct vt_catalog *c, struct vt_err *err)
 	return read_incarnation(c, c->w, err);
 }
 
+/*
+ * Before SQLite's first use in the process: without its count of memory, which
+ * takes a global lock for every allocation of every thread.
+ */
+static void
+configure_sqlite(void)
+{
+	/* Refused when somebody was first: slower then, not wrong. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum vt_code
 vt_catalog_open(const char *path, const struct vt_catalog_options *o,
     struct vt_catalog **out, struct vt_err *err)
 {
 	struct vt_catalog *c;
 	struct vt_conn *k;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum vt_code rc;
 
+	pthread_once(&once, configure_sqlite);
 	*out = NULL;
 	if (strlen(path) > 3900)
 		return vt_fail(err, VT_INVALID, "path too long: '%s'", path);

@@ -5,6 +5,7 @@
  *	crashops.c	clients: what they do to the server
  *	crashverify.c	and what they do after a restart to see what it kept
  *	crashledger.c	what each key may hold, from what was acknowledged
+ *	crashraw.c	requests that libvt's client does not make
  *	crashbytes.c	bodies made of numbers, never stored
  *	crashstore.c	catalog against tiers; plans; damage
  *	crashproc.c	the programs under test: started, killed, cut off
@@ -36,6 +37,9 @@
 #define NO_ANSWER INT64_MAX
 #define BUCKET "crash"
 #define HISTORY_BUCKET "history"
+/* Of the empty body. */
+#define NOTHING_SHA256 \
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* --- crashbytes.c --------------------------------------------------------- */
 
@@ -276,14 +280,7 @@ void *client_fill(void *client);	/* something into every key */
 void *client_break(void *client);	/* PUTs that come to nothing */
 void *client_read(void *client);	/* only reads, until stop */
 
-/* --- crashverify.c --------------------------------------------------------- */
-
-void *client_verify(void *client);	/* settle all its keys */
-/* LIST against what client_verify found; uploads in progress. */
-void verify_lists(struct load *l);
-void verify_uploads(struct load *l);
-
-/* What crashops.c gives to crashverify.c, and takes. */
+/* For crashverify.c. */
 /* GET; 0, or -1 when there is no answer.  Free s->data. */
 int client_get(struct client *c, struct key *k, const char *version,
     struct seen *s);
@@ -297,9 +294,41 @@ int client_failed(struct client *c, const char *what, const struct key *k,
 void client_count(struct client *c, uint64_t *counter, uint64_t n);
 /* This client has ended. */
 void client_ends(struct client *c);
+/* Forget an upload. */
+void upload_drop(struct upload *u);
+
+/* --- crashraw.c ----------------------------------------------------------- */
+
+/* A request that s3client does not make. */
+struct raw {
+	const char *method, *bucket, *key, *query;
+	struct vt_header headers[6];
+	size_t header_count;
+	const void *body;
+	int body_fd;
+	uint64_t body_len;
+	const char *sha256;	/* claimed; NULL: of `body` */
+};
+void raw_header(struct raw *q, const char *name, const char *value);
+/* VT_OK: an answer came; c->resp has it. */
+enum vt_code raw_send(struct client *c, const struct raw *q,
+    struct vt_err *err) VT_MUST_CHECK;
+/* Anything but 2xx is a failure, 503 one that a client must expect. */
+enum vt_code raw_status(struct client *c, struct vt_err *err) VT_MUST_CHECK;
+/* The text of an element below the answer's root; "" when missing. */
+void raw_text(struct client *c, const char *element, char *out, size_t size);
+/* The ETag below the answer's root, without its quotes. */
+void raw_etag(struct client *c, char out[128]);
+
+/* --- crashverify.c -------------------------------------------------------- */
+
+void *client_verify(void *client);	/* settle all its keys */
 /* LIST of a prefix against the values of all its keys. */
 int check_list(struct client *c, const char *bucket, const char *prefix,
     struct key **keys, size_t n);
+/* All keys, against what client_verify found; uploads in progress. */
+void verify_lists(struct load *l);
+void verify_uploads(struct load *l);
 
 /* --- crashload.c ---------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 
 #include "tests/crash/crash.h"
 
-/* --- lists ----------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------- */
 
 /* Entries of a LIST against the values of these keys. */
 struct listing {
