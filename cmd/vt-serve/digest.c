@@ -300,6 +300,8 @@ separate_sum(const struct digest *d)
 int
 digest_begin(struct digest *d)
 {
+	/* A copy whose source changed meanwhile begins anew. */
+	d->size_bytes = d->crc64 = 0;
 	if (vt_hash_init(&d->md5, VT_MD5) < 0)
 		return -1;
 	if (separate_sum(d) && vt_hash_init(&d->sum, d->alg) < 0)

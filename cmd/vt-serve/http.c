@@ -1171,6 +1171,21 @@ listen_on(const char *where, int *port, struct vt_err *err)
 	return fd;
 }
 
+/*
+ * While we stop nobody new comes in.  MHD_quiesce_daemon would do it, but in
+ * 0.9.75 it removes the listening socket from each thread's epoll set while
+ * that thread does the same, and aborts the process when it comes second.
+ */
+static enum MHD_Result
+on_accept(void *cls, const struct sockaddr *addr, socklen_t len)
+{
+	struct http *h = cls;
+
+	(void)addr;
+	(void)len;
+	return atomic_load(&h->stopping) ? MHD_NO : MHD_YES;
+}
+
 static enum vt_code
 start_daemon(struct http *h, int fd, struct vt_err *err)
 {
@@ -1220,7 +1235,7 @@ start_daemon(struct http *h, int fd, struct vt_err *err)
 		    0, key };
 	}
 	o[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
+	h->daemon = MHD_start_daemon(flags, 0, on_accept, h, on_request, h,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, o,
 	    MHD_OPTION_END);
 	if (h->daemon == NULL)
@@ -1407,14 +1422,10 @@ void
 http_stop(struct http *h, int64_t grace_ms)
 {
 	int64_t until;
-	int fd;
 
 	if (h == NULL)
 		return;
 	atomic_store(&h->stopping, 1);
-	fd = MHD_quiesce_daemon(h->daemon);
-	if (fd >= 0)
-		close(fd);
 	until = vt_clock_mono_us() + grace_ms * 1000;
 	while (atomic_load(&h->in_hand) > 0 && vt_clock_mono_us() < until)
 		usleep(STOP_POLL_US);

@@ -280,6 +280,7 @@ inline_bytes(struct req *r, struct ingest *in, const void *data, size_t len)
 		return -1;
 	}
 	in->extent_count = 1;
+	in->on_tier = 1;
 	return 0;
 }
 
@@ -322,6 +323,11 @@ settled(struct vt_cat_op *op)
 	}
 	if (op->code == VT_OK)
 		in->on_tier = 0;
+	/* Nothing lies anywhere; only its id is to be given back. */
+	if (in->on_tier && b->is_inline) {
+		in->on_tier = 0;
+		vt_blob_discard(r->srv->tiers, &in->extent);
+	}
 	if (!in->on_tier) {
 		req_resume(r);
 		return;

@@ -20,8 +20,9 @@ struct ingest {
 	struct vt_blob_writer *writer;
 	struct vt_cat_extent extent;	/* after a successful close */
 	size_t extent_count;		/* 0 for an empty body */
-	int on_tier;			/* the extent is a blob on a tier that
-					   no row refers to yet */
+	int on_tier;			/* the extent is a blob, or the id of
+					   an inline one, that no row refers
+					   to yet */
 	struct vt_cat_op op;		/* the operation that makes the row */
 	struct req *req;
 	int (*done)(struct req *r);

@@ -422,8 +422,12 @@ out:
 	return rc;
 }
 
-/* End a put: what a failed one leaves is removed, best effort, because the
- * caller knows the name and collects what we miss. */
+/*
+ * End a put: what a failed one leaves is removed, best effort, because the
+ * caller knows the name and collects what we miss.  He forgets it when he
+ * finds nothing there: an entry that another's sync has kept must not come
+ * back with a power cut, so this is synced too.
+ */
 static void
 put_end(struct file_put *p, int keep)
 {
@@ -434,6 +438,9 @@ put_end(struct file_put *p, int keep)
 	if (!keep && p->meta_fd >= 0) {
 		snprintf(side, sizeof(side), "%s" META_SUFFIX, p->leaf);
 		unlinkat(vt_dir_fd(p->dir), side, 0);
+	}
+	if (!keep && p->fd >= 0 && vt_dir_sync(p->dir, NULL) != VT_OK) {
+		/* Nobody to tell; a disk that fails so fails others too. */
 	}
 	if (p->meta_fd >= 0)
 		close(p->meta_fd);

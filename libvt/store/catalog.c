@@ -640,6 +640,7 @@ vt_catalog_open(const char *path, const struct vt_catalog_options *o,
 	pthread_mutex_init(&c->queue_lock, NULL);
 	pthread_cond_init(&c->queue_cond, NULL);
 	pthread_mutex_init(&c->names_lock, NULL);
+	pthread_mutex_init(&c->bucket_lock, NULL);
 	pthread_mutex_init(&c->lease_lock, NULL);
 	pthread_cond_init(&c->lease_cond, NULL);
 	c->path = strdup(path);
@@ -768,6 +769,7 @@ vt_catalog_close(struct vt_catalog *c)
 	pthread_mutex_destroy(&c->queue_lock);
 	pthread_cond_destroy(&c->queue_cond);
 	pthread_mutex_destroy(&c->names_lock);
+	pthread_mutex_destroy(&c->bucket_lock);
 	pthread_mutex_destroy(&c->lease_lock);
 	pthread_cond_destroy(&c->lease_cond);
 	free(c);
@@ -917,6 +919,22 @@ run_in_reserve(struct vt_catalog *c, struct vt_cat_op *op, struct vt_err *err)
 	return rc;
 }
 
+/* Before anybody is told that a bucket changed. */
+static void
+forget_buckets(struct vt_catalog *c, const struct vt_cat_op *op)
+{
+	for (; op != NULL; op = op->next)
+		if (op->kind == VT_CAT_BUCKET_CREATE ||
+		    op->kind == VT_CAT_BUCKET_DELETE ||
+		    op->kind == VT_CAT_DOC_SET ||
+		    op->kind == VT_CAT_VERSIONING_SET) {
+			pthread_mutex_lock(&c->bucket_lock);
+			c->bucket_epoch++;
+			pthread_mutex_unlock(&c->bucket_lock);
+			return;
+		}
+}
+
 static void
 commit_group(struct vt_catalog *c, struct vt_cat_op *first)
 {
@@ -960,6 +978,7 @@ commit_group(struct vt_catalog *c, struct vt_cat_op *first)
 	}
 complete:
 	c->commits++;
+	forget_buckets(c, first);
 	for (op = first; op != NULL; op = next) {
 		next = op->next;
 		c->operations++;

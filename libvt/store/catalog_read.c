@@ -239,18 +239,84 @@ read_bucket(struct vt_conn *k, struct vt_arena *a, sqlite3_stmt *s,
 	return rc;
 }
 
+static struct vt_bucket_slot *
+bucket_slot(struct vt_catalog *c, const char *name)
+{
+	unsigned h = 5381;
+
+	for (; *name != '\0'; name++)
+		h = h * 33 + (unsigned char)*name;
+	return &c->bucket[h % BUCKET_CACHE];
+}
+
+/* A bucket that was read a moment ago: 1, 0 for none, -1 for no memory. */
+static int
+bucket_recall(struct vt_catalog *c, struct vt_arena *a, const char *name,
+    struct vt_bucket *out, uint64_t *epoch)
+{
+	struct vt_bucket_slot *s = bucket_slot(c, name);
+	int64_t now_us = vt_clock_mono_us();
+	int found = 0;
+
+	pthread_mutex_lock(&c->bucket_lock);
+	*epoch = c->bucket_epoch;
+	if (s->read_us != 0 && s->epoch == *epoch &&
+	    now_us - s->read_us < BUCKET_CACHE_US &&
+	    strcmp(s->name, name) == 0) {
+		*out = s->b;
+		out->name = vt_arena_str(a, s->name);
+		out->owner = vt_arena_str(a, s->owner);
+		out->location = vt_arena_str(a, s->location);
+		found = out->name != NULL && out->owner != NULL &&
+		    out->location != NULL ? 1 : -1;
+	}
+	pthread_mutex_unlock(&c->bucket_lock);
+	return found;
+}
+
+/* Keep what was read in `epoch`, if that is still the one. */
+static void
+bucket_keep(struct vt_catalog *c, const struct vt_bucket *b, uint64_t epoch)
+{
+	struct vt_bucket_slot *s = bucket_slot(c, b->name);
+
+	if (strlen(b->name) >= sizeof(s->name) ||
+	    strlen(b->owner) >= sizeof(s->owner) ||
+	    strlen(b->location) >= sizeof(s->location))
+		return;
+	pthread_mutex_lock(&c->bucket_lock);
+	if (epoch == c->bucket_epoch) {
+		s->b = *b;
+		strcpy(s->name, b->name);
+		strcpy(s->owner, b->owner);
+		strcpy(s->location, b->location);
+		s->epoch = epoch;
+		s->read_us = vt_clock_mono_us();
+	}
+	pthread_mutex_unlock(&c->bucket_lock);
+}
+
 enum vt_code
 vt_catalog_bucket(struct vt_catalog *c, struct vt_arena *a, const char *name,
     struct vt_bucket *out, struct vt_err *err)
 {
 	struct vt_conn *k;
+	uint64_t epoch;
 	enum vt_code rc;
 
+	switch (bucket_recall(c, a, name, out, &epoch)) {
+	case 1:
+		return VT_OK;
+	case -1:
+		return nomem(err);
+	}
 	rc = vt_conn_take(c, &k, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = read_bucket(k, a, vt_conn_st(k, ST_BUCKET_GET), name, out, err);
 	vt_conn_give(c, k);
+	if (rc == VT_OK)
+		bucket_keep(c, out, epoch);
 	return rc;
 }
 

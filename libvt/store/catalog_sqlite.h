@@ -55,6 +55,16 @@ struct vt_conn {
 
 #define TIER_CACHE 64
 
+/* A bucket's row as it was read, for a moment. */
+#define BUCKET_CACHE 64
+#define BUCKET_CACHE_US 1000000
+struct vt_bucket_slot {
+	struct vt_bucket b;	/* its strings are those below */
+	char name[64], owner[128], location[64];
+	uint64_t epoch;
+	int64_t read_us;	/* monotonic; 0: empty */
+};
+
 /* A block of blob ids that this process holds. */
 struct vt_lease_block {
 	uint64_t first, next, end;
@@ -92,6 +102,12 @@ struct vt_catalog {
 	/* names of tiers and owners by id: append-only, read under the lock */
 	pthread_mutex_t names_lock;
 	char *tier_name[TIER_CACHE];
+
+	/* buckets read lately; a change made by this process ends the epoch,
+	 * one made by another is seen after BUCKET_CACHE_US */
+	pthread_mutex_t bucket_lock;
+	struct vt_bucket_slot bucket[BUCKET_CACHE];
+	uint64_t bucket_epoch;
 
 	/* leases */
 	pthread_mutex_t lease_lock;
