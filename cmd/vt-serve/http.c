@@ -55,7 +55,9 @@ struct conn {
 
 struct http {
 	struct server *srv;
-	struct MHD_Daemon *daemon, *admin;
+	/* Set last: the admin listener may be asked before. */
+	_Atomic(struct MHD_Daemon *) daemon;
+	struct MHD_Daemon *admin;
 	int port, admin_port;
 	int tls;
 	struct pool *pool;
@@ -76,6 +78,7 @@ struct http {
 	pthread_cond_t wake;
 	int ended;		/* (lock) */
 
+	atomic_uint_fast64_t blocks;	/* bytes of the budget in responses */
 	atomic_uint_fast64_t bytes_in, bytes_out;
 	atomic_uint_fast64_t requests[OPS_MAX][6];
 };
@@ -474,6 +477,38 @@ on_read(void *cls, uint64_t pos, char *buf, size_t max)
 	return n;
 }
 
+/*
+ * A slow reader holds its block for as long as it likes.  So only half of the
+ * budget goes into blocks, and uploads have the other; when many read, they
+ * get small blocks of the size that a connection costs anyway.
+ */
+static int
+take_block(struct req *r)
+{
+	struct http *h = r->priv->http;
+
+	if (atomic_fetch_add(&h->blocks, BLOCK_SIZE) + BLOCK_SIZE <=
+	    h->srv->config->buffer_budget_bytes / 2 &&
+	    budget_try(h->budget, BLOCK_SIZE)) {
+		r->priv->block = BLOCK_SIZE;
+		return 1;
+	}
+	atomic_fetch_sub(&h->blocks, BLOCK_SIZE);
+	return 0;
+}
+
+static void
+give_block(struct req *r)
+{
+	struct req_private *p = r->priv;
+
+	if (p->block == 0)
+		return;
+	atomic_fetch_sub(&p->http->blocks, p->block);
+	budget_give(p->http->budget, p->block);
+	p->block = 0;
+}
+
 static void
 close_job(struct job *j)
 {
@@ -483,8 +518,7 @@ close_job(struct job *j)
 	if (p->close != NULL)
 		p->close(p->ctx);
 	p->close = NULL;
-	if (p->block > 0)
-		budget_give(p->http->budget, p->block);
+	give_block(r);
 	req_release(r);
 }
 
@@ -515,23 +549,16 @@ make_stream(struct req *r)
 	struct MHD_Response *m;
 	size_t block = BLOCK_SMALL;
 
-	/* A slow reader holds its block: when many do, they get small ones,
-	 * of the size that a connection costs anyway. */
-	if (p->length > BLOCK_SMALL &&
-	    budget_try(p->http->budget, BLOCK_SIZE)) {
+	if (p->length > BLOCK_SMALL && take_block(r))
 		block = BLOCK_SIZE;
-		p->block = BLOCK_SIZE;
-	}
 	if (p->length < block && p->length > 0)
 		block = (size_t)p->length;
 	m = MHD_create_response_from_callback(p->length, block, on_read, r,
 	    on_read_end);
-	if (m != NULL) {
+	if (m != NULL)
 		req_hold(r);
-	} else if (p->block > 0) {
-		budget_give(p->http->budget, p->block);
-		p->block = 0;
-	}
+	else
+		give_block(r);
 	return m;
 }
 
@@ -1443,9 +1470,10 @@ http_stop(struct http *h, int64_t grace_ms)
 		}
 		usleep(STOP_POLL_US);
 	}
-	MHD_stop_daemon(h->daemon);
+	/* First the one that asks the other for its figures. */
 	if (h->admin != NULL)
 		MHD_stop_daemon(h->admin);
+	MHD_stop_daemon(h->daemon);
 	h->srv->http = NULL;
 	destroy_http(h);
 }
@@ -1465,6 +1493,7 @@ http_admin_port(const struct http *h)
 void
 http_stats(const struct http *h, struct http_stats *out)
 {
+	struct MHD_Daemon *daemon = atomic_load(&h->daemon);
 	const union MHD_DaemonInfo *info;
 	size_t i, j;
 
@@ -1473,8 +1502,7 @@ http_stats(const struct http *h, struct http_stats *out)
 		for (j = 0; j < 6; j++)
 			out->requests[i][j] =
 			    atomic_load(&h->requests[i][j]);
-	/* The admin listener answers before the other is there. */
-	info = h->daemon != NULL ? MHD_get_daemon_info(h->daemon,
+	info = daemon != NULL ? MHD_get_daemon_info(daemon,
 	    MHD_DAEMON_INFO_CURRENT_CONNECTIONS) : NULL;
 	if (info != NULL)
 		out->connections = info->num_connections;

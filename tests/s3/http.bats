@@ -138,6 +138,11 @@ ended() {
 	trap_test small_budget
 }
 
+@test "readers that stall leave uploads their buffers" {
+	own_server '"buffer_budget": "8M",'
+	trap_test stalled_readers
+}
+
 @test "keep-alive, pipelining, HTTP/1.0" {
 	trap_test keep_alive
 }

@@ -9,6 +9,7 @@ import hashlib
 import os
 import random
 import signal
+import socket
 import sys
 import threading
 import time
@@ -545,6 +546,40 @@ def small_budget():
         c.send(body[100000:])
         assert c.answer().status == 200, i
     assert get("s99").body == body
+    assert wait_for(lambda: metric("vt_buffer_bytes") == 0)
+
+
+def stalled_readers():
+    """Readers that stall hold no buffer that an upload needs."""
+    bucket()
+    c = Conn()
+    r = c.ask("POST", "/bucket/parts?uploads")
+    upload = r.body.partition(b"<UploadId>")[2].partition(b"<")[0].decode()
+    body, xml = data(5 << 20), "<CompleteMultipartUpload>"
+    for n in (1, 2):
+        r = c.ask("PUT", "/bucket/parts?partNumber=%d&uploadId=%s"
+                  % (n, upload), body)
+        assert r.status == 200, r
+        xml += ("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>"
+                % (n, r.head["etag"]))
+    r = c.ask("POST", "/bucket/parts?uploadId=" + upload,
+              (xml + "</CompleteMultipartUpload>").encode())
+    assert r.status == 200, r
+    conns = []
+    for _ in range(100):
+        k = Conn(60)
+        k.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        k.head("GET", "/bucket/parts", headers("GET", "/bucket/parts"))
+        conns.append(k)
+    time.sleep(0.5)
+    assert metric("vt_requests_in_hand") >= 90
+    r = Conn().ask("PUT", "/bucket/up", body)
+    assert r.status == 200, r
+    r = Conn().ask("GET", "/bucket/parts")
+    assert r.body == body + body
+    for k in conns:
+        k.close()
+    assert wait_for(lambda: metric("vt_requests_in_hand") == 0)
     assert wait_for(lambda: metric("vt_buffer_bytes") == 0)
 
 
