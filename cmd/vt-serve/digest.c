@@ -258,7 +258,7 @@ digest_promises(struct req *r, struct digest *d)
 		return -1;
 	d->has_sum = rc;
 	if (rc > 0 && !sum_valid(d->alg, d->expected)) {
-		req_error(r, "InvalidRequest",
+		req_error(r, "BadDigest",
 		    "Value for %s header is invalid.", sum_header(d->alg));
 		return -1;
 	}

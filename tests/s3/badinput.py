@@ -648,7 +648,7 @@ def digests():
                         "BadDigest", name.upper())
                 for bad in ("x", "AAAA", ""):
                     refused(put(body, target, extra=[(field, bad)]), 400,
-                            "InvalidRequest", field)
+                            "BadDigest", field)
             r = put(body, target, extra=[
                 ("x-amz-checksum-crc32", "AAAAAA=="),
                 ("x-amz-checksum-sha1", "A" * 27 + "=")])
