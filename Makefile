@@ -25,6 +25,8 @@ TOOLS   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.
 SHIMS   := $(BUILD)/tests/failio.so $(BUILD)/tests/powercut.so \
            $(BUILD)/tests/powercut_apply
 CRASH   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
+# bats runs files side by side where GNU parallel is.
+PARALLEL = $(if $(shell command -v parallel),-j 2 --no-parallelize-within-files)
 LIB     := $(BUILD)/libvt.a
 CLI     := $(BUILD)/cmd/cli.o
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
@@ -70,9 +72,10 @@ $(BUILD)/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 check: all $(UNIT) $(FUZZ) $(TOOLS) $(SHIMS)	## units, saved fuzz inputs, commands
-	prove -Q -e '' $(UNIT)
+	prove -Q -j2 -e '' $(UNIT)
 	set -e; for f in $(FUZZ); do $$f tests/fuzz/corpus/$${f##*/}/*; done
-	PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" VT_BUILD="$(CURDIR)/$(BUILD)" bats -r tests/cli
+	PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" VT_BUILD="$(CURDIR)/$(BUILD)" \
+	    bats $(PARALLEL) -r tests/cli
 
 check-s3: all $(TOOLS) $(SHIMS)	## the server, driven by real clients; crashes
 	PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" VT_BUILD="$(CURDIR)/$(BUILD)" bats -r tests/s3
