@@ -1,6 +1,6 @@
 /*
  * Deciding: from a version's past and its bill to the tier it should be on.
- * Pure: no clock, no catalog, no file.  TIERING.md section 3 has the model.
+ * Pure: no clock, no catalog, no file.
  *
  * The engine is the work-function algorithm, untuned: for each tier k it keeps
  * w[k], the least that could have been paid so far by one who ends on k, and

@@ -1,4 +1,4 @@
-/* The bill: figures of TIERING.md section 2.2 worked out by hand. */
+/* The bill: figures worked out by hand. */
 #include <math.h>
 #include <stdint.h>
 #include <unistd.h>
