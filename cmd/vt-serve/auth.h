@@ -1,8 +1,7 @@
 /*
  * Who asks: finds the key of a signed request, checks its signature and its
  * time against the real clock, keeps derived signing keys.  Knows nothing of
- * what is asked for: everything that is signed rightly is allowed, everything
- * else refused (P10).  Any thread.
+ * what is asked for: that is authz.h.  Any thread.
  */
 #ifndef VT_SERVE_AUTH_H
 #define VT_SERVE_AUTH_H
@@ -28,9 +27,10 @@ void auth_update(struct auth *a, const struct vt_cred *root,
     const struct auth_settings *settings);
 
 /*
- * Fill r->auth and r->anonymous.  0, or -1 when the request is refused: then
- * the error is its answer.  For signed chunks that follow: the signing key
- * (wipe it) and the request's signature.
+ * Fill r->auth, r->anonymous and r->who; a request without a signature is
+ * anybody's (authz.h says what anybody may).  0, or -1 when the request is
+ * refused: then the error is its answer.  For signed chunks that follow: the
+ * signing key (wipe it) and the request's signature.
  */
 int auth_check(struct auth *a, struct req *r, uint8_t key[32],
     char seed[65]);

@@ -9,11 +9,11 @@
 #include "libvt/base/hex.h"
 #include "libvt/proto/xml.h"
 
+#include "documents.h"
 #include "meta.h"
 #include "ops.h"
 
 #define BUCKETS_MAX 10000	/* of one answer */
-#define DOCUMENT_MAX (1 << 20)
 
 /* --- creating ------------------------------------------------------------- */
 
@@ -152,7 +152,7 @@ op_create_bucket(struct req *r)
 		return;
 	op->kind = VT_CAT_BUCKET_CREATE;
 	b->name = r->bucket_name;
-	b->owner = r->srv->owner_id;
+	b->owner = r->who.id;
 	op->done = create_done;
 	op->ctx = r;
 	req_async(r);
@@ -329,28 +329,11 @@ op_absent_document(struct req *r)
 	static const struct {
 		const char *query, *error, *root, *child, *text;
 	} documents[] = {
-		{ "cors", "NoSuchCORSConfiguration", NULL, NULL, NULL },
-		{ "lifecycle", "NoSuchLifecycleConfiguration", NULL, NULL,
-		    NULL },
-		{ "policy", "NoSuchBucketPolicy", NULL, NULL, NULL },
 		{ "policyStatus", "NoSuchBucketPolicy", NULL, NULL, NULL },
-		{ "tagging", "NoSuchTagSet", NULL, NULL, NULL },
 		{ "website", "NoSuchWebsiteConfiguration", NULL, NULL, NULL },
-		{ "encryption",
-		    "ServerSideEncryptionConfigurationNotFoundError", NULL,
-		    NULL, NULL },
-		{ "object-lock", "ObjectLockConfigurationNotFoundError",
-		    NULL, NULL, NULL },
 		{ "replication", "ReplicationConfigurationNotFoundError",
 		    NULL, NULL, NULL },
-		{ "publicAccessBlock",
-		    "NoSuchPublicAccessBlockConfiguration", NULL, NULL,
-		    NULL },
-		{ "ownershipControls", "OwnershipControlsNotFoundError",
-		    NULL, NULL, NULL },
 		{ "logging", NULL, "BucketLoggingStatus", NULL, NULL },
-		{ "notification", NULL, "NotificationConfiguration", NULL,
-		    NULL },
 		{ "accelerate", NULL, "AccelerateConfiguration", NULL,
 		    NULL },
 		{ "requestPayment", NULL, "RequestPaymentConfiguration",

@@ -522,7 +522,7 @@ copy_row(struct req *r, struct copy *c, int shared)
 	v->meta = c->meta.data;
 	v->meta_len = c->meta.len;
 	v->tags = c->meta.tags;
-	v->owner = r->srv->owner_id;
+	v->owner = r->who.id;
 	v->pin = "";
 	v->tier = row->tier = c->in.tier->name;
 	v->checksum = c->checksum;

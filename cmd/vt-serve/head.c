@@ -8,6 +8,7 @@
 
 #include "libvt/base/num.h"
 
+#include "authz.h"
 #include "request.h"
 #include "route.h"
 
@@ -202,9 +203,9 @@ head_read(struct req *r, const char *version, struct auth *auth,
 		return;
 	r->log.key_id = r->auth.access_key;
 	if (r->op == NULL) {
-		req_error(r, refusal, NULL);
+		req_error(r, r->anonymous ? "AccessDenied" : refusal, NULL);
 		return;
 	}
-	if (find_bucket(r) == 0)
+	if (find_bucket(r) == 0 && authz_check(r) == 0)
 		body_plan(r);
 }

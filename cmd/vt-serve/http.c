@@ -33,6 +33,7 @@
 #include "libvt/base/fs.h"
 
 #include "admin.h"
+#include "documents.h"
 #include "promote.h"
 #include "request.h"
 #include "route.h"
@@ -328,6 +329,7 @@ destroy(struct req *r)
 
 	if (r->cleanup != NULL)
 		r->cleanup(r);
+	doc_release(r);
 	if (p->begun)
 		log_request(r);
 	reply_release(r);

@@ -66,6 +66,13 @@ struct server {
 
 struct req;
 
+/* Who asks. */
+struct caller {
+	const char *id;		/* canonical: 64 hex; "" for anybody */
+	const char *name;	/* for people */
+	int is_root;		/* may do everything */
+};
+
 enum op_flags {
 	OP_STREAM = 1,		/* takes bodies of any size */
 	OP_WORKER = 2,		/* run() blocks */
@@ -75,6 +82,12 @@ enum op_flags {
 
 struct op {
 	const char *name;	/* as S3 calls it: GetObject */
+	/* What the caller must be allowed to do (AWS, "Actions, resources,
+	 * and condition keys for Amazon S3"): "s3:GetObject"; with a
+	 * versionId `version_action` where there is one.  "": the operation
+	 * asks for each of its objects (authz_object). */
+	const char *action, *version_action;
+	enum vt_doc doc;	/* of operations on a bucket's document */
 	unsigned flags;
 	void (*run)(struct req *r);
 	/* OP_STREAM, on worker threads; a failure is recorded by a reply and
@@ -109,6 +122,8 @@ struct req {
 	/* authenticated */
 	struct vt_sig_auth auth;
 	int anonymous;
+	struct caller who;
+	struct doc_held *docs;		/* documents.c: parsed, held for it */
 
 	/* body */
 	int has_length;			/* decoded length is known */
@@ -187,7 +202,7 @@ void http_stop(struct http *h, int64_t grace_ms);
 void http_reload(struct http *h, const struct vt_cred *root,
     const struct vt_config *config);
 /* Figures for /metrics. */
-#define OPS_MAX 64
+#define OPS_MAX 128
 struct http_stats {
 	uint64_t requests[OPS_MAX][6];	/* by route_ops index + 1 (0: none
 					   found) and status / 100 (0: cut) */

@@ -9,11 +9,13 @@
  *	request.h	what these four share; http.h is for operations
  *	pool.c		worker threads, the memory for bodies
  *	route.c		method, path and query to operation
- *	auth.c		signatures
+ *	auth.c		signatures: who it is
+ *	authz.c		what they may
  *	s3error.c	error codes
  *	admin.c		health and figures
  *	object.c copy.c multipart.c uploads.c bucket.c list.c batch.c
  *	attributes.c tagging.c	the operations
+ *	documents.c	what a bucket is told: policy, rules, defaults
  *	promote.c	reads that bring objects back
  *	ingest.c content.c meta.c digest.c	what operations share
  */

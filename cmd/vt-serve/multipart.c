@@ -152,7 +152,7 @@ op_create_upload(struct req *r)
 	u->bucket_id = r->bucket.id;
 	u->key = r->key;
 	u->key_len = r->key_len;
-	u->owner = r->srv->owner_id;
+	u->owner = r->who.id;
 	u->meta = meta.data;
 	u->meta_len = meta.len;
 	u->tags = meta.tags;

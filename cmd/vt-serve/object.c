@@ -461,7 +461,7 @@ put_submit(struct req *r)
 	row->v.meta = p->meta.data;
 	row->v.meta_len = p->meta.len;
 	row->v.tags = p->meta.tags;
-	row->v.owner = r->srv->owner_id;
+	row->v.owner = r->who.id;
 	row->v.pin = "";
 	row->v.tier = row->tier = p->in.tier->name;
 	row->v.checksum = "";

@@ -19,6 +19,11 @@ void op_get_object_acl(struct req *r);
 void op_put_canned_acl(struct req *r);	/* accepts "private", the owner's own
 					   grants; else NotImplemented */
 
+/* documents.c: what r->op->doc names */
+void op_get_document(struct req *r);
+void op_put_document(struct req *r);		/* OP_XML */
+void op_delete_document(struct req *r);
+
 /* list.c: OP_WORKER */
 void op_list_objects(struct req *r);
 void op_list_objects_v2(struct req *r);

@@ -16,77 +16,249 @@
 
 enum level { SERVICE, BUCKET, OBJECT };
 
-static const struct op ops[] = {
-#define LIST_BUCKETS (&ops[0])
-	{ "ListBuckets", OP_NO_BUCKET, op_list_buckets, NULL, NULL },
-#define CREATE_BUCKET (&ops[1])
-	{ "CreateBucket", OP_XML | OP_NO_BUCKET, op_create_bucket, NULL,
-	    NULL },
-#define HEAD_BUCKET (&ops[2])
-	{ "HeadBucket", 0, op_head_bucket, NULL, NULL },
-#define DELETE_BUCKET (&ops[3])
-	{ "DeleteBucket", 0, op_delete_bucket, NULL, NULL },
-#define GET_LOCATION (&ops[4])
-	{ "GetBucketLocation", 0, op_get_bucket_location, NULL, NULL },
-#define GET_VERSIONING (&ops[5])
-	{ "GetBucketVersioning", 0, op_get_bucket_versioning, NULL, NULL },
-#define GET_BUCKET_DOC (&ops[6])
-	{ "GetBucketDocument", 0, op_absent_document, NULL, NULL },
-#define GET_BUCKET_ACL (&ops[7])
-	{ "GetBucketAcl", 0, op_get_bucket_acl, NULL, NULL },
-#define PUT_BUCKET_ACL (&ops[8])
-	{ "PutBucketAcl", OP_XML, op_put_canned_acl, NULL, NULL },
-#define LIST_OBJECTS (&ops[9])
-	{ "ListObjects", OP_WORKER, op_list_objects, NULL, NULL },
-#define LIST_OBJECTS_V2 (&ops[10])
-	{ "ListObjectsV2", OP_WORKER, op_list_objects_v2, NULL, NULL },
-#define LIST_VERSIONS (&ops[11])
-	{ "ListObjectVersions", OP_WORKER, op_list_versions, NULL, NULL },
-#define LIST_UPLOADS (&ops[12])
-	{ "ListMultipartUploads", OP_WORKER, op_list_uploads, NULL, NULL },
-#define DELETE_OBJECTS (&ops[13])
-	{ "DeleteObjects", OP_XML | OP_WORKER, op_delete_objects, NULL,
-	    NULL },
-#define GET_OBJECT (&ops[14])
-	{ "GetObject", 0, op_get_object, NULL, NULL },
-#define HEAD_OBJECT (&ops[15])
-	{ "HeadObject", 0, op_head_object, NULL, NULL },
-#define DELETE_OBJECT (&ops[16])
-	{ "DeleteObject", 0, op_delete_object, NULL, NULL },
-#define PUT_OBJECT (&ops[17])
-	{ "PutObject", OP_STREAM, op_put_object, op_put_object_open,
-	    op_put_object_write },
-#define COPY_OBJECT (&ops[18])
-	{ "CopyObject", OP_WORKER, op_copy_object, NULL, NULL },
-#define GET_OBJECT_ACL (&ops[19])
-	{ "GetObjectAcl", 0, op_get_object_acl, NULL, NULL },
-#define PUT_OBJECT_ACL (&ops[20])
-	{ "PutObjectAcl", OP_XML, op_put_canned_acl, NULL, NULL },
-#define CREATE_UPLOAD (&ops[21])
-	{ "CreateMultipartUpload", 0, op_create_upload, NULL, NULL },
-#define UPLOAD_PART (&ops[22])
-	{ "UploadPart", OP_STREAM, op_upload_part, op_upload_part_open,
-	    op_upload_part_write },
-#define UPLOAD_PART_COPY (&ops[23])
-	{ "UploadPartCopy", OP_WORKER, op_upload_part_copy, NULL, NULL },
-#define COMPLETE_UPLOAD (&ops[24])
-	{ "CompleteMultipartUpload", OP_XML | OP_WORKER, op_complete_upload,
-	    NULL, NULL },
-#define ABORT_UPLOAD (&ops[25])
-	{ "AbortMultipartUpload", 0, op_abort_upload, NULL, NULL },
-#define LIST_PARTS (&ops[26])
-	{ "ListParts", OP_WORKER, op_list_parts, NULL, NULL },
-#define PUT_VERSIONING (&ops[27])
-	{ "PutBucketVersioning", OP_XML, op_put_bucket_versioning, NULL,
-	    NULL },
-#define GET_ATTRIBUTES (&ops[28])
-	{ "GetObjectAttributes", 0, op_get_object_attributes, NULL, NULL },
-#define GET_OBJECT_TAGS (&ops[29])
-	{ "GetObjectTagging", 0, op_get_object_tagging, NULL, NULL },
-#define PUT_OBJECT_TAGS (&ops[30])
-	{ "PutObjectTagging", OP_XML, op_put_object_tagging, NULL, NULL },
-#define DELETE_OBJECT_TAGS (&ops[31])
-	{ "DeleteObjectTagging", 0, op_delete_object_tagging, NULL, NULL },
+enum {
+	O_NONE,
+	O_LIST_BUCKETS, O_CREATE_BUCKET, O_HEAD_BUCKET, O_DELETE_BUCKET,
+	O_GET_LOCATION, O_GET_VERSIONING, O_PUT_VERSIONING, O_GET_BUCKET_ACL,
+	O_PUT_BUCKET_ACL, O_LIST_OBJECTS, O_LIST_OBJECTS_V2, O_LIST_VERSIONS,
+	O_LIST_UPLOADS, O_DELETE_OBJECTS, O_GET_OBJECT, O_HEAD_OBJECT,
+	O_DELETE_OBJECT, O_PUT_OBJECT, O_COPY_OBJECT, O_GET_OBJECT_ACL,
+	O_PUT_OBJECT_ACL, O_GET_OBJECT_TAGS, O_PUT_OBJECT_TAGS,
+	O_DELETE_OBJECT_TAGS, O_GET_ATTRIBUTES, O_CREATE_UPLOAD,
+	O_UPLOAD_PART, O_UPLOAD_PART_COPY, O_COMPLETE_UPLOAD, O_ABORT_UPLOAD,
+	O_LIST_PARTS, O_GET_ABSENT, O_GET_CORS, O_PUT_CORS, O_DELETE_CORS,
+	O_GET_ENCRYPTION, O_PUT_ENCRYPTION, O_DELETE_ENCRYPTION,
+	O_GET_LIFECYCLE, O_PUT_LIFECYCLE, O_DELETE_LIFECYCLE,
+	O_GET_NOTIFICATION, O_PUT_NOTIFICATION, O_GET_OBJECT_LOCK,
+	O_PUT_OBJECT_LOCK, O_GET_OWNERSHIP, O_PUT_OWNERSHIP,
+	O_DELETE_OWNERSHIP, O_GET_POLICY, O_PUT_POLICY, O_DELETE_POLICY,
+	O_GET_PUBLIC_ACCESS, O_PUT_PUBLIC_ACCESS, O_DELETE_PUBLIC_ACCESS,
+	O_GET_TAGGING, O_PUT_TAGGING, O_DELETE_TAGGING,
+	O_COUNT
+};
+
+static const struct op ops[O_COUNT] = {
+	[O_LIST_BUCKETS] = { .name = "ListBuckets",
+	    .action = "s3:ListAllMyBuckets",
+	    .flags = OP_NO_BUCKET,
+	    .run = op_list_buckets },
+	[O_CREATE_BUCKET] = { .name = "CreateBucket",
+	    .action = "s3:CreateBucket",
+	    .flags = OP_XML | OP_NO_BUCKET,
+	    .run = op_create_bucket },
+	[O_HEAD_BUCKET] = { .name = "HeadBucket",
+	    .action = "s3:ListBucket", .run = op_head_bucket },
+	[O_DELETE_BUCKET] = { .name = "DeleteBucket",
+	    .action = "s3:DeleteBucket", .run = op_delete_bucket },
+	[O_GET_LOCATION] = { .name = "GetBucketLocation",
+	    .action = "s3:GetBucketLocation",
+	    .run = op_get_bucket_location },
+	[O_GET_VERSIONING] = { .name = "GetBucketVersioning",
+	    .action = "s3:GetBucketVersioning",
+	    .run = op_get_bucket_versioning },
+	[O_PUT_VERSIONING] = { .name = "PutBucketVersioning",
+	    .action = "s3:PutBucketVersioning",
+	    .flags = OP_XML,
+	    .run = op_put_bucket_versioning },
+	[O_GET_BUCKET_ACL] = { .name = "GetBucketAcl",
+	    .action = "s3:GetBucketAcl", .run = op_get_bucket_acl },
+	[O_PUT_BUCKET_ACL] = { .name = "PutBucketAcl",
+	    .action = "s3:PutBucketAcl",
+	    .flags = OP_XML,
+	    .run = op_put_canned_acl },
+	[O_LIST_OBJECTS] = { .name = "ListObjects",
+	    .action = "s3:ListBucket",
+	    .flags = OP_WORKER,
+	    .run = op_list_objects },
+	[O_LIST_OBJECTS_V2] = { .name = "ListObjectsV2",
+	    .action = "s3:ListBucket",
+	    .flags = OP_WORKER,
+	    .run = op_list_objects_v2 },
+	[O_LIST_VERSIONS] = { .name = "ListObjectVersions",
+	    .action = "s3:ListBucketVersions",
+	    .flags = OP_WORKER,
+	    .run = op_list_versions },
+	[O_LIST_UPLOADS] = { .name = "ListMultipartUploads",
+	    .action = "s3:ListBucketMultipartUploads",
+	    .flags = OP_WORKER,
+	    .run = op_list_uploads },
+	[O_DELETE_OBJECTS] = { .name = "DeleteObjects",
+	    .action = "",
+	    .flags = OP_XML | OP_WORKER,
+	    .run = op_delete_objects },
+	[O_GET_OBJECT] = { .name = "GetObject",
+	    .action = "s3:GetObject",
+	    .version_action = "s3:GetObjectVersion",
+	    .run = op_get_object },
+	[O_HEAD_OBJECT] = { .name = "HeadObject",
+	    .action = "s3:GetObject",
+	    .version_action = "s3:GetObjectVersion",
+	    .run = op_head_object },
+	[O_DELETE_OBJECT] = { .name = "DeleteObject",
+	    .action = "s3:DeleteObject",
+	    .version_action = "s3:DeleteObjectVersion",
+	    .run = op_delete_object },
+	[O_PUT_OBJECT] = { .name = "PutObject",
+	    .action = "s3:PutObject",
+	    .flags = OP_STREAM,
+	    .run = op_put_object,
+	    .open = op_put_object_open,
+	    .write = op_put_object_write },
+	[O_COPY_OBJECT] = { .name = "CopyObject",
+	    .action = "s3:PutObject",
+	    .flags = OP_WORKER,
+	    .run = op_copy_object },
+	[O_GET_OBJECT_ACL] = { .name = "GetObjectAcl",
+	    .action = "s3:GetObjectAcl",
+	    .version_action = "s3:GetObjectVersionAcl",
+	    .run = op_get_object_acl },
+	[O_PUT_OBJECT_ACL] = { .name = "PutObjectAcl",
+	    .action = "s3:PutObjectAcl",
+	    .version_action = "s3:PutObjectVersionAcl",
+	    .flags = OP_XML,
+	    .run = op_put_canned_acl },
+	[O_GET_OBJECT_TAGS] = { .name = "GetObjectTagging",
+	    .action = "s3:GetObjectTagging",
+	    .version_action = "s3:GetObjectVersionTagging",
+	    .run = op_get_object_tagging },
+	[O_PUT_OBJECT_TAGS] = { .name = "PutObjectTagging",
+	    .action = "s3:PutObjectTagging",
+	    .version_action = "s3:PutObjectVersionTagging",
+	    .flags = OP_XML,
+	    .run = op_put_object_tagging },
+	[O_DELETE_OBJECT_TAGS] = { .name = "DeleteObjectTagging",
+	    .action = "s3:DeleteObjectTagging",
+	    .version_action = "s3:DeleteObjectVersionTagging",
+	    .run = op_delete_object_tagging },
+	[O_GET_ATTRIBUTES] = { .name = "GetObjectAttributes",
+	    .action = "s3:GetObjectAttributes",
+	    .version_action = "s3:GetObjectVersionAttributes",
+	    .run = op_get_object_attributes },
+	[O_CREATE_UPLOAD] = { .name = "CreateMultipartUpload",
+	    .action = "s3:PutObject", .run = op_create_upload },
+	[O_UPLOAD_PART] = { .name = "UploadPart",
+	    .action = "s3:PutObject",
+	    .flags = OP_STREAM,
+	    .run = op_upload_part,
+	    .open = op_upload_part_open,
+	    .write = op_upload_part_write },
+	[O_UPLOAD_PART_COPY] = { .name = "UploadPartCopy",
+	    .action = "s3:PutObject",
+	    .flags = OP_WORKER,
+	    .run = op_upload_part_copy },
+	[O_COMPLETE_UPLOAD] = { .name = "CompleteMultipartUpload",
+	    .action = "s3:PutObject",
+	    .flags = OP_XML | OP_WORKER,
+	    .run = op_complete_upload },
+	[O_ABORT_UPLOAD] = { .name = "AbortMultipartUpload",
+	    .action = "s3:AbortMultipartUpload",
+	    .run = op_abort_upload },
+	[O_LIST_PARTS] = { .name = "ListParts",
+	    .action = "s3:ListMultipartUploadParts",
+	    .flags = OP_WORKER,
+	    .run = op_list_parts },
+	[O_GET_ABSENT] = { .name = "GetBucketDocument",
+	    .action = "", .run = op_absent_document },
+	[O_GET_CORS] = { .name = "GetBucketCors",
+	    .action = "s3:GetBucketCORS",
+	    .doc = VT_DOC_CORS,
+	    .run = op_get_document },
+	[O_PUT_CORS] = { .name = "PutBucketCors",
+	    .action = "s3:PutBucketCORS",
+	    .flags = OP_XML, .doc = VT_DOC_CORS,
+	    .run = op_put_document },
+	[O_DELETE_CORS] = { .name = "DeleteBucketCors",
+	    .action = "s3:PutBucketCORS",
+	    .doc = VT_DOC_CORS,
+	    .run = op_delete_document },
+	[O_GET_ENCRYPTION] = { .name = "GetBucketEncryption",
+	    .action = "s3:GetEncryptionConfiguration",
+	    .doc = VT_DOC_ENCRYPTION,
+	    .run = op_get_document },
+	[O_PUT_ENCRYPTION] = { .name = "PutBucketEncryption",
+	    .action = "s3:PutEncryptionConfiguration",
+	    .flags = OP_XML, .doc = VT_DOC_ENCRYPTION,
+	    .run = op_put_document },
+	[O_DELETE_ENCRYPTION] = { .name = "DeleteBucketEncryption",
+	    .action = "s3:PutEncryptionConfiguration",
+	    .doc = VT_DOC_ENCRYPTION,
+	    .run = op_delete_document },
+	[O_GET_LIFECYCLE] = { .name = "GetBucketLifecycleConfiguration",
+	    .action = "s3:GetLifecycleConfiguration",
+	    .doc = VT_DOC_LIFECYCLE,
+	    .run = op_get_document },
+	[O_PUT_LIFECYCLE] = { .name = "PutBucketLifecycleConfiguration",
+	    .action = "s3:PutLifecycleConfiguration",
+	    .flags = OP_XML, .doc = VT_DOC_LIFECYCLE,
+	    .run = op_put_document },
+	[O_DELETE_LIFECYCLE] = { .name = "DeleteBucketLifecycle",
+	    .action = "s3:PutLifecycleConfiguration",
+	    .doc = VT_DOC_LIFECYCLE,
+	    .run = op_delete_document },
+	[O_GET_NOTIFICATION] = { .name = "GetBucketNotificationConfiguration",
+	    .action = "s3:GetBucketNotification",
+	    .doc = VT_DOC_NOTIFICATION,
+	    .run = op_get_document },
+	[O_PUT_NOTIFICATION] = { .name = "PutBucketNotificationConfiguration",
+	    .action = "s3:PutBucketNotification",
+	    .flags = OP_XML, .doc = VT_DOC_NOTIFICATION,
+	    .run = op_put_document },
+	[O_GET_OBJECT_LOCK] = { .name = "GetObjectLockConfiguration",
+	    .action = "s3:GetBucketObjectLockConfiguration",
+	    .doc = VT_DOC_OBJECT_LOCK,
+	    .run = op_get_document },
+	[O_PUT_OBJECT_LOCK] = { .name = "PutObjectLockConfiguration",
+	    .action = "s3:PutBucketObjectLockConfiguration",
+	    .flags = OP_XML, .doc = VT_DOC_OBJECT_LOCK,
+	    .run = op_put_document },
+	[O_GET_OWNERSHIP] = { .name = "GetBucketOwnershipControls",
+	    .action = "s3:GetBucketOwnershipControls",
+	    .doc = VT_DOC_OWNERSHIP,
+	    .run = op_get_document },
+	[O_PUT_OWNERSHIP] = { .name = "PutBucketOwnershipControls",
+	    .action = "s3:PutBucketOwnershipControls",
+	    .flags = OP_XML, .doc = VT_DOC_OWNERSHIP,
+	    .run = op_put_document },
+	[O_DELETE_OWNERSHIP] = { .name = "DeleteBucketOwnershipControls",
+	    .action = "s3:PutBucketOwnershipControls",
+	    .doc = VT_DOC_OWNERSHIP,
+	    .run = op_delete_document },
+	[O_GET_POLICY] = { .name = "GetBucketPolicy",
+	    .action = "s3:GetBucketPolicy",
+	    .doc = VT_DOC_POLICY,
+	    .run = op_get_document },
+	[O_PUT_POLICY] = { .name = "PutBucketPolicy",
+	    .action = "s3:PutBucketPolicy",
+	    .flags = OP_XML, .doc = VT_DOC_POLICY,
+	    .run = op_put_document },
+	[O_DELETE_POLICY] = { .name = "DeleteBucketPolicy",
+	    .action = "s3:DeleteBucketPolicy",
+	    .doc = VT_DOC_POLICY,
+	    .run = op_delete_document },
+	[O_GET_PUBLIC_ACCESS] = { .name = "GetPublicAccessBlock",
+	    .action = "s3:GetBucketPublicAccessBlock",
+	    .doc = VT_DOC_PUBLIC_ACCESS,
+	    .run = op_get_document },
+	[O_PUT_PUBLIC_ACCESS] = { .name = "PutPublicAccessBlock",
+	    .action = "s3:PutBucketPublicAccessBlock",
+	    .flags = OP_XML, .doc = VT_DOC_PUBLIC_ACCESS,
+	    .run = op_put_document },
+	[O_DELETE_PUBLIC_ACCESS] = { .name = "DeletePublicAccessBlock",
+	    .action = "s3:PutBucketPublicAccessBlock",
+	    .doc = VT_DOC_PUBLIC_ACCESS,
+	    .run = op_delete_document },
+	[O_GET_TAGGING] = { .name = "GetBucketTagging",
+	    .action = "s3:GetBucketTagging",
+	    .doc = VT_DOC_TAGGING,
+	    .run = op_get_document },
+	[O_PUT_TAGGING] = { .name = "PutBucketTagging",
+	    .action = "s3:PutBucketTagging",
+	    .flags = OP_XML, .doc = VT_DOC_TAGGING,
+	    .run = op_put_document },
+	[O_DELETE_TAGGING] = { .name = "DeleteBucketTagging",
+	    .action = "s3:PutBucketTagging",
+	    .doc = VT_DOC_TAGGING,
+	    .run = op_delete_document },
 };
 
 /*
@@ -97,66 +269,79 @@ struct sub {
 	const char *name;
 	enum level level;
 	int complete;		/* we serve every method S3 has */
-	const struct op *get, *put, *post, *delete;
+	unsigned char get, put, post, delete;	/* numbers of operations */
 };
 
 static const struct sub subs[] = {
-	{ "acl", BUCKET, 1, GET_BUCKET_ACL, PUT_BUCKET_ACL, NULL, NULL },
-	{ "delete", BUCKET, 1, NULL, NULL, DELETE_OBJECTS, NULL },
-	{ "location", BUCKET, 1, GET_LOCATION, NULL, NULL, NULL },
-	{ "uploads", BUCKET, 1, LIST_UPLOADS, NULL, NULL, NULL },
-	{ "versioning", BUCKET, 1, GET_VERSIONING, PUT_VERSIONING, NULL,
-	    NULL },
-	{ "versions", BUCKET, 1, LIST_VERSIONS, NULL, NULL, NULL },
+	{ "acl", BUCKET, 1, .get = O_GET_BUCKET_ACL,
+	    .put = O_PUT_BUCKET_ACL },
+	{ "delete", BUCKET, 1, .post = O_DELETE_OBJECTS },
+	{ "location", BUCKET, 1, .get = O_GET_LOCATION },
+	{ "uploads", BUCKET, 1, .get = O_LIST_UPLOADS },
+	{ "versioning", BUCKET, 1, .get = O_GET_VERSIONING,
+	    .put = O_PUT_VERSIONING },
+	{ "versions", BUCKET, 1, .get = O_LIST_VERSIONS },
 
-	/* Documents a bucket may have; ours has none of them yet. */
-	{ "accelerate", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "cors", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "encryption", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "lifecycle", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "logging", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "notification", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "object-lock", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "ownershipControls", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "policy", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "policyStatus", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "publicAccessBlock", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "replication", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "requestPayment", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "tagging", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
-	{ "website", BUCKET, 0, GET_BUCKET_DOC, NULL, NULL, NULL },
+	/* Documents a bucket may have: documents.c. */
+	{ "cors", BUCKET, 1, .get = O_GET_CORS, .put = O_PUT_CORS,
+	    .delete = O_DELETE_CORS },
+	{ "encryption", BUCKET, 1, .get = O_GET_ENCRYPTION,
+	    .put = O_PUT_ENCRYPTION, .delete = O_DELETE_ENCRYPTION },
+	{ "lifecycle", BUCKET, 1, .get = O_GET_LIFECYCLE,
+	    .put = O_PUT_LIFECYCLE, .delete = O_DELETE_LIFECYCLE },
+	{ "notification", BUCKET, 1, .get = O_GET_NOTIFICATION,
+	    .put = O_PUT_NOTIFICATION },
+	{ "object-lock", BUCKET, 1, .get = O_GET_OBJECT_LOCK,
+	    .put = O_PUT_OBJECT_LOCK },
+	{ "ownershipControls", BUCKET, 1, .get = O_GET_OWNERSHIP,
+	    .put = O_PUT_OWNERSHIP, .delete = O_DELETE_OWNERSHIP },
+	{ "policy", BUCKET, 1, .get = O_GET_POLICY, .put = O_PUT_POLICY,
+	    .delete = O_DELETE_POLICY },
+	{ "publicAccessBlock", BUCKET, 1, .get = O_GET_PUBLIC_ACCESS,
+	    .put = O_PUT_PUBLIC_ACCESS, .delete = O_DELETE_PUBLIC_ACCESS },
+	{ "tagging", BUCKET, 1, .get = O_GET_TAGGING, .put = O_PUT_TAGGING,
+	    .delete = O_DELETE_TAGGING },
 
-	{ "abac", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "analytics", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "intelligent-tiering", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "inventory", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "metadataConfiguration", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "metadataTable", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "metrics", BUCKET, 0, NULL, NULL, NULL, NULL },
-	{ "session", BUCKET, 0, NULL, NULL, NULL, NULL },
+	/* Documents it never has here. */
+	{ "accelerate", BUCKET, 0, .get = O_GET_ABSENT },
+	{ "logging", BUCKET, 0, .get = O_GET_ABSENT },
+	{ "policyStatus", BUCKET, 0, .get = O_GET_ABSENT },
+	{ "replication", BUCKET, 0, .get = O_GET_ABSENT },
+	{ "requestPayment", BUCKET, 0, .get = O_GET_ABSENT },
+	{ "website", BUCKET, 0, .get = O_GET_ABSENT },
 
-	{ "acl", OBJECT, 1, GET_OBJECT_ACL, PUT_OBJECT_ACL, NULL, NULL },
-	{ "uploadId", OBJECT, 1, LIST_PARTS, UPLOAD_PART, COMPLETE_UPLOAD,
-	    ABORT_UPLOAD },
-	{ "uploads", OBJECT, 1, NULL, NULL, CREATE_UPLOAD, NULL },
-	{ "attributes", OBJECT, 1, GET_ATTRIBUTES, NULL, NULL, NULL },
-	{ "tagging", OBJECT, 1, GET_OBJECT_TAGS, PUT_OBJECT_TAGS, NULL,
-	    DELETE_OBJECT_TAGS },
+	{ "abac", BUCKET, 0, .get = O_NONE },
+	{ "analytics", BUCKET, 0, .get = O_NONE },
+	{ "intelligent-tiering", BUCKET, 0, .get = O_NONE },
+	{ "inventory", BUCKET, 0, .get = O_NONE },
+	{ "metadataConfiguration", BUCKET, 0, .get = O_NONE },
+	{ "metadataTable", BUCKET, 0, .get = O_NONE },
+	{ "metrics", BUCKET, 0, .get = O_NONE },
+	{ "session", BUCKET, 0, .get = O_NONE },
 
-	{ "encryption", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "legal-hold", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "renameObject", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "restore", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "retention", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "select", OBJECT, 0, NULL, NULL, NULL, NULL },
-	{ "torrent", OBJECT, 0, NULL, NULL, NULL, NULL },
+	{ "acl", OBJECT, 1, .get = O_GET_OBJECT_ACL,
+	    .put = O_PUT_OBJECT_ACL },
+	{ "uploadId", OBJECT, 1, .get = O_LIST_PARTS, .put = O_UPLOAD_PART,
+	    .post = O_COMPLETE_UPLOAD, .delete = O_ABORT_UPLOAD },
+	{ "uploads", OBJECT, 1, .post = O_CREATE_UPLOAD },
+	{ "attributes", OBJECT, 1, .get = O_GET_ATTRIBUTES },
+	{ "tagging", OBJECT, 1, .get = O_GET_OBJECT_TAGS,
+	    .put = O_PUT_OBJECT_TAGS, .delete = O_DELETE_OBJECT_TAGS },
+
+	{ "encryption", OBJECT, 0, .get = O_NONE },
+	{ "legal-hold", OBJECT, 0, .get = O_NONE },
+	{ "renameObject", OBJECT, 0, .get = O_NONE },
+	{ "restore", OBJECT, 0, .get = O_NONE },
+	{ "retention", OBJECT, 0, .get = O_NONE },
+	{ "select", OBJECT, 0, .get = O_NONE },
+	{ "torrent", OBJECT, 0, .get = O_NONE },
 };
 
 const struct op *
 route_ops(size_t *count)
 {
-	*count = sizeof(ops) / sizeof(ops[0]);
-	return ops;
+	*count = O_COUNT - 1;
+	return ops + 1;
 }
 
 static const struct sub *
@@ -184,22 +369,22 @@ static const struct op *
 find_in_sub(const struct sub *s, const char *method, int is_copy,
     const char **s3_code)
 {
-	const struct op *op = NULL;
+	unsigned number = O_NONE;
 
 	if (strcmp(method, "GET") == 0)
-		op = s->get;
+		number = s->get;
 	else if (strcmp(method, "PUT") == 0)
-		op = s->put;
+		number = s->put;
 	else if (strcmp(method, "POST") == 0)
-		op = s->post;
+		number = s->post;
 	else if (strcmp(method, "DELETE") == 0)
-		op = s->delete;
-	if (op == UPLOAD_PART && is_copy)
-		op = UPLOAD_PART_COPY;
-	if (op == NULL)
+		number = s->delete;
+	if (number == O_UPLOAD_PART && is_copy)
+		number = O_UPLOAD_PART_COPY;
+	if (number == O_NONE)
 		return refuse(s3_code,
 		    s->complete ? "MethodNotAllowed" : "NotImplemented");
-	return op;
+	return &ops[number];
 }
 
 static const struct op *
@@ -207,15 +392,15 @@ find_object(const char *method, const struct vt_query *q, size_t count,
     int is_copy, const char **s3_code)
 {
 	if (strcmp(method, "GET") == 0)
-		return GET_OBJECT;
+		return &ops[O_GET_OBJECT];
 	if (strcmp(method, "PUT") == 0) {
 		/* A part without its upload must not become the object. */
 		if (vt_query_get(q, count, "partNumber") != NULL)
 			return refuse(s3_code, "InvalidArgument");
-		return is_copy ? COPY_OBJECT : PUT_OBJECT;
+		return is_copy ? &ops[O_COPY_OBJECT] : &ops[O_PUT_OBJECT];
 	}
 	if (strcmp(method, "DELETE") == 0)
-		return DELETE_OBJECT;
+		return &ops[O_DELETE_OBJECT];
 	return refuse(s3_code, "MethodNotAllowed");
 }
 
@@ -228,15 +413,15 @@ find_bucket(const char *method, const struct vt_query *q, size_t count,
 	if (strcmp(method, "GET") == 0) {
 		type = vt_query_get(q, count, "list-type");
 		if (type == NULL || strcmp(type, "1") == 0)
-			return LIST_OBJECTS;
+			return &ops[O_LIST_OBJECTS];
 		if (strcmp(type, "2") == 0)
-			return LIST_OBJECTS_V2;
+			return &ops[O_LIST_OBJECTS_V2];
 		return refuse(s3_code, "InvalidArgument");
 	}
 	if (strcmp(method, "PUT") == 0)
-		return CREATE_BUCKET;
+		return &ops[O_CREATE_BUCKET];
 	if (strcmp(method, "DELETE") == 0)
-		return DELETE_BUCKET;
+		return &ops[O_DELETE_BUCKET];
 	/* The browser's form upload. */
 	if (strcmp(method, "POST") == 0)
 		return refuse(s3_code, "NotImplemented");
@@ -255,12 +440,12 @@ route_find(const char *method, int has_bucket, int has_key,
 	level = !has_bucket ? SERVICE : !has_key ? BUCKET : OBJECT;
 	if (level == SERVICE) {
 		if (strcmp(method, "GET") == 0)
-			return LIST_BUCKETS;
+			return &ops[O_LIST_BUCKETS];
 		return refuse(s3_code, "MethodNotAllowed");
 	}
 	/* HEAD has no sub-resources: it asks for the thing itself. */
 	if (strcmp(method, "HEAD") == 0)
-		return level == BUCKET ? HEAD_BUCKET : HEAD_OBJECT;
+		return &ops[level == BUCKET ? O_HEAD_BUCKET : O_HEAD_OBJECT];
 	s = find_sub(level, query, query_count);
 	if (s != NULL)
 		return find_in_sub(s, method, is_copy, s3_code);

@@ -122,9 +122,21 @@ struct vt_version {
 	enum vt_lock_mode lock_mode;
 	int64_t retain_until_us;
 	int legal_hold;
+	const char *acl;	/* who may beside the owner, or "" */
+	const char *sse;	/* how the client had it encrypted, or "" */
 	const struct vt_copy *copies;	/* filled by lookup, not by lists */
 	size_t copy_count;
 };
+
+/* A bucket's sub-resource documents. */
+enum vt_doc {
+	VT_DOC_ACL, VT_DOC_CORS, VT_DOC_ENCRYPTION, VT_DOC_LIFECYCLE,
+	VT_DOC_NOTIFICATION, VT_DOC_OBJECT_LOCK, VT_DOC_OWNERSHIP,
+	VT_DOC_POLICY, VT_DOC_PUBLIC_ACCESS, VT_DOC_TAGGING,
+	VT_DOCS
+};
+/* The sub-resource's name in a query: "cors". */
+const char *vt_doc_name(enum vt_doc doc);
 
 struct vt_bucket {
 	int64_t id;
@@ -133,6 +145,7 @@ struct vt_bucket {
 	int versioning;		/* 0 never, 1 enabled, 2 suspended */
 	int object_lock;
 	int64_t generation;	/* grows with every change of a document */
+	unsigned docs;		/* 1 << vt_doc of those it has */
 };
 
 /* --- reading -------------------------------------------------------------- *
@@ -145,9 +158,9 @@ enum vt_code vt_catalog_bucket(struct vt_catalog *c, struct vt_arena *a,
 enum vt_code vt_catalog_buckets(struct vt_catalog *c, struct vt_arena *a,
     int (*visit)(void *ctx, const struct vt_bucket *b), void *ctx,
     struct vt_err *err) VT_MUST_CHECK;
-/* A sub-resource document ("cors", "policy", "lifecycle"...). */
+/* A document as it was stored; vt_bucket.docs says whether there is one. */
 enum vt_code vt_catalog_doc(struct vt_catalog *c, struct vt_arena *a,
-    int64_t bucket_id, const char *kind, const char **body, size_t *len,
+    int64_t bucket_id, enum vt_doc doc, const char **body, size_t *len,
     struct vt_err *err) VT_MUST_CHECK;
 
 /*
@@ -222,6 +235,7 @@ struct vt_upload {
 	enum vt_lock_mode lock_mode;
 	int64_t retain_until_us;
 	int legal_hold;
+	const char *acl, *sse;	/* as in vt_version */
 };
 struct vt_upload_part {
 	int64_t id;		/* never used twice */
@@ -286,7 +300,7 @@ enum vt_code vt_catalog_snapshot(struct vt_catalog *c, const char *path,
 enum vt_cat_kind {
 	VT_CAT_BUCKET_CREATE,	/* VT_EXISTS */
 	VT_CAT_BUCKET_DELETE,	/* VT_ABSENT; VT_PRECONDITION: not empty */
-	VT_CAT_DOC_SET,		/* body NULL deletes */
+	VT_CAT_DOC_SET,
 	VT_CAT_VERSIONING_SET,
 	VT_CAT_PUT,		/* a new version with its first copy */
 	VT_CAT_DELETE,		/* a key or a version */
@@ -333,6 +347,12 @@ struct vt_cat_extent {
 	struct vt_extent e;
 	int is_ref;
 	int64_t ref_seq;
+};
+
+struct vt_cat_doc {
+	enum vt_doc doc;
+	const void *body;	/* NULL: remove it */
+	size_t len;
 };
 
 struct vt_cat_put {
@@ -445,6 +465,8 @@ struct vt_cat_op {
 	union {
 		struct {
 			struct vt_bucket b;	/* in; id out */
+			const struct vt_cat_doc *docs;	/* it begins with */
+			size_t doc_count;
 		} bucket_create;
 		struct {
 			const char *name;
@@ -452,9 +474,7 @@ struct vt_cat_op {
 		} bucket_delete;
 		struct {
 			int64_t bucket_id;
-			const char *kind;
-			const void *body;
-			size_t len;
+			struct vt_cat_doc d;
 		} doc;
 		struct {
 			int64_t bucket_id;
@@ -464,7 +484,7 @@ struct vt_cat_op {
 		struct vt_cat_delete del;
 		struct {
 			int64_t seq;	/* changed if >= 0 or not NULL: */
-			const char *tags, *pin;
+			const char *tags, *pin, *acl;
 			int lock_mode, legal_hold;	/* -1: as it is */
 			int64_t retain_until_us;	/* -1: as it is */
 			int bypass_governance;

@@ -77,9 +77,11 @@ fill_version(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 	v->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 19);
 	v->retain_until_us = sqlite3_column_int64(s, 20);
 	v->legal_hold = sqlite3_column_int(s, 21);
+	v->acl = col_str(a, s, 22);
+	v->sse = col_str(a, s, 23);
 	if (v->key == NULL || v->etag == NULL || v->meta == NULL ||
 	    v->checksum == NULL || v->tags == NULL || v->owner == NULL ||
-	    v->pin == NULL)
+	    v->pin == NULL || v->acl == NULL || v->sse == NULL)
 		return nomem(err);
 	return VT_OK;
 }
@@ -213,6 +215,7 @@ fill_bucket(struct vt_arena *a, sqlite3_stmt *s, struct vt_bucket *b,
 	b->versioning = sqlite3_column_int(s, 5);
 	b->object_lock = sqlite3_column_int(s, 6);
 	b->generation = sqlite3_column_int64(s, 7);
+	b->docs = (unsigned)sqlite3_column_int64(s, 8);
 	if (b->name == NULL || b->owner == NULL || b->location == NULL)
 		return nomem(err);
 	return VT_OK;
@@ -355,7 +358,7 @@ out:
 
 enum vt_code
 vt_catalog_doc(struct vt_catalog *c, struct vt_arena *a, int64_t bucket_id,
-    const char *kind, const char **body, size_t *len, struct vt_err *err)
+    enum vt_doc doc, const char **body, size_t *len, struct vt_err *err)
 {
 	struct vt_conn *k;
 	sqlite3_stmt *s;
@@ -372,19 +375,38 @@ vt_catalog_doc(struct vt_catalog *c, struct vt_arena *a, int64_t bucket_id,
 		goto out;
 	}
 	sqlite3_bind_int64(s, 1, bucket_id);
-	sqlite3_bind_text(s, 2, kind, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, vt_doc_name(doc), -1, SQLITE_STATIC);
 	r = sqlite3_step(s);
 	if (r == SQLITE_ROW) {
 		*body = col_bytes(a, s, 0, len);
 		rc = *body != NULL ? VT_OK : nomem(err);
 	} else if (r == SQLITE_DONE)
-		rc = vt_fail(err, VT_ABSENT, "no %s document", kind);
+		rc = vt_fail(err, VT_ABSENT, "no %s document",
+		    vt_doc_name(doc));
 	else
 		rc = vt_conn_fail(k, "read a document", err);
 	sqlite3_reset(s);
 out:
 	vt_conn_give(c, k);
 	return rc;
+}
+
+const char *
+vt_doc_name(enum vt_doc doc)
+{
+	static const char *const names[VT_DOCS] = {
+		[VT_DOC_ACL] = "acl", [VT_DOC_CORS] = "cors",
+		[VT_DOC_ENCRYPTION] = "encryption",
+		[VT_DOC_LIFECYCLE] = "lifecycle",
+		[VT_DOC_NOTIFICATION] = "notification",
+		[VT_DOC_OBJECT_LOCK] = "object-lock",
+		[VT_DOC_OWNERSHIP] = "ownershipControls",
+		[VT_DOC_POLICY] = "policy",
+		[VT_DOC_PUBLIC_ACCESS] = "publicAccessBlock",
+		[VT_DOC_TAGGING] = "tagging"
+	};
+
+	return names[doc];
 }
 
 /* --- one version ---------------------------------------------------------- */
@@ -702,7 +724,7 @@ list_current(struct vt_conn *k, struct vt_catalog *c, struct listing *g,
 			    sqlite3_column_int64(s, 6));
 			v.checksum = (const char *)sqlite3_column_text(s, 7);
 			v.is_null = v.is_current = 1;
-			v.meta = v.tags = v.pin = "";
+			v.meta = v.tags = v.pin = v.acl = v.sse = "";
 			next = list_row(g, v.key, v.key_len, &v);
 		}
 		if (next == 0 && r != SQLITE_DONE) {
@@ -872,9 +894,11 @@ fill_upload(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 	u->legal_hold = sqlite3_column_int(s, 13);
 	u->is_complete = sqlite3_column_int(s, 14);
 	u->result_seq = sqlite3_column_int64(s, 15);
+	u->acl = col_str(a, s, 16);
+	u->sse = col_str(a, s, 17);
 	if (u->key == NULL || u->owner == NULL || u->meta == NULL ||
 	    u->checksum_alg == NULL || u->checksum_type == NULL ||
-	    u->tags == NULL)
+	    u->tags == NULL || u->acl == NULL || u->sse == NULL)
 		return nomem(err);
 	return VT_OK;
 }

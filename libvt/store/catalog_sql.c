@@ -82,7 +82,13 @@ const char *const vt_cat_migrations[] = {
 	" size INTEGER NOT NULL, not_before_us INTEGER NOT NULL,"
 	" claimed_by TEXT NOT NULL, claimed_us INTEGER NOT NULL);"
 	"CREATE INDEX garbage_due ON garbage(not_before_us);"
-	"CREATE INDEX garbage_blob ON garbage(blob);"
+	"CREATE INDEX garbage_blob ON garbage(blob);",
+	/* 1 -> 2: who may, how it is encrypted, which documents there are */
+	"ALTER TABLE version ADD COLUMN acl TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE version ADD COLUMN sse TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE upload ADD COLUMN acl TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE upload ADD COLUMN sse TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE bucket ADD COLUMN docs INTEGER NOT NULL DEFAULT 0;"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -92,11 +98,11 @@ const int vt_cat_migration_count =
 	"v.bucket, v.key, v.seq, v.version_id, v.is_null, v.marker," \
 	" v.current, v.generation, v.size, v.mtime_us, v.etag, v.crc64," \
 	" v.meta, v.checksum, v.tags, o.name, v.pin, v.tier, v.part_count," \
-	" v.lock_mode, v.retain_until_us, v.legal_hold"
+	" v.lock_mode, v.retain_until_us, v.legal_hold, v.acl, v.sse"
 #define VERSION_FROM " FROM version v JOIN owner o ON o.id = v.owner"
 #define BUCKET_COLUMNS \
 	"b.id, b.name, o.name, b.location, b.created_us, b.versioning," \
-	" b.object_lock, b.generation"
+	" b.object_lock, b.generation, b.docs"
 #define BUCKET_FROM " FROM bucket b JOIN owner o ON o.id = b.owner"
 #define EXTENT_COLUMNS \
 	"c.id, c.tier, c.created_us, e.idx, e.offset, e.length," \
@@ -105,7 +111,8 @@ const int vt_cat_migration_count =
 #define UPLOAD_COLUMNS \
 	"u.id, u.upload_id, u.bucket, u.key, u.created_us, o.name, u.meta," \
 	" u.checksum_alg, u.checksum_type, u.tier, u.tags, u.lock_mode," \
-	" u.retain_until_us, u.legal_hold, u.complete, u.result_seq"
+	" u.retain_until_us, u.legal_hold, u.complete, u.result_seq," \
+	" u.acl, u.sse"
 #define UPLOAD_FROM " FROM upload u JOIN owner o ON o.id = u.owner"
 #define PART_COLUMNS \
 	"p.id, p.number, p.size, p.mtime_us, p.etag, p.crc64, p.checksum," \
@@ -138,12 +145,12 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_BUCKET_NEXT] = "SELECT " BUCKET_COLUMNS BUCKET_FROM
 	    " WHERE b.name >= ?1 ORDER BY b.name",
 	[ST_BUCKET_ADD] = "INSERT INTO bucket(id, name, owner, location,"
-	    " created_us, versioning, object_lock, generation)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
+	    " created_us, versioning, object_lock, generation, docs)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 0)",
 	[ST_BUCKET_DEL] = "DELETE FROM bucket WHERE id = ?1",
 	[ST_BUCKET_USED] = "SELECT 1 FROM version WHERE bucket = ?1 LIMIT 1",
-	[ST_BUCKET_TOUCH] = "UPDATE bucket SET generation = generation + 1"
-	    " WHERE id = ?1",
+	[ST_BUCKET_DOCS] = "UPDATE bucket SET docs = (docs | ?2) & ~?3,"
+	    " generation = generation + 1 WHERE id = ?1",
 	[ST_BUCKET_VERSIONING] = "UPDATE bucket SET versioning = ?2,"
 	    " generation = generation + 1 WHERE id = ?1",
 	[ST_DOC_GET] = "SELECT body FROM bucket_doc WHERE bucket = ?1"
@@ -166,9 +173,9 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_VERSION_ADD] = "INSERT INTO version(seq, bucket, key, version_id,"
 	    " is_null, marker, current, generation, size, mtime_us, etag,"
 	    " crc64, meta, checksum, checksum_kind, tags, owner, pin, tier,"
-	    " part_count, lock_mode, retain_until_us, legal_hold)"
+	    " part_count, lock_mode, retain_until_us, legal_hold, acl, sse)"
 	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 1, 1, ?7, ?8, ?9, ?10, ?11, ?12,"
-	    " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+	    " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
 	[ST_VERSION_DEL] = "DELETE FROM version WHERE seq = ?1",
 	[ST_VERSION_SET_CURRENT] = "UPDATE version SET current = ?2"
 	    " WHERE seq = ?1",
@@ -178,7 +185,7 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " ORDER BY seq DESC LIMIT 1",
 	[ST_VERSION_META] = "UPDATE version SET tags = ?2, pin = ?3,"
 	    " lock_mode = ?4, retain_until_us = ?5, legal_hold = ?6,"
-	    " generation = generation + 1 WHERE seq = ?1",
+	    " acl = ?7, generation = generation + 1 WHERE seq = ?1",
 	[ST_VERSION_TIER] = "UPDATE version SET tier = ?2 WHERE seq = ?1",
 
 	[ST_COPY_EXTENTS] = "SELECT " EXTENT_COLUMNS ", NULL FROM copy c"
@@ -248,8 +255,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_UPLOAD_ADD] = "INSERT INTO upload(id, upload_id, bucket, key,"
 	    " created_us, owner, meta, checksum_alg, checksum_type, tier,"
 	    " tags, lock_mode, retain_until_us, legal_hold, complete,"
-	    " result_seq, complete_us) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-	    " ?9, ?10, ?11, ?12, ?13, ?14, 0, 0, 0)",
+	    " result_seq, complete_us, acl, sse) VALUES(?1, ?2, ?3, ?4, ?5,"
+	    " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, 0, 0, ?15, ?16)",
 	[ST_UPLOAD_GET] = "SELECT " UPLOAD_COLUMNS UPLOAD_FROM
 	    " WHERE u.upload_id = ?1",
 	[ST_UPLOAD_DEL] = "DELETE FROM upload WHERE id = ?1",

@@ -680,6 +680,8 @@ version_add(struct vt_catalog *c, const struct vt_version *v, int64_t seq,
 	sqlite3_bind_int(s, 19, (int)v->lock_mode);
 	sqlite3_bind_int64(s, 20, v->retain_until_us);
 	sqlite3_bind_int(s, 21, v->legal_hold);
+	bind_str(s, 22, v->acl);
+	bind_str(s, 23, v->sse);
 	return vt_conn_run(k, s, "add a version", err);
 }
 
@@ -898,6 +900,7 @@ op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	sqlite3_bind_int64(s, 5, until);
 	sqlite3_bind_int(s, 6, op->u.meta.legal_hold >= 0 ?
 	    op->u.meta.legal_hold : v->legal_hold);
+	bind_str(s, 7, op->u.meta.acl != NULL ? op->u.meta.acl : v->acl);
 	rc = vt_conn_run(k, s, "change a version", err);
 out:
 	vt_arena_free(a);
@@ -905,6 +908,30 @@ out:
 }
 
 /* --- buckets -------------------------------------------------------------- */
+
+/* Store a document (`body` NULL: remove it) and note whether it is there. */
+static enum vt_code
+doc_set(struct vt_catalog *c, int64_t bucket, const struct vt_cat_doc *d,
+    struct vt_err *err)
+{
+	int64_t bit = INT64_C(1) << d->doc;
+	sqlite3_stmt *s;
+	enum vt_code rc;
+
+	s = vt_conn_st(c->w, d->body != NULL ? ST_DOC_SET : ST_DOC_DEL);
+	if (s == NULL)
+		return vt_conn_fail(c->w, "store a document", err);
+	sqlite3_bind_int64(s, 1, bucket);
+	bind_str(s, 2, vt_doc_name(d->doc));
+	if (d->body != NULL)
+		bind_bytes(s, 3, d->body, d->len);
+	rc = vt_conn_run(c->w, s, "store a document", err);
+	if (rc == VT_OK)
+		rc = run_i(c, ST_BUCKET_DOCS, 3, bucket,
+		    d->body != NULL ? bit : 0, d->body != NULL ? 0 : bit,
+		    "change a bucket", err);
+	return rc;
+}
 
 static enum vt_code
 op_bucket_create(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
@@ -915,6 +942,7 @@ op_bucket_create(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	sqlite3_stmt *s = vt_conn_st(k, ST_BUCKET_GET);
 	int64_t owner;
 	enum vt_code rc;
+	size_t i;
 	int r;
 
 	if (s == NULL)
@@ -942,7 +970,10 @@ op_bucket_create(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	sqlite3_bind_int64(s, 5, now_us);
 	sqlite3_bind_int(s, 6, b->versioning);
 	sqlite3_bind_int(s, 7, b->object_lock);
-	return vt_conn_run(k, s, "add a bucket", err);
+	rc = vt_conn_run(k, s, "add a bucket", err);
+	for (i = 0; i < op->u.bucket_create.doc_count && rc == VT_OK; i++)
+		rc = doc_set(c, b->id, &op->u.bucket_create.docs[i], err);
+	return rc;
 }
 
 /* The first id that a statement over one number yields, 0 for none. */
@@ -1028,25 +1059,12 @@ op_bucket_delete(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 static enum vt_code
 op_doc(struct vt_catalog *c, struct vt_cat_op *op, struct vt_err *err)
 {
-	sqlite3_stmt *s;
 	int versioning;
 	enum vt_code rc;
 
 	rc = bucket_state(c, op->u.doc.bucket_id, &versioning, NULL, err);
-	if (rc != VT_OK)
-		return rc;
-	s = vt_conn_st(c->w, op->u.doc.body != NULL ? ST_DOC_SET :
-	    ST_DOC_DEL);
-	if (s == NULL)
-		return vt_conn_fail(c->w, "store a document", err);
-	sqlite3_bind_int64(s, 1, op->u.doc.bucket_id);
-	bind_str(s, 2, op->u.doc.kind);
-	if (op->u.doc.body != NULL)
-		bind_bytes(s, 3, op->u.doc.body, op->u.doc.len);
-	rc = vt_conn_run(c->w, s, "store a document", err);
 	if (rc == VT_OK)
-		rc = run_i(c, ST_BUCKET_TOUCH, 1, op->u.doc.bucket_id, 0, 0,
-		    "change a bucket", err);
+		rc = doc_set(c, op->u.doc.bucket_id, &op->u.doc.d, err);
 	return rc;
 }
 
@@ -1093,6 +1111,8 @@ op_upload_create(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	sqlite3_bind_int(s, 12, (int)u->lock_mode);
 	sqlite3_bind_int64(s, 13, u->retain_until_us);
 	sqlite3_bind_int(s, 14, u->legal_hold);
+	bind_str(s, 15, u->acl);
+	bind_str(s, 16, u->sse);
 	return vt_conn_run(k, s, "add an upload", err);
 }
 

@@ -243,7 +243,8 @@ os.execvp(sys.argv[1], sys.argv[1:])' \
 	    "$SERVE_ADMIN/healthz")" = 405 ]
 	# The S3 listener has none of it.
 	[ "$(curl -s -o page -w '%{http_code}' \
-	    "$AWS_ENDPOINT_URL/metrics")" = 403 ]
+	    "$AWS_ENDPOINT_URL/metrics")" = 404 ]
+	grep -q NoSuchBucket page
 }
 
 @test "it tells systemd when it is ready, and when it stops" {
