@@ -396,13 +396,16 @@ config() {
 	own_server
 	bad prepare
 	serve_stop
+	# the schema's number as it was; then it is $1
 	schema() {
 		python3 -c 'import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
+print(db.execute("PRAGMA user_version").fetchone()[0])
 db.execute("PRAGMA user_version = " + sys.argv[2])' \
 		    "$W/data/catalog.db" "$1"
 	}
-	schema 999
+	local was
+	was=$(schema 999)
 	refuses 3 'catalog.db' 'schema 999' 'newer program'
 	before=$(folder "$W/data")
 	for command in "vt-migrate --gc" vt-scan "vt-scan --format csv"; do
@@ -413,7 +416,7 @@ db.execute("PRAGMA user_version = " + sys.argv[2])' \
 		[[ $stderr == *"schema 999"* ]]
 	done
 	unchanged "$before"
-	schema 1
+	schema "$was"
 	own_server
 	bad keys
 }
