@@ -24,6 +24,8 @@
 #include "libvt/base/clock.h"
 #include "libvt/base/err.h"
 
+#include "libvt/store/catalog_users.h"
+
 #define VT_KEY_MAX 1024		/* bytes of a key */
 #define VT_ID_LEN 32		/* hex digits of a version or upload id */
 
@@ -318,6 +320,12 @@ enum vt_cat_kind {
 	VT_CAT_GARBAGE_CLAIM,	/* rows due, for this process */
 	VT_CAT_GARBAGE_DONE,
 	VT_CAT_EXPIRE,		/* completed uploads older than 24 h */
+	VT_CAT_USER_CREATE,	/* VT_EXISTS: name, email or key are in use */
+	VT_CAT_USER_SET,	/* VT_ABSENT; VT_EXISTS: the email is in use */
+	VT_CAT_USER_DELETE,	/* VT_ABSENT; VT_PRECONDITION: owns buckets */
+	VT_CAT_KEY_ADD,		/* VT_ABSENT; VT_PRECONDITION: has its two */
+	VT_CAT_KEY_SET,		/* VT_ABSENT */
+	VT_CAT_KEY_DELETE,	/* VT_ABSENT */
 	VT_CAT_KINDS
 };
 
@@ -467,6 +475,7 @@ struct vt_cat_op {
 			struct vt_bucket b;	/* in; id out */
 			const struct vt_cat_doc *docs;	/* it begins with */
 			size_t doc_count;
+			int same_owner;	/* out, VT_EXISTS: it is b.owner's */
 		} bucket_create;
 		struct {
 			const char *name;
@@ -504,6 +513,7 @@ struct vt_cat_op {
 		} lease_end;
 		struct vt_cat_intent intent;
 		struct vt_cat_garbage garbage;
+		struct vt_cat_user user;	/* USER_*, KEY_* */
 	} u;
 };
 

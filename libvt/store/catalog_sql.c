@@ -89,6 +89,16 @@ const char *const vt_cat_migrations[] = {
 	"ALTER TABLE upload ADD COLUMN acl TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE upload ADD COLUMN sse TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE bucket ADD COLUMN docs INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" canonical TEXT NOT NULL UNIQUE, email TEXT NOT NULL COLLATE NOCASE,"
+	" policy TEXT NOT NULL, created_us INTEGER NOT NULL,"
+	" disabled INTEGER NOT NULL);"
+	"CREATE UNIQUE INDEX user_email ON user(email) WHERE email != '';"
+	"CREATE TABLE access_key(access_key TEXT PRIMARY KEY,"
+	" secret_key TEXT NOT NULL, user INTEGER NOT NULL,"
+	" created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,"
+	" disabled INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX access_key_user ON access_key(user, created_us);"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -117,6 +127,12 @@ const int vt_cat_migration_count =
 #define PART_COLUMNS \
 	"p.id, p.number, p.size, p.mtime_us, p.etag, p.crc64, p.checksum," \
 	" (SELECT count(*) FROM extent e WHERE e.copy = p.id)"
+#define USER_COLUMNS \
+	"u.id, u.name, u.canonical, u.email, u.policy, u.created_us," \
+	" u.disabled"
+#define USER_FROM " FROM user u"
+#define KEY_COLUMNS \
+	"k.access_key, k.secret_key, k.created_us, k.expires_us, k.disabled"
 #define LIST_COLUMNS \
 	"key, seq, size, mtime_us, etag, tier, owner, checksum_kind"
 
@@ -303,4 +319,37 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_GARBAGE_CLAIM] = "UPDATE garbage SET claimed_by = ?2,"
 	    " claimed_us = ?3 WHERE id = ?1",
 	[ST_GARBAGE_DEL] = "DELETE FROM garbage WHERE id = ?1",
+
+	[ST_USER_GET] = "SELECT " USER_COLUMNS USER_FROM " WHERE u.name = ?1",
+	[ST_USER_BY_ID] = "SELECT " USER_COLUMNS USER_FROM
+	    " WHERE u.canonical = ?1",
+	[ST_USER_BY_EMAIL] = "SELECT " USER_COLUMNS USER_FROM
+	    " WHERE u.email = ?1 AND u.email != ''",
+	[ST_USER_NEXT] = "SELECT " USER_COLUMNS USER_FROM
+	    " WHERE u.name > ?1 ORDER BY u.name LIMIT 1",
+	[ST_USER_ADD] = "INSERT INTO user(name, canonical, email, policy,"
+	    " created_us, disabled) VALUES(?1, ?2, ?3, ?4, ?5, 0)",
+	[ST_USER_SET] = "UPDATE user SET email = coalesce(?2, email),"
+	    " policy = coalesce(?3, policy), disabled = CASE WHEN ?4 < 0"
+	    " THEN disabled ELSE ?4 END WHERE name = ?1",
+	[ST_USER_DEL] = "DELETE FROM user WHERE id = ?1",
+	[ST_USER_BUCKETS] = "SELECT count(*) FROM bucket b"
+	    " JOIN owner o ON o.id = b.owner WHERE o.name = ?1",
+	[ST_KEY_GET] = "SELECT " KEY_COLUMNS ", " USER_COLUMNS
+	    " FROM access_key k JOIN user u ON u.id = k.user"
+	    " WHERE k.access_key = ?1",
+	[ST_KEYS_OF] = "SELECT " KEY_COLUMNS " FROM access_key k"
+	    " WHERE k.user = ?1 ORDER BY k.created_us, k.access_key",
+	[ST_KEY_ADD] = "INSERT INTO access_key(access_key, secret_key, user,"
+	    " created_us, expires_us, disabled) VALUES(?1, ?2, ?3, ?4, 0, 0)",
+	[ST_KEY_SET] = "UPDATE access_key SET disabled = CASE WHEN ?2 < 0"
+	    " THEN disabled ELSE ?2 END, expires_us = CASE"
+	    " WHEN ?3 < 0 OR (?3 > 0 AND expires_us > 0 AND expires_us < ?3)"
+	    " THEN expires_us ELSE ?3 END WHERE access_key = ?1",
+	[ST_KEY_DEL] = "DELETE FROM access_key WHERE access_key = ?1",
+	[ST_KEYS_DEL] = "DELETE FROM access_key WHERE user = ?1",
+	[ST_KEYS_ENDED] = "DELETE FROM access_key WHERE user = ?1"
+	    " AND expires_us > 0 AND expires_us <= ?2",
+	[ST_USERS_CHANGED] = "INSERT INTO meta(name, value) VALUES('users', 1)"
+	    " ON CONFLICT(name) DO UPDATE SET value = value + 1",
 };

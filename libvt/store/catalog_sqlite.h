@@ -43,6 +43,10 @@ enum vt_st {
 	ST_LEASE_ADD, ST_LEASE_DEL, ST_LEASES,
 	ST_INTENT_ADD, ST_INTENT_DEL,
 	ST_GARBAGE_ADD, ST_GARBAGE_DUE, ST_GARBAGE_CLAIM, ST_GARBAGE_DEL,
+	ST_USER_GET, ST_USER_BY_ID, ST_USER_BY_EMAIL, ST_USER_NEXT,
+	ST_USER_ADD, ST_USER_SET, ST_USER_DEL, ST_USER_BUCKETS,
+	ST_KEY_GET, ST_KEYS_OF, ST_KEY_ADD, ST_KEY_SET, ST_KEY_DEL,
+	ST_KEYS_DEL, ST_KEYS_ENDED, ST_USERS_CHANGED,
 	ST_STATEMENTS
 };
 
@@ -144,6 +148,10 @@ const char *vt_cat_tier_name(struct vt_catalog *c, struct vt_conn *k,
 enum vt_code vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
     struct vt_arena *a, sqlite3_stmt *s, int inline_data,
     struct vt_version **out, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_users.c: one of VT_CAT_USER_* and VT_CAT_KEY_*. */
+enum vt_code vt_cat_apply_user(struct vt_catalog *c, struct vt_cat_op *op,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
 
 /* catalog_write.c: run one operation inside the transaction of c->w. */
 enum vt_code vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op,

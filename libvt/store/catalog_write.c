@@ -949,6 +949,9 @@ op_bucket_create(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		return vt_conn_fail(k, "look up a bucket", err);
 	bind_str(s, 1, b->name);
 	r = sqlite3_step(s);
+	if (r == SQLITE_ROW && b->owner != NULL)
+		op->u.bucket_create.same_owner = strcmp(b->owner,
+		    (const char *)sqlite3_column_text(s, 2)) == 0;
 	sqlite3_reset(s);
 	if (r == SQLITE_ROW)
 		return vt_fail(err, VT_EXISTS, "bucket '%s' exists", b->name);
@@ -1588,6 +1591,13 @@ vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		return op_garbage_done(c, &op->u.garbage, err);
 	case VT_CAT_EXPIRE:
 		return op_expire(c, now_us, err);
+	case VT_CAT_USER_CREATE:
+	case VT_CAT_USER_SET:
+	case VT_CAT_USER_DELETE:
+	case VT_CAT_KEY_ADD:
+	case VT_CAT_KEY_SET:
+	case VT_CAT_KEY_DELETE:
+		return vt_cat_apply_user(c, op, now_us, err);
 	case VT_CAT_KINDS:
 		break;
 	}
