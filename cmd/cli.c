@@ -429,6 +429,30 @@ cli_strdup(const char *s)
 	return p;
 }
 
+enum vt_code
+cli_config_load(const char *path, const char *data, struct vt_config **out,
+    struct vt_err *err)
+{
+	char *folder, *env = NULL, *file = NULL;
+	enum vt_code rc;
+
+	if (data == NULL)
+		env = cli_env("VAULTAIRE_DATA");
+	folder = cli_absolute(data != NULL ? data :
+	    env != NULL ? env : "vaultaire-data");
+	free(env);
+	if (path == NULL) {
+		if (asprintf(&file, "%s/vaultaire.json", folder) < 0)
+			cli_die(CLI_FAILED, "out of memory");
+		if (access(file, F_OK) == 0)
+			path = file;
+	}
+	rc = vt_config_load(path, folder, out, err);
+	free(file);
+	free(folder);
+	return rc;
+}
+
 /* --- files of objects ----------------------------------------------------- */
 
 enum vt_code

@@ -128,6 +128,14 @@ char *cli_env(const char *name);
 void *cli_alloc(size_t size);		/* zeroed */
 char *cli_strdup(const char *s);
 
+/*
+ * The configuration of a server's data folder.  `data` NULL: $VAULTAIRE_DATA,
+ * else ./vaultaire-data; `path` NULL: vaultaire.json in the folder, else the
+ * built-in one.  Free with vt_config_free.
+ */
+enum vt_code cli_config_load(const char *path, const char *data,
+    struct vt_config **out, struct vt_err *err) VT_MUST_CHECK;
+
 /* --- files of objects ----------------------------------------------------- */
 /* Digest of `len` bytes of `fd` at `offset`; VT_CANCELLED after a signal. */
 enum vt_code cli_hash_range(int fd, uint64_t offset, uint64_t len,

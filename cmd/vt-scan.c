@@ -442,19 +442,6 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	return r->stop || cli_stopping();
 }
 
-static char *
-config_file(const char *data)
-{
-	char *path;
-
-	if (asprintf(&path, "%s/vaultaire.json", data) < 0)
-		cli_die(CLI_FAILED, "out of memory");
-	if (access(path, F_OK) == 0)
-		return path;
-	free(path);
-	return NULL;
-}
-
 static void
 walk_catalog(struct run *r, const struct vt_config *config)
 {
@@ -492,20 +479,10 @@ scan_catalog(struct run *r)
 {
 	struct vt_clock clock = VT_CLOCK_REAL;
 	struct vt_config *config;
-	char *data, *path, *from_env = NULL;
 	struct vt_err err;
 
-	if (r->data == NULL)
-		from_env = cli_env("VAULTAIRE_DATA");
-	data = cli_absolute(r->data != NULL ? r->data :
-	    from_env != NULL ? from_env : "vaultaire-data");
-	free(from_env);
-	path = r->config_path != NULL ? cli_strdup(r->config_path) :
-	    config_file(data);
-	if (vt_config_load(path, data, &config, &err) != VT_OK)
+	if (cli_config_load(r->config_path, r->data, &config, &err) != VT_OK)
 		die(&err);
-	free(path);
-	free(data);
 	if (!r->has_now)
 		r->now_us = vt_clock_now_us(&clock);
 	if (r->log_count == 0)

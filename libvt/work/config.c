@@ -825,15 +825,9 @@ random_text(char *out, size_t len, const char *set)
 }
 
 enum vt_code
-vt_cred_create(const char *path, struct vt_cred *out, struct vt_err *err)
+vt_cred_random(struct vt_cred *out, struct vt_err *err)
 {
-	enum vt_code rc;
-	char text[256];
-	int n;
-
 	memset(out, 0, sizeof(*out));
-	if (access(path, F_OK) == 0)
-		return vt_fail(err, VT_EXISTS, "'%s' exists already", path);
 	/* 20 and 40 characters, as AWS has them; no character that a shell, a
 	 * URL or an INI file takes for its own. */
 	memcpy(out->access_key, "VT", 2);
@@ -842,9 +836,32 @@ vt_cred_create(const char *path, struct vt_cred *out, struct vt_err *err)
 	    random_text(out->secret_key, 40, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789_-") < 0)
 		return vt_fail(err, VT_IO, "no random bytes to be had");
-	n = snprintf(text, sizeof(text), "[default]\n"
-	    "aws_access_key_id = %s\naws_secret_access_key = %s\n",
-	    out->access_key, out->secret_key);
+	return VT_OK;
+}
+
+int
+vt_cred_format(const struct vt_cred *cred, const char *name, char *out,
+    size_t size)
+{
+	return snprintf(out, size, "[%s]\naws_access_key_id = %s\n"
+	    "aws_secret_access_key = %s\n", name, cred->access_key,
+	    cred->secret_key);
+}
+
+enum vt_code
+vt_cred_create(const char *path, struct vt_cred *out, struct vt_err *err)
+{
+	enum vt_code rc;
+	char text[512];
+	int n;
+
+	memset(out, 0, sizeof(*out));
+	if (access(path, F_OK) == 0)
+		return vt_fail(err, VT_EXISTS, "'%s' exists already", path);
+	rc = vt_cred_random(out, err);
+	if (rc != VT_OK)
+		return rc;
+	n = vt_cred_format(out, "default", text, sizeof(text));
 	rc = vt_fs_replace(path, 0600, text, (size_t)n, err);
 	explicit_bzero(text, sizeof(text));
 	if (rc != VT_OK)

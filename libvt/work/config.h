@@ -95,6 +95,13 @@ struct vt_cred {
  */
 enum vt_code vt_cred_load(const char *path, const char *profile, int strict,
     struct vt_cred *out, struct vt_err *err) VT_MUST_CHECK;
+/* Make a random key pair. */
+enum vt_code vt_cred_random(struct vt_cred *out, struct vt_err *err)
+    VT_MUST_CHECK;
+/* As the profile `name` of a shared-credentials file: the length, as
+ * snprintf. */
+int vt_cred_format(const struct vt_cred *cred, const char *name, char *out,
+    size_t size);
 /* Make a random key pair and store it as [default] in `path`, mode 0600. */
 enum vt_code vt_cred_create(const char *path, struct vt_cred *out,
     struct vt_err *err) VT_MUST_CHECK;
