@@ -3,6 +3,7 @@
 
 #include "admin.h"
 #include "route.h"
+#include "users.h"
 
 /* One line of the Prometheus text format, with its type before it. */
 static void
@@ -100,6 +101,13 @@ catalog(struct vt_buf *out, const struct server *s)
 }
 
 static void
+users(struct vt_buf *out, const struct server *s)
+{
+	metric(out, "vt_access_keys_held", "gauge",
+	    "Access keys of users held in memory.", users_held(s->users));
+}
+
+static void
 access_log(struct vt_buf *out, const struct server *s)
 {
 	uint64_t dropped, written;
@@ -131,6 +139,7 @@ admin_page(const struct server *s, const char *path, struct vt_buf *out,
 		*type = "text/plain; version=0.0.4; charset=utf-8";
 		serving(out, s);
 		catalog(out, s);
+		users(out, s);
 		access_log(out, s);
 		return 200;
 	}

@@ -7,25 +7,16 @@
 
 #include "auth.h"
 #include "route.h"
+#include "users.h"
 
 #define DAY_US INT64_C(86400000000)
 #define EXPIRES_MAX_S 604800	/* of a presigned URL: a week */
-/* A client uses one region and service a day; more than a few at once are
- * strangers trying, and cost them the derivation each time. */
-#define CACHE_SIZE 16
-#define SCOPE_MAX 128
-
-struct cached {
-	char scope[SCOPE_MAX];	/* date/region/service; "" is free */
-	uint8_t key[32];
-};
 
 struct auth {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;	/* also of every user_key's signers */
 	struct vt_cred root;
 	struct auth_settings settings;
-	struct cached cache[CACHE_SIZE];
-	unsigned next;		/* the one to replace */
+	struct signers signers;	/* of root */
 };
 
 struct auth *
@@ -63,33 +54,42 @@ auth_update(struct auth *a, const struct vt_cred *root,
 	a->root = *root;
 	a->settings = *settings;
 	/* The keys in it come from the old secret. */
-	explicit_bzero(a->cache, sizeof(a->cache));
+	explicit_bzero(&a->signers, sizeof(a->signers));
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* The secret of an access key; 0, or -1: there is no such key.  Wipe it. */
+/* The key of the request's day, region and service, if it was derived before.
+ * With the lock held. */
 static int
-find_secret(struct auth *a, const char *access_key, struct vt_cred *out)
+signer_find(const struct signers *s, const char *scope, uint8_t key[32])
 {
-	int found;
+	unsigned i;
 
-	pthread_mutex_lock(&a->lock);
-	found = strcmp(a->root.access_key, access_key) == 0;
-	if (found)
-		*out = a->root;
-	pthread_mutex_unlock(&a->lock);
-	return found ? 0 : -1;
+	for (i = 0; i < SIGNERS_MAX; i++)
+		if (strcmp(s->slot[i].scope, scope) == 0) {
+			memcpy(key, s->slot[i].key, 32);
+			return 1;
+		}
+	return 0;
 }
 
-/* The signing key of the request's day, region and service.  VT_ABSENT: no
- * such access key. */
-static enum vt_code
-signing_key(struct auth *a, const struct vt_sig_auth *auth, uint8_t key[32],
-    struct vt_err *err)
+static void
+signer_keep(struct signers *s, const char *scope, const uint8_t key[32])
 {
-	char scope[SCOPE_MAX];
-	struct vt_cred cred;
-	unsigned i;
+	unsigned i = s->next++ % SIGNERS_MAX;
+
+	snprintf(s->slot[i].scope, SCOPE_MAX, "%s", scope);
+	memcpy(s->slot[i].key, key, 32);
+}
+
+/* The signing key of the request's day, region and service: the user's, or
+ * root's when `user` is NULL.  VT_ABSENT: root has another key by now. */
+static enum vt_code
+signing_key(struct auth *a, const struct vt_sig_auth *auth,
+    struct user_key *user, uint8_t key[32], struct vt_err *err)
+{
+	struct signers *s = user != NULL ? &user->signers : &a->signers;
+	char scope[SCOPE_MAX], secret[VT_SECRET_KEY_MAX + 1];
 	int n, found = 0, fits;
 	enum vt_code rc = VT_OK;
 
@@ -97,35 +97,32 @@ signing_key(struct auth *a, const struct vt_sig_auth *auth, uint8_t key[32],
 	    auth->region, auth->service);
 	fits = n > 0 && (size_t)n < sizeof(scope);
 	pthread_mutex_lock(&a->lock);
-	if (strcmp(a->root.access_key, auth->access_key) != 0) {
+	if (user == NULL &&
+	    strcmp(a->root.access_key, auth->access_key) != 0) {
 		pthread_mutex_unlock(&a->lock);
 		return VT_ABSENT;
 	}
-	for (i = 0; fits && !found && i < CACHE_SIZE; i++) {
-		found = strcmp(a->cache[i].scope, scope) == 0;
-		if (found)
-			memcpy(key, a->cache[i].key, 32);
-	}
+	if (fits)
+		found = signer_find(s, scope, key);
 	if (!found)
-		cred = a->root;
+		memcpy(secret, user != NULL ? user->secret_key :
+		    a->root.secret_key, sizeof(secret));
 	pthread_mutex_unlock(&a->lock);
 	if (found)
 		return VT_OK;
-	if (vt_sig_key(cred.secret_key, auth->date, auth->region,
-	    auth->service, key) < 0) {
+	if (vt_sig_key(secret, auth->date, auth->region, auth->service,
+	    key) < 0) {
 		rc = vt_fail(err, VT_NOMEM, "cannot derive a signing key");
 		goto out;
 	}
 	pthread_mutex_lock(&a->lock);
 	/* auth_update may have come between. */
-	if (fits && strcmp(a->root.secret_key, cred.secret_key) == 0) {
-		i = a->next++ % CACHE_SIZE;
-		memcpy(a->cache[i].scope, scope, (size_t)n + 1);
-		memcpy(a->cache[i].key, key, 32);
-	}
+	if (fits && (user != NULL ||
+	    strcmp(a->root.secret_key, secret) == 0))
+		signer_keep(s, scope, key);
 	pthread_mutex_unlock(&a->lock);
 out:
-	explicit_bzero(&cred, sizeof(cred));
+	explicit_bzero(secret, sizeof(secret));
 	return rc;
 }
 
@@ -269,7 +266,7 @@ check_v4(struct auth *a, struct req *r, const struct vt_sig_request *sr,
 
 	if (check_scope(r) < 0)
 		return -1;
-	rc = signing_key(a, &r->auth, key, &err);
+	rc = signing_key(a, &r->auth, r->who.key, key, &err);
 	if (rc == VT_ABSENT)
 		return refuse_key(r);
 	if (rc != VT_OK) {
@@ -301,7 +298,7 @@ static int
 check_v2(struct auth *a, struct req *r, const struct vt_sig_request *sr,
     const struct auth_settings *s, const char *host_bucket)
 {
-	struct vt_cred cred;
+	char secret[VT_SECRET_KEY_MAX + 1];
 	struct vt_err err;
 	enum vt_code rc;
 
@@ -310,11 +307,13 @@ check_v2(struct auth *a, struct req *r, const struct vt_sig_request *sr,
 		    "mechanism you have provided is not supported. Please "
 		    "use AWS4-HMAC-SHA256. (The server takes version 2 with "
 		    "\"sigv2\": true in its vaultaire.json.)");
-	if (find_secret(a, r->auth.access_key, &cred) < 0)
-		return refuse_key(r);
-	rc = vt_sig_verify_v2(r->arena, sr, &r->auth, cred.secret_key,
-	    host_bucket, &err);
-	explicit_bzero(&cred, sizeof(cred));
+	pthread_mutex_lock(&a->lock);
+	memcpy(secret, r->who.key != NULL ? r->who.key->secret_key :
+	    a->root.secret_key, sizeof(secret));
+	pthread_mutex_unlock(&a->lock);
+	rc = vt_sig_verify_v2(r->arena, sr, &r->auth, secret, host_bucket,
+	    &err);
+	explicit_bzero(secret, sizeof(secret));
 	if (rc == VT_DENIED)
 		return refuse(r, "SignatureDoesNotMatch", err.text);
 	if (rc != VT_OK) {
@@ -339,6 +338,37 @@ bucket_of_host(const struct req *r)
 	return bucket;
 }
 
+/* A key that is not root's, held for the request. */
+static int
+find_key(struct req *r)
+{
+	const struct vt_clock clock = VT_CLOCK_REAL;
+	struct vt_err err;
+	enum vt_code rc;
+
+	rc = users_take(r->srv->users, r->auth.access_key,
+	    vt_clock_now_us(&clock), &r->who.key, &err);
+	if (rc == VT_ABSENT)
+		return refuse_key(r);
+	if (rc != VT_OK) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	return 0;
+}
+
+/* The signature is good. */
+static void
+fill_caller(struct req *r)
+{
+	const struct user_key *k = r->who.key;
+
+	r->who.is_root = k == NULL;
+	r->who.id = k != NULL ? k->id : r->srv->owner_id;
+	r->who.name = k != NULL ? k->name : r->srv->owner_name;
+	r->who.policy = k != NULL ? k->policy : "";
+}
+
 int
 auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
 {
@@ -348,12 +378,12 @@ auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
 	const char *code = NULL;
 	struct vt_err err;
 	enum vt_code rc;
-	int has_token;
+	int is_root, has_token;
 
+	r->who.id = r->who.name = r->who.policy = "";
 	rc = vt_sig_parse(r->arena, &sr, &r->auth, &code, &err);
 	if (rc == VT_ABSENT) {
 		r->anonymous = 1;
-		r->who.id = r->who.name = "";
 		return 0;
 	}
 	if (rc == VT_NOMEM) {
@@ -365,9 +395,10 @@ auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
 		    err.text);
 	pthread_mutex_lock(&a->lock);
 	settings = a->settings;
-	has_token = a->root.session_token[0] != '\0';
+	is_root = strcmp(a->root.access_key, r->auth.access_key) == 0;
+	has_token = is_root && a->root.session_token[0] != '\0';
 	pthread_mutex_unlock(&a->lock);
-	if (check_time(r, &settings) < 0)
+	if (check_time(r, &settings) < 0 || (!is_root && find_key(r) < 0))
 		return -1;
 	if (r->auth.version == 2) {
 		if (check_v2(a, r, &sr, &settings, bucket_of_host(r)) < 0)
@@ -380,8 +411,6 @@ auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
 	    r->auth.security_token[0] != '\0' && !has_token)
 		return refuse(r, "InvalidToken",
 		    "This access key takes no session token");
-	r->who.id = r->srv->owner_id;
-	r->who.name = r->srv->owner_name;
-	r->who.is_root = 1;
+	fill_caller(r);
 	return 0;
 }

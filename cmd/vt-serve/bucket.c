@@ -79,7 +79,10 @@ create_done(struct vt_cat_op *op)
 	struct req *r = op->ctx;
 	const char *region = r->srv->config->region;
 
-	if (op->code == VT_EXISTS && strcmp(region, "us-east-1") != 0)
+	if (op->code == VT_EXISTS && !op->u.bucket_create.same_owner) {
+		req_error_detail(r, "BucketName", r->bucket_name);
+		req_error(r, "BucketAlreadyExists", NULL);
+	} else if (op->code == VT_EXISTS && strcmp(region, "us-east-1") != 0)
 		req_error(r, "BucketAlreadyOwnedByYou", NULL);
 	else if (op->code != VT_OK && op->code != VT_EXISTS)
 		req_fail(r, op->code, &op->err);
@@ -373,11 +376,10 @@ reply_acl(struct req *r)
 	struct vt_buf b;
 
 	begin_document(&b, "AccessControlPolicy");
-	meta_owner_xml(&b, "Owner", r->srv);
+	meta_owner_xml(&b, "Owner", r->srv, r->bucket.owner);
 	vt_buf_str(&b, "<AccessControlList><Grant><Grantee xmlns:xsi=\"" XSI
 	    "\" xsi:type=\"CanonicalUser\">");
-	vt_xml_text(&b, "ID", r->srv->owner_id);
-	vt_xml_text(&b, "DisplayName", r->srv->owner_name);
+	meta_owner_text(&b, r->srv, r->bucket.owner);
 	vt_buf_str(&b, "</Grantee><Permission>FULL_CONTROL</Permission>"
 	    "</Grant></AccessControlList>");
 	vt_xml_close(&b, "AccessControlPolicy");
@@ -444,14 +446,14 @@ is_own_acl(struct req *r)
 	if (root == NULL)
 		return 0;
 	id = vt_xml_child_text(vt_xml_child(root, "Owner"), "ID");
-	if (id == NULL || strcmp(id, r->srv->owner_id) != 0) {
+	if (id == NULL || strcmp(id, r->bucket.owner) != 0) {
 		req_error(r, "AccessDenied", NULL);
 		return 0;
 	}
 	x = vt_xml_child(root, "AccessControlList");
 	for (x = x != NULL ? x->child : NULL; x != NULL; x = x->next) {
 		id = vt_xml_child_text(vt_xml_child(x, "Grantee"), "ID");
-		if (id == NULL || strcmp(id, r->srv->owner_id) != 0) {
+		if (id == NULL || strcmp(id, r->bucket.owner) != 0) {
 			req_error(r, "AccessControlListNotSupported", NULL);
 			return 0;
 		}
@@ -487,7 +489,8 @@ visit_bucket(void *ctx, const struct vt_bucket *b)
 	struct buckets *s = ctx;
 
 	if (strncmp(b->name, s->prefix, strlen(s->prefix)) != 0 ||
-	    strcmp(b->name, s->after) <= 0)
+	    strcmp(b->name, s->after) <= 0 ||
+	    (!s->r->who.is_root && strcmp(b->owner, s->r->who.id) != 0))
 		return 0;
 	if (s->count == s->max) {
 		s->more = 1;
@@ -562,7 +565,7 @@ op_list_buckets(struct req *r)
 	vt_buf_init(&b, 17 << 20);
 	vt_xml_decl(&b);
 	vt_xml_open_ns(&b, "ListAllMyBucketsResult");
-	meta_owner_xml(&b, "Owner", r->srv);
+	meta_owner_xml(&b, "Owner", r->srv, r->who.id);
 	vt_xml_open(&b, "Buckets");
 	vt_buf_add(&b, s.items.data, s.items.len);
 	vt_xml_close(&b, "Buckets");

@@ -146,7 +146,6 @@ source_find(struct req *r, struct source *s)
 	enum vt_code rc;
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
-	    meta_expected_owner(r, "x-amz-source-expected-bucket-owner") < 0 ||
 	    source_parse(r, s, &bucket) < 0)
 		return -1;
 	rc = vt_catalog_bucket(r->srv->catalog, r->arena, bucket, &s->bucket,
@@ -160,6 +159,9 @@ source_find(struct req *r, struct source *s)
 		req_fail(r, rc, &err);
 		return -1;
 	}
+	if (meta_expected_owner_of(r, "x-amz-source-expected-bucket-owner",
+	    &s->bucket) < 0)
+		return -1;
 	return source_lookup(r, s);
 }
 

@@ -37,6 +37,7 @@
 #include "promote.h"
 #include "request.h"
 #include "route.h"
+#include "users.h"
 
 #define POOL_SIZE (32 * 1024)	/* of a connection: trap 1 of DESIGN 7 */
 #define WORKERS_MIN 16
@@ -330,6 +331,7 @@ destroy(struct req *r)
 	if (r->cleanup != NULL)
 		r->cleanup(r);
 	doc_release(r);
+	users_give(r->who.key);
 	if (p->begun)
 		log_request(r);
 	reply_release(r);

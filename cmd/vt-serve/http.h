@@ -55,6 +55,7 @@ struct server {
 	const struct vt_config *config;
 	const struct vt_clock *clock;
 	struct vt_catalog *catalog;
+	struct users *users;		/* of the catalog */
 	struct vt_tiers *tiers;
 	struct vt_accesslog *log;
 	struct vt_cred root;		/* wiped at the end */
@@ -71,6 +72,8 @@ struct caller {
 	const char *id;		/* canonical: 64 hex; "" for anybody */
 	const char *name;	/* for people */
 	int is_root;		/* may do everything */
+	const char *policy;	/* the user's own, JSON; "" for none */
+	struct user_key *key;	/* held while the request lives; root: NULL */
 };
 
 enum op_flags {

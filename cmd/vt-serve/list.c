@@ -113,7 +113,7 @@ entry_body(struct listing *s, const struct vt_version *v)
 	vt_xml_u64(b, "Size", v->size_bytes);
 	vt_xml_text(b, "StorageClass", class_of(s, v->tier));
 	if (s->owners)
-		meta_owner_xml(b, "Owner", s->r->srv);
+		meta_owner_xml(b, "Owner", s->r->srv, v->owner);
 }
 
 static void
@@ -164,7 +164,7 @@ visit_version(void *ctx, const struct vt_list_item *item)
 	vt_xml_text(b, "IsLatest", v->is_current ? "true" : "false");
 	if (v->is_marker) {
 		meta_time_xml(b, "LastModified", v->mtime_us);
-		meta_owner_xml(b, "Owner", s->r->srv);
+		meta_owner_xml(b, "Owner", s->r->srv, v->owner);
 	} else
 		entry_body(s, v);
 	vt_xml_close(b, element);

@@ -10,6 +10,7 @@
  *	pool.c		worker threads, the memory for bodies
  *	route.c		method, path and query to operation
  *	auth.c		signatures: who it is
+ *	users.c		users and their keys, in memory
  *	authz.c		what they may
  *	s3error.c	error codes
  *	admin.c		health and figures
@@ -39,12 +40,12 @@
 
 #include "cmd/cli.h"
 #include "libvt/base/fs.h"
-#include "libvt/base/hex.h"
 #include "libvt/base/num.h"
 #include "libvt/work/gc.h"
 
 #include "http.h"
 #include "promote.h"
+#include "users.h"
 
 #define LOG_QUEUE_BYTES (16 << 20)
 #define LOG_COVERAGE_MS 60000
@@ -266,16 +267,12 @@ on_fatal(void *ctx, const char *text)
 	_exit(CLI_LATER);
 }
 
-/* The same for every key and folder: the owner is root, whatever its key. */
 static enum vt_code
 name_owner(struct server *srv, struct vt_err *err)
 {
-	uint8_t id[VT_HASH_MAX];
-
-	if (vt_hash_once(VT_SHA256, "vaultaire root", 14, id) < 0)
+	if (vt_user_root(srv->owner_id) < 0)
 		return vt_fail(err, VT_NOMEM, "no memory");
-	vt_hex_encode(id, 32, srv->owner_id);
-	snprintf(srv->owner_name, sizeof(srv->owner_name), "root");
+	snprintf(srv->owner_name, sizeof(srv->owner_name), VT_ROOT_NAME);
 	return VT_OK;
 }
 
@@ -321,6 +318,11 @@ start(struct serve *s, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = vt_catalog_open(s->config->catalog_path, &co,
 		    &srv->catalog, err);
+	if (rc == VT_OK) {
+		srv->users = users_new(srv->catalog);
+		if (srv->users == NULL)
+			rc = vt_fail(err, VT_NOMEM, "no memory for users");
+	}
 	if (rc == VT_OK)
 		rc = vt_tiers_open(s->config, srv->catalog, &s->clock, 1,
 		    &srv->tiers, err);
@@ -564,6 +566,7 @@ stop(struct serve *s)
 	http_stop(s->srv.http, STOP_GRACE_MS);
 	promoter_stop(s->srv.promoter);
 	stop_gc(s);
+	users_free(s->srv.users);
 	vt_tiers_close(s->srv.tiers);
 	vt_catalog_close(s->srv.catalog);
 	if (vt_accesslog_close(s->srv.log, &err) != VT_OK) {

@@ -6,6 +6,7 @@
 #include "libvt/proto/xml.h"
 
 #include "meta.h"
+#include "users.h"
 
 #define TAGS_MAX 10
 #define TAG_KEY_MAX 128
@@ -594,14 +595,28 @@ meta_read_cond(const struct read_cond *c, const char *etag, int64_t mtime_us)
 /* --- requests in general -------------------------------------------------- */
 
 int
-meta_expected_owner(struct req *r, const char *header)
+meta_expected_owner_of(struct req *r, const char *header,
+    const struct vt_bucket *b)
 {
-	const char *owner = req_header(r, header);
+	const char *expected = req_header(r, header);
+	char account[VT_ACCOUNT_LEN + 1];
 
-	if (owner == NULL || strcmp(owner, r->srv->owner_id) == 0)
+	if (expected == NULL)
 		return 0;
+	if (b->owner != NULL) {
+		vt_user_account(b->owner, account);
+		if (strcmp(expected, b->owner) == 0 ||
+		    strcmp(expected, account) == 0)
+			return 0;
+	}
 	req_error(r, "AccessDenied", NULL);
 	return -1;
+}
+
+int
+meta_expected_owner(struct req *r, const char *header)
+{
+	return meta_expected_owner_of(r, header, &r->bucket);
 }
 
 int
@@ -676,10 +691,24 @@ meta_etag_xml(struct vt_buf *b, const char *etag)
 }
 
 void
-meta_owner_xml(struct vt_buf *b, const char *element, const struct server *s)
+meta_owner_xml(struct vt_buf *b, const char *element, const struct server *s,
+    const char *id)
 {
 	vt_xml_open(b, element);
-	vt_xml_text(b, "ID", s->owner_id);
-	vt_xml_text(b, "DisplayName", s->owner_name);
+	meta_owner_text(b, s, id);
 	vt_xml_close(b, element);
+}
+
+void
+meta_owner_text(struct vt_buf *b, const struct server *s, const char *id)
+{
+	char name[VT_USER_NAME_MAX + 1];
+
+	vt_xml_text(b, "ID", id);
+	if (strcmp(id, s->owner_id) == 0)
+		vt_xml_text(b, "DisplayName", s->owner_name);
+	else {
+		users_name(s->users, id, name);
+		vt_xml_text(b, "DisplayName", name);
+	}
 }

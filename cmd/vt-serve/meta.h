@@ -83,8 +83,12 @@ int meta_read_cond(const struct read_cond *c, const char *etag,
     int64_t mtime_us);
 
 /* --- requests in general -------------------------------------------------- */
-/* x-amz-expected-bucket-owner (or another header of that meaning). */
+/* x-amz-expected-bucket-owner (or another header of that meaning): the
+ * canonical id or the account of who owns the request's bucket (or another);
+ * 0, or -1 after answering AccessDenied. */
 int meta_expected_owner(struct req *r, const char *header);
+int meta_expected_owner_of(struct req *r, const char *header,
+    const struct vt_bucket *b);
 /* A number of the query within [0, cap]; larger ones become `cap`, absent
  * and empty ones `fallback`.  InvalidArgument for anything else. */
 int meta_count(struct req *r, const char *name, unsigned fallback,
@@ -96,9 +100,11 @@ void meta_key_xml(struct vt_buf *b, const char *element, const void *key,
     size_t len, int url);
 void meta_time_xml(struct vt_buf *b, const char *element, int64_t us);
 void meta_etag_xml(struct vt_buf *b, const char *etag);
-/* <element> with <ID> and <DisplayName> of the only owner there is. */
+/* <element> with <ID> and <DisplayName> of a canonical id; the two alone. */
 void meta_owner_xml(struct vt_buf *b, const char *element,
-    const struct server *s);
+    const struct server *s, const char *id);
+void meta_owner_text(struct vt_buf *b, const struct server *s,
+    const char *id);
 
 /* The body as a document whose root is a `name`, in arena memory; NULL after
  * answering `s3_code` with what is wrong and where. */

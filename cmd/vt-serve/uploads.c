@@ -78,8 +78,8 @@ op_list_parts(struct req *r)
 	upload_sums_xml(&b, u);
 	for (size_t i = 0; i < count; i++)
 		part_xml(&b, &parts[i]);
-	meta_owner_xml(&b, "Initiator", r->srv);
-	meta_owner_xml(&b, "Owner", r->srv);
+	meta_owner_xml(&b, "Initiator", r->srv, u->owner);
+	meta_owner_xml(&b, "Owner", r->srv, u->owner);
 	vt_xml_text(&b, "StorageClass", meta_class(r, u->tier));
 	vt_xml_close(&b, "ListPartsResult");
 	req_reply_xml(r, 200, &b);
@@ -117,8 +117,8 @@ visit_upload(void *ctx, int is_prefix, const struct vt_upload *u)
 	vt_xml_open(b, "Upload");
 	meta_key_xml(b, "Key", u->key, u->key_len, s->url);
 	vt_xml_text(b, "UploadId", u->id);
-	meta_owner_xml(b, "Initiator", s->r->srv);
-	meta_owner_xml(b, "Owner", s->r->srv);
+	meta_owner_xml(b, "Initiator", s->r->srv, u->owner);
+	meta_owner_xml(b, "Owner", s->r->srv, u->owner);
 	vt_xml_text(b, "StorageClass", meta_class(s->r, u->tier));
 	meta_time_xml(b, "Initiated", u->created_us);
 	upload_sums_xml(b, u);
