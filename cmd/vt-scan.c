@@ -360,7 +360,8 @@ lock_name(const struct vt_version *v)
 	}
 }
 
-/* Describe the copy that listings speak of; name the tiers of the others. */
+/* Describe the copy that listings speak of; name the tiers of the others.
+ * What a restore left for some days is nobody's to plan with. */
 static void
 describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
     const char **also, size_t max)
@@ -369,7 +370,8 @@ describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
 	size_t i;
 
 	for (i = 0; i < v->copy_count; i++)
-		if (c == NULL || strcmp(v->copies[i].tier, v->tier) == 0)
+		if (v->copies[i].until_us == 0 && (c == NULL ||
+		    strcmp(v->copies[i].tier, v->tier) == 0))
 			c = &v->copies[i];
 	rec->tier = v->tier != NULL ? v->tier : "";
 	rec->also = also;
@@ -384,7 +386,7 @@ describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
 			rec->adopted = 1;
 	}
 	for (i = 0; i < v->copy_count && rec->also_count < max; i++)
-		if (&v->copies[i] != c)
+		if (&v->copies[i] != c && v->copies[i].until_us == 0)
 			also[rec->also_count++] = v->copies[i].tier;
 }
 

@@ -62,6 +62,7 @@ struct server {
 	char owner_id[65];		/* canonical id of root: 64 hex */
 	char owner_name[65];
 	struct promoter *promoter;	/* or NULL */
+	struct restorer *restorer;
 	struct http *http;
 };
 

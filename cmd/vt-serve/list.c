@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "meta.h"
 #include "ops.h"
+#include "restore.h"
 
 #define PAGE_MAX 1000
 /* 1,000 keys of 1,024 bytes that all become "&quot;", and the rest */
@@ -25,6 +26,7 @@ struct listing {
 	unsigned max;
 	int url;		/* keys are written percent-encoded */
 	int owners;		/* write <Owner> */
+	int restores;		/* write <RestoreStatus> */
 	unsigned count;
 	int truncated;
 	struct vt_buf items, prefixes, out;
@@ -45,6 +47,7 @@ list_params(struct req *r, struct listing *s)
 {
 	const char *prefix = req_query(r, "prefix");
 	const char *delimiter = req_query(r, "delimiter");
+	const char *optional;
 
 	s->r = r;
 	s->l.bucket_id = r->bucket.id;
@@ -57,6 +60,9 @@ list_params(struct req *r, struct listing *s)
 	    meta_encoding(r, &s->url) < 0)
 		return -1;
 	s->l.max = s->max;
+	optional = req_header(r, "x-amz-optional-object-attributes");
+	s->restores = optional != NULL &&
+	    strstr(optional, "RestoreStatus") != NULL;
 	vt_buf_init(&s->items, PAGE_BYTES_MAX);
 	vt_buf_init(&s->prefixes, PAGE_BYTES_MAX);
 	vt_buf_init(&s->out, PAGE_BYTES_MAX + (1 << 16));
@@ -112,6 +118,8 @@ entry_body(struct listing *s, const struct vt_version *v)
 	}
 	vt_xml_u64(b, "Size", v->size_bytes);
 	vt_xml_text(b, "StorageClass", class_of(s, v->tier));
+	if (s->restores)
+		restore_xml(s->r, b, v);
 	if (s->owners)
 		meta_owner_xml(b, "Owner", s->r->srv, v->owner);
 }

@@ -18,6 +18,7 @@
  *	attributes.c tagging.c	the operations
  *	documents.c	what a bucket is told: policy, rules, defaults
  *	promote.c	reads that bring objects back
+ *	restore.c	what comes back from an archive for some days
  *	ingest.c content.c meta.c digest.c	what operations share
  */
 #include <errno.h>
@@ -46,6 +47,7 @@
 #include "http.h"
 #include "promote.h"
 #include "users.h"
+#include "restore.h"
 
 #define LOG_QUEUE_BYTES (16 << 20)
 #define LOG_COVERAGE_MS 60000
@@ -330,6 +332,8 @@ start(struct serve *s, struct vt_err *err)
 	    promoter_start(srv, &srv->promoter, err) != VT_OK)
 		cli_warn("reads will not bring objects back: %s", err->text);
 	if (rc == VT_OK)
+		rc = restorer_start(srv, &srv->restorer, err);
+	if (rc == VT_OK)
 		rc = http_start(srv, &srv->http, err);
 	return rc;
 }
@@ -565,6 +569,7 @@ stop(struct serve *s)
 
 	http_stop(s->srv.http, STOP_GRACE_MS);
 	promoter_stop(s->srv.promoter);
+	restorer_stop(s->srv.restorer);
 	stop_gc(s);
 	users_free(s->srv.users);
 	vt_tiers_close(s->srv.tiers);

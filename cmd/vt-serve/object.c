@@ -12,6 +12,7 @@
 #include "meta.h"
 #include "object.h"
 #include "ops.h"
+#include "restore.h"
 
 /* --- reading -------------------------------------------------------------- */
 
@@ -119,33 +120,6 @@ checksum_headers(struct req *r, const struct get *g)
 	sum_send(r, &s);
 }
 
-/* How far a restore is, for tiers that need one; asks the tier. */
-static void
-restore_header(struct req *r, const struct vt_version *v)
-{
-	const struct vt_tier *t = vt_tiers_tier(r->srv->tiers, v->tier);
-	struct vt_backend *b;
-	struct vt_backend_head head;
-	char date[30];
-
-	if (t == NULL || t->restore_delay_ms == 0 || v->copy_count == 0 ||
-	    v->copies[0].extent_count == 0)
-		return;
-	b = vt_tiers_backend(r->srv->tiers, v->copies[0].tier);
-	/* only a hint: without an answer the header is left out */
-	if (b == NULL || vt_backend_head(b,
-	    v->copies[0].extents[0].blob.name, &head, NULL) != VT_OK)
-		return;
-	if (head.restoring)
-		req_set_header(r, "x-amz-restore",
-		    "ongoing-request=\"true\"");
-	else if (head.restored_until_us > 0) {
-		vt_time_http(head.restored_until_us, date);
-		req_set_headerf(r, "x-amz-restore", "ongoing-request="
-		    "\"false\", expiry-date=\"%s\"", date);
-	}
-}
-
 static void
 get_headers(struct req *r)
 {
@@ -170,7 +144,8 @@ get_headers(struct req *r)
 		    (unsigned long long)(g->content.offset +
 		    g->content.length - 1), (unsigned long long)g->size);
 	checksum_headers(r, g);
-	restore_header(r, v);
+	if (restore_needed(r, v->tier))
+		restore_header(r, v);
 }
 
 static int
@@ -331,7 +306,6 @@ overrides_allowed(struct req *r)
 static void
 get(struct req *r, int is_head)
 {
-	const struct vt_tier *t;
 	struct get *g;
 
 	if (!overrides_allowed(r) ||
@@ -349,13 +323,10 @@ get(struct req *r, int is_head)
 	if (g->content.v == NULL || !conditions_hold(r, g->content.v) ||
 	    select_range(r, g) < 0)
 		return;
-	t = vt_tiers_tier(r->srv->tiers, g->content.v->tier);
-	if (!is_head)
-		content_reply(&g->content);
-	else if (t != NULL && t->restore_delay_ms > 0)
-		req_work(r, head_reply);	/* asks the tier */
-	else
+	if (is_head)
 		head_reply(r);
+	else
+		content_reply(&g->content);
 }
 
 void

@@ -48,6 +48,9 @@ void op_get_object_tagging(struct req *r);
 void op_put_object_tagging(struct req *r);	/* OP_XML */
 void op_delete_object_tagging(struct req *r);
 
+/* restore.c */
+void op_restore_object(struct req *r);		/* OP_XML */
+
 /* copy.c: OP_WORKER */
 void op_copy_object(struct req *r);
 void op_upload_part_copy(struct req *r);

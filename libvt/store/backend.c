@@ -325,7 +325,7 @@ vt_backend_list(struct vt_backend *b, const char *prefix,
 
 enum vt_code
 vt_backend_restore(struct vt_backend *b, const char *name, unsigned days,
-    struct vt_err *err)
+    enum vt_restore_speed speed, struct vt_err *err)
 {
 	enum vt_code rc;
 
@@ -339,7 +339,21 @@ vt_backend_restore(struct vt_backend *b, const char *name, unsigned days,
 		return vt_fail(err, VT_INVALID,
 		    "%u days is out of range (1 to %d)", days,
 		    VT_RESTORE_DAYS_MAX);
-	return b->ops->restore(b, name, days, err);
+	return b->ops->restore(b, name, days, speed, err);
+}
+
+int64_t
+vt_restore_delay_ms(int64_t delay_ms, enum vt_restore_speed speed)
+{
+	switch (speed) {
+	case VT_EXPEDITED:
+		return delay_ms / 60;
+	case VT_BULK:
+		return delay_ms * 2;
+	case VT_STANDARD:
+		break;
+	}
+	return delay_ms;
 }
 
 int

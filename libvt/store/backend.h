@@ -141,10 +141,16 @@ enum vt_code vt_backend_head(struct vt_backend *b, const char *name,
 enum vt_code vt_backend_delete(struct vt_backend *b, const char *name,
     const char *token, struct vt_err *err) VT_MUST_CHECK;
 
+/* How much in a hurry (AWS, "Understanding archive retrieval options"). */
+enum vt_restore_speed { VT_STANDARD, VT_EXPEDITED, VT_BULK };
+/* What a tier that plays a Glacier takes for it, from its restore delay:
+ * Glacier's proportions are minutes, hours and half a day. */
+int64_t vt_restore_delay_ms(int64_t delay_ms, enum vt_restore_speed speed);
 /* Make an archived blob readable for `days`.  VT_OK: readable already or the
  * expiry was moved; VT_BUSY: started or under way; VT_INVALID: no such need. */
 enum vt_code vt_backend_restore(struct vt_backend *b, const char *name,
-    unsigned days, struct vt_err *err) VT_MUST_CHECK;
+    unsigned days, enum vt_restore_speed speed, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /*
  * Visit every blob whose name starts with `prefix`, in no particular order,

@@ -214,14 +214,15 @@ fault_del(struct vt_backend *b, const char *name, const char *token,
 
 static enum vt_code
 fault_restore(struct vt_backend *b, const char *name, unsigned days,
-    struct vt_err *err)
+    enum vt_restore_speed speed, struct vt_err *err)
 {
 	enum vt_code rc;
 
 	rc = step(b, "restore", err);
 	if (rc != VT_OK)
 		return rc;
-	return vt_backend_restore(fault_of(b)->inner, name, days, err);
+	return vt_backend_restore(fault_of(b)->inner, name, days, speed,
+	    err);
 }
 
 static enum vt_code

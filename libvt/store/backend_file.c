@@ -312,7 +312,7 @@ check_restored(struct file *f, const char *name, struct vt_err *err)
 /* Ask for a restore in the locked state file `fd`. */
 static enum vt_code
 state_ask(struct file *f, int fd, const char *name, unsigned days,
-    struct vt_err *err)
+    enum vt_restore_speed speed, struct vt_err *err)
 {
 	struct vt_restore_state state;
 	char text[STATE_BYTES + 1];
@@ -321,7 +321,8 @@ state_ask(struct file *f, int fd, const char *name, unsigned days,
 	if (state_read(fd, LOCK_EX, &state) < 0)
 		return vt_disk_fail(err, "read the restore state of", name);
 	rc = vt_restore_ask(&state, vt_clock_now_us(f->base.clock),
-	    f->restore_delay_ms, days, name, err);
+	    vt_restore_delay_ms(f->restore_delay_ms, speed), days, name,
+	    err);
 	state_format(&state, text);
 	if (pwrite(fd, text, STATE_BYTES, 0) != STATE_BYTES ||
 	    fdatasync(fd) < 0)
@@ -331,7 +332,7 @@ state_ask(struct file *f, int fd, const char *name, unsigned days,
 
 static enum vt_code
 file_restore(struct vt_backend *b, const char *name, unsigned days,
-    struct vt_err *err)
+    enum vt_restore_speed speed, struct vt_err *err)
 {
 	struct file *f = file_of(b);
 	char side[LEAF_MAX + sizeof(RESTORE_SUFFIX)];
@@ -362,7 +363,7 @@ file_restore(struct vt_backend *b, const char *name, unsigned days,
 		unlinkat(vt_dir_fd(d), side, 0);
 		goto out;
 	}
-	asked = state_ask(f, fd, name, days, err);
+	asked = state_ask(f, fd, name, days, speed, err);
 	rc = asked;
 	if (asked == VT_OK || asked == VT_BUSY) {
 		rc = vt_dir_sync(d, err);

@@ -34,7 +34,8 @@ struct vt_backend_ops {
 	enum vt_code (*del)(struct vt_backend *b, const char *name,
 	    const char *token, struct vt_err *err);
 	enum vt_code (*restore)(struct vt_backend *b, const char *name,
-	    unsigned days, struct vt_err *err);		/* or NULL */
+	    unsigned days, enum vt_restore_speed speed,
+	    struct vt_err *err);			/* or NULL */
 	enum vt_code (*list)(struct vt_backend *b, const char *prefix,
 	    vt_backend_visit *visit, void *ctx, struct vt_err *err);
 };

@@ -412,7 +412,7 @@ mem_del(struct vt_backend *b, const char *name, const char *token,
 
 static enum vt_code
 mem_restore(struct vt_backend *b, const char *name, unsigned days,
-    struct vt_err *err)
+    enum vt_restore_speed speed, struct vt_err *err)
 {
 	struct place *pl = place_of(b);
 	enum vt_code rc = VT_ABSENT;
@@ -422,7 +422,8 @@ mem_restore(struct vt_backend *b, const char *name, unsigned days,
 	blob = find_visible(pl, name, err);
 	if (blob != NULL)
 		rc = vt_restore_ask(&blob->restore, vt_clock_now_us(b->clock),
-		    ((struct mem *)b)->restore_delay_ms, days, name, err);
+		    vt_restore_delay_ms(((struct mem *)b)->restore_delay_ms,
+		    speed), days, name, err);
 	pthread_mutex_unlock(&pl->lock);
 	return rc;
 }

@@ -87,6 +87,7 @@ struct vt_copy {
 	int64_t id;		/* never used twice */
 	const char *tier;
 	int64_t created_us;	/* when it came to this tier */
+	int64_t until_us;	/* a restore left it, it goes then; 0: stays */
 	const struct vt_extent *extents;
 	size_t extent_count;
 };
@@ -156,6 +157,10 @@ struct vt_bucket {
 enum vt_code vt_catalog_bucket(struct vt_catalog *c, struct vt_arena *a,
     const char *name, struct vt_bucket *out, struct vt_err *err)
     VT_MUST_CHECK;
+/* The same by id; not from memory. */
+enum vt_code vt_catalog_bucket_by_id(struct vt_catalog *c,
+    struct vt_arena *a, int64_t id, struct vt_bucket *out,
+    struct vt_err *err) VT_MUST_CHECK;
 /* All buckets in name order; visit returns 0 to go on. */
 enum vt_code vt_catalog_buckets(struct vt_catalog *c, struct vt_arena *a,
     int (*visit)(void *ctx, const struct vt_bucket *b), void *ctx,
@@ -178,6 +183,23 @@ enum vt_code vt_catalog_lookup(struct vt_catalog *c, struct vt_arena *a,
 enum vt_code vt_catalog_lookup_seq(struct vt_catalog *c, struct vt_arena *a,
     int64_t seq, int inline_data, struct vt_version **out,
     struct vt_err *err) VT_MUST_CHECK;
+
+/* A version that is, or is being, brought back from an archive for a while. */
+struct vt_restored {
+	int64_t seq;
+	int64_t source;		/* the copy it is read from */
+	int speed;		/* enum vt_restore_speed */
+	unsigned days;
+	int64_t requested_us;
+	int64_t until_us;	/* 0: under way */
+};
+/* The restore of a version; VT_ABSENT when it has none. */
+enum vt_code vt_catalog_restored(struct vt_catalog *c, int64_t seq,
+    struct vt_restored *out, struct vt_err *err) VT_MUST_CHECK;
+/* Those with seq > `after`, in order, at most `max`: *count of them. */
+enum vt_code vt_catalog_restores(struct vt_catalog *c, int64_t after,
+    struct vt_restored *out, size_t max, size_t *count, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* Sizes and checksums of a multipart object's parts, in order. */
 struct vt_part_info {
@@ -312,6 +334,9 @@ enum vt_cat_kind {
 	VT_CAT_UPLOAD_COMPLETE,
 	VT_CAT_UPLOAD_ABORT,
 	VT_CAT_SWAP,		/* add a copy and drop another: a move (P3) */
+	VT_CAT_RESTORE_ASK,	/* a version from an archive, for some days */
+	VT_CAT_RESTORE_DONE,	/* here is its temporary copy */
+	VT_CAT_RESTORE_END,	/* forget it, and the copy whose time is up */
 	VT_CAT_LEASE,		/* a block of blob ids */
 	VT_CAT_LEASE_END,
 	VT_CAT_INTENT,		/* remember a multi-step upload on a tier */
@@ -433,6 +458,21 @@ struct vt_cat_swap {
 	int64_t copy_id;	/* out */
 };
 
+struct vt_cat_restore {
+	int64_t seq;
+	int64_t source_copy_id;	/* ASK, DONE: a lasting copy, else
+				   VT_PRECONDITION */
+	int speed;		/* ASK */
+	unsigned days;		/* ASK: it stays until midnight UTC after so
+				   many days.  When it is restored already it
+				   stays so long from now (until_us not 0);
+				   VT_BUSY: is under way, no slower */
+	const char *tier;	/* DONE: of the temporary copy */
+	const struct vt_cat_extent *extents;
+	size_t extent_count;
+	int64_t until_us;	/* out: of ASK (0: has been begun), DONE */
+};
+
 struct vt_cat_lease {
 	unsigned count;		/* ids wanted, 1..1,000,000; 0: 4,096 */
 	uint64_t first_id;	/* out */
@@ -507,6 +547,7 @@ struct vt_cat_op {
 			const char *upload_id;
 		} upload_abort;
 		struct vt_cat_swap swap;
+		struct vt_cat_restore restore;
 		struct vt_cat_lease lease;
 		struct {
 			uint64_t first_id;

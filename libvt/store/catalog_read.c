@@ -120,6 +120,7 @@ load_copies(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 			copy->tier = vt_cat_tier_name(c, k,
 			    sqlite3_column_int64(s, 1));
 			copy->created_us = sqlite3_column_int64(s, 2);
+			copy->until_us = sqlite3_column_int64(s, 16);
 			copy->extent_count = 0;
 			x = NULL;
 			xcap = 0;
@@ -153,8 +154,8 @@ load_copies(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 		grown->blob.is_inline = sqlite3_column_int(s, 14);
 		grown->blob.transform = col_str(a, s, 15);
 		grown->data = NULL;
-		if (sqlite3_column_type(s, 16) == SQLITE_BLOB) {
-			grown->data = col_bytes(a, s, 16, &len);
+		if (sqlite3_column_type(s, 17) == SQLITE_BLOB) {
+			grown->data = col_bytes(a, s, 17, &len);
 			if (grown->data == NULL)
 				goto out_nomem;
 		}
@@ -320,6 +321,37 @@ vt_catalog_bucket(struct vt_catalog *c, struct vt_arena *a, const char *name,
 	vt_conn_give(c, k);
 	if (rc == VT_OK)
 		bucket_keep(c, out, epoch);
+	return rc;
+}
+
+enum vt_code
+vt_catalog_bucket_by_id(struct vt_catalog *c, struct vt_arena *a, int64_t id,
+    struct vt_bucket *out, struct vt_err *err)
+{
+	struct vt_conn *k;
+	sqlite3_stmt *s;
+	enum vt_code rc;
+	int r;
+
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(k, ST_BUCKET_BY_ID);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read a bucket", err);
+		goto out;
+	}
+	sqlite3_bind_int64(s, 1, id);
+	r = sqlite3_step(s);
+	if (r == SQLITE_ROW)
+		rc = fill_bucket(a, s, out, err);
+	else if (r == SQLITE_DONE)
+		rc = vt_fail(err, VT_ABSENT, "the bucket is gone");
+	else
+		rc = vt_conn_fail(k, "read a bucket", err);
+	sqlite3_reset(s);
+out:
+	vt_conn_give(c, k);
 	return rc;
 }
 

@@ -89,6 +89,7 @@ const char *const vt_cat_migrations[] = {
 	"ALTER TABLE upload ADD COLUMN acl TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE upload ADD COLUMN sse TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE bucket ADD COLUMN docs INTEGER NOT NULL DEFAULT 0;"
+<<<<<<< HEAD
 	"CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
 	" canonical TEXT NOT NULL UNIQUE, email TEXT NOT NULL COLLATE NOCASE,"
 	" policy TEXT NOT NULL, created_us INTEGER NOT NULL,"
@@ -99,6 +100,13 @@ const char *const vt_cat_migrations[] = {
 	" created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,"
 	" disabled INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX access_key_user ON access_key(user, created_us);"
+=======
+	/* When a restored copy goes again, 0 for copies that stay. */
+	"ALTER TABLE copy ADD COLUMN until_us INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE restore(seq INTEGER PRIMARY KEY, source INTEGER NOT"
+	" NULL, speed INTEGER NOT NULL, days INTEGER NOT NULL,"
+	" requested_us INTEGER NOT NULL, until_us INTEGER NOT NULL);"
+>>>>>>> 4f0d89c (serve: RestoreObject, restored copies with an expiry)
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -117,7 +125,7 @@ const int vt_cat_migration_count =
 #define EXTENT_COLUMNS \
 	"c.id, c.tier, c.created_us, e.idx, e.offset, e.length," \
 	" e.plain_length, l.id, l.tier, l.name, l.token, l.size, l.crc64," \
-	" l.owned, l.inline, l.transform"
+	" l.owned, l.inline, l.transform, c.until_us"
 #define UPLOAD_COLUMNS \
 	"u.id, u.upload_id, u.bucket, u.key, u.created_us, o.name, u.meta," \
 	" u.checksum_alg, u.checksum_type, u.tier, u.tags, u.lock_mode," \
@@ -127,12 +135,16 @@ const int vt_cat_migration_count =
 #define PART_COLUMNS \
 	"p.id, p.number, p.size, p.mtime_us, p.etag, p.crc64, p.checksum," \
 	" (SELECT count(*) FROM extent e WHERE e.copy = p.id)"
+<<<<<<< HEAD
 #define USER_COLUMNS \
 	"u.id, u.name, u.canonical, u.email, u.policy, u.created_us," \
 	" u.disabled"
 #define USER_FROM " FROM user u"
 #define KEY_COLUMNS \
 	"k.access_key, k.secret_key, k.created_us, k.expires_us, k.disabled"
+=======
+#define RESTORE_COLUMNS "seq, source, speed, days, requested_us, until_us"
+>>>>>>> 4f0d89c (serve: RestoreObject, restored copies with an expiry)
 #define LIST_COLUMNS \
 	"key, seq, size, mtime_us, etag, tier, owner, checksum_kind"
 
@@ -214,8 +226,12 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " FROM copy c LEFT JOIN extent e ON e.copy = c.id"
 	    " LEFT JOIN blob l ON l.id = e.blob"
 	    " WHERE c.seq = ?1 ORDER BY c.tier, e.idx",
-	[ST_COPY_ADD] = "INSERT INTO copy(seq, tier, id, created_us)"
-	    " VALUES(?1, ?2, ?3, ?4)",
+	[ST_COPY_ADD] = "INSERT INTO copy(seq, tier, id, created_us,"
+	    " until_us) VALUES(?1, ?2, ?3, ?4, 0)",
+	[ST_COPY_UNTIL] = "UPDATE copy SET until_us = ?2 WHERE seq = ?1"
+	    " AND until_us <> 0",
+	[ST_COPY_TEMPORARY] = "UPDATE copy SET until_us = ?2"
+	    " WHERE seq = ?3 AND id = ?1",
 	[ST_COPY_DEL] = "DELETE FROM copy WHERE seq = ?1 AND tier = ?2",
 	[ST_COPIES] = "SELECT tier, id FROM copy WHERE seq = ?1",
 	[ST_COPY_AT] = "SELECT id FROM copy WHERE seq = ?1 AND tier = ?2",
@@ -300,6 +316,14 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " ORDER BY p.number LIMIT ?3",
 	[ST_PARTS_OF_UPLOAD] = "SELECT id FROM part WHERE upload = ?1"
 	    " LIMIT 1",
+
+	[ST_RESTORE_GET] = "SELECT " RESTORE_COLUMNS " FROM restore"
+	    " WHERE seq = ?1",
+	[ST_RESTORES] = "SELECT " RESTORE_COLUMNS " FROM restore"
+	    " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+	[ST_RESTORE_SET] = "INSERT OR REPLACE INTO restore("
+	    RESTORE_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_RESTORE_DEL] = "DELETE FROM restore WHERE seq = ?1",
 
 	[ST_LEASE_ADD] = "INSERT INTO lease(first_id, count, owner,"
 	    " created_us) VALUES(?1, ?2, ?3, ?4)",

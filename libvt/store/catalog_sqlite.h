@@ -27,7 +27,7 @@ enum vt_st {
 	ST_VERSION_ADD, ST_VERSION_DEL, ST_VERSION_SET_CURRENT,
 	ST_VERSION_TOP, ST_VERSION_META, ST_VERSION_TIER,
 	ST_COPY_EXTENTS, ST_COPY_EXTENTS_INLINE, ST_COPY_ADD, ST_COPY_DEL,
-	ST_COPIES, ST_COPY_AT,
+	ST_COPIES, ST_COPY_AT, ST_COPY_UNTIL, ST_COPY_TEMPORARY,
 	ST_EXTENT_ADD, ST_EXTENTS_OF, ST_EXTENTS_DEL, ST_EXTENTS_MOVE,
 	ST_EXTENT_COUNT, ST_REF_CHECK,
 	ST_BLOB_ADD, ST_BLOB_REF, ST_BLOB_UNREF, ST_BLOB_DEL, ST_BLOB_KNOWN,
@@ -40,6 +40,7 @@ enum vt_st {
 	ST_UPLOADS_OLD,
 	ST_PART_ADD, ST_PART_GET, ST_PART_BY_ID, ST_PART_DEL, ST_PART_LIST,
 	ST_PARTS_OF_UPLOAD,
+	ST_RESTORE_GET, ST_RESTORES, ST_RESTORE_SET, ST_RESTORE_DEL,
 	ST_LEASE_ADD, ST_LEASE_DEL, ST_LEASES,
 	ST_INTENT_ADD, ST_INTENT_DEL,
 	ST_GARBAGE_ADD, ST_GARBAGE_DUE, ST_GARBAGE_CLAIM, ST_GARBAGE_DEL,
@@ -156,6 +157,19 @@ enum vt_code vt_cat_apply_user(struct vt_catalog *c, struct vt_cat_op *op,
 /* catalog_write.c: run one operation inside the transaction of c->w. */
 enum vt_code vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+/* Add a copy whose extents have been checked (at most once for a tier), or
+ * remove one, its bytes becoming garbage at `due_us`. */
+enum vt_code vt_cat_copy_put(struct vt_catalog *c, const struct vt_version *v,
+    const char *tier, const struct vt_cat_extent *x, size_t n,
+    int64_t now_us, int64_t *copy_id, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_copy_drop(struct vt_catalog *c, int64_t seq,
+    const struct vt_copy *copy, int64_t due_us, struct vt_err *err)
+    VT_MUST_CHECK;
+
+/* catalog_restore.c */
+enum vt_code vt_cat_restore_apply(struct vt_catalog *c, struct vt_cat_op *op,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+
 /* Load and store the id counters round a transaction. */
 enum vt_code vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)
     VT_MUST_CHECK;

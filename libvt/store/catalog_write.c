@@ -1320,9 +1320,10 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	struct vt_conn *k = c->w;
 	struct vt_arena *a = vt_arena_new(8 << 20);
 	struct vt_version *v = NULL;
+	const struct vt_copy *source = NULL, *there = NULL;
 	sqlite3_stmt *s;
-	const char *source_tier = NULL;
-	int64_t tier, source, generation;
+	int64_t tier, generation;
+	unsigned lasting = 0;
 	int versioning;
 	enum vt_code rc;
 	size_t i;
@@ -1344,16 +1345,18 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	if (rc != VT_OK)
 		goto out;
 	for (i = 0; i < v->copy_count; i++) {
-		if (v->copies[i].id == w->source_copy_id)
-			source_tier = v->copies[i].tier;
-		if (strcmp(v->copies[i].tier, w->tier) == 0) {
-			rc = vt_fail(err, VT_PRECONDITION,
-			    "the version has a copy on '%s' already",
-			    w->tier);
-			goto out;
-		}
+		/* what a restore left for some days is no copy to count on */
+		lasting += v->copies[i].until_us == 0;
+		if (v->copies[i].id == w->source_copy_id &&
+		    v->copies[i].until_us == 0)
+			source = &v->copies[i];
+		if (strcmp(v->copies[i].tier, w->tier) == 0)
+			there = &v->copies[i];
 	}
-	if (source_tier == NULL)
+	if (there != NULL && there->until_us == 0)
+		rc = vt_fail(err, VT_PRECONDITION,
+		    "the version has a copy on '%s' already", w->tier);
+	else if (source == NULL)
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "the copy that was to move is no longer there");
 	else if (v->generation != w->version_generation)
@@ -1365,36 +1368,62 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	else if (v->pin[0] != '\0' && strcmp(v->pin, w->tier) != 0)
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "the version is pinned to '%s'", v->pin);
-	else if (v->copy_count + 1 - (w->drop_source ? 1 : 0) <
+	else if (lasting + 1 - (w->drop_source ? 1 : 0) <
 	    (w->min_copies > 0 ? w->min_copies : 1))
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "fewer than %u copies would be left", w->min_copies);
-	else
-		rc = extents_take(c, w->extents, w->extent_count,
-		    v->size_bytes, err);
-	if (rc != VT_OK)
-		goto out;
-
-	rc = tier_id(c, w->tier, &tier, err);
+	/* From here on the transaction changes. */
+	if (rc == VT_OK && there != NULL)
+		rc = vt_cat_copy_drop(c, w->seq, there,
+		    now_us + w->grace_ms * 1000, err);
 	if (rc == VT_OK)
-		rc = copy_add(c, w->seq, tier, now_us, &w->copy_id, err);
-	if (rc == VT_OK)
-		rc = extents_add(c, w->copy_id, w->extents, w->extent_count,
-		    err);
+		rc = vt_cat_copy_put(c, v, w->tier, w->extents,
+		    w->extent_count, now_us, &w->copy_id, err);
 	if (rc == VT_OK && w->drop_source) {
-		rc = tier_id(c, source_tier, &source, err);
+		rc = vt_cat_copy_drop(c, w->seq, source,
+		    now_us + w->grace_ms * 1000, err);
 		if (rc == VT_OK)
-			rc = extents_drop(c, w->source_copy_id,
-			    now_us + w->grace_ms * 1000, err);
-		if (rc == VT_OK)
-			rc = run_i(c, ST_COPY_DEL, 2, w->seq, source, 0,
-			    "drop a copy", err);
+			rc = tier_id(c, w->tier, &tier, err);
 		if (rc == VT_OK)
 			rc = run_i(c, ST_VERSION_TIER, 2, w->seq, tier, 0,
 			    "move a version", err);
 	}
 out:
 	vt_arena_free(a);
+	return rc;
+}
+
+enum vt_code
+vt_cat_copy_put(struct vt_catalog *c, const struct vt_version *v,
+    const char *tier, const struct vt_cat_extent *x, size_t n,
+    int64_t now_us, int64_t *copy_id, struct vt_err *err)
+{
+	int64_t id;
+	enum vt_code rc;
+
+	rc = extents_take(c, x, n, v->size_bytes, err);
+	if (rc == VT_OK)
+		rc = tier_id(c, tier, &id, err);
+	if (rc == VT_OK)
+		rc = copy_add(c, v->seq, id, now_us, copy_id, err);
+	if (rc == VT_OK)
+		rc = extents_add(c, *copy_id, x, n, err);
+	return rc;
+}
+
+enum vt_code
+vt_cat_copy_drop(struct vt_catalog *c, int64_t seq, const struct vt_copy *copy,
+    int64_t due_us, struct vt_err *err)
+{
+	int64_t tier;
+	enum vt_code rc;
+
+	rc = tier_id(c, copy->tier, &tier, err);
+	if (rc == VT_OK)
+		rc = extents_drop(c, copy->id, due_us, err);
+	if (rc == VT_OK)
+		rc = run_i(c, ST_COPY_DEL, 2, seq, tier, 0, "drop a copy",
+		    err);
 	return rc;
 }
 
@@ -1571,6 +1600,10 @@ vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		    now_us, err);
 	case VT_CAT_SWAP:
 		return op_swap(c, &op->u.swap, now_us, err);
+	case VT_CAT_RESTORE_ASK:
+	case VT_CAT_RESTORE_DONE:
+	case VT_CAT_RESTORE_END:
+		return vt_cat_restore_apply(c, op, now_us, err);
 	case VT_CAT_LEASE:
 		return op_lease(c, &op->u.lease, now_us, err);
 	case VT_CAT_LEASE_END:
@@ -1630,6 +1663,9 @@ vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op)
 	else if (op->kind == VT_CAT_SWAP)
 		settle_extents(c, op->u.swap.extents,
 		    op->u.swap.extent_count);
+	else if (op->kind == VT_CAT_RESTORE_DONE)
+		settle_extents(c, op->u.restore.extents,
+		    op->u.restore.extent_count);
 	else if (op->kind == VT_CAT_GARBAGE_ADD)
 		for (i = 0; i < op->u.garbage.count; i++)
 			vt_catalog_blob_done(c, op->u.garbage.rows[i].blob_id);

@@ -41,7 +41,8 @@ check_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		c = &v->copies[i];
 		if (c->id == m->copy)
 			*source = c;
-		if (strcmp(c->tier, m->to) == 0)
+		/* what a restore left for some days gives way */
+		if (strcmp(c->tier, m->to) == 0 && c->until_us == 0)
 			there = 1;
 	}
 	if (v->bucket_id != b->id || v->key_len != m->key_len ||
@@ -171,6 +172,47 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	return rc;
 }
 
+void
+vt_new_copy_release(struct vt_new_copy *n)
+{
+	free(n->memory);
+	n->memory = NULL;
+}
+
+enum vt_code
+vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
+    const struct vt_version *v, const struct vt_copy *source,
+    const char *tier, struct vt_arena *a, struct vt_new_copy *n,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	struct vt_move m = { .bucket = bucket, .key = v->key,
+	    .key_len = v->key_len, .to = tier };
+	struct vt_copy fresh;
+	enum vt_code rc;
+
+	memset(n, 0, sizeof(*n));
+	if (v->size_bytes == 0)
+		return VT_OK;
+	rc = write_copy(o, &m, v, source, a, &n->x, &n->memory, out, err);
+	if (rc != VT_OK)
+		return rc;
+	n->count = 1;
+	if (o->no_verify || n->x.e.blob.is_inline)
+		return VT_OK;
+	/* Before anything points to it: read it back whole. */
+	memset(&fresh, 0, sizeof(fresh));
+	fresh.tier = tier;
+	fresh.extents = &n->x.e;
+	fresh.extent_count = 1;
+	rc = pump(o, v, &fresh, NULL, NULL, out, err);
+	if (rc != VT_OK) {
+		vt_err_prefix(err, "verifying the new copy");
+		vt_blob_discard(o->tiers, &n->x);
+		n->count = 0;
+	}
+	return rc;
+}
+
 enum vt_code
 vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
     struct vt_move_result *out, struct vt_err *err)
@@ -179,15 +221,12 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	struct vt_bucket bucket;
 	struct vt_version *v = NULL;
 	const struct vt_copy *source = NULL;
-	struct vt_copy fresh;
-	struct vt_cat_extent x;
+	struct vt_new_copy n;
 	struct vt_cat_op op;
-	char *memory = NULL;
-	int wrote = 0;
 	enum vt_code rc;
 
 	memset(out, 0, sizeof(*out));
-	memset(&x, 0, sizeof(x));
+	memset(&n, 0, sizeof(n));
 	out->status = VT_MOVE_FAILED;
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
@@ -209,24 +248,9 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		out->status = VT_MOVE_DONE;
 		goto out;
 	}
-	if (v->size_bytes > 0) {
-		rc = write_copy(o, m, v, source, a, &x, &memory, out, err);
-		if (rc != VT_OK)
-			goto out;
-		wrote = 1;
-	}
-	if (wrote && !o->no_verify && !x.e.blob.is_inline) {
-		/* Before anything points to it: read it back whole. */
-		memset(&fresh, 0, sizeof(fresh));
-		fresh.tier = m->to;
-		fresh.extents = &x.e;
-		fresh.extent_count = 1;
-		rc = pump(o, v, &fresh, NULL, NULL, out, err);
-		if (rc != VT_OK) {
-			vt_err_prefix(err, "verifying the new copy");
-			goto out;
-		}
-	}
+	rc = vt_migrate_copy(o, m->bucket, v, source, m->to, a, &n, out, err);
+	if (rc != VT_OK)
+		goto out;
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_SWAP;
 	op.u.swap.seq = v->seq;
@@ -236,22 +260,22 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	op.u.swap.drop_source = 1;
 	op.u.swap.min_copies = 1;
 	op.u.swap.tier = m->to;
-	op.u.swap.extents = &x;
-	op.u.swap.extent_count = wrote ? 1 : 0;
+	op.u.swap.extents = &n.x;
+	op.u.swap.extent_count = n.count;
 	op.u.swap.grace_ms = o->grace_ms;
 	rc = vt_catalog_run(o->catalog, &op, err);
 	if (rc == VT_OK) {
 		out->status = VT_MOVE_DONE;
 		out->copy_id = op.u.swap.copy_id;
 		out->bytes = v->size_bytes;
-		wrote = 0;
+		n.count = 0;
 	}
 out:
-	if (wrote)
-		vt_blob_discard(o->tiers, &x);
+	if (n.count > 0)
+		vt_blob_discard(o->tiers, &n.x);
 	if (rc == VT_PRECONDITION || rc == VT_ABSENT)
 		out->status = VT_MOVE_SKIPPED;
-	free(memory);
+	vt_new_copy_release(&n);
 	vt_arena_free(a);
 	return rc;
 }

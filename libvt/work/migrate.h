@@ -41,6 +41,26 @@ struct vt_move_result {
 	uint64_t backend_requests;
 };
 
+/* A copy that is written and that no row refers to yet. */
+struct vt_new_copy {
+	struct vt_cat_extent x;
+	size_t count;		/* of extents; none for an empty object */
+	char *memory;		/* inline bytes, until the operation is done */
+};
+/* May be repeated. */
+void vt_new_copy_release(struct vt_new_copy *n);
+/*
+ * Write what `source` holds to `tier` and read it back (P5), for a catalog
+ * operation to make it true; strings live in `a`.  When that refuses, discard
+ * the extent (vt_blob_discard); after a failure here there is nothing to
+ * discard.  Adds to out->backend_requests.  Blocks.
+ */
+enum vt_code vt_migrate_copy(const struct vt_migrate_options *o,
+    const char *bucket, const struct vt_version *v,
+    const struct vt_copy *source, const char *tier, struct vt_arena *a,
+    struct vt_new_copy *n, struct vt_move_result *out, struct vt_err *err)
+    VT_MUST_CHECK;
+
 /*
  * Carry out one move.  Threads may run moves of one plan at once.  Blocks on
  * disks and network.  VT_OK goes with DONE and ALREADY; VT_PRECONDITION or

@@ -268,6 +268,10 @@ vt_tiers_best_copy(const struct vt_tiers *t, const struct vt_version *v)
 		/* A tier taken out of the configuration cannot be read. */
 		if (d == NULL)
 			continue;
+		/* The time of a restored copy is up before it is dropped. */
+		if (v->copies[i].until_us != 0 &&
+		    v->copies[i].until_us <= vt_clock_now_us(t->clock))
+			continue;
 		if (d->first_byte_ms + d->restore_delay_ms < best_ms) {
 			best_ms = d->first_byte_ms + d->restore_delay_ms;
 			best = &v->copies[i];

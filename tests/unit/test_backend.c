@@ -587,7 +587,8 @@ contract(struct vt_backend *b)
 	test_threads(b);
 	test_race(b);
 	if (!vt_backend_caps(b)->restore)
-		is_int(vt_backend_restore(b, "a", 1, &err), VT_INVALID,
+		is_int(vt_backend_restore(b, "a", 1, VT_STANDARD,
+	    &err), VT_INVALID,
 		    "no restore where none is needed");
 	empty(b);
 }
@@ -624,7 +625,8 @@ test_restore(const char *url)
 	printf("# restore on %s\n", url);
 	ok(vt_backend_caps(b)->restore, "caps say so");
 	new_name(b, name);
-	is_int(vt_backend_restore(b, name, 1, &err), VT_ABSENT,
+	is_int(vt_backend_restore(b, name, 1, VT_STANDARD,
+	    &err), VT_ABSENT,
 	    "restore what is absent");
 	is_int(put(b, name, 5, 1000, 1000, NULL, &err), VT_OK, "put");
 	is_int(vt_backend_get_begin(b, name, NULL, 0, 1000, &g, &err),
@@ -635,12 +637,16 @@ test_restore(const char *url)
 	ok(vt_backend_head(b, name, &h, &err) == VT_OK && h.archived &&
 	    !h.restoring && h.restored_until_us == 0 && h.size_bytes == 1000,
 	    "head works and says so");
-	is_int(vt_backend_restore(b, name, 0, &err), VT_INVALID, "no days");
-	is_int(vt_backend_restore(b, name, VT_RESTORE_DAYS_MAX + 1, &err),
+	is_int(vt_backend_restore(b, name, 0, VT_STANDARD,
+	    &err), VT_INVALID, "no days");
+	is_int(vt_backend_restore(b, name, VT_RESTORE_DAYS_MAX + 1, VT_STANDARD,
+	    &err),
 	    VT_INVALID, "too many days");
-	is_int(vt_backend_restore(b, name, 2, &err), VT_BUSY, "started");
+	is_int(vt_backend_restore(b, name, 2, VT_STANDARD,
+	    &err), VT_BUSY, "started");
 	clock.offset_us = start + hour;
-	is_int(vt_backend_restore(b, name, 9, &err), VT_BUSY, "under way");
+	is_int(vt_backend_restore(b, name, 9, VT_STANDARD,
+	    &err), VT_BUSY, "under way");
 	ok(vt_backend_head(b, name, &h, &err) == VT_OK && h.archived &&
 	    h.restoring && h.restored_until_us == 0, "head says so");
 	is_int(get(b, name, NULL, 5, 0, 1000, &err), VT_NEEDS_RESTORE,
@@ -652,7 +658,8 @@ test_restore(const char *url)
 	    !h.restoring && h.restored_until_us == until,
 	    "head says until when");
 	clock.offset_us += hour;
-	is_int(vt_backend_restore(b, name, 5, &err), VT_OK,
+	is_int(vt_backend_restore(b, name, 5, VT_STANDARD,
+	    &err), VT_OK,
 	    "the expiry is moved");
 	until = clock.offset_us + 5 * DAY_US;
 	ok(vt_backend_head(b, name, &h, &err) == VT_OK &&
@@ -667,7 +674,8 @@ test_restore(const char *url)
 	clock.offset_us = until;
 	is_int(get(b, name, NULL, 5, 10, 20, &err), VT_NEEDS_RESTORE,
 	    "then it is archived again");
-	is_int(vt_backend_restore(b, name, 1, &err), VT_BUSY,
+	is_int(vt_backend_restore(b, name, 1, VT_STANDARD,
+	    &err), VT_BUSY,
 	    "and can be asked for again");
 	is_int(count(b, ""), 1, "list shows one blob");
 	is_int(vt_backend_delete(b, name, NULL, &err), VT_OK,

@@ -23,7 +23,8 @@ NOTHING(op_abort_upload) NOTHING(op_list_parts) NOTHING(op_list_uploads)
 NOTHING(op_put_bucket_versioning) NOTHING(op_get_object_attributes)
 NOTHING(op_get_object_tagging) NOTHING(op_put_object_tagging)
 NOTHING(op_delete_object_tagging) NOTHING(op_get_document)
-NOTHING(op_put_document) NOTHING(op_delete_document)
+NOTHING(op_restore_object) NOTHING(op_put_document)
+NOTHING(op_delete_document)
 int op_put_object_open(struct req *r) { (void)r; return 0; }
 int op_upload_part_open(struct req *r) { (void)r; return 0; }
 int
@@ -137,7 +138,7 @@ test_operations(void)
 		{ "DELETE /b/k?tagging", "DeleteObjectTagging" },
 		{ "PUT /b/k?legal-hold", "NotImplemented" },
 		{ "PUT /b/k?retention", "NotImplemented" },
-		{ "POST /b/k?restore", "NotImplemented" },
+		{ "POST /b/k?restore", "RestoreObject" },
 		{ "POST /b/k?select&select-type=2", "NotImplemented" },
 		{ "GET /b/k?attributes", "GetObjectAttributes" },
 		/* Of another level: a parameter nobody knows. */

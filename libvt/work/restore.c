@@ -1,0 +1,227 @@
+/* Restores, carried out: see restore.h. */
+#include <string.h>
+
+#include "libvt/work/restore.h"
+
+#define PAGE 100
+#define POLL_US (60LL * 1000000)	/* of a tier that does not say when */
+
+struct run {
+	const struct vt_restore_options *o;
+	struct vt_restore_result *out;
+	int64_t now_us;
+};
+
+static void
+again_at(struct run *r, int64_t us)
+{
+	if (us < r->out->next_us)
+		r->out->next_us = us;
+}
+
+/* Is every byte of the copy readable by now?  VT_BUSY: it is on its way. */
+static enum vt_code
+ask_tier(struct run *r, const struct vt_restored *row,
+    const struct vt_copy *source, struct vt_err *err)
+{
+	enum vt_code rc, all = VT_OK;
+	struct vt_backend *b;
+	size_t i;
+
+	for (i = 0; i < source->extent_count; i++) {
+		const struct vt_blob *blob = &source->extents[i].blob;
+
+		if (blob->is_inline)
+			continue;
+		b = vt_tiers_backend(r->o->migrate.tiers, blob->tier);
+		if (b == NULL)
+			return vt_fail(err, VT_INVALID,
+			    "no tier '%s' is configured", blob->tier);
+		if (!vt_backend_caps(b)->restore)
+			continue;
+		/* a day at the tier: our own copy stays the days asked for */
+		rc = vt_backend_restore(b, blob->name, 1,
+		    (enum vt_restore_speed)row->speed, err);
+		if (rc == VT_BUSY)
+			all = VT_BUSY;
+		else if (rc != VT_OK)
+			return rc;
+	}
+	return all;
+}
+
+static enum vt_code
+bring_back(struct run *r, const char *bucket, const struct vt_version *v,
+    const struct vt_restored *row, const struct vt_copy *source,
+    struct vt_arena *a, struct vt_err *err)
+{
+	const struct vt_migrate_options *o = &r->o->migrate;
+	struct vt_move_result moved;
+	struct vt_restored now = *row;
+	struct vt_new_copy n;
+	struct vt_cat_op op;
+	enum vt_code rc;
+
+	memset(&moved, 0, sizeof(moved));
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_RESTORE_DONE;
+	op.u.restore.seq = v->seq;
+	op.u.restore.source_copy_id = source->id;
+	op.u.restore.tier = o->config->tier[0].name;
+	rc = vt_migrate_copy(o, bucket, v, source, op.u.restore.tier, a, &n,
+	    &moved, err);
+	if (rc != VT_OK)
+		return rc;
+	op.u.restore.extents = &n.x;
+	op.u.restore.extent_count = n.count;
+	rc = vt_catalog_run(o->catalog, &op, err);
+	if (rc == VT_OK) {
+		r->out->done++;
+		now.until_us = op.u.restore.until_us;
+		again_at(r, now.until_us);
+		if (r->o->told != NULL)
+			r->o->told(r->o->ctx, op.kind, bucket, v, &now);
+	} else if (n.count > 0)
+		vt_blob_discard(o->tiers, &n.x);
+	vt_new_copy_release(&n);
+	/* The version was moved or deleted, or another process was first. */
+	return rc == VT_PRECONDITION || rc == VT_ABSENT ? VT_OK : rc;
+}
+
+static enum vt_code
+forget(struct run *r, const char *bucket, const struct vt_version *v,
+    const struct vt_restored *row, struct vt_err *err)
+{
+	struct vt_cat_op op;
+	enum vt_code rc;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_RESTORE_END;
+	op.u.restore.seq = row->seq;
+	rc = vt_catalog_run(r->o->migrate.catalog, &op, err);
+	if (rc == VT_PRECONDITION)	/* prolonged meanwhile */
+		return VT_OK;
+	if (rc == VT_OK) {
+		r->out->ended++;
+		if (r->o->told != NULL && v != NULL && row->until_us != 0)
+			r->o->told(r->o->ctx, op.kind, bucket, v, row);
+	}
+	return rc;
+}
+
+/* When the tier may have it: a tier that plays a Glacier says how long it
+ * takes, of another we ask each minute. */
+static int64_t
+ready_us(const struct run *r, const struct vt_restored *row,
+    const struct vt_copy *source)
+{
+	const struct vt_tier *t = vt_tiers_tier(r->o->migrate.tiers,
+	    source->tier);
+	int64_t us = r->now_us + POLL_US;
+
+	if (t != NULL && t->restore_delay_ms > 0) {
+		us = row->requested_us + 1000 * vt_restore_delay_ms(
+		    t->restore_delay_ms, (enum vt_restore_speed)row->speed);
+		/* asked of the tier later than of us */
+		if (us <= r->now_us)
+			us = r->now_us + 100000;
+	}
+	return us;
+}
+
+static const struct vt_bucket *
+bucket_of(struct run *r, struct vt_arena *a, int64_t id)
+{
+	struct vt_bucket *b = vt_arena_alloc(a, sizeof(*b));
+
+	if (b == NULL || vt_catalog_bucket_by_id(r->o->migrate.catalog, a, id,
+	    b, NULL) != VT_OK)
+		return NULL;
+	return b;
+}
+
+static enum vt_code
+one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
+    struct vt_err *err)
+{
+	const struct vt_copy *source = NULL;
+	const struct vt_bucket *b;
+	struct vt_version *v;
+	enum vt_code rc;
+	size_t i;
+
+	rc = vt_catalog_lookup_seq(r->o->migrate.catalog, a, row->seq, 1, &v,
+	    err);
+	if (rc == VT_ABSENT)
+		return forget(r, "", NULL, row, err);
+	if (rc != VT_OK)
+		return rc;
+	b = bucket_of(r, a, v->bucket_id);
+	if (b == NULL)
+		return vt_fail(err, VT_BUSY, "cannot read the bucket of a "
+		    "restore");
+	if (row->until_us != 0) {
+		if (row->until_us <= r->now_us)
+			return forget(r, b->name, v, row, err);
+		again_at(r, row->until_us);
+		return VT_OK;
+	}
+	for (i = 0; i < v->copy_count; i++)
+		if (v->copies[i].id == row->source)
+			source = &v->copies[i];
+	/* moved meanwhile: then it is where the plan wants it */
+	if (source == NULL)
+		return forget(r, b->name, v, row, err);
+	rc = ask_tier(r, row, source, err);
+	if (rc == VT_BUSY) {
+		r->out->waiting++;
+		again_at(r, ready_us(r, row, source));
+		return VT_OK;
+	}
+	if (rc == VT_OK)
+		rc = bring_back(r, b->name, v, row, source, a, err);
+	return rc;
+}
+
+enum vt_code
+vt_restore_run(const struct vt_restore_options *o,
+    struct vt_restore_result *out, struct vt_err *err)
+{
+	struct run r = { .o = o, .out = out };
+	struct vt_restored rows[PAGE];
+	enum vt_code rc, first = VT_OK;
+	struct vt_arena *a;
+	struct vt_err e;
+	int64_t after = 0;
+	size_t n, i;
+
+	memset(out, 0, sizeof(*out));
+	out->next_us = INT64_MAX;
+	r.now_us = vt_clock_now_us(o->migrate.clock);
+	do {
+		rc = vt_catalog_restores(o->migrate.catalog, after, rows, PAGE,
+		    &n, err);
+		if (rc != VT_OK)
+			return rc;
+		for (i = 0; i < n; i++) {
+			after = rows[i].seq;
+			a = vt_arena_new(64 << 20);
+			if (a == NULL)
+				return vt_fail(err, VT_NOMEM,
+				    "out of memory");
+			rc = one(&r, &rows[i], a, &e);
+			vt_arena_free(a);
+			if (rc == VT_OK)
+				continue;
+			out->failed++;
+			again_at(&r, r.now_us + POLL_US);
+			if (first == VT_OK && err != NULL)
+				*err = e;
+			if (first == VT_OK)
+				first = rc;
+			if (rc == VT_CANCELLED)
+				return rc;
+		}
+	} while (n == PAGE);
+	return first;
+}
