@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "notify.h"
 #include "route.h"
 #include "users.h"
 
@@ -108,6 +109,42 @@ users(struct vt_buf *out, const struct server *s)
 }
 
 static void
+notifications(struct vt_buf *out, const struct server *s)
+{
+	static const struct {
+		const char *name, *type, *help;
+	} figures[] = {
+		{ "vt_events_waiting", "gauge",
+		    "Events that are still to be delivered." },
+		{ "vt_events_delivered_total", "counter",
+		    "Events delivered." },
+		{ "vt_events_failed_total", "counter",
+		    "Deliveries that failed and are tried again." },
+		{ "vt_events_dropped_total", "counter",
+		    "Events given up: too old, or too many." }
+	};
+	struct notify_figures f[VT_WEBHOOKS_MAX];
+	size_t count = 0, i, j;
+
+	while (count < VT_WEBHOOKS_MAX &&
+	    notifier_figures(s->notifier, count, &f[count]))
+		count++;
+	for (i = 0; count > 0 && i < 4; i++) {
+		vt_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n",
+		    figures[i].name, figures[i].help, figures[i].name,
+		    figures[i].type);
+		for (j = 0; j < count; j++) {
+			const uint64_t values[] = { f[j].waiting,
+			    f[j].delivered, f[j].failed, f[j].dropped };
+
+			vt_buf_printf(out, "%s{webhook=\"%s\"} %ju\n",
+			    figures[i].name, f[j].webhook,
+			    (uintmax_t)values[i]);
+		}
+	}
+}
+
+static void
 access_log(struct vt_buf *out, const struct server *s)
 {
 	uint64_t dropped, written;
@@ -140,6 +177,7 @@ admin_page(const struct server *s, const char *path, struct vt_buf *out,
 		serving(out, s);
 		catalog(out, s);
 		users(out, s);
+		notifications(out, s);
 		access_log(out, s);
 		return 200;
 	}

@@ -11,6 +11,7 @@
 
 #include "digest.h"
 #include "meta.h"
+#include "notify.h"
 #include "ops.h"
 #include "s3error.h"
 
@@ -133,7 +134,8 @@ read_body(struct batch *b)
 
 		if (strcmp(x->name, "Object") != 0)
 			continue;
-		if (read_item(b, x, o) < 0)
+		if (read_item(b, x, o) < 0 ||
+		    notify_prepare(r, &o->op, NULL) < 0)
 			return -1;
 		o->op.u.del.bypass_governance = bypass != NULL &&
 		    strcasecmp(bypass, "true") == 0;

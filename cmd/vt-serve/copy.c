@@ -14,6 +14,7 @@
 #include "content.h"
 #include "meta.h"
 #include "multipart.h"
+#include "notify.h"
 #include "ops.h"
 
 #define COPY_TRIES 20		/* of a source that changes under us */
@@ -597,6 +598,8 @@ copy_commit(struct req *r, struct copy *c, const struct vt_copy *from,
 
 	*changed = 0;
 	if (meta_cond_ready(r, &c->cond) < 0)
+		return 0;
+	if (notify_prepare(r, op, NULL) < 0)
 		return 0;
 	for (;;) {
 		op->u.put.cond = c->cond.cond;

@@ -7,6 +7,7 @@
 #include "libvt/proto/xml.h"
 
 #include "meta.h"
+#include "notify.h"
 #include "ops.h"
 
 struct document {
@@ -32,7 +33,9 @@ static const struct document documents[VT_DOCS] = {
 	[VT_DOC_ENCRYPTION] = {
 	    .absent = "ServerSideEncryptionConfigurationNotFoundError" },
 	[VT_DOC_LIFECYCLE] = { .absent = "NoSuchLifecycleConfiguration" },
-	[VT_DOC_NOTIFICATION] = { .empty = "NotificationConfiguration" },
+	[VT_DOC_NOTIFICATION] = { .empty = "NotificationConfiguration",
+	    .check = notify_check, .parse = notify_parse,
+	    .free = notify_free },
 	[VT_DOC_OBJECT_LOCK] = {
 	    .absent = "ObjectLockConfigurationNotFoundError" },
 	[VT_DOC_OWNERSHIP] = { .absent = "OwnershipControlsNotFoundError" },

@@ -34,6 +34,7 @@
 
 #include "admin.h"
 #include "documents.h"
+#include "notify.h"
 #include "promote.h"
 #include "request.h"
 #include "route.h"
@@ -332,6 +333,8 @@ destroy(struct req *r)
 		r->cleanup(r);
 	doc_release(r);
 	users_give(r->who.key);
+	if (r->notifies)
+		notifier_wake(r->srv->notifier);
 	if (p->begun)
 		log_request(r);
 	reply_release(r);

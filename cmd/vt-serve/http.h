@@ -63,6 +63,7 @@ struct server {
 	char owner_name[65];
 	struct promoter *promoter;	/* or NULL */
 	struct restorer *restorer;
+	struct notifier *notifier;	/* NULL: no webhooks */
 	struct http *http;
 };
 
@@ -127,6 +128,7 @@ struct req {
 	struct vt_sig_auth auth;
 	int anonymous;
 	struct caller who;
+	int notifies;			/* an operation journals events */
 	struct doc_held *docs;		/* documents.c: parsed, held for it */
 
 	/* body */

@@ -1,4 +1,5 @@
 #include "ingest.h"
+#include "notify.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -355,6 +356,8 @@ ingest_submit(struct req *r, struct ingest *in, int (*done)(struct req *r))
 	in->done = done;
 	in->op.done = settled;
 	in->op.ctx = in;
+	if (notify_prepare(r, &in->op, NULL) < 0)
+		return;
 	req_async(r);
 	vt_catalog_submit(r->srv->catalog, &in->op);
 }

@@ -18,6 +18,7 @@
  *	attributes.c tagging.c	the operations
  *	documents.c	what a bucket is told: policy, rules, defaults
  *	promote.c	reads that bring objects back
+ *	notify.c	who is told of what happened
  *	restore.c	what comes back from an archive for some days
  *	ingest.c content.c meta.c digest.c	what operations share
  */
@@ -45,6 +46,7 @@
 #include "libvt/work/gc.h"
 
 #include "http.h"
+#include "notify.h"
 #include "promote.h"
 #include "users.h"
 #include "restore.h"
@@ -334,6 +336,8 @@ start(struct serve *s, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = restorer_start(srv, &srv->restorer, err);
 	if (rc == VT_OK)
+		rc = notifier_start(srv, &srv->notifier, err);
+	if (rc == VT_OK)
 		rc = http_start(srv, &srv->http, err);
 	return rc;
 }
@@ -570,6 +574,7 @@ stop(struct serve *s)
 	http_stop(s->srv.http, STOP_GRACE_MS);
 	promoter_stop(s->srv.promoter);
 	restorer_stop(s->srv.restorer);
+	notifier_stop(s->srv.notifier);
 	stop_gc(s);
 	users_free(s->srv.users);
 	vt_tiers_close(s->srv.tiers);

@@ -12,6 +12,7 @@
 
 #include "meta.h"
 #include "multipart.h"
+#include "notify.h"
 #include "ops.h"
 
 
@@ -797,6 +798,8 @@ complete_run(struct req *r, struct complete *c)
 	}
 	c->op.kind = VT_CAT_UPLOAD_COMPLETE;
 	if (meta_cond_ready(r, &c->cond) < 0)
+		return;
+	if (notify_prepare(r, &c->op, NULL) < 0)
 		return;
 	do {
 		row->put.cond = c->cond.cond;

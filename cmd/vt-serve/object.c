@@ -11,6 +11,7 @@
 #include "ingest.h"
 #include "meta.h"
 #include "object.h"
+#include "notify.h"
 #include "ops.h"
 #include "restore.h"
 
@@ -589,6 +590,8 @@ op_delete_object(struct req *r)
 	    strcasecmp(bypass, "true") == 0;
 	op->done = delete_done;
 	op->ctx = r;
+	if (notify_prepare(r, op, NULL) < 0)
+		return;
 	req_async(r);
 	vt_catalog_submit(r->srv->catalog, op);
 }

@@ -11,6 +11,7 @@
 
 #include "meta.h"
 #include "object.h"
+#include "notify.h"
 #include "ops.h"
 
 /* --- what is said of a version -------------------------------------------- */
@@ -205,6 +206,8 @@ op_restore_object(struct req *r)
 	a->op.u.restore.source_copy_id = lasting->id;
 	a->op.done = ask_done;
 	a->op.ctx = r;
+	if (notify_prepare(r, &a->op, a->v) < 0)
+		return;
 	req_async(r);
 	vt_catalog_submit(r->srv->catalog, &a->op);
 }

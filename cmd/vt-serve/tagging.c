@@ -9,6 +9,7 @@
 
 #include "meta.h"
 #include "object.h"
+#include "notify.h"
 #include "ops.h"
 
 #define TAGS_BYTES_MAX (1 << 16)
@@ -102,6 +103,8 @@ change_tags(struct req *r, const char *tags, int status)
 	c->op.u.meta.retain_until_us = -1;
 	c->op.done = change_done;
 	c->op.ctx = r;
+	if (notify_prepare(r, &c->op, c->v) < 0)
+		return;
 	req_async(r);
 	vt_catalog_submit(r->srv->catalog, &c->op);
 }

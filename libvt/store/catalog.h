@@ -319,6 +319,37 @@ uint64_t vt_catalog_inline_bytes(const struct vt_catalog *c);
 enum vt_code vt_catalog_snapshot(struct vt_catalog *c, const char *path,
     struct vt_err *err) VT_MUST_CHECK;
 
+/* --- events --------------------------------------------------------------- *
+ * What has been done and somebody is still to be told of: written in the
+ * transaction that did it, removed when it was delivered.
+ */
+struct vt_event {
+	int64_t id;		/* never used twice; rising */
+	const char *dest;	/* who is to be told: the webhook's name */
+	const char *name;	/* "ObjectCreated:Put" */
+	const char *rule;	/* id of the bucket's rule that asked for it */
+	const char *bucket, *owner;
+	const char *key;
+	size_t key_len;
+	const char *version_id;	/* "" where the bucket has no versions */
+	int64_t seq;		/* orders the events of a key; 0: none */
+	uint64_t size_bytes;
+	const char *etag;
+	int64_t time_us;
+	const char *requester;	/* canonical id, or "" */
+	const char *remote, *request_id;
+	const char *detail;	/* the rest of its record, JSON, or "" */
+	unsigned attempts;	/* to deliver it */
+};
+/* Events for `dest` due at `now_us`, oldest first, in arena memory: at most
+ * `max` of them. */
+enum vt_code vt_catalog_events(struct vt_catalog *c, struct vt_arena *a,
+    const char *dest, int64_t now_us, struct vt_event *out, size_t max,
+    size_t *count, struct vt_err *err) VT_MUST_CHECK;
+/* How many there are for `dest`, and when the oldest happened (0: none). */
+enum vt_code vt_catalog_event_count(struct vt_catalog *c, const char *dest,
+    uint64_t *count, int64_t *oldest_us, struct vt_err *err) VT_MUST_CHECK;
+
 /* --- writing -------------------------------------------------------------- */
 
 enum vt_cat_kind {
@@ -344,6 +375,9 @@ enum vt_cat_kind {
 	VT_CAT_GARBAGE_ADD,	/* bytes under a name no row refers to */
 	VT_CAT_GARBAGE_CLAIM,	/* rows due, for this process */
 	VT_CAT_GARBAGE_DONE,
+	VT_CAT_EVENTS_DONE,	/* delivered, or given up */
+	VT_CAT_EVENT_RETRY,	/* not yet: again later */
+	VT_CAT_NOTHING,		/* only its events */
 	VT_CAT_EXPIRE,		/* completed uploads older than 24 h */
 	VT_CAT_USER_CREATE,	/* VT_EXISTS: name, email or key are in use */
 	VT_CAT_USER_SET,	/* VT_ABSENT; VT_EXISTS: the email is in use */
@@ -498,8 +532,22 @@ struct vt_cat_intent {
 	const char *tier, *name, *upload;	/* backend's upload id */
 };
 
+/* An event of an operation.  `e`: dest, name, rule, bucket, owner, key,
+ * requester, remote, request_id, detail; what a new version or a delete makes
+ * known at commit is filled in then, else it is given too. */
+struct vt_cat_event {
+	struct vt_event e;
+	int versioned;		/* the bucket has, or had, versions */
+	enum {
+		VT_EVENT_ALWAYS, VT_EVENT_IF_MARKER, VT_EVENT_IF_REMOVED
+	} when;			/* what a delete did */
+};
+
 struct vt_cat_op {
 	enum vt_cat_kind kind;
+	/* Journaled when the operation succeeds, in its transaction. */
+	const struct vt_cat_event *events;
+	size_t event_count;
 	/*
 	 * Called exactly once after the commit, on the catalog's thread; must
 	 * not block.  `code` and `err` are set.  Everything the operation
@@ -555,6 +603,13 @@ struct vt_cat_op {
 		struct vt_cat_intent intent;
 		struct vt_cat_garbage garbage;
 		struct vt_cat_user user;	/* USER_*, KEY_* */
+		struct {
+			const int64_t *ids;
+			size_t count;
+		} events_done;
+		struct {
+			int64_t id, not_before_us;
+		} event_retry;
 	} u;
 };
 

@@ -89,7 +89,6 @@ const char *const vt_cat_migrations[] = {
 	"ALTER TABLE upload ADD COLUMN acl TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE upload ADD COLUMN sse TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE bucket ADD COLUMN docs INTEGER NOT NULL DEFAULT 0;"
-<<<<<<< HEAD
 	"CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
 	" canonical TEXT NOT NULL UNIQUE, email TEXT NOT NULL COLLATE NOCASE,"
 	" policy TEXT NOT NULL, created_us INTEGER NOT NULL,"
@@ -100,13 +99,20 @@ const char *const vt_cat_migrations[] = {
 	" created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,"
 	" disabled INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX access_key_user ON access_key(user, created_us);"
-=======
 	/* When a restored copy goes again, 0 for copies that stay. */
 	"ALTER TABLE copy ADD COLUMN until_us INTEGER NOT NULL DEFAULT 0;"
 	"CREATE TABLE restore(seq INTEGER PRIMARY KEY, source INTEGER NOT"
 	" NULL, speed INTEGER NOT NULL, days INTEGER NOT NULL,"
 	" requested_us INTEGER NOT NULL, until_us INTEGER NOT NULL);"
->>>>>>> 4f0d89c (serve: RestoreObject, restored copies with an expiry)
+	"CREATE TABLE event(id INTEGER PRIMARY KEY, dest TEXT NOT NULL,"
+	" name TEXT NOT NULL, rule TEXT NOT NULL, bucket TEXT NOT NULL,"
+	" owner TEXT NOT NULL, key BLOB NOT NULL, version_id TEXT NOT NULL,"
+	" seq INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,"
+	" time_us INTEGER NOT NULL, requester TEXT NOT NULL,"
+	" remote TEXT NOT NULL, request_id TEXT NOT NULL,"
+	" detail TEXT NOT NULL, attempts INTEGER NOT NULL,"
+	" not_before_us INTEGER NOT NULL);"
+	"CREATE INDEX event_due ON event(dest, not_before_us, id);"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -135,16 +141,16 @@ const int vt_cat_migration_count =
 #define PART_COLUMNS \
 	"p.id, p.number, p.size, p.mtime_us, p.etag, p.crc64, p.checksum," \
 	" (SELECT count(*) FROM extent e WHERE e.copy = p.id)"
-<<<<<<< HEAD
 #define USER_COLUMNS \
 	"u.id, u.name, u.canonical, u.email, u.policy, u.created_us," \
 	" u.disabled"
 #define USER_FROM " FROM user u"
 #define KEY_COLUMNS \
 	"k.access_key, k.secret_key, k.created_us, k.expires_us, k.disabled"
-=======
 #define RESTORE_COLUMNS "seq, source, speed, days, requested_us, until_us"
->>>>>>> 4f0d89c (serve: RestoreObject, restored copies with an expiry)
+#define EVENT_COLUMNS \
+	"id, dest, name, rule, bucket, owner, key, version_id, seq, size," \
+	" etag, time_us, requester, remote, request_id, detail, attempts"
 #define LIST_COLUMNS \
 	"key, seq, size, mtime_us, etag, tier, owner, checksum_kind"
 
@@ -324,6 +330,18 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_RESTORE_SET] = "INSERT OR REPLACE INTO restore("
 	    RESTORE_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[ST_RESTORE_DEL] = "DELETE FROM restore WHERE seq = ?1",
+
+	[ST_EVENT_ADD] = "INSERT INTO event(" EVENT_COLUMNS
+	    ", not_before_us) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+	    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, 0)",
+	[ST_EVENTS_DUE] = "SELECT " EVENT_COLUMNS " FROM event"
+	    " WHERE dest = ?1 AND not_before_us <= ?2"
+	    " ORDER BY not_before_us, id LIMIT ?3",
+	[ST_EVENT_COUNT] = "SELECT count(*), min(time_us) FROM event"
+	    " WHERE dest = ?1",
+	[ST_EVENT_DEL] = "DELETE FROM event WHERE id = ?1",
+	[ST_EVENT_RETRY] = "UPDATE event SET attempts = attempts + 1,"
+	    " not_before_us = ?2 WHERE id = ?1",
 
 	[ST_LEASE_ADD] = "INSERT INTO lease(first_id, count, owner,"
 	    " created_us) VALUES(?1, ?2, ?3, ?4)",

@@ -41,6 +41,8 @@ enum vt_st {
 	ST_PART_ADD, ST_PART_GET, ST_PART_BY_ID, ST_PART_DEL, ST_PART_LIST,
 	ST_PARTS_OF_UPLOAD,
 	ST_RESTORE_GET, ST_RESTORES, ST_RESTORE_SET, ST_RESTORE_DEL,
+	ST_EVENT_ADD, ST_EVENTS_DUE, ST_EVENT_COUNT, ST_EVENT_DEL,
+	ST_EVENT_RETRY,
 	ST_LEASE_ADD, ST_LEASE_DEL, ST_LEASES,
 	ST_INTENT_ADD, ST_INTENT_DEL,
 	ST_GARBAGE_ADD, ST_GARBAGE_DUE, ST_GARBAGE_CLAIM, ST_GARBAGE_DEL,
@@ -169,6 +171,16 @@ enum vt_code vt_cat_copy_drop(struct vt_catalog *c, int64_t seq,
 /* catalog_restore.c */
 enum vt_code vt_cat_restore_apply(struct vt_catalog *c, struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_event.c: the events of an operation that has succeeded, and the
+ * operations on events. */
+enum vt_code vt_cat_events_add(struct vt_catalog *c,
+    const struct vt_cat_op *op, int64_t now_us, struct vt_err *err)
+    VT_MUST_CHECK;
+enum vt_code vt_cat_events_apply(struct vt_catalog *c,
+    const struct vt_cat_op *op, struct vt_err *err) VT_MUST_CHECK;
+/* A fresh number of the catalog, inside the transaction. */
+int64_t vt_cat_next_id(struct vt_catalog *c);
 
 /* Load and store the id counters round a transaction. */
 enum vt_code vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)

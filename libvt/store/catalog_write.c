@@ -93,6 +93,12 @@ next_id(struct vt_catalog *c)
 	return c->next_id++;
 }
 
+int64_t
+vt_cat_next_id(struct vt_catalog *c)
+{
+	return next_id(c);
+}
+
 static void
 inline_change(struct vt_catalog *c, int64_t bytes)
 {
@@ -1561,8 +1567,8 @@ op_garbage_done(struct vt_catalog *c, const struct vt_cat_garbage *g,
 	return rc;
 }
 
-enum vt_code
-vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
+static enum vt_code
+apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
     struct vt_err *err)
 {
 	int versioning;
@@ -1622,6 +1628,11 @@ vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		return op_garbage_claim(c, &op->u.garbage, now_us, err);
 	case VT_CAT_GARBAGE_DONE:
 		return op_garbage_done(c, &op->u.garbage, err);
+	case VT_CAT_EVENTS_DONE:
+	case VT_CAT_EVENT_RETRY:
+		return vt_cat_events_apply(c, op, err);
+	case VT_CAT_NOTHING:
+		return VT_OK;
 	case VT_CAT_EXPIRE:
 		return op_expire(c, now_us, err);
 	case VT_CAT_USER_CREATE:
@@ -1636,6 +1647,18 @@ vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	}
 	return vt_fail(err, VT_INVALID, "unknown catalog operation %d",
 	    (int)op->kind);
+}
+
+enum vt_code
+vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = apply(c, op, now_us, err);
+	if (rc == VT_OK && op->event_count > 0)
+		rc = vt_cat_events_add(c, op, now_us, err);
+	return rc;
 }
 
 static void

@@ -43,7 +43,7 @@ enum kind {
 	UINT,			/* unsigned */
 	SIZE,			/* uint64_t bytes: 4096 or "4K" */
 	DURATION,		/* int64_t ms: seconds, or "24h" */
-	TIERS			/* the list */
+	TIERS, WEBHOOKS		/* the lists */
 };
 
 struct field {
@@ -70,6 +70,7 @@ static const struct field fields[] = {
 	{ "tls_cert", OPT_PATH, IN(tls_cert), "null", 0, 0 },
 	{ "tls_key", OPT_PATH, IN(tls_key), "null", 0, 0 },
 	{ "tiers", TIERS, 0, NULL, 0, 0 },
+	{ "webhooks", WEBHOOKS, 0, "[]", 0, 0 },
 	{ "grace", DURATION, IN(grace_ms), "\"24h\"", 0, YEAR_MS },
 	{ "inline_max_total", SIZE, IN(inline_max_total_bytes), "\"4G\"",
 	    0, UINT64_C(1) << 50 },
@@ -103,6 +104,14 @@ static const struct field tier_fields[] = {
 	{ "inline", BOOL, IN(is_inline), "false", 0, 0 },
 	{ "inline_max", SIZE, IN(inline_max_bytes), "\"4K\"", 0, 65536 },
 	{ "restore_delay", DURATION, IN(restore_delay_ms), "0", 0, YEAR_MS },
+};
+#undef IN
+
+#define IN(m) offsetof(struct vt_webhook, m)
+static const struct field webhook_fields[] = {
+	{ "name", NAME, IN(name), NULL, 0, 0 },
+	{ "url", STR, IN(url), NULL, 0, 0 },
+	{ "token_file", OPT_PATH, IN(token_file), "null", 0, 0 },
 };
 #undef IN
 
@@ -258,7 +267,8 @@ struct reading {
 	const char *path;	/* for errors */
 	const char *text;
 	const char *data_dir;
-	size_t tier;		/* the one being read, or SIZE_MAX */
+	const char *list;	/* "tiers", while `item` of it is read */
+	size_t item;		/* or SIZE_MAX */
 	const char *field;
 	struct vt_err *err;
 };
@@ -274,12 +284,12 @@ complain(const struct reading *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
-	if (r->tier != SIZE_MAX) {
-		snprintf(place, sizeof(place), "tiers[%zu]%s%.64s", r->tier,
-		    r->field != NULL ? "." : "",
+	if (r->item != SIZE_MAX) {
+		snprintf(place, sizeof(place), "%s[%zu]%s%.64s", r->list,
+		    r->item, r->field != NULL ? "." : "",
 		    r->field != NULL ? r->field : "");
-		if (walk_member(&w, "tiers"))
-			walk_element(&w, r->tier);
+		if (walk_member(&w, r->list))
+			walk_element(&w, r->item);
 	} else {
 		snprintf(place, sizeof(place), "%.64s",
 		    r->field != NULL ? r->field : "configuration");
@@ -413,6 +423,8 @@ read_number(const struct reading *r, const struct field *f,
 
 static enum vt_code read_tiers(struct reading *r, const json_t *value,
     struct vt_config *c);
+static enum vt_code read_webhooks(struct reading *r, const json_t *value,
+    struct vt_config *c);
 
 static enum vt_code
 read_field(struct reading *r, const struct field *f, const json_t *value,
@@ -430,6 +442,9 @@ read_field(struct reading *r, const struct field *f, const json_t *value,
 		return read_number(r, f, value, base + f->offset);
 	case TIERS:
 		return read_tiers(r, value, (struct vt_config *)(void *)base);
+	case WEBHOOKS:
+		return read_webhooks(r, value,
+		    (struct vt_config *)(void *)base);
 	default:
 		return read_string(r, f, value,
 		    (char **)(void *)(base + f->offset));
@@ -484,10 +499,10 @@ read_object(struct reading *r, const struct field *f, size_t count,
 static enum vt_code
 read_tier(struct reading *r, const json_t *value, struct vt_config *c)
 {
-	struct vt_tier *t = &c->tier[r->tier], *other;
+	struct vt_tier *t = &c->tier[r->item], *other;
 	enum vt_code rc;
 
-	c->tier_count = r->tier + 1;
+	c->tier_count = r->item + 1;
 	rc = read_object(r, tier_fields, COUNT(tier_fields), value, t);
 	if (rc != VT_OK)
 		return rc;
@@ -518,22 +533,64 @@ read_tier(struct reading *r, const json_t *value, struct vt_config *c)
 }
 
 static enum vt_code
-read_tiers(struct reading *r, const json_t *value, struct vt_config *c)
+read_list(struct reading *r, const char *name, const json_t *value,
+    enum vt_code (*read)(struct reading *, const json_t *,
+    struct vt_config *), struct vt_config *c)
 {
 	enum vt_code rc = VT_OK;
 	size_t i;
 
+	r->list = name;
+	for (i = 0; rc == VT_OK && i < json_array_size(value); i++) {
+		r->item = i;
+		r->field = NULL;
+		rc = read(r, json_array_get(value, i), c);
+	}
+	r->item = SIZE_MAX;
+	return rc;
+}
+
+static enum vt_code
+read_tiers(struct reading *r, const json_t *value, struct vt_config *c)
+{
 	if (!json_is_array(value) || json_array_size(value) < 1 ||
 	    json_array_size(value) > VT_TIERS_MAX)
 		return complain(r, "must be a list of 1 to %d tiers",
 		    VT_TIERS_MAX);
-	for (i = 0; rc == VT_OK && i < json_array_size(value); i++) {
-		r->tier = i;
-		r->field = NULL;
-		rc = read_tier(r, json_array_get(value, i), c);
-	}
-	r->tier = SIZE_MAX;
-	return rc;
+	return read_list(r, "tiers", value, read_tier, c);
+}
+
+static enum vt_code
+read_webhook(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	struct vt_webhook *h = &c->webhook[r->item], *other;
+	enum vt_code rc;
+
+	c->webhook_count = r->item + 1;
+	rc = read_object(r, webhook_fields, COUNT(webhook_fields), value, h);
+	if (rc != VT_OK)
+		return rc;
+	r->field = "name";
+	for (other = c->webhook; other < h; other++)
+		if (strcmp(other->name, h->name) == 0)
+			return complain(r, "two webhooks are named '%s'",
+			    h->name);
+	r->field = "url";
+	if (strncmp(h->url, "http://", 7) != 0 &&
+	    strncmp(h->url, "https://", 8) != 0)
+		return complain(r, "'%.64s' is no http:// or https:// URL",
+		    h->url);
+	return VT_OK;
+}
+
+static enum vt_code
+read_webhooks(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	if (!json_is_array(value) ||
+	    json_array_size(value) > VT_WEBHOOKS_MAX)
+		return complain(r, "must be a list of at most %d webhooks",
+		    VT_WEBHOOKS_MAX);
+	return read_list(r, "webhooks", value, read_webhook, c);
 }
 
 enum vt_code
@@ -541,7 +598,7 @@ vt_config_load(const char *path, const char *data_dir,
     struct vt_config **out, struct vt_err *err)
 {
 	struct reading r = { path != NULL ? path : "(default)", default_text,
-	    data_dir, SIZE_MAX, NULL, err };
+	    data_dir, NULL, SIZE_MAX, NULL, err };
 	char *text = NULL;
 	size_t len = strlen(default_text);
 	json_t *root = NULL;
@@ -607,6 +664,9 @@ vt_config_free(struct vt_config *c)
 	for (i = 0; i < c->tier_count; i++)
 		free_fields(tier_fields, COUNT(tier_fields),
 		    (char *)&c->tier[i]);
+	for (i = 0; i < c->webhook_count; i++)
+		free_fields(webhook_fields, COUNT(webhook_fields),
+		    (char *)&c->webhook[i]);
 	free_fields(fields, COUNT(fields), (char *)c);
 	free(c->data_dir);
 	free(c);
@@ -634,6 +694,17 @@ char *
 vt_config_default_text(void)
 {
 	return strdup(default_text);
+}
+
+const struct vt_webhook *
+vt_config_webhook(const struct vt_config *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->webhook_count; i++)
+		if (strcmp(c->webhook[i].name, name) == 0)
+			return &c->webhook[i];
+	return NULL;
 }
 
 const struct vt_tier *

@@ -28,6 +28,16 @@ struct vt_tier {
 	int64_t restore_delay_ms;	/* > 0: reads need a restore */
 };
 
+#define VT_WEBHOOKS_MAX 16
+
+/* Where notifications go; a bucket's rules name it as the last part of an
+ * ARN. */
+struct vt_webhook {
+	char *name;		/* [a-z0-9_-]{1,32} */
+	char *url;		/* http:// or https:// */
+	char *token_file;	/* absolute, sent as "Bearer"; or NULL */
+};
+
 struct vt_config {
 	char *data_dir;		/* absolute */
 	char *listen, *admin;	/* host:port; [::1]:port; port 0: any free */
@@ -43,6 +53,8 @@ struct vt_config {
 	struct vt_tier tier[VT_TIERS_MAX];
 	size_t tier_count;	/* tier[0] is where new objects go when no
 				   class is asked for */
+	struct vt_webhook webhook[VT_WEBHOOKS_MAX];
+	size_t webhook_count;
 	int64_t grace_ms;	/* dropped copies' bytes stay so long: 24 h */
 	uint64_t inline_max_total_bytes;	/* 4 GiB */
 	int promote;		/* reads bring objects back when they have
@@ -81,6 +93,10 @@ const struct vt_tier *vt_config_tier(const struct vt_config *c,
     const char *name);
 const struct vt_tier *vt_config_class(const struct vt_config *c,
     const char *storage_class);
+
+/* A place for notifications; NULL when there is none of that name. */
+const struct vt_webhook *vt_config_webhook(const struct vt_config *c,
+    const char *name);
 
 /* --- credentials ----------------------------------------------------------*/
 struct vt_cred {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libvt/work/migrate.h"
+#include "libvt/work/notify.h"
 
 #define BLOCK (1 << 20)
 
@@ -213,6 +214,28 @@ vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
 	return rc;
 }
 
+/* The event of a transition, as the bucket's owner asked for it. */
+static enum vt_code
+tell(const struct vt_migrate_options *o, const struct vt_bucket *b,
+    const struct vt_version *v, const char *to, struct vt_arena *a,
+    struct vt_cat_op *op, struct vt_err *err)
+{
+	struct vt_cat_event *events = NULL;
+	const char *detail;
+
+	detail = vt_arena_printf(a, ",\"lifecycleEventData\":"
+	    "{\"transitionEventData\":{\"destinationStorageClass\":\"%s\"}}",
+	    vt_tiers_tier(o->tiers, to)->storage_class);
+	if (detail == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	op->event_count = 0;
+	if (vt_notify_version(o->catalog, a, b, v, "LifecycleTransition",
+	    detail, &events, &op->event_count, err) != VT_OK)
+		return err->code;
+	op->events = events;
+	return VT_OK;
+}
+
 enum vt_code
 vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
     struct vt_move_result *out, struct vt_err *err)
@@ -263,6 +286,9 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	op.u.swap.extents = &n.x;
 	op.u.swap.extent_count = n.count;
 	op.u.swap.grace_ms = o->grace_ms;
+	rc = tell(o, &bucket, v, m->to, a, &op, err);
+	if (rc != VT_OK)
+		goto out;
 	rc = vt_catalog_run(o->catalog, &op, err);
 	if (rc == VT_OK) {
 		out->status = VT_MOVE_DONE;

@@ -1,6 +1,7 @@
 /* Restores, carried out: see restore.h. */
 #include <string.h>
 
+#include "libvt/work/notify.h"
 #include "libvt/work/restore.h"
 
 #define PAGE 100
@@ -17,6 +18,14 @@ again_at(struct run *r, int64_t us)
 {
 	if (us < r->out->next_us)
 		r->out->next_us = us;
+}
+
+static const char *
+class_of(const struct run *r, const char *tier)
+{
+	const struct vt_tier *t = vt_tiers_tier(r->o->migrate.tiers, tier);
+
+	return t != NULL ? t->storage_class : "";
 }
 
 /* Is every byte of the copy readable by now?  VT_BUSY: it is on its way. */
@@ -50,10 +59,27 @@ ask_tier(struct run *r, const struct vt_restored *row,
 	return all;
 }
 
+/* Who wants to hear of it?  Not knowing is no reason to give up the bytes. */
+static void
+notify(struct run *r, struct vt_cat_op *op, const struct vt_bucket *b,
+    const struct vt_version *v, const char *name, const char *detail,
+    struct vt_arena *a)
+{
+	struct vt_cat_event *events = NULL;
+	struct vt_err err;
+	size_t count = 0;
+
+	if (vt_notify_version(r->o->migrate.catalog, a, b, v, name, detail,
+	    &events, &count, &err) != VT_OK)
+		return;
+	op->events = events;
+	op->event_count = count;
+}
+
 static enum vt_code
-bring_back(struct run *r, const char *bucket, const struct vt_version *v,
-    const struct vt_restored *row, const struct vt_copy *source,
-    struct vt_arena *a, struct vt_err *err)
+bring_back(struct run *r, const struct vt_bucket *b,
+    const struct vt_version *v, const struct vt_restored *row,
+    const struct vt_copy *source, struct vt_arena *a, struct vt_err *err)
 {
 	const struct vt_migrate_options *o = &r->o->migrate;
 	struct vt_move_result moved;
@@ -68,19 +94,23 @@ bring_back(struct run *r, const char *bucket, const struct vt_version *v,
 	op.u.restore.seq = v->seq;
 	op.u.restore.source_copy_id = source->id;
 	op.u.restore.tier = o->config->tier[0].name;
-	rc = vt_migrate_copy(o, bucket, v, source, op.u.restore.tier, a, &n,
+	rc = vt_migrate_copy(o, b->name, v, source, op.u.restore.tier, a, &n,
 	    &moved, err);
 	if (rc != VT_OK)
 		return rc;
 	op.u.restore.extents = &n.x;
 	op.u.restore.extent_count = n.count;
+	notify(r, &op, b, v, "ObjectRestore:Completed",
+	    vt_arena_printf(a, ",\"glacierEventData\":{\"restoreEventData\":"
+	    "{\"lifecycleRestoreStorageClass\":\"%s\"}}",
+	    class_of(r, source->tier)), a);
 	rc = vt_catalog_run(o->catalog, &op, err);
 	if (rc == VT_OK) {
 		r->out->done++;
 		now.until_us = op.u.restore.until_us;
 		again_at(r, now.until_us);
 		if (r->o->told != NULL)
-			r->o->told(r->o->ctx, op.kind, bucket, v, &now);
+			r->o->told(r->o->ctx, op.kind, b->name, v, &now);
 	} else if (n.count > 0)
 		vt_blob_discard(o->tiers, &n.x);
 	vt_new_copy_release(&n);
@@ -88,9 +118,10 @@ bring_back(struct run *r, const char *bucket, const struct vt_version *v,
 	return rc == VT_PRECONDITION || rc == VT_ABSENT ? VT_OK : rc;
 }
 
+/* `v` NULL: the version is gone. */
 static enum vt_code
-forget(struct run *r, const char *bucket, const struct vt_version *v,
-    const struct vt_restored *row, struct vt_err *err)
+forget(struct run *r, const struct vt_bucket *b, const struct vt_version *v,
+    const struct vt_restored *row, struct vt_arena *a, struct vt_err *err)
 {
 	struct vt_cat_op op;
 	enum vt_code rc;
@@ -98,13 +129,15 @@ forget(struct run *r, const char *bucket, const struct vt_version *v,
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_RESTORE_END;
 	op.u.restore.seq = row->seq;
+	if (v != NULL && row->until_us != 0)
+		notify(r, &op, b, v, "ObjectRestore:Delete", "", a);
 	rc = vt_catalog_run(r->o->migrate.catalog, &op, err);
 	if (rc == VT_PRECONDITION)	/* prolonged meanwhile */
 		return VT_OK;
 	if (rc == VT_OK) {
 		r->out->ended++;
 		if (r->o->told != NULL && v != NULL && row->until_us != 0)
-			r->o->told(r->o->ctx, op.kind, bucket, v, row);
+			r->o->told(r->o->ctx, op.kind, b->name, v, row);
 	}
 	return rc;
 }
@@ -153,7 +186,7 @@ one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
 	rc = vt_catalog_lookup_seq(r->o->migrate.catalog, a, row->seq, 1, &v,
 	    err);
 	if (rc == VT_ABSENT)
-		return forget(r, "", NULL, row, err);
+		return forget(r, NULL, NULL, row, a, err);
 	if (rc != VT_OK)
 		return rc;
 	b = bucket_of(r, a, v->bucket_id);
@@ -162,7 +195,7 @@ one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
 		    "restore");
 	if (row->until_us != 0) {
 		if (row->until_us <= r->now_us)
-			return forget(r, b->name, v, row, err);
+			return forget(r, b, v, row, a, err);
 		again_at(r, row->until_us);
 		return VT_OK;
 	}
@@ -171,7 +204,7 @@ one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
 			source = &v->copies[i];
 	/* moved meanwhile: then it is where the plan wants it */
 	if (source == NULL)
-		return forget(r, b->name, v, row, err);
+		return forget(r, b, v, row, a, err);
 	rc = ask_tier(r, row, source, err);
 	if (rc == VT_BUSY) {
 		r->out->waiting++;
@@ -179,7 +212,7 @@ one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
 		return VT_OK;
 	}
 	if (rc == VT_OK)
-		rc = bring_back(r, b->name, v, row, source, a, err);
+		rc = bring_back(r, b, v, row, source, a, err);
 	return rc;
 }
 
