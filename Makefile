@@ -30,6 +30,8 @@ PARALLEL = $(if $(shell command -v parallel),-j 2 --no-parallelize-within-files)
 LIB     := $(BUILD)/libvt.a
 CLI     := $(BUILD)/cmd/cli.o
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
+# vt-serve without its main, for fuzz targets: they link what they name of it.
+SERVE   := $(BUILD)/serve.a
 
 all: $(PROGS:%=$(BUILD)/bin/%)	## the programs, in build/release/bin
 
@@ -42,7 +44,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZER) $(LIB)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZER) $(SERVE) $(CLI) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -64,6 +66,8 @@ $(BUILD)/tests/powercut_apply: tests/shim/powercut_apply.c
 	$(CC) -I. -D_GNU_SOURCE -O2 -g -std=c11 $(WARN) -o $@ $<
 
 $(LIB): $(LIBOBJ)
+$(SERVE): $(filter-out %/main.o,$(call objs,vt-serve))
+$(LIB) $(SERVE):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
