@@ -21,10 +21,12 @@ FUZZER  ?= $(BUILD)/tests/fuzz/replay.o
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libvt/*.c libvt/*/*.c))
 # Programs and preloaded objects that only tests use.
 TOOLS   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) \
-           $(BUILD)/tests/crashload
+           $(BUILD)/tests/crashload $(BUILD)/tests/histories
 SHIMS   := $(BUILD)/tests/failio.so $(BUILD)/tests/powercut.so \
            $(BUILD)/tests/powercut_apply
 CRASH   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
+HISTORY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/history/*.c)) \
+           $(filter-out %/crashload.o,$(CRASH))
 # bats runs files side by side where GNU parallel is.
 PARALLEL = $(if $(shell command -v parallel),-j 2 --no-parallelize-within-files)
 LIB     := $(BUILD)/libvt.a
@@ -53,6 +55,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/bench/%.o $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/crashload: $(CRASH) $(LIB)
+$(BUILD)/tests/histories: $(HISTORY) $(LIB)
+$(BUILD)/tests/crashload $(BUILD)/tests/histories:
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
