@@ -525,6 +525,7 @@ copy_row(struct req *r, struct copy *c, int shared)
 	v->meta = c->meta.data;
 	v->meta_len = c->meta.len;
 	v->tags = c->meta.tags;
+	lock_apply(&c->meta.lock, v);
 	v->owner = r->who.id;
 	v->pin = "";
 	v->tier = row->tier = c->in.tier->name;

@@ -275,11 +275,6 @@ meta_refuse(struct req *r)
 			    r->headers[i].name);
 			return -1;
 		}
-		if (strncasecmp(name, "object-lock-", 12) == 0) {
-			req_error(r, "InvalidRequest",
-			    "Bucket is missing Object Lock Configuration");
-			return -1;
-		}
 		if (strncasecmp(name, "grant-", 6) == 0) {
 			req_error(r, "AccessControlListNotSupported", NULL);
 			return -1;
@@ -300,8 +295,8 @@ meta_read(struct req *r, struct object_meta *out)
 	const char *asked = req_header(r, "x-amz-storage-class");
 	int rc = -1;
 
-	if (meta_refuse(r) < 0 || meta_tags(r,
-	    req_header(r, "x-amz-tagging"), &out->tags) < 0)
+	if (meta_refuse(r) < 0 || lock_read(r, &out->lock) < 0 ||
+	    meta_tags(r, req_header(r, "x-amz-tagging"), &out->tags) < 0)
 		return -1;
 	out->storage_class = asked != NULL ? asked : "";
 	vt_buf_init(&b, 2 * HEADERS_MAX);

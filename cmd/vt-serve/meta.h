@@ -8,6 +8,7 @@
 #define VT_SERVE_META_H
 
 #include "http.h"
+#include "lock.h"
 
 /* Arena memory for the request, or NULL after answering. */
 void *req_alloc(struct req *r, size_t len);
@@ -20,9 +21,10 @@ struct object_meta {
 	size_t len;
 	const char *tags;	/* as in struct vt_version */
 	const char *storage_class;	/* asked for, or "" */
+	struct lock lock;
 };
 /* Read the headers that describe a new object and refuse those that ask for
- * what we do not do (encryption, locks, public ACLs). */
+ * what we do not do (encryption, public ACLs). */
 int meta_read(struct req *r, struct object_meta *out);
 /* Only the refusals: for requests that make no object of their own. */
 int meta_refuse(struct req *r);

@@ -9,7 +9,6 @@
 
 #include "meta.h"
 #include "object.h"
-#include "notify.h"
 #include "ops.h"
 
 #define TAGS_BYTES_MAX (1 << 16)
@@ -61,52 +60,16 @@ op_get_object_tagging(struct req *r)
 
 /* --- changing ------------------------------------------------------------- */
 
-struct change {
-	struct vt_cat_op op;
-	struct vt_version *v;
-	int status;
-};
-
-static void
-change_done(struct vt_cat_op *op)
-{
-	struct req *r = op->ctx;
-	struct change *c = r->state;
-
-	if (op->code == VT_ABSENT)
-		req_error(r, "NoSuchKey", NULL);
-	else if (op->code != VT_OK)
-		req_fail(r, op->code, &op->err);
-	else {
-		meta_version_header(r, c->v);
-		req_reply_empty(r, c->status);
-	}
-	req_resume(r);
-}
-
 static void
 change_tags(struct req *r, const char *tags, int status)
 {
-	struct change *c = req_alloc(r, sizeof(*c));
+	const struct vt_version *v = object_find(r, 0);
+	struct vt_cat_op *op = v != NULL ? object_change(r, v) : NULL;
 
-	if (c == NULL)
+	if (op == NULL)
 		return;
-	c->v = object_find(r, 0);
-	if (c->v == NULL)
-		return;
-	r->state = c;
-	c->status = status;
-	c->op.kind = VT_CAT_META_SET;
-	c->op.u.meta.seq = c->v->seq;
-	c->op.u.meta.tags = tags;
-	c->op.u.meta.lock_mode = c->op.u.meta.legal_hold = -1;
-	c->op.u.meta.retain_until_us = -1;
-	c->op.done = change_done;
-	c->op.ctx = r;
-	if (notify_prepare(r, &c->op, c->v) < 0)
-		return;
-	req_async(r);
-	vt_catalog_submit(r->srv->catalog, &c->op);
+	op->u.meta.tags = tags;
+	object_change_submit(r, status);
 }
 
 /* The tags of the body, query-encoded; NULL after answering. */
