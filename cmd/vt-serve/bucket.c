@@ -9,6 +9,7 @@
 #include "libvt/base/hex.h"
 #include "libvt/proto/xml.h"
 
+#include "digest.h"
 #include "documents.h"
 #include "meta.h"
 #include "ops.h"
@@ -314,6 +315,8 @@ op_put_bucket_versioning(struct req *r)
 	int state;
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	if (digest_body(r, 0) < 0)
 		return;
 	root = meta_xml(r, "VersioningConfiguration", "MalformedXML");
 	if (root == NULL)

@@ -367,7 +367,8 @@ directive(struct req *r, const char *header)
 		return 1;
 	req_error_detail(r, "ArgumentName", header);
 	req_error_detail(r, "ArgumentValue", value);
-	req_error(r, "InvalidArgument", "Unknown metadata directive.");
+	req_error(r, "InvalidArgument", "Unknown %s directive.",
+	    strstr(header, "tagging") != NULL ? "tagging" : "metadata");
 	return -1;
 }
 

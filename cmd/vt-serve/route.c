@@ -514,30 +514,6 @@ decode(struct vt_arena *a, const char *raw, size_t raw_len,
 	return VT_OK;
 }
 
-/* RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
-static int
-is_utf8(const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text, *end = s + len;
-	unsigned more, low, high;
-
-	while (s < end) {
-		if (*s < 0x80) {
-			s++;
-			continue;
-		}
-		if (*s < 0xc2 || *s > 0xf4)
-			return 0;
-		more = 1 + (*s >= 0xe0) + (*s >= 0xf0);
-		low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : 0x80;
-		high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : 0xbf;
-		for (s++; more > 0; more--, s++, low = 0x80, high = 0xbf)
-			if (s == end || *s < low || *s > high)
-				return 0;
-	}
-	return 1;
-}
-
 enum vt_code
 route_split(struct vt_arena *a, const char *host, const char *domain,
     const char *raw_path, const char **bucket, const char **key,
@@ -585,7 +561,7 @@ route_split(struct vt_arena *a, const char *host, const char *domain,
 		return vt_fail(err, VT_TOO_LARGE,
 		    "the key has %zu bytes, over %d", *key_len, VT_KEY_MAX);
 	/* A listing could not tell it. */
-	if (!is_utf8(*key, *key_len))
+	if (!vt_utf8_valid(*key, *key_len))
 		return vt_fail(err, VT_INVALID, "the key is not UTF-8");
 	return VT_OK;
 }
