@@ -20,7 +20,8 @@ struct document {
 	/*
 	 * PUT: is the body of the request a sound document?  Fills d->body and
 	 * d->len (with the body itself, unless the form that is kept differs;
-	 * left NULL, the document is removed); -1 after answering.  NULL: not implemented.
+	 * left NULL, the document is removed); -1 after answering.  NULL: not
+	 * implemented.
 	 */
 	int (*check)(struct req *r, struct vt_cat_doc *d);
 	/* For doc_get: from the stored bytes to something that any thread may

@@ -883,6 +883,9 @@ op_delete(struct vt_catalog *c, struct vt_cat_delete *d, int64_t now_us,
 	d->found = 1;
 	d->was_marker = one.marker;
 	d->out_is_null = one.is_null;
+	if (d->version_id != NULL && !one.is_null)
+		snprintf(d->out_version_id, sizeof(d->out_version_id), "%s",
+		    d->version_id);
 	rc = version_remove(c, one.seq, now_us, err);
 	if (rc != VT_OK || one.seq != t.seq)
 		return rc;
