@@ -33,6 +33,9 @@ struct vt_catalog;
 
 struct vt_catalog_options {
 	const struct vt_clock *clock;	/* borrowed */
+	/* The clock by which locks end, borrowed; NULL: `clock`.  For a
+	 * program that may be told another time: no lock ends by that. */
+	const struct vt_clock *lock_clock;
 	int create;		/* make the file if it is missing */
 	int read_only;
 	int checkpointer;	/* this handle checkpoints (vt-serve); others

@@ -554,14 +554,22 @@ check_cond(const struct vt_cat_cond *cond, const struct top *t,
 	return VT_OK;
 }
 
+/* The time as locks know it. */
+static int64_t
+lock_now(const struct vt_catalog *c, int64_t now_us)
+{
+	return c->o.lock_clock != NULL ? vt_clock_now_us(c->o.lock_clock) :
+	    now_us;
+}
+
 static enum vt_code
-check_lock(const struct top *t, int bypass_governance, int64_t now_us,
-    struct vt_err *err)
+check_lock(const struct vt_catalog *c, const struct top *t,
+    int bypass_governance, int64_t now_us, struct vt_err *err)
 {
 	if (t->legal_hold == VT_HOLD_ON)
 		return vt_fail(err, VT_DENIED,
 		    "the version is under a legal hold");
-	if (t->retain_until_us > now_us &&
+	if (t->retain_until_us > lock_now(c, now_us) &&
 	    (t->lock_mode == VT_LOCK_COMPLIANCE ||
 	    (t->lock_mode == VT_LOCK_GOVERNANCE && !bypass_governance)))
 		return vt_fail(err, VT_DENIED,
@@ -779,7 +787,7 @@ new_version(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 		rc = read_one(c, p->v.bucket_id, p->v.key, p->v.key_len,
 		    "null", &null, err);
 	if (rc == VT_OK && p->is_null && null.found)
-		rc = check_lock(&null, 0, now_us, err);
+		rc = check_lock(c, &null, 0, now_us, err);
 	if (rc != VT_OK)
 		return rc;
 	if (vt_random(id, sizeof(id)) < 0)
@@ -877,7 +885,7 @@ op_delete(struct vt_catalog *c, struct vt_cat_delete *d, int64_t now_us,
 	}
 	rc = check_cond(&d->cond, &one, err);
 	if (rc == VT_OK && one.found)
-		rc = check_lock(&one, d->bypass_governance, now_us, err);
+		rc = check_lock(c, &one, d->bypass_governance, now_us, err);
 	if (rc != VT_OK || !one.found)
 		return rc;
 	d->found = 1;
@@ -924,7 +932,8 @@ op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	until = op->u.meta.retain_until_us >= 0 ?
 	    op->u.meta.retain_until_us : v->retain_until_us;
 	/* Retention in force may only be made longer, in its own mode. */
-	if (v->lock_mode != VT_LOCK_NONE && v->retain_until_us > now_us &&
+	if (v->lock_mode != VT_LOCK_NONE &&
+	    v->retain_until_us > lock_now(c, now_us) &&
 	    (until < v->retain_until_us || mode != (int)v->lock_mode) &&
 	    (v->lock_mode == VT_LOCK_COMPLIANCE ||
 	    !op->u.meta.bypass_governance)) {
@@ -1451,7 +1460,7 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 		    "the version is pinned to '%s'", v->pin);
 	else if (w->drop_source && !w->verified &&
 	    (v->legal_hold == VT_HOLD_ON || (v->lock_mode != VT_LOCK_NONE &&
-	    v->retain_until_us > now_us)))
+	    v->retain_until_us > lock_now(c, now_us))))
 		rc = vt_fail(err, VT_PRECONDITION, "the version is locked: "
 		    "a copy of it goes only when the new one was read back");
 	else if (lasting + 1 - (w->drop_source ? 1 : 0) <

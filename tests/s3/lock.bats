@@ -583,6 +583,10 @@ refuses() {
 	# what was not read back does not replace it
 	run -0 --separate-stderr vt-migrate -q --no-verify --data data plan
 	[[ $output == *'"skipped","reason":"the version is locked'* ]]
+	# nor by telling it another time
+	run -0 --separate-stderr vt-migrate -q --no-verify --data data \
+	    --now 2099-01-01T00:00:00Z plan
+	[[ $output == *'"skipped","reason":"the version is locked'* ]]
 	run -0 --separate-stderr vt-migrate -q --grace 0s --data data plan
 	[ "$(field status <<<"$output")" = moved ]
 	vt-migrate --gc -q --data data >gc
