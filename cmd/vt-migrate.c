@@ -405,6 +405,7 @@ main(int argc, char **argv)
 	struct vt_tiers *tiers = NULL;
 	struct vt_config *config = NULL;
 	struct vt_clock clock = VT_CLOCK_REAL;
+	const struct vt_clock real = VT_CLOCK_REAL;
 	struct vt_err err;
 	struct run r;
 	char *data = NULL, *config_path = NULL, *path;
@@ -493,6 +494,7 @@ main(int argc, char **argv)
 		goto out;
 	memset(&co, 0, sizeof(co));
 	co.clock = &clock;
+	co.lock_clock = &real;
 	co.fatal = fatal;
 	rc = vt_catalog_open(config->catalog_path, &co, &catalog, &err);
 	if (rc != VT_OK)

@@ -423,7 +423,7 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	rec.pin = v->pin;
 	rec.lock = lock_name(v);
 	rec.retain_until_us = v->retain_until_us;
-	rec.legal_hold = v->legal_hold;
+	rec.legal_hold = v->legal_hold == VT_HOLD_ON;
 	describe_copies(v, &rec, also, VT_TIERS_MAX);
 	tier = vt_config_tier(visit->config, rec.tier);
 	rec.storage_class = tier != NULL ? tier->storage_class : "";

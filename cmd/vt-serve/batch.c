@@ -41,26 +41,6 @@ malformed(struct req *r, const char *what)
 	return -1;
 }
 
-/* A body that came with a digest must have it. */
-static int
-check_body(struct req *r)
-{
-	struct digest d = { .has_sum = 0 };
-	int rc = -1;
-
-	if (digest_promises(r, &d) < 0)
-		return -1;
-	if (digest_begin(&d) < 0)
-		req_fail(r, VT_NOMEM, NULL);
-	else {
-		digest_update(&d, r->body, r->body_len);
-		digest_end(&d);
-		rc = digest_check(r, &d);
-	}
-	digest_release(&d);
-	return rc;
-}
-
 static int
 read_item(struct batch *b, const struct vt_xml *x, struct one *o)
 {
@@ -107,8 +87,7 @@ static int
 read_body(struct batch *b)
 {
 	struct req *r = b->r;
-	const char *bypass = req_header(r,
-	    "x-amz-bypass-governance-retention");
+	int bypass = lock_bypass(r);
 	struct vt_xml *root;
 	const struct vt_xml *x;
 	const char *quiet;
@@ -137,8 +116,7 @@ read_body(struct batch *b)
 		if (read_item(b, x, o) < 0 ||
 		    notify_prepare(r, &o->op, NULL) < 0)
 			return -1;
-		o->op.u.del.bypass_governance = bypass != NULL &&
-		    strcasecmp(bypass, "true") == 0;
+		o->op.u.del.bypass_governance = bypass;
 		b->count++;
 	}
 	return 0;
@@ -259,7 +237,7 @@ op_delete_objects(struct req *r)
 	struct vt_buf out;
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
-	    check_body(r) < 0 || read_body(&b) < 0)
+	    digest_body(r, 0) < 0 || read_body(&b) < 0)
 		return;
 	run_all(&b);
 	vt_buf_init(&out, ANSWER_MAX);

@@ -9,6 +9,7 @@
 #include "libvt/base/hex.h"
 #include "libvt/proto/xml.h"
 
+#include "digest.h"
 #include "documents.h"
 #include "meta.h"
 #include "ops.h"
@@ -82,7 +83,9 @@ create_done(struct vt_cat_op *op)
 	if (op->code == VT_EXISTS && !op->u.bucket_create.same_owner) {
 		req_error_detail(r, "BucketName", r->bucket_name);
 		req_error(r, "BucketAlreadyExists", NULL);
-	} else if (op->code == VT_EXISTS && strcmp(region, "us-east-1") != 0)
+	} else if (op->code == VT_EXISTS && (strcmp(region, "us-east-1") != 0 ||
+	    op->u.bucket_create.b.object_lock))
+		/* the bucket there is may have no object lock: say so */
 		req_error(r, "BucketAlreadyOwnedByYou", NULL);
 	else if (op->code != VT_OK && op->code != VT_EXISTS)
 		req_fail(r, op->code, &op->err);
@@ -131,12 +134,29 @@ create_allowed(struct req *r)
 		req_error(r, "InvalidBucketName", NULL);
 		return 0;
 	}
-	if (lock != NULL && strcasecmp(lock, "true") == 0) {
-		req_error(r, "NotImplemented",
-		    "Object Lock is not implemented");
+	if (lock != NULL && strcasecmp(lock, "true") != 0 &&
+	    strcasecmp(lock, "false") != 0) {
+		req_error_detail(r, "ArgumentName",
+		    "x-amz-bucket-object-lock-enabled");
+		req_error_detail(r, "ArgumentValue", lock);
+		req_error(r, "InvalidArgument", NULL);
 		return 0;
 	}
 	return meta_refuse(r) == 0;
+}
+
+/* With object lock from the first moment on, when that is asked for. */
+static void
+create_lock(const struct req *r, struct vt_cat_op *op)
+{
+	const char *lock = req_header(r, "x-amz-bucket-object-lock-enabled");
+
+	if (lock == NULL || strcasecmp(lock, "true") != 0)
+		return;
+	op->u.bucket_create.b.object_lock = 1;
+	op->u.bucket_create.b.versioning = 1;
+	op->u.bucket_create.docs = lock_first_document();
+	op->u.bucket_create.doc_count = 1;
 }
 
 void
@@ -156,6 +176,7 @@ op_create_bucket(struct req *r)
 	op->kind = VT_CAT_BUCKET_CREATE;
 	b->name = r->bucket_name;
 	b->owner = r->who.id;
+	create_lock(r, op);
 	op->done = create_done;
 	op->ctx = r;
 	req_async(r);
@@ -274,6 +295,10 @@ versioning_done(struct vt_cat_op *op)
 
 	if (op->code == VT_ABSENT)
 		req_error(r, "NoSuchBucket", NULL);
+	else if (op->code == VT_PRECONDITION)
+		req_error(r, "InvalidBucketState", "An Object Lock "
+		    "configuration is present on this bucket, so the "
+		    "versioning state cannot be changed.");
 	else if (op->code != VT_OK)
 		req_fail(r, op->code, &op->err);
 	else
@@ -290,6 +315,8 @@ op_put_bucket_versioning(struct req *r)
 	int state;
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
+		return;
+	if (digest_body(r, 0) < 0)
 		return;
 	root = meta_xml(r, "VersioningConfiguration", "MalformedXML");
 	if (root == NULL)

@@ -368,7 +368,8 @@ directive(struct req *r, const char *header)
 		return 1;
 	req_error_detail(r, "ArgumentName", header);
 	req_error_detail(r, "ArgumentValue", value);
-	req_error(r, "InvalidArgument", "Unknown metadata directive.");
+	req_error(r, "InvalidArgument", "Unknown %s directive.",
+	    strstr(header, "tagging") != NULL ? "tagging" : "metadata");
 	return -1;
 }
 
@@ -531,6 +532,7 @@ copy_row(struct req *r, struct copy *c, int shared)
 	v->meta = c->meta.data;
 	v->meta_len = c->meta.len;
 	v->tags = c->meta.tags;
+	lock_apply(&c->meta.lock, v);
 	v->owner = r->who.id;
 	v->pin = "";
 	v->tier = row->tier = c->in.tier->name;

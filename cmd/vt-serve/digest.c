@@ -383,3 +383,27 @@ digest_release(struct digest *d)
 	vt_hash_release(&d->md5);
 	vt_hash_release(&d->sum);
 }
+
+int
+digest_body(struct req *r, int required)
+{
+	struct digest d = { .has_sum = 0 };
+	int rc = -1;
+
+	if (digest_promises(r, &d) < 0)
+		return -1;
+	if (required && !digest_promised(&d)) {
+		req_error(r, "InvalidRequest", "Missing required header for "
+		    "this request: Content-MD5 OR x-amz-checksum-*");
+		return -1;
+	}
+	if (digest_begin(&d) < 0)
+		req_fail(r, VT_NOMEM, NULL);
+	else {
+		digest_update(&d, r->body, r->body_len);
+		digest_end(&d);
+		rc = digest_check(r, &d);
+	}
+	digest_release(&d);
+	return rc;
+}

@@ -87,6 +87,15 @@ void digest_update_sums(struct digest *d, const void *data, size_t len);
 void digest_end(struct digest *d);
 /* Compare with what was promised; -1 after answering. */
 int digest_check(struct req *r, struct digest *d);
+/* All of it over a collected body, which must come with a digest when it is
+ * `required`. */
+int digest_body(struct req *r, int required);
+/* 1 when the client promised something, in a header or a trailer. */
+static inline int
+digest_promised(const struct digest *d)
+{
+	return d->has_md5 || d->expected != NULL || d->trailer != NULL;
+}
 /* May be repeated. */
 void digest_release(struct digest *d);
 

@@ -6,6 +6,7 @@
 
 #include "libvt/proto/xml.h"
 
+#include "digest.h"
 #include "meta.h"
 #include "notify.h"
 #include "ops.h"
@@ -18,8 +19,9 @@ struct document {
 	int put_status, delete_status;	/* 0: 200 and 204 */
 	/*
 	 * PUT: is the body of the request a sound document?  Fills d->body and
-	 * d->len (with the body itself, unless the form that is kept differs);
-	 * -1 after answering.  NULL: not implemented.
+	 * d->len (with the body itself, unless the form that is kept differs;
+	 * left NULL, the document is removed); -1 after answering.  NULL: not
+	 * implemented.
 	 */
 	int (*check)(struct req *r, struct vt_cat_doc *d);
 	/* For doc_get: from the stored bytes to something that any thread may
@@ -43,7 +45,8 @@ static const struct document documents[VT_DOCS] = {
 	    .type = "application/json", .put_status = 204 },
 	[VT_DOC_PUBLIC_ACCESS] = {
 	    .absent = "NoSuchPublicAccessBlockConfiguration" },
-	[VT_DOC_TAGGING] = { .absent = "NoSuchTagSet", .put_status = 204 }
+	[VT_DOC_TAGGING] = { .absent = "NoSuchTagSet", .put_status = 204,
+	    .check = tags_check_bucket }
 };
 
 /* --- parsed once ---------------------------------------------------------- */
@@ -296,7 +299,7 @@ op_put_document(struct req *r)
 		    "%zu bytes, over %d", r->body_len, DOCUMENT_MAX);
 		return;
 	}
-	if (d->check(r, &row) == 0)
+	if (digest_body(r, 0) == 0 && d->check(r, &row) == 0)
 		doc_store(r, &row, d->put_status != 0 ? d->put_status : 200);
 }
 

@@ -8,10 +8,6 @@
 #include "meta.h"
 #include "users.h"
 
-#define TAGS_MAX 10
-#define TAG_KEY_MAX 128
-#define TAG_VALUE_MAX 256
-
 void *
 req_alloc(struct req *r, size_t len)
 {
@@ -35,13 +31,14 @@ req_dup(struct req *r, const char *s, size_t len)
 }
 
 struct vt_xml *
-meta_xml(struct req *r, const char *name, const char *s3_code)
+meta_xml_of(struct req *r, const char *text, size_t len, const char *name,
+    const char *s3_code)
 {
 	struct vt_xml *root;
 	struct vt_err err;
 	enum vt_code rc;
 
-	rc = vt_xml_parse(r->arena, r->body, r->body_len, &root, &err);
+	rc = vt_xml_parse(r->arena, text, len, &root, &err);
 	if (rc == VT_NOMEM) {
 		req_fail(r, rc, &err);
 		return NULL;
@@ -57,6 +54,12 @@ meta_xml(struct req *r, const char *name, const char *s3_code)
 		return NULL;
 	}
 	return root;
+}
+
+struct vt_xml *
+meta_xml(struct req *r, const char *name, const char *s3_code)
+{
+	return meta_xml_of(r, r->body, r->body_len, name, s3_code);
 }
 
 /* --- a new object --------------------------------------------------------- */
@@ -187,52 +190,6 @@ read_user_meta(struct req *r, struct vt_buf *b)
 }
 
 int
-meta_tags(struct req *r, const char *tags, const char **out)
-{
-	struct vt_query *q;
-	size_t count;
-	struct vt_err err;
-
-	*out = "";
-	if (tags == NULL || *tags == '\0')
-		return 0;
-	if (vt_uri_query(r->arena, tags, strlen(tags), 64, &q, &count,
-	    &err) != VT_OK) {
-		req_error(r, "InvalidArgument", "The header 'x-amz-tagging' "
-		    "shall be encoded as UTF-8 then URLEncoded URL query "
-		    "parameters without tag name duplicates.");
-		return -1;
-	}
-	if (count > TAGS_MAX) {
-		req_error(r, "BadRequest",
-		    "Object tags cannot be greater than %d", TAGS_MAX);
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		size_t len = strlen(q[i].name);
-
-		if (len == 0 || len > TAG_KEY_MAX) {
-			req_error(r, "InvalidTag",
-			    "The TagKey you have provided is invalid");
-			return -1;
-		}
-		if (q[i].value_len > TAG_VALUE_MAX) {
-			req_error(r, "InvalidTag",
-			    "The TagValue you have provided is invalid");
-			return -1;
-		}
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(q[i].name, q[j].name) == 0) {
-				req_error(r, "InvalidTag", "Cannot provide "
-				    "multiple Tags with the same key");
-				return -1;
-			}
-	}
-	*out = tags;
-	return 0;
-}
-
-int
 meta_acl(struct req *r, const char *canned)
 {
 	static const char *const fine[] = { "private", "bucket-owner-read",
@@ -275,11 +232,6 @@ meta_refuse(struct req *r)
 			    r->headers[i].name);
 			return -1;
 		}
-		if (strncasecmp(name, "object-lock-", 12) == 0) {
-			req_error(r, "InvalidRequest",
-			    "Bucket is missing Object Lock Configuration");
-			return -1;
-		}
 		if (strncasecmp(name, "grant-", 6) == 0) {
 			req_error(r, "AccessControlListNotSupported", NULL);
 			return -1;
@@ -300,8 +252,8 @@ meta_read(struct req *r, struct object_meta *out)
 	const char *asked = req_header(r, "x-amz-storage-class");
 	int rc = -1;
 
-	if (meta_refuse(r) < 0 || meta_tags(r,
-	    req_header(r, "x-amz-tagging"), &out->tags) < 0)
+	if (meta_refuse(r) < 0 || lock_read(r, &out->lock) < 0 ||
+	    tags_read(r, req_header(r, "x-amz-tagging"), &out->tags) < 0)
 		return -1;
 	out->storage_class = asked != NULL ? asked : "";
 	vt_buf_init(&b, 2 * HEADERS_MAX);

@@ -8,6 +8,8 @@
 #define VT_SERVE_META_H
 
 #include "http.h"
+#include "lock.h"
+#include "tagging.h"
 
 /* Arena memory for the request, or NULL after answering. */
 void *req_alloc(struct req *r, size_t len);
@@ -20,9 +22,10 @@ struct object_meta {
 	size_t len;
 	const char *tags;	/* as in struct vt_version */
 	const char *storage_class;	/* asked for, or "" */
+	struct lock lock;
 };
 /* Read the headers that describe a new object and refuse those that ask for
- * what we do not do (encryption, locks, public ACLs). */
+ * what we do not do (encryption, public ACLs). */
 int meta_read(struct req *r, struct object_meta *out);
 /* Only the refusals: for requests that make no object of their own. */
 int meta_refuse(struct req *r);
@@ -31,8 +34,6 @@ int meta_acl(struct req *r, const char *canned);
 /* The response headers of stored metadata, with the overrides
  * (response-content-type...) of the query. */
 void meta_send(struct req *r, const char *meta, size_t len);
-/* Check query-encoded tags against S3's limits. */
-int meta_tags(struct req *r, const char *tags, const char **out);
 /* How many tags a query-encoded string holds. */
 unsigned meta_tag_count(const char *tags);
 
@@ -110,5 +111,8 @@ void meta_owner_text(struct vt_buf *b, const struct server *s,
  * answering `s3_code` with what is wrong and where. */
 struct vt_xml *meta_xml(struct req *r, const char *name,
     const char *s3_code);
+/* The same of another text. */
+struct vt_xml *meta_xml_of(struct req *r, const char *text, size_t len,
+    const char *name, const char *s3_code);
 
 #endif

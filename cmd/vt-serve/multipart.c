@@ -157,6 +157,9 @@ op_create_upload(struct req *r)
 	u->meta = meta.data;
 	u->meta_len = meta.len;
 	u->tags = meta.tags;
+	u->lock_mode = meta.lock.mode;
+	u->retain_until_us = meta.lock.retain_until_us;
+	u->legal_hold = meta.lock.hold;
 	u->tier = c->in.tier->name;
 	c->op.kind = VT_CAT_UPLOAD_CREATE;
 	c->op.done = create_done;
@@ -224,9 +227,16 @@ part_headers(struct req *r, struct part *p)
 {
 	struct ingest *in = &p->in;
 	const char *alg = p->upload->checksum_alg;
+	struct lock lock = { .mode = VT_LOCK_NONE };
 
 	if (meta_refuse(r) < 0 || ingest_promises(r, in) < 0)
 		return -1;
+	lock.mode = p->upload->lock_mode;
+	lock.hold = p->upload->legal_hold;
+	if (lock_wanted(r, &lock) && !digest_promised(&in->digest)) {
+		lock_needs_sum(r, "Part");
+		return -1;
+	}
 	if (*alg != '\0') {
 		int want = sum_by_name(alg);
 

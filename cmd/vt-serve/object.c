@@ -136,6 +136,7 @@ get_headers(struct req *r)
 		req_set_header(r, "x-amz-storage-class", class);
 	if (tags > 0)
 		req_set_headerf(r, "x-amz-tagging-count", "%u", tags);
+	lock_send(r, v);
 	if (g->part_count > 0)
 		req_set_headerf(r, "x-amz-mp-parts-count", "%u",
 		    g->part_count);
@@ -373,6 +374,11 @@ put_begin(struct req *r)
 	    meta_write_cond(r, &p->cond) < 0 ||
 	    ingest_promises(r, &p->in) < 0)
 		return -1;
+	if (lock_wanted(r, &p->meta.lock) &&
+	    !digest_promised(&p->in.digest)) {
+		lock_needs_sum(r, "Object");
+		return -1;
+	}
 	return ingest_place(r, &p->in, p->meta.storage_class,
 	    r->has_length ? r->length_bytes : UINT64_MAX);
 }
@@ -433,6 +439,7 @@ put_submit(struct req *r)
 	row->v.meta = p->meta.data;
 	row->v.meta_len = p->meta.len;
 	row->v.tags = p->meta.tags;
+	lock_apply(&p->meta.lock, &row->v);
 	row->v.owner = r->who.id;
 	row->v.pin = "";
 	row->v.tier = row->tier = p->in.tier->name;
@@ -568,8 +575,6 @@ delete_cond(struct req *r, struct vt_cat_cond *c)
 void
 op_delete_object(struct req *r)
 {
-	const char *bypass = req_header(r,
-	    "x-amz-bypass-governance-retention");
 	struct vt_cat_op *op;
 	struct vt_cat_delete *d;
 
@@ -586,8 +591,7 @@ op_delete_object(struct req *r)
 	d->bucket_id = r->bucket.id;
 	d->key = r->key;
 	d->key_len = r->key_len;
-	d->bypass_governance = bypass != NULL &&
-	    strcasecmp(bypass, "true") == 0;
+	d->bypass_governance = lock_bypass(r);
 	op->done = delete_done;
 	op->ctx = r;
 	if (notify_prepare(r, op, NULL) < 0)

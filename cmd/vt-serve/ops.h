@@ -51,6 +51,13 @@ void op_delete_object_tagging(struct req *r);
 /* restore.c */
 void op_restore_object(struct req *r);		/* OP_XML */
 
+/* lock.c */
+void op_put_object_lock(struct req *r);		/* OP_XML */
+void op_get_object_retention(struct req *r);
+void op_put_object_retention(struct req *r);	/* OP_XML */
+void op_get_object_legal_hold(struct req *r);
+void op_put_object_legal_hold(struct req *r);	/* OP_XML */
+
 /* copy.c: OP_WORKER */
 void op_copy_object(struct req *r);
 void op_upload_part_copy(struct req *r);

@@ -35,6 +35,7 @@ enum {
 	O_DELETE_OWNERSHIP, O_GET_POLICY, O_PUT_POLICY, O_DELETE_POLICY,
 	O_GET_PUBLIC_ACCESS, O_PUT_PUBLIC_ACCESS, O_DELETE_PUBLIC_ACCESS,
 	O_GET_TAGGING, O_PUT_TAGGING, O_DELETE_TAGGING,
+	O_GET_RETENTION, O_PUT_RETENTION, O_GET_LEGAL_HOLD, O_PUT_LEGAL_HOLD,
 	O_COUNT
 };
 
@@ -215,7 +216,7 @@ static const struct op ops[O_COUNT] = {
 	[O_PUT_OBJECT_LOCK] = { .name = "PutObjectLockConfiguration",
 	    .action = "s3:PutBucketObjectLockConfiguration",
 	    .flags = OP_XML, .doc = VT_DOC_OBJECT_LOCK,
-	    .run = op_put_document },
+	    .run = op_put_object_lock },
 	[O_GET_OWNERSHIP] = { .name = "GetBucketOwnershipControls",
 	    .action = "s3:GetBucketOwnershipControls",
 	    .doc = VT_DOC_OWNERSHIP,
@@ -264,6 +265,20 @@ static const struct op ops[O_COUNT] = {
 	    .action = "s3:PutBucketTagging",
 	    .doc = VT_DOC_TAGGING,
 	    .run = op_delete_document },
+	[O_GET_RETENTION] = { .name = "GetObjectRetention",
+	    .action = "s3:GetObjectRetention",
+	    .run = op_get_object_retention },
+	[O_PUT_RETENTION] = { .name = "PutObjectRetention",
+	    .action = "s3:PutObjectRetention",
+	    .flags = OP_XML,
+	    .run = op_put_object_retention },
+	[O_GET_LEGAL_HOLD] = { .name = "GetObjectLegalHold",
+	    .action = "s3:GetObjectLegalHold",
+	    .run = op_get_object_legal_hold },
+	[O_PUT_LEGAL_HOLD] = { .name = "PutObjectLegalHold",
+	    .action = "s3:PutObjectLegalHold",
+	    .flags = OP_XML,
+	    .run = op_put_object_legal_hold },
 };
 
 /*
@@ -333,11 +348,13 @@ static const struct sub subs[] = {
 	{ "attributes", OBJECT, 1, .get = O_GET_ATTRIBUTES },
 	{ "tagging", OBJECT, 1, .get = O_GET_OBJECT_TAGS,
 	    .put = O_PUT_OBJECT_TAGS, .delete = O_DELETE_OBJECT_TAGS },
+	{ "legal-hold", OBJECT, 1, .get = O_GET_LEGAL_HOLD,
+	    .put = O_PUT_LEGAL_HOLD },
+	{ "retention", OBJECT, 1, .get = O_GET_RETENTION,
+	    .put = O_PUT_RETENTION },
 
 	{ "encryption", OBJECT, 0, .get = O_NONE },
-	{ "legal-hold", OBJECT, 0, .get = O_NONE },
 	{ "renameObject", OBJECT, 0, .get = O_NONE },
-	{ "retention", OBJECT, 0, .get = O_NONE },
 	{ "select", OBJECT, 0, .get = O_NONE },
 	{ "torrent", OBJECT, 0, .get = O_NONE },
 };
@@ -497,30 +514,6 @@ decode(struct vt_arena *a, const char *raw, size_t raw_len,
 	return VT_OK;
 }
 
-/* RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
-static int
-is_utf8(const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text, *end = s + len;
-	unsigned more, low, high;
-
-	while (s < end) {
-		if (*s < 0x80) {
-			s++;
-			continue;
-		}
-		if (*s < 0xc2 || *s > 0xf4)
-			return 0;
-		more = 1 + (*s >= 0xe0) + (*s >= 0xf0);
-		low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : 0x80;
-		high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : 0xbf;
-		for (s++; more > 0; more--, s++, low = 0x80, high = 0xbf)
-			if (s == end || *s < low || *s > high)
-				return 0;
-	}
-	return 1;
-}
-
 enum vt_code
 route_split(struct vt_arena *a, const char *host, const char *domain,
     const char *raw_path, const char **bucket, const char **key,
@@ -568,7 +561,7 @@ route_split(struct vt_arena *a, const char *host, const char *domain,
 		return vt_fail(err, VT_TOO_LARGE,
 		    "the key has %zu bytes, over %d", *key_len, VT_KEY_MAX);
 	/* A listing could not tell it. */
-	if (!is_utf8(*key, *key_len))
+	if (!vt_utf8_valid(*key, *key_len))
 		return vt_fail(err, VT_INVALID, "the key is not UTF-8");
 	return VT_OK;
 }

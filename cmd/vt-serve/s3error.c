@@ -75,6 +75,8 @@ static const struct s3error table[] = {
 	{ "InvalidRedirectLocation", 400,
 	    "The redirect location is not valid." },
 	{ "InvalidRequest", 400, "The request is not valid." },
+	{ "InvalidRetentionPeriod", 400,
+	    "The retention period is not valid." },
 	{ "InvalidStorageClass", 400,
 	    "No tier here answers for that storage class." },
 	{ "InvalidTag", 400, "A tag is not valid." },

@@ -239,3 +239,26 @@ vt_uri_split(struct vt_arena *a, const char *url, struct vt_url *out,
 	out->port = (int)number;
 	return VT_OK;
 }
+
+int
+vt_utf8_valid(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text, *end = s + len;
+	unsigned more, low, high;
+
+	while (s < end) {
+		if (*s < 0x80) {
+			s++;
+			continue;
+		}
+		if (*s < 0xc2 || *s > 0xf4)
+			return 0;
+		more = 1 + (*s >= 0xe0) + (*s >= 0xf0);
+		low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : 0x80;
+		high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : 0xbf;
+		for (s++; more > 0; more--, s++, low = 0x80, high = 0xbf)
+			if (s == end || *s < low || *s > high)
+				return 0;
+	}
+	return 1;
+}

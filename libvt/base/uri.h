@@ -38,6 +38,10 @@ enum vt_code vt_uri_query(struct vt_arena *a, const char *raw, size_t len,
 const char *vt_query_get(const struct vt_query *q, size_t count,
     const char *name);
 
+/* 1 when the bytes are UTF-8 (RFC 3629): no overlong forms, no surrogates,
+ * nothing past U+10FFFF. */
+int vt_utf8_valid(const char *text, size_t len);
+
 /* scheme://host[:port]/path split in arena memory; port 0 when absent,
  * path "" or starting with '/', its query included.  The scheme is in lower
  * case, an IPv6 host keeps its brackets, "file:///x" has the host "".  A user

@@ -795,7 +795,7 @@ needs_space(enum vt_cat_kind kind)
 {
 	return kind == VT_CAT_PUT || kind == VT_CAT_PART_PUT ||
 	    kind == VT_CAT_UPLOAD_CREATE || kind == VT_CAT_BUCKET_CREATE ||
-	    kind == VT_CAT_DOC_SET;
+	    kind == VT_CAT_DOC_SET || kind == VT_CAT_LOCK_SET;
 }
 
 static void
@@ -927,6 +927,7 @@ forget_buckets(struct vt_catalog *c, const struct vt_cat_op *op)
 		if (op->kind == VT_CAT_BUCKET_CREATE ||
 		    op->kind == VT_CAT_BUCKET_DELETE ||
 		    op->kind == VT_CAT_DOC_SET ||
+		    op->kind == VT_CAT_LOCK_SET ||
 		    op->kind == VT_CAT_VERSIONING_SET) {
 			pthread_mutex_lock(&c->bucket_lock);
 			c->bucket_epoch++;

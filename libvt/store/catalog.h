@@ -33,6 +33,9 @@ struct vt_catalog;
 
 struct vt_catalog_options {
 	const struct vt_clock *clock;	/* borrowed */
+	/* The clock by which locks end, borrowed; NULL: `clock`.  For a
+	 * program that may be told another time: no lock ends by that. */
+	const struct vt_clock *lock_clock;
 	int create;		/* make the file if it is missing */
 	int read_only;
 	int checkpointer;	/* this handle checkpoints (vt-serve); others
@@ -93,6 +96,8 @@ struct vt_copy {
 };
 
 enum vt_lock_mode { VT_LOCK_NONE, VT_LOCK_GOVERNANCE, VT_LOCK_COMPLIANCE };
+/* OFF: there was one, or the client said so; it locks nothing. */
+enum vt_hold { VT_HOLD_NONE, VT_HOLD_ON, VT_HOLD_OFF };
 
 /* One version of an object, or a delete marker. */
 struct vt_version {
@@ -123,8 +128,8 @@ struct vt_version {
 	const char *tier;	/* of the copy that LIST speaks of */
 	uint32_t part_count;	/* 0: not a multipart object */
 	enum vt_lock_mode lock_mode;
-	int64_t retain_until_us;
-	int legal_hold;
+	int64_t retain_until_us;	/* 0 without a mode */
+	enum vt_hold legal_hold;
 	const char *acl;	/* who may beside the owner, or "" */
 	const char *sse;	/* how the client had it encrypted, or "" */
 	const struct vt_copy *copies;	/* filled by lookup, not by lists */
@@ -146,7 +151,11 @@ struct vt_bucket {
 	const char *name, *owner, *location;
 	int64_t created_us;
 	int versioning;		/* 0 never, 1 enabled, 2 suspended */
-	int object_lock;
+	int object_lock;	/* versions may be locked: for ever, and
+				   versioning stays enabled */
+	/* retention of new versions that come without one of their own */
+	enum vt_lock_mode lock_mode;
+	unsigned lock_days;
 	int64_t generation;	/* grows with every change of a document */
 	unsigned docs;		/* 1 << vt_doc of those it has */
 };
@@ -258,7 +267,7 @@ struct vt_upload {
 	int64_t result_seq;
 	enum vt_lock_mode lock_mode;
 	int64_t retain_until_us;
-	int legal_hold;
+	enum vt_hold legal_hold;
 	const char *acl, *sse;	/* as in vt_version */
 };
 struct vt_upload_part {
@@ -356,7 +365,9 @@ enum vt_cat_kind {
 	VT_CAT_BUCKET_CREATE,	/* VT_EXISTS */
 	VT_CAT_BUCKET_DELETE,	/* VT_ABSENT; VT_PRECONDITION: not empty */
 	VT_CAT_DOC_SET,
-	VT_CAT_VERSIONING_SET,
+	VT_CAT_VERSIONING_SET,	/* VT_PRECONDITION: the object lock wants it */
+	VT_CAT_LOCK_SET,	/* object lock of a bucket, never to be undone;
+				   VT_PRECONDITION: versioning is not enabled */
 	VT_CAT_PUT,		/* a new version with its first copy */
 	VT_CAT_DELETE,		/* a key or a version */
 	VT_CAT_META_SET,	/* tags, pin, locks of a version */
@@ -424,7 +435,8 @@ struct vt_cat_doc {
 
 struct vt_cat_put {
 	/* in: bucket_id, key, and all descriptive fields of `v`; seq,
-	 * version_id, mtime, is_null, generation are given at commit */
+	 * version_id, mtime, is_null, generation are given at commit, and
+	 * the bucket's retention where `v` has none */
 	struct vt_version v;
 	const char *tier;
 	const struct vt_cat_extent *extents;	/* none for an empty object */
@@ -485,6 +497,8 @@ struct vt_cat_swap {
 	int64_t bucket_generation;	/* as it was read */
 	int drop_source;
 	unsigned min_copies;	/* that must be left after it */
+	int verified;		/* the new copy was read back: only then may
+				   it replace that of a locked version */
 	const char *tier;	/* of the new copy; must not have one yet */
 	const struct vt_cat_extent *extents;
 	size_t extent_count;
@@ -577,6 +591,12 @@ struct vt_cat_op {
 			int64_t bucket_id;
 			int state;	/* 1 enabled, 2 suspended */
 		} versioning;
+		struct {
+			int64_t bucket_id;
+			enum vt_lock_mode mode;	/* of new versions */
+			unsigned days;
+			struct vt_cat_doc d;	/* VT_DOC_OBJECT_LOCK */
+		} lock;
 		struct vt_cat_put put;
 		struct vt_cat_delete del;
 		struct {
@@ -585,7 +605,7 @@ struct vt_cat_op {
 			int lock_mode, legal_hold;	/* -1: as it is */
 			int64_t retain_until_us;	/* -1: as it is */
 			int bypass_governance;
-		} meta;
+		} meta;		/* VT_DENIED: it would weaken a lock */
 		struct {
 			struct vt_upload u;	/* in; id, created out */
 		} upload_create;

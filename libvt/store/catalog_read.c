@@ -217,6 +217,8 @@ fill_bucket(struct vt_arena *a, sqlite3_stmt *s, struct vt_bucket *b,
 	b->object_lock = sqlite3_column_int(s, 6);
 	b->generation = sqlite3_column_int64(s, 7);
 	b->docs = (unsigned)sqlite3_column_int64(s, 8);
+	b->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 9);
+	b->lock_days = (unsigned)sqlite3_column_int64(s, 10);
 	if (b->name == NULL || b->owner == NULL || b->location == NULL)
 		return nomem(err);
 	return VT_OK;

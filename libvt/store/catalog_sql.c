@@ -113,6 +113,8 @@ const char *const vt_cat_migrations[] = {
 	" detail TEXT NOT NULL, attempts INTEGER NOT NULL,"
 	" not_before_us INTEGER NOT NULL);"
 	"CREATE INDEX event_due ON event(dest, not_before_us, id);"
+	"ALTER TABLE bucket ADD COLUMN lock_mode INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE bucket ADD COLUMN lock_days INTEGER NOT NULL DEFAULT 0;"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -126,7 +128,7 @@ const int vt_cat_migration_count =
 #define VERSION_FROM " FROM version v JOIN owner o ON o.id = v.owner"
 #define BUCKET_COLUMNS \
 	"b.id, b.name, o.name, b.location, b.created_us, b.versioning," \
-	" b.object_lock, b.generation, b.docs"
+	" b.object_lock, b.generation, b.docs, b.lock_mode, b.lock_days"
 #define BUCKET_FROM " FROM bucket b JOIN owner o ON o.id = b.owner"
 #define EXTENT_COLUMNS \
 	"c.id, c.tier, c.created_us, e.idx, e.offset, e.length," \
@@ -187,6 +189,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " generation = generation + 1 WHERE id = ?1",
 	[ST_BUCKET_VERSIONING] = "UPDATE bucket SET versioning = ?2,"
 	    " generation = generation + 1 WHERE id = ?1",
+	[ST_BUCKET_LOCK] = "UPDATE bucket SET object_lock = 1,"
+	    " lock_mode = ?2, lock_days = ?3 WHERE id = ?1",
 	[ST_DOC_GET] = "SELECT body FROM bucket_doc WHERE bucket = ?1"
 	    " AND kind = ?2",
 	[ST_DOC_SET] = "INSERT OR REPLACE INTO bucket_doc(bucket, kind, body)"

@@ -15,6 +15,7 @@
 
 #define COMPLETED_KEEP_US (24LL * 3600 * 1000000)
 #define CLAIM_STALE_US (3600LL * 1000000)
+#define DAY_US (24LL * 3600 * 1000000)
 
 /* --- counters ------------------------------------------------------------- */
 
@@ -553,14 +554,22 @@ check_cond(const struct vt_cat_cond *cond, const struct top *t,
 	return VT_OK;
 }
 
-static enum vt_code
-check_lock(const struct top *t, int bypass_governance, int64_t now_us,
-    struct vt_err *err)
+/* The time as locks know it. */
+static int64_t
+lock_now(const struct vt_catalog *c, int64_t now_us)
 {
-	if (t->legal_hold)
+	return c->o.lock_clock != NULL ? vt_clock_now_us(c->o.lock_clock) :
+	    now_us;
+}
+
+static enum vt_code
+check_lock(const struct vt_catalog *c, const struct top *t,
+    int bypass_governance, int64_t now_us, struct vt_err *err)
+{
+	if (t->legal_hold == VT_HOLD_ON)
 		return vt_fail(err, VT_DENIED,
 		    "the version is under a legal hold");
-	if (t->retain_until_us > now_us &&
+	if (t->retain_until_us > lock_now(c, now_us) &&
 	    (t->lock_mode == VT_LOCK_COMPLIANCE ||
 	    (t->lock_mode == VT_LOCK_GOVERNANCE && !bypass_governance)))
 		return vt_fail(err, VT_DENIED,
@@ -606,9 +615,10 @@ version_remove(struct vt_catalog *c, int64_t seq, int64_t now_us,
 	return rc;
 }
 
+/* The numbers of a bucket as they are in this transaction. */
 static enum vt_code
-bucket_state(struct vt_catalog *c, int64_t bucket, int *versioning,
-    int64_t *generation, struct vt_err *err)
+bucket_now(struct vt_catalog *c, int64_t bucket, struct vt_bucket *b,
+    struct vt_err *err)
 {
 	sqlite3_stmt *s = vt_conn_st(c->w, ST_BUCKET_BY_ID);
 	int r;
@@ -618,9 +628,11 @@ bucket_state(struct vt_catalog *c, int64_t bucket, int *versioning,
 	sqlite3_bind_int64(s, 1, bucket);
 	r = sqlite3_step(s);
 	if (r == SQLITE_ROW) {
-		*versioning = sqlite3_column_int(s, 5);
-		if (generation != NULL)
-			*generation = sqlite3_column_int64(s, 7);
+		b->versioning = sqlite3_column_int(s, 5);
+		b->object_lock = sqlite3_column_int(s, 6);
+		b->generation = sqlite3_column_int64(s, 7);
+		b->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 9);
+		b->lock_days = (unsigned)sqlite3_column_int64(s, 10);
 	}
 	sqlite3_reset(s);
 	if (r == SQLITE_DONE)
@@ -628,6 +640,36 @@ bucket_state(struct vt_catalog *c, int64_t bucket, int *versioning,
 	if (r != SQLITE_ROW)
 		return vt_conn_fail(c->w, "read a bucket", err);
 	return VT_OK;
+}
+
+static enum vt_code
+bucket_state(struct vt_catalog *c, int64_t bucket, int *versioning,
+    int64_t *generation, struct vt_err *err)
+{
+	struct vt_bucket b;
+	enum vt_code rc = bucket_now(c, bucket, &b, err);
+
+	if (rc != VT_OK)
+		return rc;
+	*versioning = b.versioning;
+	if (generation != NULL)
+		*generation = b.generation;
+	return VT_OK;
+}
+
+/* The bucket's retention, for a version that comes without its own.  Counted
+ * from the commit: an upload of a day is kept as long as one of a second. */
+static void
+lock_by_default(struct vt_version *v, const struct vt_bucket *b,
+    int64_t now_us)
+{
+	if (v->is_marker || v->lock_mode != VT_LOCK_NONE ||
+	    b->lock_mode == VT_LOCK_NONE)
+		return;
+	v->lock_mode = b->lock_mode;
+	/* whole milliseconds, up: what clients are told is never less */
+	v->retain_until_us = (now_us + b->lock_days * DAY_US + 999) / 1000 *
+	    1000;
 }
 
 static void
@@ -726,12 +768,12 @@ static enum vt_code
 new_version(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
     int64_t *tier, struct vt_err *err)
 {
+	struct vt_bucket b;
 	struct top t, null;
 	uint8_t id[16];
-	int versioning;
 	enum vt_code rc;
 
-	rc = bucket_state(c, p->v.bucket_id, &versioning, NULL, err);
+	rc = bucket_now(c, p->v.bucket_id, &b, err);
 	if (rc == VT_OK)
 		rc = read_top(c, p->v.bucket_id, p->v.key, p->v.key_len, &t,
 		    err);
@@ -739,13 +781,13 @@ new_version(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 		rc = check_cond(&p->cond, &t, err);
 	if (rc != VT_OK)
 		return rc;
-	p->is_null = versioning != 1;
+	p->is_null = b.versioning != 1;
 	null = t;
 	if (p->is_null && t.found && !t.is_null)
 		rc = read_one(c, p->v.bucket_id, p->v.key, p->v.key_len,
 		    "null", &null, err);
 	if (rc == VT_OK && p->is_null && null.found)
-		rc = check_lock(&null, 0, now_us, err);
+		rc = check_lock(c, &null, 0, now_us, err);
 	if (rc != VT_OK)
 		return rc;
 	if (vt_random(id, sizeof(id)) < 0)
@@ -760,6 +802,7 @@ new_version(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 	if (t.found && p->mtime_us < t.mtime_us && !p->keep_mtime)
 		p->mtime_us = t.mtime_us;
 	vt_hex_encode(id, sizeof(id), p->version_id);
+	lock_by_default(&p->v, &b, now_us);
 	p->replaced = 0;
 	if (p->is_null && null.found) {
 		rc = version_remove(c, null.seq, now_us, err);
@@ -842,12 +885,15 @@ op_delete(struct vt_catalog *c, struct vt_cat_delete *d, int64_t now_us,
 	}
 	rc = check_cond(&d->cond, &one, err);
 	if (rc == VT_OK && one.found)
-		rc = check_lock(&one, d->bypass_governance, now_us, err);
+		rc = check_lock(c, &one, d->bypass_governance, now_us, err);
 	if (rc != VT_OK || !one.found)
 		return rc;
 	d->found = 1;
 	d->was_marker = one.marker;
 	d->out_is_null = one.is_null;
+	if (d->version_id != NULL && !one.is_null)
+		snprintf(d->out_version_id, sizeof(d->out_version_id), "%s",
+		    d->version_id);
 	rc = version_remove(c, one.seq, now_us, err);
 	if (rc != VT_OK || one.seq != t.seq)
 		return rc;
@@ -885,13 +931,14 @@ op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	    (int)v->lock_mode;
 	until = op->u.meta.retain_until_us >= 0 ?
 	    op->u.meta.retain_until_us : v->retain_until_us;
-	/* A lock in force may only be made longer or stricter. */
-	if (v->retain_until_us > now_us && (until < v->retain_until_us ||
-	    mode < (int)v->lock_mode) &&
+	/* Retention in force may only be made longer, in its own mode. */
+	if (v->lock_mode != VT_LOCK_NONE &&
+	    v->retain_until_us > lock_now(c, now_us) &&
+	    (until < v->retain_until_us || mode != (int)v->lock_mode) &&
 	    (v->lock_mode == VT_LOCK_COMPLIANCE ||
 	    !op->u.meta.bypass_governance)) {
 		rc = vt_fail(err, VT_DENIED, "the version's retention cannot "
-		    "be shortened");
+		    "be shortened, nor its mode changed");
 		goto out;
 	}
 	s = vt_conn_st(k, ST_VERSION_META);
@@ -905,7 +952,7 @@ op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	sqlite3_bind_int(s, 4, mode);
 	sqlite3_bind_int64(s, 5, until);
 	sqlite3_bind_int(s, 6, op->u.meta.legal_hold >= 0 ?
-	    op->u.meta.legal_hold : v->legal_hold);
+	    op->u.meta.legal_hold : (int)v->legal_hold);
 	bind_str(s, 7, op->u.meta.acl != NULL ? op->u.meta.acl : v->acl);
 	rc = vt_conn_run(k, s, "change a version", err);
 out:
@@ -1074,6 +1121,43 @@ op_doc(struct vt_catalog *c, struct vt_cat_op *op, struct vt_err *err)
 	rc = bucket_state(c, op->u.doc.bucket_id, &versioning, NULL, err);
 	if (rc == VT_OK)
 		rc = doc_set(c, op->u.doc.bucket_id, &op->u.doc.d, err);
+	return rc;
+}
+
+static enum vt_code
+op_versioning(struct vt_catalog *c, struct vt_cat_op *op, struct vt_err *err)
+{
+	struct vt_bucket b;
+	enum vt_code rc;
+
+	rc = bucket_now(c, op->u.versioning.bucket_id, &b, err);
+	if (rc != VT_OK)
+		return rc;
+	/* An overwrite of a null version would be the end of it. */
+	if (b.object_lock && op->u.versioning.state != 1)
+		return vt_fail(err, VT_PRECONDITION, "the bucket has object "
+		    "lock: versioning stays enabled");
+	return run_i(c, ST_BUCKET_VERSIONING, 2, op->u.versioning.bucket_id,
+	    op->u.versioning.state, 0, "change a bucket", err);
+}
+
+static enum vt_code
+op_lock(struct vt_catalog *c, struct vt_cat_op *op, struct vt_err *err)
+{
+	int64_t id = op->u.lock.bucket_id;
+	struct vt_bucket b;
+	enum vt_code rc;
+
+	rc = bucket_now(c, id, &b, err);
+	if (rc != VT_OK)
+		return rc;
+	if (b.versioning != 1)
+		return vt_fail(err, VT_PRECONDITION, "object lock needs "
+		    "versioning to be enabled");
+	rc = run_i(c, ST_BUCKET_LOCK, 3, id, (int64_t)op->u.lock.mode,
+	    op->u.lock.days, "lock a bucket", err);
+	if (rc == VT_OK)
+		rc = doc_set(c, id, &op->u.lock.d, err);
 	return rc;
 }
 
@@ -1374,6 +1458,11 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	else if (v->pin[0] != '\0' && strcmp(v->pin, w->tier) != 0)
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "the version is pinned to '%s'", v->pin);
+	else if (w->drop_source && !w->verified &&
+	    (v->legal_hold == VT_HOLD_ON || (v->lock_mode != VT_LOCK_NONE &&
+	    v->retain_until_us > lock_now(c, now_us))))
+		rc = vt_fail(err, VT_PRECONDITION, "the version is locked: "
+		    "a copy of it goes only when the new one was read back");
 	else if (lasting + 1 - (w->drop_source ? 1 : 0) <
 	    (w->min_copies > 0 ? w->min_copies : 1))
 		rc = vt_fail(err, VT_PRECONDITION,
@@ -1571,9 +1660,6 @@ static enum vt_code
 apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
     struct vt_err *err)
 {
-	int versioning;
-	enum vt_code rc;
-
 	switch (op->kind) {
 	case VT_CAT_BUCKET_CREATE:
 		return op_bucket_create(c, op, now_us, err);
@@ -1582,13 +1668,9 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	case VT_CAT_DOC_SET:
 		return op_doc(c, op, err);
 	case VT_CAT_VERSIONING_SET:
-		rc = bucket_state(c, op->u.versioning.bucket_id, &versioning,
-		    NULL, err);
-		if (rc != VT_OK)
-			return rc;
-		return run_i(c, ST_BUCKET_VERSIONING, 2,
-		    op->u.versioning.bucket_id, op->u.versioning.state, 0,
-		    "change a bucket", err);
+		return op_versioning(c, op, err);
+	case VT_CAT_LOCK_SET:
+		return op_lock(c, op, err);
 	case VT_CAT_PUT:
 		return op_put(c, &op->u.put, now_us, err);
 	case VT_CAT_DELETE:

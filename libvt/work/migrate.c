@@ -282,6 +282,9 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	op.u.swap.bucket_generation = bucket.generation;
 	op.u.swap.drop_source = 1;
 	op.u.swap.min_copies = 1;
+	/* inline bytes were checked in memory, an empty object has none */
+	op.u.swap.verified = !o->no_verify || n.count == 0 ||
+	    n.x.e.blob.is_inline;
 	op.u.swap.tier = m->to;
 	op.u.swap.extents = &n.x;
 	op.u.swap.extent_count = n.count;

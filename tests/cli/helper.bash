@@ -133,6 +133,24 @@ s3curl() {
 	    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@"
 }
 
+# moves TIER: a plan that moves everything there, by what vt-scan says
+moves() {
+	vt-scan --quiet --data data | python3 -c 'import json,sys
+for l in sys.stdin:
+	r = json.loads(l)
+	m = {k: r[k] for k in ("bucket", "key", "version", "seq", "generation",
+	    "bucket_generation", "copy", "size")}
+	m.update({"v": 1, "plan": "0123456789abcdef", "from": r["tier"],
+	    "to": sys.argv[1]})
+	print(json.dumps(m))' "$1"
+}
+
+# field NAME of the JSON lines on stdin
+field() {
+	python3 -c 'import json,sys
+for l in sys.stdin: print(json.loads(l).get(sys.argv[1], ""))' "$1"
+}
+
 # random_file PATH BYTES: contents that neither compress nor repeat.
 random_file() {
 	head -c "$2" /dev/urandom >"$1"

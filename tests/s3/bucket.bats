@@ -86,8 +86,6 @@ load s3
 		s3 GET "/$B?$what="
 		code 200
 	done
-	s3 PUT "/$B-l" -H 'x-amz-bucket-object-lock-enabled: true'
-	code 501 NotImplemented
 }
 
 @test 'versioning' {

@@ -25,6 +25,9 @@ NOTHING(op_get_object_tagging) NOTHING(op_put_object_tagging)
 NOTHING(op_delete_object_tagging) NOTHING(op_get_document)
 NOTHING(op_restore_object) NOTHING(op_put_document)
 NOTHING(op_delete_document)
+NOTHING(op_put_object_lock) NOTHING(op_get_object_retention)
+NOTHING(op_put_object_retention) NOTHING(op_get_object_legal_hold)
+NOTHING(op_put_object_legal_hold)
 int op_put_object_open(struct req *r) { (void)r; return 0; }
 int op_upload_part_open(struct req *r) { (void)r; return 0; }
 int
@@ -136,8 +139,8 @@ test_operations(void)
 		/* ... nor these PutObject and DeleteObject. */
 		{ "PUT /b/k?tagging", "PutObjectTagging" },
 		{ "DELETE /b/k?tagging", "DeleteObjectTagging" },
-		{ "PUT /b/k?legal-hold", "NotImplemented" },
-		{ "PUT /b/k?retention", "NotImplemented" },
+		{ "PUT /b/k?legal-hold", "PutObjectLegalHold" },
+		{ "DELETE /b/k?retention", "MethodNotAllowed" },
 		{ "POST /b/k?restore", "RestoreObject" },
 		{ "POST /b/k?select&select-type=2", "NotImplemented" },
 		{ "GET /b/k?attributes", "GetObjectAttributes" },
