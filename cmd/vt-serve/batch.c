@@ -10,6 +10,7 @@
 #include "libvt/proto/xml.h"
 
 #include "digest.h"
+#include "authz.h"
 #include "meta.h"
 #include "notify.h"
 #include "ops.h"
@@ -103,6 +104,28 @@ read_item(struct batch *b, const struct vt_xml *x, struct one *o)
 	return 0;
 }
 
+/* May the caller delete it, and past a lock in governance mode? */
+static int
+allow_item(struct req *r, struct one *o, int bypass)
+{
+	struct vt_cat_delete *d = &o->op.u.del;
+	const struct authz_subject s = { .bucket = &r->bucket, .key = d->key,
+	    .key_len = d->key_len, .version_id = d->version_id };
+	int may;
+
+	if (o->refused != NULL)
+		return 0;
+	may = authz_may(r, d->version_id != NULL ? "s3:DeleteObjectVersion" :
+	    "s3:DeleteObject", &s);
+	if (may == 0)
+		o->refused = "AccessDenied";
+	else if (may > 0 && bypass) {
+		may = authz_may(r, "s3:BypassGovernanceRetention", &s);
+		d->bypass_governance = may > 0;
+	}
+	return may < 0 ? -1 : 0;
+}
+
 static int
 read_body(struct batch *b)
 {
@@ -137,8 +160,9 @@ read_body(struct batch *b)
 		if (read_item(b, x, o) < 0 ||
 		    notify_prepare(r, &o->op, NULL) < 0)
 			return -1;
-		o->op.u.del.bypass_governance = bypass != NULL &&
-		    strcasecmp(bypass, "true") == 0;
+		if (allow_item(r, o, bypass != NULL &&
+		    strcasecmp(bypass, "true") == 0) < 0)
+			return -1;
 		b->count++;
 	}
 	return 0;

@@ -7,6 +7,7 @@
 
 #include "libvt/proto/xml.h"
 
+#include "authz.h"
 #include "meta.h"
 #include "object.h"
 #include "notify.h"
@@ -161,7 +162,7 @@ op_put_object_tagging(struct req *r)
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
 		return;
 	tags = read_body(r);
-	if (tags != NULL)
+	if (tags != NULL && authz_tags(r, tags) == 0)
 		change_tags(r, tags, 200);
 }
 
