@@ -17,6 +17,7 @@
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 #include "libvt/base/jsonl.h"
+#include "libvt/proto/policy.h"
 #include "libvt/store/catalog.h"
 
 #include "cli.h"
@@ -210,16 +211,15 @@ canned_policy(struct run *r, const char *text)
 	return text;
 }
 
-/* One JSON object, no larger than the catalog takes it. */
 static void
 check_policy(const char *path, const char *text, size_t len)
 {
-	struct vt_json_field fields[16];
+	struct vt_policy *p;
+	struct vt_err err;
 
-	if (memchr(text, '\0', len) != NULL ||
-	    vt_json_scan(text, len, fields, 16) < 0)
-		cli_die(CLI_FAILED, "'%s' is no policy: it must be one JSON "
-		    "object", path);
+	if (vt_policy_parse(text, len, NULL, &p, &err) != VT_OK)
+		cli_die(CLI_FAILED, "'%s' is no policy: %s", path, err.text);
+	vt_policy_free(p);
 }
 
 static const char *

@@ -10,6 +10,7 @@
 #include "libvt/proto/xml.h"
 
 #include "digest.h"
+#include "authz.h"
 #include "meta.h"
 #include "notify.h"
 #include "ops.h"
@@ -83,11 +84,32 @@ read_item(struct batch *b, const struct vt_xml *x, struct one *o)
 	return 0;
 }
 
+/* May the caller delete it, and past a lock in governance mode? */
+static int
+allow_item(struct req *r, struct one *o)
+{
+	struct vt_cat_delete *d = &o->op.u.del;
+	const struct authz_subject s = { .bucket = &r->bucket, .key = d->key,
+	    .key_len = d->key_len, .version_id = d->version_id };
+	int may;
+
+	if (o->refused != NULL)
+		return 0;
+	may = authz_may(r, d->version_id != NULL ? "s3:DeleteObjectVersion" :
+	    "s3:DeleteObject", &s);
+	if (may == 0)
+		o->refused = "AccessDenied";
+	else if (may > 0) {
+		may = lock_bypass(r, d->key, d->key_len, d->version_id);
+		d->bypass_governance = may > 0;
+	}
+	return may < 0 ? -1 : 0;
+}
+
 static int
 read_body(struct batch *b)
 {
 	struct req *r = b->r;
-	int bypass = lock_bypass(r);
 	struct vt_xml *root;
 	const struct vt_xml *x;
 	const char *quiet;
@@ -114,9 +136,9 @@ read_body(struct batch *b)
 		if (strcmp(x->name, "Object") != 0)
 			continue;
 		if (read_item(b, x, o) < 0 ||
-		    notify_prepare(r, &o->op, NULL) < 0)
+		    notify_prepare(r, &o->op, NULL) < 0 ||
+		    allow_item(r, o) < 0)
 			return -1;
-		o->op.u.del.bypass_governance = bypass;
 		b->count++;
 	}
 	return 0;

@@ -1,7 +1,4 @@
-/*
- * Buckets and their sub-resources.  There is one owner, the root key, so
- * that ACLs only ever say what is so already.
- */
+/* Buckets and their sub-resources. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -13,7 +10,9 @@
 #include "documents.h"
 #include "meta.h"
 #include "ops.h"
+#include "permissions.h"
 
+#define NEW_DOCS (PERM_NEW_DOCS + 1)
 #define BUCKETS_MAX 10000	/* of one answer */
 
 /* --- creating ------------------------------------------------------------- */
@@ -146,24 +145,24 @@ create_allowed(struct req *r)
 }
 
 /* With object lock from the first moment on, when that is asked for. */
-static void
-create_lock(const struct req *r, struct vt_cat_op *op)
+static int
+create_lock(const struct req *r, struct vt_bucket *b)
 {
 	const char *lock = req_header(r, "x-amz-bucket-object-lock-enabled");
 
 	if (lock == NULL || strcasecmp(lock, "true") != 0)
-		return;
-	op->u.bucket_create.b.object_lock = 1;
-	op->u.bucket_create.b.versioning = 1;
-	op->u.bucket_create.docs = lock_first_document();
-	op->u.bucket_create.doc_count = 1;
+		return 0;
+	b->object_lock = b->versioning = 1;
+	return 1;
 }
 
 void
 op_create_bucket(struct req *r)
 {
+	struct vt_cat_doc *docs;
 	struct vt_cat_op *op;
 	struct vt_bucket *b;
+	size_t n;
 
 	if (!create_allowed(r))
 		return;
@@ -176,7 +175,13 @@ op_create_bucket(struct req *r)
 	op->kind = VT_CAT_BUCKET_CREATE;
 	b->name = r->bucket_name;
 	b->owner = r->who.id;
-	create_lock(r, op);
+	docs = req_alloc(r, NEW_DOCS * sizeof(*docs));
+	if (docs == NULL || perm_new_bucket(r, docs, &n) < 0)
+		return;
+	if (create_lock(r, b))
+		docs[n++] = *lock_first_document();
+	op->u.bucket_create.docs = docs;
+	op->u.bucket_create.doc_count = n;
 	op->done = create_done;
 	op->ctx = r;
 	req_async(r);
@@ -359,7 +364,6 @@ op_absent_document(struct req *r)
 	static const struct {
 		const char *query, *error, *root, *child, *text;
 	} documents[] = {
-		{ "policyStatus", "NoSuchBucketPolicy", NULL, NULL, NULL },
 		{ "website", "NoSuchWebsiteConfiguration", NULL, NULL, NULL },
 		{ "replication", "ReplicationConfigurationNotFoundError",
 		    NULL, NULL, NULL },
@@ -391,112 +395,6 @@ op_absent_document(struct req *r)
 		return;
 	}
 	req_error(r, "NotImplemented", NULL);
-}
-
-/* --- who may -------------------------------------------------------------- */
-
-#define XSI "http://www.w3.org/2001/XMLSchema-instance"
-
-static void
-reply_acl(struct req *r)
-{
-	struct vt_buf b;
-
-	begin_document(&b, "AccessControlPolicy");
-	meta_owner_xml(&b, "Owner", r->srv, r->bucket.owner);
-	vt_buf_str(&b, "<AccessControlList><Grant><Grantee xmlns:xsi=\"" XSI
-	    "\" xsi:type=\"CanonicalUser\">");
-	meta_owner_text(&b, r->srv, r->bucket.owner);
-	vt_buf_str(&b, "</Grantee><Permission>FULL_CONTROL</Permission>"
-	    "</Grant></AccessControlList>");
-	vt_xml_close(&b, "AccessControlPolicy");
-	reply_document(r, &b);
-}
-
-void
-op_get_bucket_acl(struct req *r)
-{
-	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") == 0)
-		reply_acl(r);
-}
-
-/* The object that an ACL request speaks of must exist. */
-static int
-object_exists(struct req *r)
-{
-	const char *version_id;
-	struct vt_version *v;
-	struct vt_err err;
-	enum vt_code rc;
-
-	if (meta_version_id(r, &version_id) < 0)
-		return 0;
-	rc = vt_catalog_lookup(r->srv->catalog, r->arena, r->bucket.id,
-	    r->key, r->key_len, version_id, 0, &v, &err);
-	if (rc == VT_ABSENT || (rc == VT_OK && v->is_marker &&
-	    version_id == NULL)) {
-		req_error_detail(r, "Key", r->key);
-		req_error(r, version_id != NULL ? "NoSuchVersion" :
-		    "NoSuchKey", NULL);
-		return 0;
-	}
-	if (rc == VT_OK && v->is_marker) {
-		req_error(r, "MethodNotAllowed", NULL);
-		return 0;
-	}
-	if (rc != VT_OK) {
-		req_fail(r, rc, &err);
-		return 0;
-	}
-	r->log.version = v->version_id;
-	meta_version_header(r, v);
-	return 1;
-}
-
-void
-op_get_object_acl(struct req *r)
-{
-	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") == 0 &&
-	    object_exists(r))
-		reply_acl(r);
-}
-
-/* A document that grants its owner everything and others nothing. */
-static int
-is_own_acl(struct req *r)
-{
-	struct vt_xml *root;
-	const struct vt_xml *x;
-	const char *id;
-
-	root = meta_xml(r, "AccessControlPolicy", "MalformedACLError");
-	if (root == NULL)
-		return 0;
-	id = vt_xml_child_text(vt_xml_child(root, "Owner"), "ID");
-	if (id == NULL || strcmp(id, r->bucket.owner) != 0) {
-		req_error(r, "AccessDenied", NULL);
-		return 0;
-	}
-	x = vt_xml_child(root, "AccessControlList");
-	for (x = x != NULL ? x->child : NULL; x != NULL; x = x->next) {
-		id = vt_xml_child_text(vt_xml_child(x, "Grantee"), "ID");
-		if (id == NULL || strcmp(id, r->bucket.owner) != 0) {
-			req_error(r, "AccessControlListNotSupported", NULL);
-			return 0;
-		}
-	}
-	return 1;
-}
-
-void
-op_put_canned_acl(struct req *r)
-{
-	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
-	    (r->key != NULL && !object_exists(r)) || meta_refuse(r) < 0)
-		return;
-	if (r->body_len > 0 && !is_own_acl(r))
-		return;
-	req_reply_empty(r, 200);
 }
 
 /* --- all buckets ---------------------------------------------------------- */

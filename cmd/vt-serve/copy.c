@@ -11,6 +11,7 @@
 #include "libvt/base/num.h"
 #include "libvt/proto/xml.h"
 
+#include "authz.h"
 #include "content.h"
 #include "meta.h"
 #include "multipart.h"
@@ -111,6 +112,35 @@ source_conditions(struct req *r, const struct source *s)
 	return -1;
 }
 
+/* Reading the source takes the right to, and its tags go along. */
+static int
+source_allowed(struct req *r, const struct source *s, enum vt_code found)
+{
+	const char *id = s->version_id;
+	const char *directive = req_header(r, "x-amz-tagging-directive");
+	struct authz_subject a = { .bucket = &s->bucket, .key = s->key,
+	    .key_len = s->key_len, .version_id = id };
+	const struct authz_subject to = { .bucket = &r->bucket,
+	    .key = r->key, .key_len = r->key_len };
+
+	a.absent = found == VT_ABSENT || (found == VT_OK && s->v->is_marker);
+	if (found == VT_OK && !a.absent)
+		a.v = s->v;
+	if (authz_need(r, id != NULL ? "s3:GetObjectVersion" :
+	    "s3:GetObject", &a) < 0)
+		return -1;
+	if (a.absent)
+		return authz_absent(r, &a);
+	if (a.v == NULL || *a.v->tags == '\0' ||
+	    strcmp(r->op->name, "CopyObject") != 0 ||
+	    (directive != NULL && strcmp(directive, "REPLACE") == 0))
+		return 0;
+	if (authz_need(r, id != NULL ? "s3:GetObjectVersionTagging" :
+	    "s3:GetObjectTagging", &a) < 0)
+		return -1;
+	return authz_need(r, "s3:PutObjectTagging", &to);
+}
+
 /* Read the version again: at the start, and after it changed under us. */
 static int
 source_lookup(struct req *r, struct source *s)
@@ -120,6 +150,8 @@ source_lookup(struct req *r, struct source *s)
 
 	rc = vt_catalog_lookup(r->srv->catalog, r->arena, s->bucket.id,
 	    s->key, s->key_len, s->version_id, 1, &s->v, &err);
+	if (source_allowed(r, s, rc) < 0)
+		return -1;
 	if (rc == VT_OK && s->v->is_marker && s->version_id != NULL) {
 		req_error(r, "InvalidRequest", "The source of a copy request "
 		    "may not specifically refer to a delete marker by "
@@ -339,7 +371,6 @@ struct copy {
 	struct source src;
 	struct object_meta meta;
 	struct write_cond cond;
-	int replace, replace_tags;	/* they come with the request */
 	int has_alg;		/* a checksum was asked for */
 	enum vt_hash_alg alg;
 	struct vt_cat_extent *extents;	/* references, when shared */
@@ -403,13 +434,13 @@ copied_meta(struct req *r, struct copy *c)
 
 /* A copy onto itself must change something. */
 static int
-changes_something(struct req *r, const struct copy *c)
+changes_something(struct req *r, const struct copy *c, int replace)
 {
 	const struct source *s = &c->src;
 
 	if (s->bucket.id != r->bucket.id || s->key_len != r->key_len ||
 	    memcmp(s->key, r->key, r->key_len) != 0 ||
-	    s->version_id != NULL || c->replace || c->has_alg ||
+	    s->version_id != NULL || replace || c->has_alg ||
 	    req_header(r, "x-amz-website-redirect-location") != NULL)
 		return 1;
 	if (*c->meta.storage_class != '\0' &&
@@ -425,33 +456,29 @@ changes_something(struct req *r, const struct copy *c)
 static int
 copy_headers(struct req *r, struct copy *c)
 {
+	int replace, replace_tags, rc;
+
 	if (meta_read(r, &c->meta) < 0 || meta_write_cond(r, &c->cond) < 0)
 		return -1;
-	c->replace = directive(r, "x-amz-metadata-directive");
-	c->replace_tags = directive(r, "x-amz-tagging-directive");
-	if (c->replace < 0 || c->replace_tags < 0)
+	replace = directive(r, "x-amz-metadata-directive");
+	replace_tags = directive(r, "x-amz-tagging-directive");
+	if (replace < 0 || replace_tags < 0)
 		return -1;
-	c->has_alg = sum_alg_header(r, "x-amz-checksum-algorithm", &c->alg);
-	return c->has_alg < 0 ? -1 : source_find(r, &c->src);
-}
-
-/* What the copy takes from its source besides bytes: from the very version
- * whose bytes it takes. */
-static int
-copy_take_source(struct req *r, struct copy *c)
-{
-	r->log.size = (int64_t)c->src.v->size_bytes;
+	rc = sum_alg_header(r, "x-amz-checksum-algorithm", &c->alg);
+	if (rc < 0 || source_find(r, &c->src) < 0)
+		return -1;
+	c->has_alg = rc;
 	if (c->src.v->size_bytes > PUT_MAX) {
 		req_error(r, "InvalidRequest", "The specified copy source is "
 		    "larger than the maximum allowable size for a copy "
 		    "source: %llu", PUT_MAX);
 		return -1;
 	}
-	if (!changes_something(r, c))
+	if (!changes_something(r, c, replace))
 		return -1;
-	if (!c->replace_tags)
+	if (!replace_tags)
 		c->meta.tags = c->src.v->tags;
-	return c->replace ? 0 : copied_meta(r, c);
+	return replace ? 0 : copied_meta(r, c);
 }
 
 /* The checksum of a version that shares its bytes with the source. */
@@ -496,7 +523,6 @@ shared_parts(struct req *r, struct copy *c)
 	enum vt_code rc;
 	size_t count;
 
-	c->parts = NULL;
 	if (c->src.v->part_count == 0)
 		return 0;
 	rc = vt_catalog_parts_of(r->srv->catalog, r->arena, c->src.v->seq,
@@ -533,7 +559,8 @@ copy_row(struct req *r, struct copy *c, int shared)
 	v->meta_len = c->meta.len;
 	v->tags = c->meta.tags;
 	lock_apply(&c->meta.lock, v);
-	v->owner = r->who.id;
+	v->owner = c->meta.owner;
+	v->acl = c->meta.acl;
 	v->pin = "";
 	v->tier = row->tier = c->in.tier->name;
 	v->checksum = c->checksum;
@@ -702,11 +729,10 @@ op_copy_object(struct req *r)
 	r->cleanup = copy_cleanup;
 	if (copy_headers(r, c) < 0)
 		return;
+	r->log.size = (int64_t)c->src.v->size_bytes;
 	c->in.max_bytes = PUT_MAX;
 	for (int tries = 0; tries < COPY_TRIES; tries++) {
 		if (tries > 0 && source_lookup(r, &c->src) < 0)
-			return;
-		if (copy_take_source(r, c) < 0)
 			return;
 		if (ingest_place(r, &c->in, c->meta.storage_class,
 		    c->src.v->size_bytes) < 0)

@@ -10,6 +10,7 @@
 #include "meta.h"
 #include "notify.h"
 #include "ops.h"
+#include "permissions.h"
 
 struct document {
 	/* GET of what is not there: this error, or an empty document of this
@@ -31,6 +32,7 @@ struct document {
 };
 
 static const struct document documents[VT_DOCS] = {
+	[VT_DOC_ACL] = { .parse = perm_parse_acl, .free = free },
 	[VT_DOC_CORS] = { .absent = "NoSuchCORSConfiguration" },
 	[VT_DOC_ENCRYPTION] = {
 	    .absent = "ServerSideEncryptionConfigurationNotFoundError" },
@@ -40,11 +42,17 @@ static const struct document documents[VT_DOCS] = {
 	    .free = notify_free },
 	[VT_DOC_OBJECT_LOCK] = {
 	    .absent = "ObjectLockConfigurationNotFoundError" },
-	[VT_DOC_OWNERSHIP] = { .absent = "OwnershipControlsNotFoundError" },
+	[VT_DOC_OWNERSHIP] = { .absent = "OwnershipControlsNotFoundError",
+	    .check = perm_check_ownership, .parse = perm_parse_ownership,
+	    .free = free },
 	[VT_DOC_POLICY] = { .absent = "NoSuchBucketPolicy",
-	    .type = "application/json", .put_status = 204 },
+	    .type = "application/json", .put_status = 204,
+	    .check = perm_check_policy, .parse = perm_parse_policy,
+	    .free = perm_free_policy },
 	[VT_DOC_PUBLIC_ACCESS] = {
-	    .absent = "NoSuchPublicAccessBlockConfiguration" },
+	    .absent = "NoSuchPublicAccessBlockConfiguration",
+	    .check = perm_check_block, .parse = perm_parse_block,
+	    .free = free },
 	[VT_DOC_TAGGING] = { .absent = "NoSuchTagSet", .put_status = 204,
 	    .check = tags_check_bucket }
 };
@@ -115,16 +123,17 @@ keep(struct parsed *p)
 	pthread_mutex_unlock(&cache.lock);
 }
 
-int
-doc_text(struct req *r, enum vt_doc doc, const char **body, size_t *len)
+static int
+text_of(struct req *r, const struct vt_bucket *b, enum vt_doc doc,
+    const char **body, size_t *len)
 {
 	struct vt_err err;
 	enum vt_code rc;
 
-	if (!doc_exists(r, doc))
+	if (((b->docs >> doc) & 1) == 0)
 		return 0;
-	rc = vt_catalog_doc(r->srv->catalog, r->arena, r->bucket.id, doc,
-	    body, len, &err);
+	rc = vt_catalog_doc(r->srv->catalog, r->arena, b->id, doc, body, len,
+	    &err);
 	if (rc == VT_OK)
 		return 1;
 	if (rc == VT_ABSENT)	/* removed a moment ago */
@@ -133,15 +142,21 @@ doc_text(struct req *r, enum vt_doc doc, const char **body, size_t *len)
 	return -1;
 }
 
+int
+doc_text(struct req *r, enum vt_doc doc, const char **body, size_t *len)
+{
+	return text_of(r, &r->bucket, doc, body, len);
+}
+
 static struct parsed *
-parse(struct req *r, enum vt_doc doc)
+parse(struct req *r, const struct vt_bucket *b, enum vt_doc doc)
 {
 	const char *body;
 	struct parsed *p;
 	struct vt_err err;
 	size_t len;
 
-	if (doc_text(r, doc, &body, &len) <= 0)
+	if (text_of(r, b, doc, &body, &len) <= 0)
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL) {
@@ -149,8 +164,8 @@ parse(struct req *r, enum vt_doc doc)
 		return NULL;
 	}
 	p->refs = 1;
-	p->bucket_id = r->bucket.id;
-	p->generation = r->bucket.generation;
+	p->bucket_id = b->id;
+	p->generation = b->generation;
 	p->doc = doc;
 	p->data = documents[doc].parse(body, len, &err);
 	if (p->data == NULL) {
@@ -166,20 +181,26 @@ parse(struct req *r, enum vt_doc doc)
 const void *
 doc_get(struct req *r, enum vt_doc doc)
 {
+	return doc_get_of(r, &r->bucket, doc);
+}
+
+const void *
+doc_get_of(struct req *r, const struct vt_bucket *b, enum vt_doc doc)
+{
 	struct doc_held *h;
 	struct parsed *p;
 
-	if (!doc_exists(r, doc) || documents[doc].parse == NULL)
+	if (((b->docs >> doc) & 1) == 0 || documents[doc].parse == NULL)
 		return NULL;
 	for (h = r->docs; h != NULL; h = h->next)
-		if (h->p->doc == doc && h->p->bucket_id == r->bucket.id)
+		if (h->p->doc == doc && h->p->bucket_id == b->id)
 			return h->p->data;
 	h = req_alloc(r, sizeof(*h));
 	if (h == NULL)
 		return NULL;
-	p = recall(&r->bucket, doc);
+	p = recall(b, doc);
 	if (p == NULL)
-		p = parse(r, doc);
+		p = parse(r, b, doc);
 	if (p == NULL)
 		return NULL;
 	h->p = p;

@@ -24,6 +24,9 @@ doc_exists(const struct req *r, enum vt_doc doc)
  * cannot be read (then req_answered).  Blocks for microseconds at most.
  */
 const void *doc_get(struct req *r, enum vt_doc doc);
+/* The same of another bucket. */
+const void *doc_get_of(struct req *r, const struct vt_bucket *b,
+    enum vt_doc doc);
 /* Its stored bytes, in arena memory; 1, 0 for none, -1 after answering. */
 int doc_text(struct req *r, enum vt_doc doc, const char **body, size_t *len);
 /*

@@ -130,6 +130,9 @@ struct req {
 	struct caller who;
 	int notifies;			/* an operation journals events */
 	struct doc_held *docs;		/* documents.c: parsed, held for it */
+	int authz_looked;		/* authz.c: the decision was about... */
+	int64_t authz_seq;		/* ...this version; 0: none was there */
+	const char *tags;		/* authz.c: that the body brings */
 
 	/* body */
 	int has_length;			/* decoded length is known */

@@ -6,6 +6,7 @@
 #include "libvt/base/num.h"
 #include "libvt/proto/xml.h"
 
+#include "authz.h"
 #include "digest.h"
 #include "documents.h"
 #include "meta.h"
@@ -174,13 +175,17 @@ lock_send(struct req *r, const struct vt_version *v)
 }
 
 int
-lock_bypass(const struct req *r)
+lock_bypass(struct req *r, const char *key, size_t key_len,
+    const char *version_id)
 {
+	const struct authz_subject s = { .bucket = &r->bucket, .key = key,
+	    .key_len = key_len, .version_id = version_id };
 	const char *asked = req_header(r,
 	    "x-amz-bypass-governance-retention");
 
-	return asked != NULL && strcasecmp(asked, "true") == 0 &&
-	    r->who.is_root;
+	if (asked == NULL || strcasecmp(asked, "true") != 0)
+		return 0;
+	return authz_may(r, "s3:BypassGovernanceRetention", &s);
 }
 
 /* --- the bucket's configuration ------------------------------------------- */
@@ -417,6 +422,7 @@ op_put_object_retention(struct req *r)
 	const char *mode, *until;
 	struct vt_cat_op *op;
 	int64_t us = 0;
+	int bypass;
 
 	v = locked_version(r);
 	if (v == NULL || digest_body(r, 1) < 0)
@@ -441,7 +447,11 @@ op_put_object_retention(struct req *r)
 	op->u.meta.lock_mode = mode != NULL ? (int)mode_of(mode) :
 	    VT_LOCK_NONE;
 	op->u.meta.retain_until_us = us;
-	op->u.meta.bypass_governance = lock_bypass(r);
+	bypass = lock_bypass(r, r->key, r->key_len,
+	    req_query(r, "versionId"));
+	if (bypass < 0)
+		return;
+	op->u.meta.bypass_governance = bypass;
 	object_change_submit(r, 200);
 }
 

@@ -36,8 +36,10 @@ void lock_needs_sum(struct req *r, const char *what);
 
 /* The response headers of a version's lock. */
 void lock_send(struct req *r, const struct vt_version *v);
-/* 1 when the caller asked to pass over GOVERNANCE and may. */
-int lock_bypass(const struct req *r);
+/* 1 when the caller asked to pass over GOVERNANCE and may so for this version
+ * (NULL: whatever is current) of a key; -1 after answering. */
+int lock_bypass(struct req *r, const char *key, size_t key_len,
+    const char *version_id);
 /* The document of a bucket that is created with object lock. */
 const struct vt_cat_doc *lock_first_document(void);
 

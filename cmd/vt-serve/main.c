@@ -12,6 +12,8 @@
  *	auth.c		signatures: who it is
  *	users.c		users and their keys, in memory
  *	authz.c		what they may
+ *	permissions.c	what owners write down about that
+ *	facts.c		what policies may ask of a request
  *	s3error.c	error codes
  *	admin.c		health and figures
  *	object.c copy.c multipart.c uploads.c bucket.c list.c batch.c

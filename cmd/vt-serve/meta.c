@@ -6,6 +6,7 @@
 #include "libvt/proto/xml.h"
 
 #include "meta.h"
+#include "permissions.h"
 #include "users.h"
 
 void *
@@ -190,30 +191,6 @@ read_user_meta(struct req *r, struct vt_buf *b)
 }
 
 int
-meta_acl(struct req *r, const char *canned)
-{
-	static const char *const fine[] = { "private", "bucket-owner-read",
-	    "bucket-owner-full-control" };
-	static const char *const others[] = { "public-read",
-	    "public-read-write", "authenticated-read", "aws-exec-read",
-	    "log-delivery-write" };
-	size_t i;
-
-	if (canned == NULL || *canned == '\0')
-		return 0;
-	for (i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
-		if (strcmp(canned, fine[i]) == 0)
-			return 0;
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcmp(canned, others[i]) == 0) {
-			req_error(r, "AccessControlListNotSupported", NULL);
-			return -1;
-		}
-	req_error(r, "InvalidArgument", NULL);
-	return -1;
-}
-
-int
 meta_refuse(struct req *r)
 {
 	for (size_t i = 0; i < r->header_count; i++) {
@@ -232,17 +209,13 @@ meta_refuse(struct req *r)
 			    r->headers[i].name);
 			return -1;
 		}
-		if (strncasecmp(name, "grant-", 6) == 0) {
-			req_error(r, "AccessControlListNotSupported", NULL);
-			return -1;
-		}
 		if (strcasecmp(name, "write-offset-bytes") == 0) {
 			req_error(r, "NotImplemented",
 			    "Appending to an object is not implemented");
 			return -1;
 		}
 	}
-	return meta_acl(r, req_header(r, "x-amz-acl"));
+	return 0;
 }
 
 int
@@ -253,7 +226,8 @@ meta_read(struct req *r, struct object_meta *out)
 	int rc = -1;
 
 	if (meta_refuse(r) < 0 || lock_read(r, &out->lock) < 0 ||
-	    tags_read(r, req_header(r, "x-amz-tagging"), &out->tags) < 0)
+	    tags_read(r, req_header(r, "x-amz-tagging"), &out->tags) < 0 ||
+	    perm_new_object(r, &out->owner, &out->acl) < 0)
 		return -1;
 	out->storage_class = asked != NULL ? asked : "";
 	vt_buf_init(&b, 2 * HEADERS_MAX);

@@ -23,14 +23,13 @@ struct object_meta {
 	const char *tags;	/* as in struct vt_version */
 	const char *storage_class;	/* asked for, or "" */
 	struct lock lock;
+	const char *owner, *acl;	/* as in struct vt_version */
 };
 /* Read the headers that describe a new object and refuse those that ask for
- * what we do not do (encryption, public ACLs). */
+ * what we do not do (encryption). */
 int meta_read(struct req *r, struct object_meta *out);
 /* Only the refusals: for requests that make no object of their own. */
 int meta_refuse(struct req *r);
-/* A canned ACL that leaves an object to its owner; NULL is one. */
-int meta_acl(struct req *r, const char *canned);
 /* The response headers of stored metadata, with the overrides
  * (response-content-type...) of the query. */
 void meta_send(struct req *r, const char *meta, size_t len);

@@ -153,7 +153,8 @@ op_create_upload(struct req *r)
 	u->bucket_id = r->bucket.id;
 	u->key = r->key;
 	u->key_len = r->key_len;
-	u->owner = r->who.id;
+	u->owner = meta.owner;
+	u->acl = meta.acl;
 	u->meta = meta.data;
 	u->meta_len = meta.len;
 	u->tags = meta.tags;
@@ -791,6 +792,7 @@ complete_run(struct req *r, struct complete *c)
 	v->meta_len = u->meta_len;
 	v->tags = u->tags;
 	v->owner = u->owner;
+	v->acl = u->acl;
 	v->pin = "";
 	v->tier = u->tier;
 	v->part_count = (uint32_t)c->count;

@@ -7,6 +7,7 @@
 
 #include "libvt/base/num.h"
 
+#include "authz.h"
 #include "content.h"
 #include "ingest.h"
 #include "meta.h"
@@ -72,7 +73,8 @@ object_find(struct req *r, int inline_data)
 	rc = vt_catalog_lookup(r->srv->catalog, r->arena, r->bucket.id,
 	    r->key, r->key_len, version_id, inline_data, &v, &err);
 	if (rc == VT_ABSENT) {
-		no_such_version(r, version_id);
+		if (authz_absent(r, NULL) == 0)
+			no_such_version(r, version_id);
 		return NULL;
 	}
 	if (rc != VT_OK) {
@@ -80,6 +82,9 @@ object_find(struct req *r, int inline_data)
 		return NULL;
 	}
 	r->log.version = v->version_id;
+	if (v->is_marker ? authz_absent(r, NULL) < 0 :
+	    authz_version(r, v) < 0)
+		return NULL;
 	if (v->is_marker) {
 		marker_found(r, v, version_id);
 		return NULL;
@@ -440,7 +445,8 @@ put_submit(struct req *r)
 	row->v.meta_len = p->meta.len;
 	row->v.tags = p->meta.tags;
 	lock_apply(&p->meta.lock, &row->v);
-	row->v.owner = r->who.id;
+	row->v.owner = p->meta.owner;
+	row->v.acl = p->meta.acl;
 	row->v.pin = "";
 	row->v.tier = row->tier = p->in.tier->name;
 	row->v.checksum = "";
@@ -577,6 +583,7 @@ op_delete_object(struct req *r)
 {
 	struct vt_cat_op *op;
 	struct vt_cat_delete *d;
+	int bypass;
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0)
 		return;
@@ -591,7 +598,10 @@ op_delete_object(struct req *r)
 	d->bucket_id = r->bucket.id;
 	d->key = r->key;
 	d->key_len = r->key_len;
-	d->bypass_governance = lock_bypass(r);
+	bypass = lock_bypass(r, r->key, r->key_len, d->version_id);
+	if (bypass < 0)
+		return;
+	d->bypass_governance = bypass;
 	op->done = delete_done;
 	op->ctx = r;
 	if (notify_prepare(r, op, NULL) < 0)

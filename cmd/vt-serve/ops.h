@@ -14,10 +14,13 @@ void op_get_bucket_versioning(struct req *r);
 void op_put_bucket_versioning(struct req *r);	/* OP_XML */
 void op_absent_document(struct req *r);	/* GET of a sub-resource that is
 					   not set: its own NoSuch... code */
-void op_get_bucket_acl(struct req *r);	/* owner has FULL_CONTROL */
+
+/* permissions.c */
+void op_get_bucket_acl(struct req *r);
+void op_put_bucket_acl(struct req *r);		/* OP_XML */
 void op_get_object_acl(struct req *r);
-void op_put_canned_acl(struct req *r);	/* accepts "private", the owner's own
-					   grants; else NotImplemented */
+void op_put_object_acl(struct req *r);		/* OP_XML */
+void op_get_bucket_policy_status(struct req *r);
 
 /* documents.c: what r->op->doc names */
 void op_get_document(struct req *r);

@@ -18,7 +18,7 @@ struct s3error {
 /* Sorted by code, as bsearch wants it; test_route checks the order. */
 static const struct s3error table[] = {
 	{ "AccessControlListNotSupported", 400,
-	    "ACLs other than the owner's full control are not kept here." },
+	    "The bucket's ownership controls do not allow ACLs." },
 	{ "AccessDenied", 403, "Access to this resource is denied." },
 	{ "AuthorizationHeaderMalformed", 400,
 	    "The Authorization header cannot be understood." },
@@ -53,6 +53,11 @@ static const struct s3error table[] = {
 	{ "InvalidAccessKeyId", 403,
 	    "There is no such access key here." },
 	{ "InvalidArgument", 400, "An argument is not valid." },
+	{ "InvalidBucketAclWithBlockPublicAccessError", 400,
+	    "A bucket with a public access block cannot have a public ACL." },
+	{ "InvalidBucketAclWithObjectOwnership", 400,
+	    "The bucket's ACL grants others something: with "
+	    "BucketOwnerEnforced there are no ACLs." },
 	{ "InvalidBucketName", 400, "That is not a valid bucket name." },
 	{ "InvalidBucketState", 409,
 	    "The bucket's state does not allow this." },
@@ -86,6 +91,7 @@ static const struct s3error table[] = {
 	{ "MalformedACLError", 400, "The ACL's XML is not valid." },
 	{ "MalformedPOSTRequest", 400,
 	    "The body is not well-formed multipart/form-data." },
+	{ "MalformedPolicy", 400, "The policy is not valid." },
 	{ "MalformedTrailerError", 400,
 	    "The trailing headers are malformed or not the ones announced." },
 	{ "MalformedXML", 400,
@@ -148,6 +154,8 @@ static const struct s3error table[] = {
 	{ "TooManyBuckets", 400, "There are too many buckets." },
 	{ "UnexpectedContent", 400,
 	    "This request does not take a body." },
+	{ "UnresolvableGrantByEmailAddress", 400,
+	    "There is no user with that e-mail address." },
 	{ "XAmzContentSHA256Mismatch", 400,
 	    "The body's SHA-256 is not the one in x-amz-content-sha256." },
 };

@@ -9,6 +9,7 @@
 
 #include "digest.h"
 #include "documents.h"
+#include "authz.h"
 #include "meta.h"
 #include "object.h"
 #include "ops.h"
@@ -301,7 +302,8 @@ op_put_object_tagging(struct req *r)
 
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") == 0 &&
 	    digest_body(r, 0) == 0 &&
-	    tags_parse(r, r->body, r->body_len, &tags) == 0)
+	    tags_parse(r, r->body, r->body_len, &tags) == 0 &&
+	    authz_tags(r, tags) == 0)
 		change_tags(r, tags, 200);
 }
 

@@ -49,6 +49,7 @@ users_give(struct user_key *k)
 	if (k == NULL || atomic_fetch_sub(&k->refs, 1) != 1)
 		return;
 	free(k->policy);
+	vt_policy_free(k->rules);
 	explicit_bzero(k, sizeof(*k));
 	free(k);
 }
@@ -194,6 +195,10 @@ fill(struct user_key *k, const struct vt_access_key *key,
 	k->policy = strdup(user->policy);
 	if (k->policy == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for a user");
+	/* an unsound one, of another program perhaps, allows nothing */
+	if (*k->policy != '\0' && vt_policy_parse(k->policy,
+	    strlen(k->policy), NULL, &k->rules, err) == VT_NOMEM)
+		return VT_NOMEM;
 	k->expires_us = key->expires_us;
 	k->disabled = key->disabled || user->disabled;
 	return VT_OK;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libvt/proto/policy.h"
+
 #include "libvt/store/catalog.h"
 
 #define USERS_KEYS_MAX 1024	/* keys held: the rest is read each time */
@@ -40,6 +42,8 @@ struct user_key {
 	char name[VT_USER_NAME_MAX + 1];	/* the user's */
 	char id[VT_CANONICAL_LEN + 1];		/* canonical */
 	char *policy;		/* JSON; "" for none */
+	struct vt_policy *rules;	/* the same; NULL: none, or it cannot
+					   be understood and allows nothing */
 	int64_t expires_us;	/* 0: never */
 	int disabled;		/* the key, or its user */
 	struct signers signers;

@@ -38,6 +38,7 @@ enum kind {
 	HOSTPORT,		/* char *: "127.0.0.1:9000", "[::1]:0" */
 	OPT_HOSTPORT,
 	PATH, OPT_PATH,		/* char *: relative ones made absolute */
+	OWNERSHIP,		/* char *: one of AWS's three */
 	PRICES,			/* a path, or a name in the share folder */
 	BOOL,			/* int */
 	UINT,			/* unsigned */
@@ -75,6 +76,10 @@ static const struct field fields[] = {
 	{ "inline_max_total", SIZE, IN(inline_max_total_bytes), "\"4G\"",
 	    0, UINT64_C(1) << 50 },
 	{ "promote", BOOL, IN(promote), "true", 0, 0 },
+	{ "object_ownership", OWNERSHIP, IN(object_ownership),
+	    "\"BucketOwnerEnforced\"", 0, 0 },
+	{ "block_public_access", BOOL, IN(block_public_access), "true",
+	    0, 0 },
 	{ "sigv2", BOOL, IN(sigv2), "false", 0, 0 },
 	{ "clock_skew", DURATION, IN(clock_skew_ms), "\"15m\"",
 	    1000, 7 * 86400000 },
@@ -366,6 +371,11 @@ read_string(const struct reading *r, const struct field *f,
 	if (f->kind == NAME && !is_name(s))
 		return complain(r, "'%.64s' is not 1 to 32 of a-z, 0-9, '_' "
 		    "and '-'", s);
+	if (f->kind == OWNERSHIP && strcmp(s, "BucketOwnerEnforced") != 0 &&
+	    strcmp(s, "BucketOwnerPreferred") != 0 &&
+	    strcmp(s, "ObjectWriter") != 0)
+		return complain(r, "'%.64s' is not BucketOwnerEnforced, "
+		    "BucketOwnerPreferred or ObjectWriter", s);
 	if ((f->kind == HOSTPORT || f->kind == OPT_HOSTPORT) &&
 	    !is_hostport(s))
 		return complain(r, "'%.64s' is not HOST:PORT, as in "

@@ -59,6 +59,9 @@ struct vt_config {
 	uint64_t inline_max_total_bytes;	/* 4 GiB */
 	int promote;		/* reads bring objects back when they have
 				   paid for it: on */
+	char *object_ownership;	/* of new buckets: BucketOwnerEnforced,
+				   BucketOwnerPreferred or ObjectWriter */
+	int block_public_access;	/* of new buckets: on */
 	int sigv2;		/* accept the old signatures: off */
 	int64_t clock_skew_ms;	/* 15 min */
 	unsigned max_connections;	/* 10,000 */

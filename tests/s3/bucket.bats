@@ -105,24 +105,6 @@ load s3
 	code 400 IllegalVersioningConfigurationException
 }
 
-@test 'ACLs say what is so already' {
-	put k x
-	for what in "/$B" "/$B/k"; do
-		s3 GET "$what?acl="
-		code 200
-		is "$(x Permission)" FULL_CONTROL
-		cp "$W/body" "$W/acl"
-		s3 PUT "$what?acl=" -T "$W/acl"
-		code 200
-		s3 PUT "$what?acl=" -H 'x-amz-acl: private' -T /dev/null
-		code 200
-		s3 PUT "$what?acl=" -H 'x-amz-acl: public-read' -T /dev/null
-		code 400 AccessControlListNotSupported
-	done
-	s3 GET "/$B/none?acl="
-	code 404 NoSuchKey
-}
-
 @test 'pages of buckets' {
 	for n in 1 2 3; do
 		s3 PUT "/$B-$n"

@@ -65,6 +65,8 @@ test_default(void)
 	is_int(c->grace_ms, 86400000, "a day of grace");
 	is_int(c->buffer_budget_bytes, 96 << 20, "96 MiB of buffers");
 	is_int(c->sigv2, 0, "no old signatures");
+	is_str(c->object_ownership, "BucketOwnerEnforced", "no ACLs");
+	is_int(c->block_public_access, 1, "nothing public");
 	ok(vt_config_class(c, "DEEP_ARCHIVE") == &c->tier[3], "by class");
 	ok(vt_config_tier(c, "warm") == &c->tier[1], "by name");
 	ok(vt_config_tier(c, "lukewarm") == NULL, "or not at all");
@@ -92,6 +94,8 @@ test_fields(void)
 	    "\"region\":\"eu-north-1\",\"domain\":\"s3.example.org\","
 	    "\"price_file\":\"mine/p.json\",\"catalog\":\"/ssd/c.db\","
 	    "\"tls_cert\":\"c.pem\",\"tls_key\":\"/k.pem\","
+	    "\"object_ownership\":\"ObjectWriter\","
+	    "\"block_public_access\":false,"
 	    "\"grace\":3600,\"sigv2\":true,\"clock_skew\":\"1h\","
 	    "\"max_connections\":100,\"buffer_budget\":\"8M\","
 	    "\"tiers\":[" TIER ",{\"name\":\"cold\",\"url\":\"s3:x\","
@@ -112,6 +116,8 @@ test_fields(void)
 	is_int(c->grace_ms, 3600000, "a bare number is seconds");
 	is_int(c->clock_skew_ms, 3600000, "a duration with its unit");
 	is_int(c->sigv2, 1, "a boolean");
+	is_str(c->object_ownership, "ObjectWriter", "ownership");
+	is_int(c->block_public_access, 0, "public access");
 	is_int(c->max_connections, 100, "a number");
 	is_int(c->buffer_budget_bytes, 8 << 20, "a size");
 	is_str(c->tier[1].scope, "node:a", "scope");
@@ -148,6 +154,8 @@ test_errors(void)
 	    "1: max_connections", "not below 0");
 	refused("{\"tiers\":[" TIER "],\n\"sigv2\":1}", "2: sigv2",
 	    "true or false");
+	refused("{\"tiers\":[" TIER "],\"object_ownership\":\"Mine\"}",
+	    "1: object_ownership", "BucketOwnerEnforced");
 	refused("{}", "1: configuration", "\"tiers\" is missing");
 	refused("{\"tiers\":[]}", "1: tiers", "1 to 32");
 	refused("{\"tiers\":[\n" TIER ",\n{\"name\":\"a\",\n\"url\":3}]}",
