@@ -319,7 +319,10 @@ static const struct sub subs[] = {
 	{ "analytics", BUCKET, 0, .get = O_NONE },
 	{ "intelligent-tiering", BUCKET, 0, .get = O_NONE },
 	{ "inventory", BUCKET, 0, .get = O_NONE },
+	{ "metadataAnnotationTable", BUCKET, 0, .get = O_NONE },
 	{ "metadataConfiguration", BUCKET, 0, .get = O_NONE },
+	{ "metadataInventoryTable", BUCKET, 0, .get = O_NONE },
+	{ "metadataJournalTable", BUCKET, 0, .get = O_NONE },
 	{ "metadataTable", BUCKET, 0, .get = O_NONE },
 	{ "metrics", BUCKET, 0, .get = O_NONE },
 	{ "session", BUCKET, 0, .get = O_NONE },
@@ -334,6 +337,7 @@ static const struct sub subs[] = {
 	{ "tagging", OBJECT, 1, .get = O_GET_OBJECT_TAGS,
 	    .put = O_PUT_OBJECT_TAGS, .delete = O_DELETE_OBJECT_TAGS },
 
+	{ "annotation", OBJECT, 0, .get = O_NONE },
 	{ "encryption", OBJECT, 0, .get = O_NONE },
 	{ "legal-hold", OBJECT, 0, .get = O_NONE },
 	{ "renameObject", OBJECT, 0, .get = O_NONE },

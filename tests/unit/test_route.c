@@ -115,6 +115,7 @@ test_operations(void)
 		{ "DELETE /b?analytics&id=x", "NotImplemented" },
 		{ "DELETE /b?uploads", "MethodNotAllowed" },
 		{ "GET /b?inventory", "NotImplemented" },
+		{ "PUT /b?metadataJournalTable", "NotImplemented" },
 		{ "DELETE /b?colour", "DeleteBucket" },
 		{ "GET /b/k", "GetObject" },
 		{ "GET /b/k?versionId=x&response-expires=y", "GetObject" },
@@ -136,6 +137,9 @@ test_operations(void)
 		/* ... nor these PutObject and DeleteObject. */
 		{ "PUT /b/k?tagging", "PutObjectTagging" },
 		{ "DELETE /b/k?tagging", "DeleteObjectTagging" },
+		{ "PUT /b/k?annotation&annotationName=x", "NotImplemented" },
+		{ "DELETE /b/k?annotation&annotationName=x",
+		    "NotImplemented" },
 		{ "PUT /b/k?legal-hold", "NotImplemented" },
 		{ "PUT /b/k?retention", "NotImplemented" },
 		{ "POST /b/k?restore", "RestoreObject" },
