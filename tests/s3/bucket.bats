@@ -79,7 +79,7 @@ load s3
 	    GetBucketLifecycleConfiguration GetBucketPolicy \
 	    GetBucketTagging GetBucketNotificationConfiguration \
 	    GetObjectLockConfiguration GetBucketOwnershipControls \
-	    GetBucketPolicyStatus GetPublicAccessBlock OptionsObject \
+	    GetBucketPolicyStatus GetPublicAccessBlock Preflight \
 	    'there is none yet'
 	while read -r what code; do
 		s3 GET "/$B?$what="
