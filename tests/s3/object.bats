@@ -480,6 +480,14 @@ load s3
 		s3 GET "/$B/copy"
 		body_is "$key"
 	done
+	# a bare "+" is a space in the header, and itself in a path
+	put 'a%20b' space
+	for key in 'a+b' 'a%20b'; do
+		s3 PUT "/$B/copy" -H "x-amz-copy-source: $B/$key"
+		code 200
+		s3 GET "/$B/copy"
+		body_is space
+	done
 }
 
 @test 'P5: rotten bytes are never sent as whole' {
