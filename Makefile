@@ -104,7 +104,7 @@ lint:				## layers, style, options, manual pages, shell
 	scripts/check-style
 	scripts/check-options
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck scripts/demo scripts/check scripts/check-*
+	shellcheck scripts/demo scripts/check scripts/check-* scripts/compat-report
 
 install: all			## honours DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE)/prices \

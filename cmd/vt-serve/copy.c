@@ -41,7 +41,7 @@ bad_source(struct req *r)
 	return -1;
 }
 
-/* "/bucket/key?versionId=id", percent-encoded, the first slash optional. */
+/* "/bucket/key?versionId=id", encoded as in forms, the first slash optional. */
 static int
 source_parse(struct req *r, struct source *s, const char **bucket)
 {
@@ -70,7 +70,9 @@ source_parse(struct req *r, struct source *s, const char **bucket)
 			return -1;
 		}
 	}
-	len = vt_uri_decode(text, strlen(text), 0);
+	/* AWS takes a bare '+' for a space here, as in forms, and some
+	 * clients mean that by it; in a path it is itself. */
+	len = vt_uri_decode(text, strlen(text), 1);
 	if (len < 0)
 		return bad_source(r);
 	text[len] = '\0';

@@ -1455,8 +1455,8 @@ string_to_sign_v2(struct vt_arena *a, const struct vt_sig_request *r,
 	return VT_OK;
 }
 
-enum vt_code
-vt_sig_verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
+static enum vt_code
+verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
     const struct vt_sig_auth *auth, const char *secret,
     const char *resource_bucket, struct vt_err *err)
 {
@@ -1465,9 +1465,6 @@ vt_sig_verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
 	uint8_t mac[20];
 	struct text t;
 
-	if (auth->version != 2)
-		return vt_fail(err, VT_INVALID,
-		    "not a signature of version 2");
 	rc = string_to_sign_v2(a, r, auth, resource_bucket, &t, err);
 	if (rc != VT_OK)
 		return rc;
@@ -1479,6 +1476,30 @@ vt_sig_verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
 		    "calculated does not match the signature you provided. "
 		    "Check your key and signing method.");
 	return VT_OK;
+}
+
+enum vt_code
+vt_sig_verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
+    const struct vt_sig_auth *auth, const char *secret,
+    const char *resource_bucket, struct vt_err *err)
+{
+	struct vt_sig_request slash = *r;
+	enum vt_code rc;
+
+	if (auth->version != 2)
+		return vt_fail(err, VT_INVALID,
+		    "not a signature of version 2");
+	rc = verify_v2(a, r, auth, secret, resource_bucket, err);
+	if (rc != VT_DENIED || resource_bucket != NULL ||
+	    r->raw_path[0] != '/' || r->raw_path[1] == '\0' ||
+	    strchr(r->raw_path + 1, '/') != NULL)
+		return rc;
+	/* A bucket alone: boto signs "/bucket/", as if the bucket came from
+	 * the host, and sends "/bucket". */
+	slash.raw_path = vt_arena_printf(a, "%s/", r->raw_path);
+	if (slash.raw_path == NULL)
+		return no_memory(err);
+	return verify_v2(a, &slash, auth, secret, NULL, err);
 }
 
 /* --- signing ------------------------------------------------------------- */

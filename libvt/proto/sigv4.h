@@ -93,7 +93,8 @@ enum vt_code vt_sig_verify(struct vt_arena *a, const struct vt_sig_request *r,
 /*
  * Verify a signature version 2 (presigned query or Authorization: AWS k:s).
  * `resource_bucket`: the bucket when virtual-host style put it into Host,
- * else NULL.  Source: AWS "Signing and authenticating REST requests" (SigV2).
+ * else NULL; a path that is a bucket alone may be signed with a slash at its
+ * end.  Source: AWS "Signing and authenticating REST requests" (SigV2).
  */
 enum vt_code vt_sig_verify_v2(struct vt_arena *a,
     const struct vt_sig_request *r, const struct vt_sig_auth *auth,

@@ -4,6 +4,8 @@
 load s3
 
 @test 'create, head, list, delete' {
+	covers CreateBucket HeadBucket ListBuckets DeleteBucket
+	differs ListDirectoryBuckets 'the request of ListBuckets, and so answered'
 	s3 HEAD "/$B"
 	code 200
 	is "$(h x-amz-bucket-region)" us-east-1
@@ -51,6 +53,7 @@ load s3
 }
 
 @test 'location' {
+	covers GetBucketLocation
 	s3 GET "/$B?location="
 	code 200
 	grep -q '<LocationConstraint xmlns="[^"]*"></LocationConstraint>' \
@@ -68,6 +71,16 @@ load s3
 }
 
 @test 'what a bucket does not have' {
+	differs GetBucketAccelerateConfiguration GetBucketLogging \
+	    'never on'
+	differs GetBucketReplication GetBucketWebsite 'there is never one'
+	differs GetBucketRequestPayment 'the owner pays, always'
+	differs GetBucketCors GetBucketEncryption \
+	    GetBucketLifecycleConfiguration GetBucketPolicy \
+	    GetBucketTagging GetBucketNotificationConfiguration \
+	    GetObjectLockConfiguration GetBucketOwnershipControls \
+	    GetBucketPolicyStatus GetPublicAccessBlock Preflight \
+	    'there is none yet'
 	while read -r what code; do
 		s3 GET "/$B?$what="
 		code 404 "$code"
@@ -89,6 +102,7 @@ load s3
 }
 
 @test 'versioning' {
+	covers GetBucketVersioning PutBucketVersioning
 	s3 GET "/$B?versioning="
 	is "$(x Status)" ''
 	for state in Enabled Suspended Enabled; do

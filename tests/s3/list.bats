@@ -69,6 +69,7 @@ joined() {
 }
 
 @test 'pages of version 1' {
+	covers ListObjects
 	keys a b/1 b/2 c d
 	s3 GET "/$B?max-keys=2"
 	is "$(joined Key)$(x IsTruncated)$(x NextMarker)" 'a b/1 true'
@@ -93,6 +94,7 @@ joined() {
 }
 
 @test 'pages of version 2' {
+	covers ListObjectsV2
 	keys a b c d e
 	s3 GET "/$B?list-type=2&max-keys=2"
 	is "$(joined Key)$(x IsTruncated)$(x KeyCount)" 'a b true2'
@@ -143,6 +145,7 @@ joined() {
 }
 
 @test 'versions and delete markers' {
+	covers ListObjectVersions
 	s3 PUT "/$B?versioning=" --data-binary '<VersioningConfiguration>
 	    <Status>Enabled</Status></VersioningConfiguration>'
 	put a 1
@@ -177,6 +180,7 @@ joined() {
 }
 
 @test 'DeleteObjects' {
+	covers DeleteObjects
 	keys a b
 	s3 POST "/$B?delete=" --data-binary '<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
 	    <Object><Key>a</Key></Object><Object><Key>none</Key></Object>

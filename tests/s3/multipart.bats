@@ -44,6 +44,7 @@ parts() {
 }
 
 @test 'parts become an object' {
+	covers CreateMultipartUpload UploadPart CompleteMultipartUpload
 	parts
 	begin a/b -H 'Content-Type: text/x' -H 'x-amz-meta-a: 1' \
 	    -H 'x-amz-tagging: t=1'
@@ -189,6 +190,7 @@ parts() {
 }
 
 @test 'abort' {
+	covers AbortMultipartUpload
 	random_file "$W/a" 100000
 	begin k
 	part k 1 "$W/a"
@@ -201,6 +203,7 @@ parts() {
 }
 
 @test 'list parts' {
+	covers ListParts
 	random_file "$W/a" 10
 	begin k -H 'x-amz-storage-class: STANDARD_IA' \
 	    -H 'x-amz-checksum-algorithm: SHA256'
@@ -221,6 +224,7 @@ parts() {
 }
 
 @test 'list uploads' {
+	covers ListMultipartUploads
 	begin a/1
 	one=$id
 	begin a/1
@@ -254,6 +258,7 @@ parts() {
 }
 
 @test 'checksums over parts' {
+	covers GetObjectAttributes
 	parts
 	for alg in CRC32 CRC32C CRC64NVME SHA1 SHA256; do
 		# what the whole has, sent in one piece
@@ -357,6 +362,7 @@ parts() {
 }
 
 @test 'parts copied from objects' {
+	covers UploadPartCopy
 	random_file "$W/in" 11000000
 	put_file src "$W/in"
 	tag=$(h etag)

@@ -4,6 +4,7 @@
 load s3
 
 @test 'put, get and head agree' {
+	covers PutObject GetObject HeadObject
 	put a/b%2Bc%20d 'hello'
 	code 200
 	is "$(h etag)" '"5d41402abc4b2a76b9719d911017c592"'
@@ -310,6 +311,7 @@ load s3
 }
 
 @test 'tags' {
+	covers GetObjectTagging PutObjectTagging DeleteObjectTagging
 	put t x -H 'x-amz-tagging: b=2&a=1%2B1'
 	code 200
 	s3 HEAD "/$B/t"
@@ -333,6 +335,7 @@ load s3
 }
 
 @test 'delete' {
+	covers DeleteObject
 	put d x
 	s3 DELETE "/$B/d" -H 'If-Match: "a"'
 	code 412 PreconditionFailed
@@ -383,6 +386,7 @@ load s3
 }
 
 @test 'copy shares bytes and metadata' {
+	covers CopyObject
 	for n in 0 100 300000; do
 		random_file "$W/in" "$n"
 		put_file src "$W/in" -H 'x-amz-meta-a: 1' \
@@ -475,6 +479,14 @@ load s3
 		code 200
 		s3 GET "/$B/copy"
 		body_is "$key"
+	done
+	# a bare "+" is a space in the header, and itself in a path
+	put 'a%20b' space
+	for key in 'a+b' 'a%20b'; do
+		s3 PUT "/$B/copy" -H "x-amz-copy-source: $B/$key"
+		code 200
+		s3 GET "/$B/copy"
+		body_is space
 	done
 }
 

@@ -94,3 +94,34 @@ md5() {
 b64() {
 	openssl dgst "-$1" -binary <"$2" | base64 -w 0
 }
+
+# Claims for COMPATIBILITY.md; they count when their test passes.
+#	covers OPERATION...		work as on AWS
+#	differs OPERATION... TEXT	work but for TEXT
+#	refused OPERATION		answers NotImplemented (refused.bats)
+# With VT_CLAIMS set they go into the TAP, for scripts/compat-report.
+covers() {
+	local op
+	for op; do
+		claim covers "$op"
+	done
+}
+
+differs() {
+	while [ $# -gt 1 ]; do
+		claim differs "$1" "${!#}"
+		shift
+	done
+}
+
+refused() {
+	claim refused "$1"
+}
+
+claim() {
+	grep -q "^$2 " "$BATS_TEST_DIRNAME/operations.txt" || {
+		echo "no operation of S3: $2" >&2
+		return 1
+	}
+	[ -z "${VT_CLAIMS:-}" ] || printf '# %s\n' "$*" >&3
+}

@@ -119,6 +119,7 @@ test_operations(void)
 		{ "DELETE /b?analytics&id=x", "NotImplemented" },
 		{ "DELETE /b?uploads", "MethodNotAllowed" },
 		{ "GET /b?inventory", "NotImplemented" },
+		{ "PUT /b?metadataJournalTable", "NotImplemented" },
 		{ "DELETE /b?colour", "DeleteBucket" },
 		{ "GET /b/k", "GetObject" },
 		{ "GET /b/k?versionId=x&response-expires=y", "GetObject" },
@@ -140,6 +141,9 @@ test_operations(void)
 		/* ... nor these PutObject and DeleteObject. */
 		{ "PUT /b/k?tagging", "PutObjectTagging" },
 		{ "DELETE /b/k?tagging", "DeleteObjectTagging" },
+		{ "PUT /b/k?annotation&annotationName=x", "NotImplemented" },
+		{ "DELETE /b/k?annotation&annotationName=x",
+		    "NotImplemented" },
 		{ "PUT /b/k?legal-hold", "PutObjectLegalHold" },
 		{ "DELETE /b/k?retention", "MethodNotAllowed" },
 		{ "POST /b/k?restore", "RestoreObject" },

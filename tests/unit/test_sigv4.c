@@ -837,6 +837,11 @@ test_v2_header(void)
 		    "johnsmith", {
 		    { "Date", "Tue, 27 Mar 2007 19:42:41 +0000" },
 		    { "Authorization", CK "htDYFYduRNen8P9ZfE/s9SuKy0U=" } } },
+		/* the bucket in the path, signed as if it were not */
+		{ "GET", "/johnsmith", "prefix=photos&max-keys=50&marker=puppy",
+		    NULL, {
+		    { "Date", "Tue, 27 Mar 2007 19:42:41 +0000" },
+		    { "Authorization", CK "htDYFYduRNen8P9ZfE/s9SuKy0U=" } } },
 		{ "GET", "/", "acl", "johnsmith", {
 		    { "Date", "Tue, 27 Mar 2007 19:44:46 +0000" },
 		    { "Authorization", CK "c2WLPFtWHVgbEmeEG93a4cG37dM=" } } },
