@@ -21,15 +21,19 @@ FUZZER  ?= $(BUILD)/tests/fuzz/replay.o
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libvt/*.c libvt/*/*.c))
 # Programs and preloaded objects that only tests use.
 TOOLS   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) \
-           $(BUILD)/tests/crashload
+           $(BUILD)/tests/crashload $(BUILD)/tests/histories
 SHIMS   := $(BUILD)/tests/failio.so $(BUILD)/tests/powercut.so \
            $(BUILD)/tests/powercut_apply
 CRASH   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
+HISTORY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/history/*.c)) \
+           $(filter-out %/crashload.o,$(CRASH))
 # bats runs files side by side where GNU parallel is.
 PARALLEL = $(if $(shell command -v parallel),-j 2 --no-parallelize-within-files)
 LIB     := $(BUILD)/libvt.a
 CLI     := $(BUILD)/cmd/cli.o
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
+# vt-serve without its main, for fuzz targets: they link what they name of it.
+SERVE   := $(BUILD)/serve.a
 
 all: $(PROGS:%=$(BUILD)/bin/%)	## the programs, in build/release/bin
 
@@ -42,7 +46,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZER) $(LIB)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZER) $(SERVE) $(CLI) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -51,6 +55,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/bench/%.o $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/crashload: $(CRASH) $(LIB)
+$(BUILD)/tests/histories: $(HISTORY) $(LIB)
+$(BUILD)/tests/crashload $(BUILD)/tests/histories:
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -64,6 +70,8 @@ $(BUILD)/tests/powercut_apply: tests/shim/powercut_apply.c
 	$(CC) -I. -D_GNU_SOURCE -O2 -g -std=c11 $(WARN) -o $@ $<
 
 $(LIB): $(LIBOBJ)
+$(SERVE): $(filter-out %/main.o,$(call objs,vt-serve))
+$(LIB) $(SERVE):
 	@rm -f $@
 	$(AR) rcs $@ $^
 

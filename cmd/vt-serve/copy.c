@@ -373,6 +373,7 @@ struct copy {
 	struct source src;
 	struct object_meta meta;
 	struct write_cond cond;
+	int replace, replace_tags;	/* they come with the request */
 	int has_alg;		/* a checksum was asked for */
 	enum vt_hash_alg alg;
 	struct vt_cat_extent *extents;	/* references, when shared */
@@ -436,13 +437,13 @@ copied_meta(struct req *r, struct copy *c)
 
 /* A copy onto itself must change something. */
 static int
-changes_something(struct req *r, const struct copy *c, int replace)
+changes_something(struct req *r, const struct copy *c)
 {
 	const struct source *s = &c->src;
 
 	if (s->bucket.id != r->bucket.id || s->key_len != r->key_len ||
 	    memcmp(s->key, r->key, r->key_len) != 0 ||
-	    s->version_id != NULL || replace || c->has_alg ||
+	    s->version_id != NULL || c->replace || c->has_alg ||
 	    req_header(r, "x-amz-website-redirect-location") != NULL)
 		return 1;
 	if (*c->meta.storage_class != '\0' &&
@@ -458,29 +459,33 @@ changes_something(struct req *r, const struct copy *c, int replace)
 static int
 copy_headers(struct req *r, struct copy *c)
 {
-	int replace, replace_tags, rc;
-
 	if (meta_read(r, &c->meta) < 0 || meta_write_cond(r, &c->cond) < 0)
 		return -1;
-	replace = directive(r, "x-amz-metadata-directive");
-	replace_tags = directive(r, "x-amz-tagging-directive");
-	if (replace < 0 || replace_tags < 0)
+	c->replace = directive(r, "x-amz-metadata-directive");
+	c->replace_tags = directive(r, "x-amz-tagging-directive");
+	if (c->replace < 0 || c->replace_tags < 0)
 		return -1;
-	rc = sum_alg_header(r, "x-amz-checksum-algorithm", &c->alg);
-	if (rc < 0 || source_find(r, &c->src) < 0)
-		return -1;
-	c->has_alg = rc;
+	c->has_alg = sum_alg_header(r, "x-amz-checksum-algorithm", &c->alg);
+	return c->has_alg < 0 ? -1 : source_find(r, &c->src);
+}
+
+/* What the copy takes from its source besides bytes: from the very version
+ * whose bytes it takes. */
+static int
+copy_take_source(struct req *r, struct copy *c)
+{
+	r->log.size = (int64_t)c->src.v->size_bytes;
 	if (c->src.v->size_bytes > PUT_MAX) {
 		req_error(r, "InvalidRequest", "The specified copy source is "
 		    "larger than the maximum allowable size for a copy "
 		    "source: %llu", PUT_MAX);
 		return -1;
 	}
-	if (!changes_something(r, c, replace))
+	if (!changes_something(r, c))
 		return -1;
-	if (!replace_tags)
+	if (!c->replace_tags)
 		c->meta.tags = c->src.v->tags;
-	return replace ? 0 : copied_meta(r, c);
+	return c->replace ? 0 : copied_meta(r, c);
 }
 
 /* The checksum of a version that shares its bytes with the source. */
@@ -525,6 +530,7 @@ shared_parts(struct req *r, struct copy *c)
 	enum vt_code rc;
 	size_t count;
 
+	c->parts = NULL;
 	if (c->src.v->part_count == 0)
 		return 0;
 	rc = vt_catalog_parts_of(r->srv->catalog, r->arena, c->src.v->seq,
@@ -731,10 +737,11 @@ op_copy_object(struct req *r)
 	r->cleanup = copy_cleanup;
 	if (copy_headers(r, c) < 0)
 		return;
-	r->log.size = (int64_t)c->src.v->size_bytes;
 	c->in.max_bytes = PUT_MAX;
 	for (int tries = 0; tries < COPY_TRIES; tries++) {
 		if (tries > 0 && source_lookup(r, &c->src) < 0)
+			return;
+		if (copy_take_source(r, c) < 0)
 			return;
 		if (ingest_place(r, &c->in, c->meta.storage_class,
 		    c->src.v->size_bytes) < 0)
