@@ -98,10 +98,14 @@ tsan:                           ## `make check` under the thread sanitizer
 fuzz:                           ## each target for SECS seconds (clang)
 	$(MAKE) fuzz-run CC=clang BUILD=build/fuzz FUZZER= CFLAGS="-O1 -g" \
 	    SAN="-fsanitize=fuzzer-no-link,address,undefined" LDFLAGS=-fsanitize=fuzzer
-# New inputs go under build/; what is worth keeping is copied by hand.
+# New inputs go under build/; what is worth keeping is copied by hand.  The words
+# that vt-serve knows help to find the way in.  FUZZ=build/fuzz/fuzz/x: x alone.
 fuzz-run: $(FUZZ)
+	grep -ohE '"[A-Za-z][A-Za-z0-9:-]{2,40}"' cmd/vt-serve/*.c | \
+	    sort -u >$(BUILD)/words
 	set -e; for f in $(FUZZ); do n=$${f##*/}; mkdir -p $(BUILD)/corpus/$$n; \
 	    $$f -max_total_time=$${SECS:-60} -artifact_prefix=$(BUILD)/$$n- \
+	    -dict=$(BUILD)/words \
 	    $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n; done
 
 bench: all			## figures beside their goals, as JSON lines

@@ -472,11 +472,21 @@ too_small(struct req *r, const struct vt_upload_part *part)
 	req_error(r, "EntityTooSmall", NULL);
 }
 
+/* The upload does not have the part; always -1. */
 static int
 invalid_part(struct req *r, uint64_t number, const char *etag)
 {
+	const struct vt_upload *u = upload_find(r, 1);
 	char text[24];
 
+	/* Completed or aborted meanwhile, its parts are gone: a client that
+	 * repeats Complete while the first is in hand must hear its result. */
+	if (u == NULL)
+		return -1;
+	if (u->is_complete) {
+		complete_again(r, u->result_seq);
+		return -1;
+	}
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
 	req_error_detail(r, "UploadId", req_query(r, "uploadId"));
 	req_error_detail(r, "PartNumber", text);
@@ -626,6 +636,10 @@ read_parts(struct req *r, struct complete *c)
 	rc = vt_catalog_upload_parts(r->srv->catalog, r->arena,
 	    c->upload->id, 0, PART_NUMBER_MAX, &c->have, &c->have_count,
 	    &truncated, &err);
+	if (rc == VT_ABSENT) {
+		no_such_upload(r);	/* aborted since it was found */
+		return -1;
+	}
 	if (rc != VT_OK) {
 		req_fail(r, rc, &err);
 		return -1;

@@ -93,6 +93,14 @@ by_text(const void *a, const void *b)
 	    ((const struct name *)b)->text);
 }
 
+/* An empty list has no memory, which qsort would not like. */
+static void
+names_sort(struct names *n)
+{
+	if (n->count > 0)
+		qsort(n->list, n->count, sizeof(*n->list), by_text);
+}
+
 static const struct name *
 names_find(const struct names *n, const char *text)
 {
@@ -202,9 +210,9 @@ check_tier(const struct world *w, struct store *s, const struct vt_tier *t,
 	walk_skip = strlen(root) + 1;
 	if (nftw(root, add_walked, 32, FTW_PHYS) != 0)
 		give_up("cannot walk '%s'", root);
-	qsort(blobs.list, blobs.count, sizeof(*blobs.list), by_text);
-	qsort(files.list, files.count, sizeof(*files.list), by_text);
-	qsort(listed.list, listed.count, sizeof(*listed.list), by_text);
+	names_sort(&blobs);
+	names_sort(&files);
+	names_sort(&listed);
 	for (i = 0; i < blobs.count; i++) {
 		n = names_find(&files, blobs.list[i].text);
 		if (n == NULL)

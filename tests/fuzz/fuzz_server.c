@@ -69,10 +69,12 @@ static void one_request(char *text, size_t len);
 static void
 open_store(void)
 {
-	static const char *const first[] = { "PUT /bkt\n\n", "PUT /ver\n\n",
-	    "PUT /ver?versioning=\n\n<VersioningConfiguration><Status>Enabled"
-	    "</Status></VersioningConfiguration>",
-	    "PUT /bkt/k\n\nhello", "PUT /ver/k\n\nhello" };
+	static const char versions[] = "PUT /ver?versioning=\n\n"
+	    "<VersioningConfiguration><Status>Enabled</Status>"
+	    "</VersioningConfiguration>";
+	static const char *const first[] = { "PUT /bkt\n\n",
+	    "PUT /ver\n\n", versions, "PUT /bkt/k\n\nhello",
+	    "PUT /ver/k\n\nhello" };
 	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" :
 	    "/tmp";
 	char text[256];

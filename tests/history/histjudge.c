@@ -279,7 +279,8 @@ memo_add(struct search *q, const struct stack *t)
 		memo_grow(m);
 	at = hash_of(entry, n + 1) & (m->cap - 1);
 	for (; m->slots[at] != NULL; at = (at + 1) & (m->cap - 1))
-		if (memcmp(m->slots[at], entry, (n + 1) * sizeof(*entry)) ==
+		if (m->slots[at][0] == entry[0] &&
+		    memcmp(m->slots[at], entry, (n + 1) * sizeof(*entry)) ==
 		    0) {
 			free(entry);
 			return 0;

@@ -722,40 +722,140 @@ complete_again(struct player *p, const struct call *t, unsigned key,
 		unexpected(p, t, s);
 }
 
-static void
-complete(struct player *p, unsigned key, const char *query, int value)
+static struct raw
+complete_request(struct player *p, const struct open_upload *u, char body[300])
 {
-	struct raw q = request(p, "POST", key);
-	struct condition c = { .kind = ALWAYS };
-	struct call t;
-	char body[300], etag[128];
-	struct step *s;
+	struct raw q = request(p, "POST", u->key);
 
-	if (rng_one_in(&p->rng, 4))
-		choose_condition(p, key, &c);
-	snprintf(body, sizeof(body), "<CompleteMultipartUpload><Part>"
+	snprintf(body, 300, "<CompleteMultipartUpload><Part>"
 	    "<PartNumber>1</PartNumber><ETag>%s</ETag></Part>"
-	    "</CompleteMultipartUpload>", etag_of(&p->game->history, value));
-	send_condition(p, &c, &q);
-	q.query = query;
+	    "</CompleteMultipartUpload>", etag_of(&p->game->history,
+	    u->value));
+	q.query = u->query;
 	q.body = body;
 	q.body_len = strlen(body);
-	ask(p, &q, &t);
-	s = record(p, &t, key, c.kind == ALWAYS ? "complete" :
-	    "complete on a condition");
-	judge_write(p, &t, &c, s);
-	s->wrote = value + 1;
-	if (t.status != 200)
-		return;
+	return q;
+}
+
+static void
+check_complete(struct player *p, const struct step *s)
+{
+	char etag[128];
+
 	raw_etag(p->client, etag);
 	if (value_of(p, "complete", etag) != s->wrote)
 		complain("%s: complete answers another ETag than the parts'",
 		    p->game->prefix);
+	p->seen[s->key] = s->wrote;
+}
+
+/* The upload's only player completes it. */
+static void
+complete_alone(struct player *p, const struct open_upload *u)
+{
+	struct condition c = { .kind = ALWAYS };
+	char body[300];
+	struct raw q = complete_request(p, u, body);
+	struct call t;
+	struct step *s;
+
+	if (rng_one_in(&p->rng, 4))
+		choose_condition(p, u->key, &c);
+	send_condition(p, &c, &q);
+	ask(p, &q, &t);
+	s = record(p, &t, u->key, c.kind == ALWAYS ? "complete" :
+	    "complete on a condition");
+	judge_write(p, &t, &c, s);
+	s->wrote = u->value + 1;
+	if (t.status != 200)
+		return;
+	check_complete(p, s);
 	take_version(p, s, answer(p, "x-amz-version-id"));
-	p->seen[key] = s->wrote;
 	if (c.kind == ALWAYS && rng_one_in(&p->rng, 2)) {
 		ask(p, &q, &t);
-		complete_again(p, &t, key, s->wrote, s->wrote_version);
+		complete_again(p, &t, u->key, s->wrote, s->wrote_version);
+	}
+}
+
+/* One of several; who did it is found out in the end (join_completes). */
+static void
+complete_shared(struct player *p, const struct open_upload *u)
+{
+	char body[300];
+	struct raw q = complete_request(p, u, body);
+	struct call t;
+	struct step *s;
+
+	ask(p, &q, &t);
+	s = record(p, &t, u->key, "complete, as others do");
+	s->upload = u->number;
+	s->wrote = u->value + 1;
+	if (t.status == 200 || t.status == 0)
+		s->effect = PUSH;
+	else if (t.status != 404)
+		unexpected(p, &t, s);
+	if (t.status != 200)
+		return;
+	check_complete(p, s);
+	s->wrote_version = version_of(p, answer(p, "x-amz-version-id"),
+	    u->key, 0);
+	if (s->wrote_version == UNTOLD)
+		s->wrote_version = 0;
+}
+
+static struct open_upload
+some_upload(struct player *p)
+{
+	struct open_upload u;
+
+	pthread_mutex_lock(&p->game->history.lock);
+	u = p->game->open;
+	pthread_mutex_unlock(&p->game->history.lock);
+	return u;
+}
+
+/*
+ * Several answers tell of one write: it was done after the first question and
+ * before the first answer.  The others saw it there.
+ */
+static void
+join_completes(struct game *g, unsigned upload)
+{
+	struct step *first = NULL, *s;
+	int64_t call_us = INT64_MAX;
+	size_t i;
+
+	for (i = 0; i < g->history.count; i++) {
+		s = &g->history.steps[i];
+		if (s->upload != upload)
+			continue;
+		if (s->call_us < call_us)
+			call_us = s->call_us;
+		if (s->effect == PUSH && (first == NULL ||
+		    s->return_us < first->return_us))
+			first = s;
+	}
+	if (first == NULL)
+		return;
+	first->call_us = call_us;
+	g->history.version_acked[first->wrote_version] = 1;
+	for (i = 0; i < g->history.count; i++) {
+		s = &g->history.steps[i];
+		if (s->upload != upload || s == first)
+			continue;
+		if (s->return_us == NO_ANSWER) {
+			if (first->return_us == NO_ANSWER &&
+			    s->until_us > first->until_us)
+				first->until_us = s->until_us;
+		} else if (s->effect == PUSH) {
+			s->need = s->wrote_version > 0 ? HAS : VALUE;
+			s->value = s->wrote;
+			s->version = s->wrote_version;
+			if (s->wrote_version != first->wrote_version)
+				complain("%s: an upload was completed as two "
+				    "versions", g->prefix);
+		}
+		s->effect = NO_EFFECT;
 	}
 }
 
@@ -763,9 +863,9 @@ static void
 do_upload(struct player *p, unsigned key)
 {
 	struct raw q = request(p, "POST", key);
+	struct open_upload u = { .key = key };
 	char id[128], query[200];
 	struct call t;
-	int value;
 
 	q.query = "uploads=";
 	ask(p, &q, &t);
@@ -777,20 +877,30 @@ do_upload(struct player *p, unsigned key)
 	}
 	raw_text(p->client, "UploadId", id, sizeof(id));
 	snprintf(query, sizeof(query), "partNumber=1&uploadId=%s", id);
-	value = rng_one_in(&p->rng, 3) ? copy_part(p, key, query) :
+	u.value = rng_one_in(&p->rng, 3) ? copy_part(p, key, query) :
 	    send_part(p, key, query);
 	if (p->gone)
 		return;
-	snprintf(query, sizeof(query), "uploadId=%s", id);
-	if (value != 0 && !rng_one_in(&p->rng, 6)) {
-		complete(p, key, query, value);
+	snprintf(u.query, sizeof(u.query), "uploadId=%s", id);
+	if (u.value != 0 && rng_one_in(&p->rng, 2)) {
+		pthread_mutex_lock(&p->game->history.lock);
+		u.number = ++p->game->uploads;
+		p->game->open = u;
+		pthread_mutex_unlock(&p->game->history.lock);
+	}
+	if (u.value != 0 && !rng_one_in(&p->rng, 6)) {
+		if (u.number > 0)
+			complete_shared(p, &u);
+		else
+			complete_alone(p, &u);
 		return;
 	}
-	/* Aborted, or there was no source: nothing is to be seen of it. */
+	/* There was no source, or somebody else may be faster. */
 	q = request(p, "DELETE", key);
-	q.query = query;
+	q.query = u.query;
 	ask(p, &q, &t);
-	if (t.status != 204 && t.status != 0)
+	if (t.status != 204 && t.status != 0 &&
+	    (t.status != 404 || u.number == 0))
 		complain("%s: abort: HTTP %d", p->game->prefix, t.status);
 }
 
@@ -1177,8 +1287,12 @@ one_request(struct player *p)
 	uint64_t dice = rng_below(&p->rng, 100);
 	int versions = p->game->history.versioning == ENABLED;
 
+	struct open_upload u = some_upload(p);
+
 	if (p->again != 0)
 		put_again(p);
+	if (u.number > 0 && rng_one_in(&p->rng, 6))
+		complete_shared(p, &u);
 	if (dice < 28)
 		do_put(p, key);
 	else if (dice < 52)
@@ -1259,6 +1373,8 @@ game_begin(struct game *g, unsigned number, uint64_t seed,
 	g->kill_after = 0;
 	memset(g->has_cached, 0, sizeof(g->has_cached));
 	g->has_cached_list = 0;
+	memset(&g->open, 0, sizeof(g->open));
+	g->uploads = 0;
 	for (i = 0; i < PLAYERS; i++) {
 		p = &g->player[i];
 		p->rng.s = seed * 1000 + i;
@@ -1326,6 +1442,8 @@ game_end(struct game *g)
 	for (i = 0; i < PLAYERS; i++)
 		for (j = 0; j < g->player[i].own.count; j++)
 			*history_add(&g->history) = g->player[i].own.steps[j];
+	for (i = 1; i <= g->uploads; i++)
+		join_completes(g, i);
 }
 
 void

@@ -24,7 +24,10 @@
  *				412 needs that something is there
  *	PUT If-Match: E		200 needs E on top, pushes; 412 another on
  *				top; 404 nothing there
- *	complete an upload	as PUT; repeated, it must be no step at all
+ *	complete an upload	as PUT; repeated, it must do nothing.  When
+ *				several say it at the same time, as clients do
+ *				that wait no longer for an answer, it is done
+ *				between the first question and the first answer
  *	GET, HEAD		needs what it returned on top
  *	GET of a version	needs it in the stack, or not
  *	list versions		needs the stack to be exactly so
@@ -102,6 +105,7 @@ struct step {
 				   REMOVE the one that goes */
 	int64_t modified_ms;	/* of the current object; 0: not seen */
 	int in_seconds;		/* ... and of what precision */
+	unsigned upload;	/* of a complete that others say too, or 0 */
 };
 
 /*
@@ -176,6 +180,13 @@ struct game {
 	atomic_int stop;
 	pthread_barrier_t start;
 	struct player player[PLAYERS];
+	/* Under history.lock: the last upload that anybody may complete. */
+	struct open_upload {
+		unsigned number, key;	/* number 0: there is none */
+		int value;
+		char query[200];
+	} open;
+	unsigned uploads;
 	/* Of STALE_GET and STALE_LIST, under history.lock. */
 	struct step cached[KEYS], cached_list[KEYS];
 	int has_cached[KEYS], has_cached_list;
