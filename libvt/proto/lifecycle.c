@@ -729,6 +729,7 @@ make_id(const char *xml, size_t len, size_t i, char out[GENERATED_ID + 1])
 	struct vt_hash h;
 	char text[24];
 
+	memset(&h, 0, sizeof(h));
 	if (vt_hash_init(&h, VT_SHA256) < 0)
 		return -1;
 	snprintf(text, sizeof(text), "%zu ", i);
