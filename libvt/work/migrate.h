@@ -9,6 +9,7 @@
 
 #include "libvt/proto/records.h"
 #include "libvt/store/catalog.h"
+#include "libvt/work/rulebook.h"
 #include "libvt/work/tiers.h"
 
 struct vt_migrate_options {
@@ -19,6 +20,7 @@ struct vt_migrate_options {
 	int64_t grace_ms;	/* the source's bytes stay this long */
 	int no_verify;		/* do not read the new copy back */
 	int dry_run;		/* all the checks, no byte */
+	struct vt_rules *rules;	/* of this thread; NULL: read for each */
 	/* Called before each block is read: may sleep to keep a bandwidth;
 	 * not 0 gives the move up with VT_CANCELLED.  May be NULL. */
 	int (*pace)(void *ctx, size_t bytes);
