@@ -17,7 +17,7 @@
 /* The longest line of the pipe that is read. */
 #define VT_RECORD_LINE_MAX (16u << 20)
 
-/* --- a move, or a removal --------------------------------------------------------------- *
+/* --- a move, or a removal ------------------------------------------------- *
  * A proposal, never an authority: who carries it out checks it again (P3).
  */
 struct vt_move {
