@@ -548,7 +548,7 @@ struct vt_cat_lifecycle {
 	unsigned keep_newer;	/* newer noncurrent versions there must be */
 	const char *upload_id;
 	/* out */
-	int made_marker;	/* a delete marker was added */
+	int made_marker, marker_is_null;	/* a delete marker was added */
 	char marker_id[VT_ID_LEN + 1];
 };
 

@@ -1563,6 +1563,7 @@ lifecycle_version(struct vt_catalog *c, struct vt_cat_lifecycle *l,
 		d.version_id = v->is_null ? "null" : v->version_id;
 	rc = op_delete(c, &d, now_us, err);
 	l->made_marker = d.made_marker;
+	l->marker_is_null = d.out_is_null;
 	memcpy(l->marker_id, d.out_version_id, sizeof(l->marker_id));
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "libvt/work/expire.h"
+#include "libvt/work/notify.h"
 
 /* Is the removal that the rules ask for the planned one, and due? */
 static enum vt_code
@@ -102,9 +103,11 @@ check_lock(const struct vt_migrate_options *o, const struct vt_bucket *b,
 static enum vt_code
 remove_it(const struct vt_migrate_options *o, const struct vt_move *m,
     const struct vt_bucket *b, const struct vt_version *v,
-    const struct vt_lc_removal *removal, struct vt_expire_result *out,
-    struct vt_err *err)
+    const struct vt_lc_removal *removal, struct vt_arena *a,
+    struct vt_expire_result *out, struct vt_err *err)
 {
+	int marks = removal->action == VT_LC_EXPIRE && b->versioning != 0;
+	struct vt_cat_event *events = NULL;
 	struct vt_cat_op op;
 	struct vt_cat_lifecycle *l = &op.u.lifecycle;
 	enum vt_code rc;
@@ -119,6 +122,13 @@ remove_it(const struct vt_migrate_options *o, const struct vt_move *m,
 	if (v != NULL) {
 		l->seq = v->seq;
 		l->version_generation = v->generation;
+		rc = vt_notify_version(o->catalog, a, b, v, marks ?
+		    "LifecycleExpiration:DeleteMarkerCreated" :
+		    "LifecycleExpiration:Delete", "", &events,
+		    &op.event_count, err);
+		if (rc != VT_OK)
+			return rc;
+		op.events = events;
 	}
 	rc = vt_catalog_run(o->catalog, &op, err);
 	if (rc == VT_OK) {
@@ -173,7 +183,7 @@ vt_expire(const struct vt_migrate_options *o, const struct vt_move *m,
 	if (rc == VT_OK && o->dry_run)
 		out->status = VT_MOVE_DONE;
 	else if (rc == VT_OK)
-		rc = remove_it(o, m, &b, v, &removal, out, err);
+		rc = remove_it(o, m, &b, v, &removal, a, out, err);
 out:
 	if (rc == VT_PRECONDITION || rc == VT_ABSENT || rc == VT_DENIED)
 		out->status = VT_MOVE_SKIPPED;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "libvt/work/migrate.h"
-#include "libvt/work/rules.h"
 #include "libvt/work/notify.h"
+#include "libvt/work/rules.h"
 
 #define BLOCK (1 << 20)
 
