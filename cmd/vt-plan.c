@@ -709,7 +709,8 @@ take_bucket(struct run *r, const struct vt_scan_record *rec,
 static const struct vt_lifecycle *
 rules_for(const struct run *r, const struct vt_scan_record *rec)
 {
-	return r->lc != NULL && strcmp(r->rules_bucket, rec->bucket) == 0 &&
+	return r->lc != NULL && rec->is_ruled &&
+	    strcmp(r->rules_bucket, rec->bucket) == 0 &&
 	    r->rules_generation == rec->bucket_generation ? r->lc : NULL;
 }
 

@@ -482,6 +482,7 @@ visit_upload(void *ctx, int is_prefix, const struct vt_upload *u)
 	memcpy(s->id, u->id, sizeof(s->id));
 	memset(&rec, 0, sizeof(rec));
 	rec.kind = VT_SCAN_UPLOAD;
+	rec.is_ruled = 1;
 	rec.bucket = s->b->name;
 	rec.bucket_generation = s->b->generation;
 	rec.key = u->key;
@@ -580,6 +581,7 @@ follow_key(struct visit *n, const struct vt_version *v,
 	flush_marker(n, !same);
 	if (!same)
 		n->newer = 0;
+	rec->is_ruled = 1;
 	rec->tags = v->tags;
 	if (!v->is_current) {
 		rec->newer = n->newer;

@@ -477,21 +477,24 @@ read_also(struct fields *s, struct vt_scan_record *out)
 
 static const char *const kinds[] = { "", "bucket", "marker", "upload" };
 
-/* Where a bucket's rules come from, and what they ask of its versions. */
-static void
-read_lifecycle(struct fields *s, struct vt_scan_record *out)
+static enum vt_scan_kind
+read_kind(struct fields *s)
 {
 	const char *kind = text(s, "kind", 0, NULL);
-	uint64_t newer = natural(s, "newer", 0);
 	int i;
 
 	for (i = VT_SCAN_UPLOAD; i > 0 && strcmp(kind, kinds[i]) != 0; i--)
 		;
-	out->kind = (enum vt_scan_kind)i;
 	if (i == 0 && *kind != '\0')
 		wrong(s, "kind", "is none that is known");
-	out->lifecycle = text(s, "lifecycle", i == VT_SCAN_BUCKET,
-	    &out->lifecycle_len);
+	return (enum vt_scan_kind)i;
+}
+
+/* A bucket's rules. */
+static void
+read_bucket(struct fields *s, struct vt_scan_record *out)
+{
+	out->lifecycle = text(s, "lifecycle", 1, &out->lifecycle_len);
 	out->versioning = text(s, "versioning", 0, NULL);
 	out->at_us = when(s, "at");
 	out->day_ms = integer(s, "lifecycle_day_ms", 0);
@@ -499,11 +502,26 @@ read_lifecycle(struct fields *s, struct vt_scan_record *out)
 		wrong(s, "lifecycle_day_ms", "is not from 1 to 86400000");
 	out->has_min_bytes = find(s, "lifecycle_min_size") != NULL;
 	out->min_bytes = natural(s, "lifecycle_min_size", 0);
+}
+
+/* What rules ask of the rest. */
+static void
+read_lifecycle(struct fields *s, struct vt_scan_record *out)
+{
+	uint64_t newer;
+
+	out->tags = out->upload = "";
+	/* most lines are of versions in buckets without rules */
+	out->is_ruled = truth(s, "ruled");
+	if (out->kind == VT_SCAN_VERSION && !out->is_ruled)
+		return;
+	newer = natural(s, "newer", 0);
+	out->newer = newer < UINT32_MAX ? (uint32_t)newer : UINT32_MAX;
 	out->tags = text(s, "tags", 0, NULL);
 	out->noncurrent_since_us = when(s, "noncurrent_since");
-	out->newer = newer < UINT32_MAX ? (uint32_t)newer : UINT32_MAX;
 	out->is_alone = truth(s, "alone");
-	out->upload = text(s, "upload", i == VT_SCAN_UPLOAD, NULL);
+	if (out->kind == VT_SCAN_UPLOAD)
+		out->upload = text(s, "upload", 1, NULL);
 }
 
 enum vt_code
@@ -516,7 +534,11 @@ vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
 	memset(out, 0, sizeof(*out));
 	if (begin(&s, line, len, a, err) != VT_OK)
 		return VT_INVALID;
-	read_lifecycle(&s, out);
+	out->kind = read_kind(&s);
+	if (out->kind == VT_SCAN_BUCKET)
+		read_bucket(&s, out);
+	else
+		read_lifecycle(&s, out);
 	is_version = out->kind == VT_SCAN_VERSION;
 	out->bucket = text(&s, "bucket", 1, NULL);
 	out->key = text(&s, "key", out->kind != VT_SCAN_BUCKET,
@@ -621,6 +643,9 @@ format_bucket(const struct vt_scan_record *r, struct vt_buf *out)
 static void
 put_lifecycle(const struct vt_scan_record *r, struct vt_buf *out)
 {
+	if (!r->is_ruled)
+		return;
+	vt_json_bool(out, "ruled", 1);
 	put_text(out, "tags", r->tags);
 	put_when(out, "noncurrent_since", r->noncurrent_since_us);
 	if (r->newer > 0)

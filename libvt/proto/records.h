@@ -96,6 +96,7 @@ struct vt_scan_record {
 	int has_min_bytes;
 	uint64_t min_bytes;	/* the least size of a transition */
 	/* of versions, markers and uploads in such buckets */
+	int is_ruled;		/* it is in one: else the rest is not told */
 	const char *tags;	/* query-encoded, or "" */
 	int64_t noncurrent_since_us;
 	uint32_t newer;		/* noncurrent versions newer than it */
