@@ -593,6 +593,7 @@ main(int argc, char **argv)
 	r.o.tiers = tiers;
 	r.o.config = config;
 	r.o.clock = &clock;
+	r.o.lock_clock = &real;
 	r.o.grace_ms = grace_ms >= 0 ? grace_ms : config->grace_ms;
 	r.o.pace = pace;
 	r.o.pace_ctx = &r;

@@ -90,11 +90,12 @@ check_lock(const struct vt_migrate_options *o, const struct vt_bucket *b,
 	if (v == NULL || (v->is_current && !v->is_marker &&
 	    (b->versioning == 1 || (b->versioning == 2 && !v->is_null))))
 		return VT_OK;
-	if (v->legal_hold)
+	if (v->legal_hold == VT_HOLD_ON)
 		return vt_fail(err, VT_DENIED,
 		    "the version is under a legal hold");
 	if (v->lock_mode != VT_LOCK_NONE &&
-	    v->retain_until_us > vt_clock_now_us(o->clock))
+	    v->retain_until_us > vt_clock_now_us(o->lock_clock != NULL ?
+	    o->lock_clock : o->clock))
 		return vt_fail(err, VT_DENIED,
 		    "the version is locked against deletion");
 	return VT_OK;

@@ -17,6 +17,8 @@ struct vt_migrate_options {
 	struct vt_tiers *tiers;
 	const struct vt_config *config;
 	const struct vt_clock *clock;
+	/* by which locks end; NULL: `clock` */
+	const struct vt_clock *lock_clock;
 	int64_t grace_ms;	/* the source's bytes stay this long */
 	int no_verify;		/* do not read the new copy back */
 	int dry_run;		/* all the checks, no byte */

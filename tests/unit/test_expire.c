@@ -68,7 +68,8 @@ set_rules(const char *inside)
 }
 
 static int64_t
-put(const char *key, enum vt_lock_mode mode, int64_t until_us, int hold)
+put(const char *key, enum vt_lock_mode mode, int64_t until_us,
+    enum vt_hold held)
 {
 	struct vt_cat_op op;
 
@@ -80,14 +81,14 @@ put(const char *key, enum vt_lock_mode mode, int64_t until_us, int hold)
 	op.u.put.v.etag = "etag";
 	op.u.put.v.lock_mode = mode;
 	op.u.put.v.retain_until_us = until_us;
-	op.u.put.v.legal_hold = hold;
+	op.u.put.v.legal_hold = held;
 	op.u.put.tier = "hot";
 	run(&op, "put");
 	return op.u.put.seq;
 }
 
 static void
-hold(int64_t seq, int on)
+hold(int64_t seq, enum vt_hold on)
 {
 	struct vt_cat_op op;
 
@@ -95,7 +96,7 @@ hold(int64_t seq, int on)
 	op.kind = VT_CAT_META_SET;
 	op.u.meta.seq = seq;
 	op.u.meta.lock_mode = -1;
-	op.u.meta.legal_hold = on;
+	op.u.meta.legal_hold = (int)on;
 	op.u.meta.retain_until_us = -1;
 	run(&op, "hold");
 }
@@ -152,17 +153,18 @@ test_locks(void)
 	set_rules("<NoncurrentVersionExpiration><NoncurrentDays>1"
 	    "</NoncurrentDays></NoncurrentVersionExpiration>"
 	    "<Expiration><Days>1</Days></Expiration>");
-	seq = put("held", VT_LOCK_NONE, 0, 1);
-	put("held", VT_LOCK_NONE, 0, 0);
-	kept = put("kept", VT_LOCK_COMPLIANCE, START + 30 * DAY, 0);
-	put("kept", VT_LOCK_NONE, 0, 0);
+	seq = put("held", VT_LOCK_NONE, 0, VT_HOLD_ON);
+	put("held", VT_LOCK_NONE, 0, VT_HOLD_NONE);
+	kept = put("kept", VT_LOCK_COMPLIANCE, START + 30 * DAY,
+	    VT_HOLD_NONE);
+	put("kept", VT_LOCK_NONE, 0, VT_HOLD_NONE);
 	now.offset_us = START + 5 * DAY;
 	expire("expire-version", "held", seq, 0, 0, VT_DENIED,
 	    "P3 a legal hold wins over a rule");
 	expire("expire-version", "kept", kept, 0, 0, VT_DENIED,
 	    "P3 so does retention");
 	ok(exists(seq) && exists(kept), "P3 both are there");
-	hold(seq, 0);
+	hold(seq, VT_HOLD_OFF);
 	res = expire("expire-version", "held", seq, 1, 0, VT_PRECONDITION,
 	    "P3 a plan made before the hold was changed is not followed");
 	is_int(res.status, VT_MOVE_SKIPPED, "it is skipped");
@@ -178,7 +180,8 @@ test_locks(void)
 	    "and no longer");
 	/* a marker hides a locked version and removes nothing */
 	now.offset_us = START + 40 * DAY;
-	seq = put("now", VT_LOCK_GOVERNANCE, START + 400 * DAY, 1);
+	seq = put("now", VT_LOCK_GOVERNANCE, START + 400 * DAY,
+	    VT_HOLD_ON);
 	now.offset_us = START + 45 * DAY;
 	res = expire("expire", "now", seq, 0, 0, VT_OK,
 	    "a locked current version gets a marker");
@@ -197,9 +200,9 @@ test_races(void)
 	    "</NewerNoncurrentVersions></NoncurrentVersionExpiration>"
 	    "<Expiration><ExpiredObjectDeleteMarker>true"
 	    "</ExpiredObjectDeleteMarker></Expiration>");
-	first = put("k", VT_LOCK_NONE, 0, 0);
-	second = put("k", VT_LOCK_NONE, 0, 0);
-	third = put("k", VT_LOCK_NONE, 0, 0);
+	first = put("k", VT_LOCK_NONE, 0, VT_HOLD_NONE);
+	second = put("k", VT_LOCK_NONE, 0, VT_HOLD_NONE);
+	third = put("k", VT_LOCK_NONE, 0, VT_HOLD_NONE);
 	now.offset_us += 5 * DAY;
 	expire("expire-version", "k", third, 0, 0, VT_PRECONDITION,
 	    "P3 the current version is no noncurrent one");
@@ -219,7 +222,7 @@ test_races(void)
 	    "once");
 	expire("expire-version", "k", second, 1, b.generation,
 	    VT_PRECONDITION, "P3 which makes the other no older");
-	put("k", VT_LOCK_NONE, 0, 0);
+	put("k", VT_LOCK_NONE, 0, VT_HOLD_NONE);
 	expire("expire-version", "k", second, 1, b.generation + 1,
 	    VT_PRECONDITION, "P3 not by rules that are not those");
 	set_rules(NULL);
@@ -237,7 +240,7 @@ test_transaction(void)
 	struct vt_bucket b;
 	struct vt_cat_op op;
 	struct vt_cat_lifecycle *l = &op.u.lifecycle;
-	int64_t seq = put("t", VT_LOCK_NONE, 0, 0);
+	int64_t seq = put("t", VT_LOCK_NONE, 0, VT_HOLD_NONE);
 
 	if (vt_catalog_bucket(catalog, a, "b", &b, &err) != VT_OK)
 		exit(1);
@@ -251,17 +254,17 @@ test_transaction(void)
 	is_int(vt_catalog_run(catalog, &op, &err), VT_PRECONDITION,
 	    "P3 rules that changed: %s", err.text);
 	l->bucket_generation = b.generation;
-	hold(seq, 1);
+	hold(seq, VT_HOLD_ON);
 	is_int(vt_catalog_run(catalog, &op, &err), VT_PRECONDITION,
 	    "P3 a hold that came between: %s", err.text);
 	l->version_generation = 2;
-	put("t", VT_LOCK_NONE, 0, 0);
+	put("t", VT_LOCK_NONE, 0, VT_HOLD_NONE);
 	is_int(vt_catalog_run(catalog, &op, &err), VT_PRECONDITION,
 	    "P3 an overwrite that came between: %s", err.text);
 	l->action = VT_LC_EXPIRE_VERSION;
 	is_int(vt_catalog_run(catalog, &op, &err), VT_DENIED,
 	    "P3 a hold on the version itself: %s", err.text);
-	hold(seq, 0);
+	hold(seq, VT_HOLD_OFF);
 	l->version_generation = 3;
 	l->keep_newer = 1;
 	is_int(vt_catalog_run(catalog, &op, &err), VT_PRECONDITION,
