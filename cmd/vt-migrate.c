@@ -1,6 +1,6 @@
 /*
- * vt-migrate: a plan in, moves done, a JSON line per result out.  Run again
- * after any interruption it goes on: what was moved is found moved.
+ * vt-migrate: a plan in, moves and removals done, a JSON line per result out.
+ * Run again after any interruption it goes on: what was moved is found moved.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include "libvt/base/jsonl.h"
 #include "libvt/base/num.h"
 #include "libvt/proto/accesslog.h"
+#include "libvt/work/expire.h"
 #include "libvt/work/gc.h"
 #include "libvt/work/migrate.h"
 
@@ -25,7 +26,8 @@ static const char usage[] =
 "usage: vt-migrate [options] [PLAN...]\n"
 "       vt-migrate [options] --gc\n"
 "\n"
-"Carry out the moves of a plan (vt-plan) and print one JSON line each.\n"
+"Carry out the moves and removals of a plan (vt-plan) and print one JSON line\n"
+"each.\n"
 "PLAN is a file, or - for standard input (the default).\n"
 "\n"
 "  --config FILE        configuration (default: vaultaire.json in the data\n"
@@ -79,7 +81,7 @@ struct run {
 	struct vt_lines *lines;
 	int fd;
 	const char *path;
-	uint64_t moved, already, skipped, failed, bad_lines, bytes;
+	uint64_t moved, removed, already, skipped, failed, bad_lines, bytes;
 	int later;		/* a failure that may pass */
 	int broken;		/* the input cannot be read on */
 
@@ -183,9 +185,25 @@ next_line(struct run *r, struct vt_buf *out, char where[300])
 	return found;
 }
 
+static int
+is_removal(const struct vt_move *m)
+{
+	return *m->action != '\0';
+}
+
+/* "moved"... and for removals "expired", "aborted". */
+static const char *
+status_name(const struct vt_move *m, enum vt_move_status status)
+{
+	if (is_removal(m) && status == VT_MOVE_DONE)
+		return *m->upload != '\0' ? "aborted" : "expired";
+	return vt_move_status_name(status);
+}
+
 static void
 report(struct run *r, const struct vt_move *m,
-    const struct vt_move_result *res, const struct vt_err *err)
+    const struct vt_move_result *res, const struct vt_expire_result *gone,
+    const struct vt_err *err)
 {
 	struct vt_buf b;
 
@@ -193,14 +211,26 @@ report(struct run *r, const struct vt_move *m,
 	vt_json_begin(&b);
 	vt_json_u64(&b, "v", 1);
 	vt_json_str(&b, "plan", m->plan);
+	if (is_removal(m))
+		vt_json_str(&b, "action", m->action);
+	if (*m->rule != '\0')
+		vt_json_str(&b, "rule", m->rule);
 	vt_json_str(&b, "bucket", m->bucket);
 	vt_json_bytes(&b, "key", m->key, m->key_len);
-	vt_json_str(&b, "version", m->version);
-	vt_json_i64(&b, "seq", m->seq);
-	vt_json_str(&b, "from", m->from);
-	vt_json_str(&b, "to", m->to);
+	if (*m->upload != '\0') {
+		vt_json_str(&b, "upload", m->upload);
+	} else {
+		vt_json_str(&b, "version", m->version);
+		vt_json_i64(&b, "seq", m->seq);
+	}
+	if (!is_removal(m)) {
+		vt_json_str(&b, "from", m->from);
+		vt_json_str(&b, "to", m->to);
+	}
 	vt_json_u64(&b, "size", m->size_bytes);
-	vt_json_str(&b, "status", vt_move_status_name(res->status));
+	vt_json_str(&b, "status", status_name(m, res->status));
+	if (gone->made_marker)
+		vt_json_str(&b, "marker", gone->marker_id);
 	if (res->copy_id != 0)
 		vt_json_i64(&b, "copy", res->copy_id);
 	if (r->o.dry_run)
@@ -212,11 +242,23 @@ report(struct run *r, const struct vt_move *m,
 	vt_buf_release(&b);
 }
 
+/* As AWS's server access logs call it. */
+static const char *
+operation(const struct vt_move *m, const struct vt_expire_result *gone)
+{
+	if (!is_removal(m))
+		return "Move";
+	if (*m->upload != '\0')
+		return "S3.DELETE.UPLOAD";
+	return gone->made_marker ? "S3.CREATE.DELETEMARKER" :
+	    "S3.EXPIRE.OBJECT";
+}
+
 /* Moves are not heat, but they are bill: each leaves a line in the log. */
 static void
 log_move(struct run *r, const struct vt_move *m,
-    const struct vt_move_result *res, const struct vt_err *err,
-    int64_t start_us, int64_t start_mono_us)
+    const struct vt_move_result *res, const struct vt_expire_result *gone,
+    const struct vt_err *err, int64_t start_us, int64_t start_mono_us)
 {
 	struct vt_access a;
 
@@ -226,14 +268,18 @@ log_move(struct run *r, const struct vt_move *m,
 	memset(&a, 0, sizeof(a));
 	a.time_us = start_us;
 	a.node = r->node;
-	a.actor = "migrate";
-	a.op = "Move";
+	a.actor = is_removal(m) ? "lifecycle" : "migrate";
+	a.op = operation(m, gone);
 	a.bucket = m->bucket;
 	a.key = m->key;
 	a.key_len = m->key_len;
 	a.version = m->version;
-	a.source = m->from;
-	a.tier = m->to;
+	if (is_removal(m)) {
+		a.tier = m->from;
+	} else {
+		a.source = m->from;
+		a.tier = m->to;
+	}
 	a.error = err != NULL ? vt_code_name(err->code) : NULL;
 	a.range_first = a.range_length = -1;
 	a.size = (int64_t)m->size_bytes;
@@ -245,11 +291,42 @@ log_move(struct run *r, const struct vt_move *m,
 	vt_accesslog_write(r->log, &a);
 }
 
+/* What became of a line, into the sums. */
 static void
-one_move(struct run *r, const struct vt_buf *line, const char *where)
+count(struct run *r, const struct vt_move *m, enum vt_move_status status,
+    enum vt_code rc)
+{
+	pthread_mutex_lock(&r->lock);
+	switch (status) {
+	case VT_MOVE_DONE:
+		if (is_removal(m)) {
+			r->removed++;
+			break;
+		}
+		r->moved++;
+		r->bytes += m->size_bytes;
+		break;
+	case VT_MOVE_ALREADY:
+		r->already++;
+		break;
+	case VT_MOVE_SKIPPED:
+		r->skipped++;
+		break;
+	case VT_MOVE_FAILED:
+		r->failed++;
+		r->later |= rc == VT_BUSY || rc == VT_NOSPACE;
+		break;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void
+one_line(struct run *r, const struct vt_migrate_options *o,
+    const struct vt_buf *line, const char *where)
 {
 	struct vt_arena *a = vt_arena_new(64 << 20);
 	struct vt_move_result res;
+	struct vt_expire_result gone;
 	struct vt_move m;
 	struct vt_err err;
 	int64_t start_us, start_mono_us;
@@ -267,36 +344,26 @@ one_move(struct run *r, const struct vt_buf *line, const char *where)
 		return;
 	}
 	cli_progress_expect(m.size_bytes, 1);
-	start_us = vt_clock_now_us(r->o.clock);
+	start_us = vt_clock_now_us(o->clock);
 	start_mono_us = vt_clock_mono_us();
-	rc = vt_migrate_move(&r->o, &m, &res, &err);
+	memset(&res, 0, sizeof(res));
+	memset(&gone, 0, sizeof(gone));
+	if (is_removal(&m)) {
+		rc = vt_expire(o, &m, &gone, &err);
+		res.status = gone.status;
+	} else {
+		rc = vt_migrate_move(o, &m, &res, &err);
+	}
 	err.code = rc;
 	if (rc != VT_CANCELLED) {
-		report(r, &m, &res, rc != VT_OK ? &err : NULL);
-		log_move(r, &m, &res, rc != VT_OK ? &err : NULL, start_us,
-		    start_mono_us);
+		report(r, &m, &res, &gone, rc != VT_OK ? &err : NULL);
+		log_move(r, &m, &res, &gone, rc != VT_OK ? &err : NULL,
+		    start_us, start_mono_us);
 	}
 	if (res.status == VT_MOVE_FAILED && rc != VT_CANCELLED)
 		cli_warn_err(&err, "%s: %s/%s", where, m.bucket, m.key);
 	cli_progress_add((int64_t)m.size_bytes, 1);
-	pthread_mutex_lock(&r->lock);
-	switch (res.status) {
-	case VT_MOVE_DONE:
-		r->moved++;
-		r->bytes += m.size_bytes;
-		break;
-	case VT_MOVE_ALREADY:
-		r->already++;
-		break;
-	case VT_MOVE_SKIPPED:
-		r->skipped++;
-		break;
-	case VT_MOVE_FAILED:
-		r->failed++;
-		r->later |= rc == VT_BUSY || rc == VT_NOSPACE;
-		break;
-	}
-	pthread_mutex_unlock(&r->lock);
+	count(r, &m, res.status, rc);
 	vt_arena_free(a);
 }
 
@@ -304,13 +371,17 @@ static void *
 worker(void *arg)
 {
 	struct run *r = arg;
+	struct vt_migrate_options o = r->o;
 	struct vt_buf line;
 	char where[300];
 
+	/* without memory for them the rules are read for each line */
+	o.rules = vt_rules_new(o.catalog, o.config);
 	vt_buf_init(&line, VT_RECORD_LINE_MAX);
 	while (next_line(r, &line, where))
-		one_move(r, &line, where);
+		one_line(r, &o, &line, where);
 	vt_buf_release(&line);
+	vt_rules_free(o.rules);
 	return NULL;
 }
 
@@ -368,10 +439,14 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 	for (i = 0; i < started; i++)
 		pthread_join(thread[i], NULL);
 	cli_progress_stop();
-	if (!quiet && r->moved + r->already + r->skipped + r->failed +
-	    r->bad_lines == 0)
+	if (!quiet && r->removed > 0)
+		cli_warn("%s %llu versions, markers and uploads for lifecycle "
+		    "rules", r->o.dry_run ? "would remove" : "removed",
+		    (unsigned long long)r->removed);
+	if (!quiet && r->moved + r->removed + r->already + r->skipped +
+	    r->failed + r->bad_lines == 0)
 		cli_warn("the plan has no moves");
-	else if (!quiet)
+	else if (!quiet && r->moved + r->already + r->skipped + r->failed > 0)
 		cli_warn("%s %llu objects (%s); %llu were moved already, "
 		    "%llu skipped as the store has changed, %llu failed",
 		    r->o.dry_run ? "would move" : "moved",
@@ -382,7 +457,7 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		    (unsigned long long)r->failed);
 	if (r->broken)
 		return CLI_FAILED;
-	if (r->failed > 0 && r->moved + r->already == 0)
+	if (r->failed > 0 && r->moved + r->removed + r->already == 0)
 		return r->later ? CLI_LATER : CLI_FAILED;
 	return r->failed + r->bad_lines > 0 ? CLI_SOME : CLI_OK;
 }
@@ -496,6 +571,7 @@ main(int argc, char **argv)
 	co.clock = &clock;
 	co.lock_clock = &real;
 	co.fatal = fatal;
+	co.delete_grace_ms = VT_DELETE_GRACE_MS;
 	rc = vt_catalog_open(config->catalog_path, &co, &catalog, &err);
 	if (rc != VT_OK)
 		goto out;
@@ -517,6 +593,7 @@ main(int argc, char **argv)
 	r.o.tiers = tiers;
 	r.o.config = config;
 	r.o.clock = &clock;
+	r.o.lock_clock = &real;
 	r.o.grace_ms = grace_ms >= 0 ? grace_ms : config->grace_ms;
 	r.o.pace = pace;
 	r.o.pace_ctx = &r;

@@ -1,6 +1,7 @@
 /*
  * vt-plan: versions with their heat in (vt-scan), moves that pay for
- * themselves out, one JSON line each.  It changes nothing; vt-migrate does.
+ * themselves out, and what lifecycle rules ask for, one JSON line each.  It
+ * changes nothing; vt-migrate does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "libvt/work/config.h"
 #include "libvt/work/cost.h"
 #include "libvt/work/plan.h"
+#include "libvt/work/rules.h"
 
 #include "cmd/cli.h"
 
@@ -29,6 +31,7 @@
 #define ARENA_MAX ((size_t)64 << 20)
 #define OUT_BLOCK ((size_t)256 << 10)
 #define DAY_US INT64_C(86400000000)
+#define RULES_BYTES_MAX ((size_t)32 << 20)	/* of one bucket, parsed */
 
 /* The age rule that plans are compared with: what most buckets have. */
 #define AGE_FIRST 30
@@ -40,7 +43,8 @@ static const char usage[] =
 "       vt-plan [options] --explain BUCKET/KEY [SCAN...]\n"
 "       vt-plan [options] --simulate [SCAN...]\n"
 "Read what vt-scan wrote and print one JSON line for each move that pays for\n"
-"itself.  Nothing is moved: see vt-migrate.  '-': standard input (default).\n"
+"itself, and for what lifecycle rules ask for.  Nothing is changed: see\n"
+"vt-migrate.  '-': standard input (default).\n"
 "\n"
 "Where things can be:\n"
 "      --config FILE      configuration with the tiers\n"
@@ -112,6 +116,8 @@ enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PROMOTE, SIM_PLAN, SIM_PLAIN,
 /* A move that may be printed, and what the summary needs of it. */
 struct proposal {
 	struct vt_move m;	/* strings in run.kept */
+	enum vt_lc_action removal;
+	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
 	double now_month, after_month;
 };
 
@@ -135,6 +141,15 @@ struct run {
 	struct vt_cost_model model, lifecycle;
 	size_t age_tier[2], age_count;
 
+	/* the lifecycle rules of the bucket whose line came last */
+	struct vt_arena *rules_arena;
+	struct vt_lifecycle *lc;
+	char rules_bucket[64];
+	int64_t rules_generation, rules_at_us;
+	int rules_marks;	/* expiring adds a delete marker */
+	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
+	const char *classes[VT_COST_TIERS];
+
 	/* the input */
 	struct vt_hash id;
 	char plan_id[17];
@@ -149,7 +164,9 @@ struct run {
 
 	/* sums */
 	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS];
-	uint64_t moves, moved_bytes, capped;
+	uint64_t lines_out, moves, moved_bytes, capped;
+	uint64_t asked;		/* moves that rules ask for */
+	uint64_t removals[VT_LC_ACTIONS], removed_bytes, locked;
 	double bill_now, bill_after, moving, saving;
 	double payback;		/* days, weighed by saving */
 	int64_t covered_from, covered_to;
@@ -300,6 +317,12 @@ make_model(struct run *r, const struct vt_config *config)
 	if (m->count == 0)
 		cli_die(CLI_FAILED, "there are no tiers to plan for");
 	m->how = r->how;
+	for (i = 0; i < m->count; i++) {
+		r->classes[i] = r->class_name[i];
+		snprintf(r->class_name[i], sizeof(r->class_name[i]), "%s",
+		    config != NULL ? config->tier[i].storage_class :
+		    m->tier[i].price.name);
+	}
 }
 
 /* P6: what the user rules out is out before cost is asked. */
@@ -542,9 +565,15 @@ print_simulation(struct run *r)
 		    ratio(r->sim[i], r->sim[SIM_BEST]),
 		    100 * ratio(r->sim[i], r->sim[SIM_HOT]));
 	}
+	if (!r->quiet && r->removed_bytes > 0)
+		cli_warn("these figures include %llu versions, %s, that "
+		    "lifecycle rules remove by now",
+		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
+		    r->removals[VT_LC_EXPIRE_VERSION]),
+		    vt_num_human_bytes(r->removed_bytes, size));
 }
 
-/* --- planning ------------------------------------------------------------- */
+/* --- proposals ------------------------------------------------------------ */
 
 /* What a month on tier `k` costs, reads being as in the last one. */
 static double
@@ -583,9 +612,10 @@ keep(struct run *r, const char *s, size_t len)
 	return p;
 }
 
-static void
-propose(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_decision *d, double now_month, double after_month)
+/* A proposal for what the record speaks of. */
+static struct proposal *
+new_proposal(struct run *r, const struct vt_scan_record *rec,
+    const char *reason)
 {
 	struct proposal *p;
 
@@ -602,14 +632,34 @@ propose(struct run *r, const struct vt_scan_record *rec,
 	p->m.key = keep(r, rec->key, rec->key_len);
 	p->m.key_len = rec->key_len;
 	p->m.version = keep(r, rec->version, strlen(rec->version));
-	p->m.reason = keep(r, d->reason, strlen(d->reason));
+	p->m.action = p->m.rule = "";
+	p->m.reason = keep(r, reason, strlen(reason));
 	p->m.seq = rec->seq;
 	p->m.generation = rec->generation;
 	p->m.bucket_generation = rec->bucket_generation;
+	p->m.size_bytes = rec->size_bytes;
+	return p;
+}
+
+static int64_t
+rules_now(const struct run *r)
+{
+	return r->now_us != INT64_MAX ? r->now_us : r->rules_at_us;
+}
+
+static void
+propose(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_decision *d, double now_month, double after_month)
+{
+	struct proposal *p = new_proposal(r, rec, d->reason);
+
+	if (d->rule != NULL) {
+		p->m.rule = keep(r, d->rule->id, strlen(d->rule->id));
+		p->asked_us = rules_now(r);
+	}
 	p->m.copy = rec->copy;
 	p->m.from = r->model.tier[d->from].name;
 	p->m.to = r->model.tier[d->to].name;
-	p->m.size_bytes = rec->size_bytes;
 	p->m.saving_usd_month = rounded(d->choice.saving_day *
 	    r->model.month_days);
 	p->m.cost_usd = rounded(d->choice.cost);
@@ -617,6 +667,222 @@ propose(struct run *r, const struct vt_scan_record *rec,
 	p->now_month = now_month;
 	p->after_month = after_month;
 }
+
+/* --- lifecycle rules ------------------------------------------------------ */
+
+static void
+rules_forget(struct run *r)
+{
+	vt_arena_free(r->rules_arena);
+	r->rules_arena = NULL;
+	r->lc = NULL;
+}
+
+/* A bucket's rules come before its versions. */
+static enum vt_code
+take_bucket(struct run *r, const struct vt_scan_record *rec,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rules_forget(r);
+	r->rules_arena = vt_arena_new(RULES_BYTES_MAX);
+	if (r->rules_arena == NULL)
+		no_memory();
+	rc = vt_lifecycle_parse(r->rules_arena, rec->lifecycle,
+	    rec->lifecycle_len, &r->lc, NULL, err);
+	if (rc != VT_OK)
+		return rc;
+	if (rec->day_ms != 0)
+		r->lc->day_us = rec->day_ms * 1000;
+	if (rec->has_min_bytes)
+		r->lc->min_bytes = rec->min_bytes;
+	snprintf(r->rules_bucket, sizeof(r->rules_bucket), "%s", rec->bucket);
+	r->rules_generation = rec->bucket_generation;
+	r->rules_at_us = rec->at_us;
+	r->rules_marks = *rec->versioning != '\0';
+	return VT_OK;
+}
+
+/* The rules that hold for a line: those of its bucket, unless they were
+ * changed while it was scanned. */
+static const struct vt_lifecycle *
+rules_for(const struct run *r, const struct vt_scan_record *rec)
+{
+	return r->lc != NULL && rec->is_ruled &&
+	    strcmp(r->rules_bucket, rec->bucket) == 0 &&
+	    r->rules_generation == rec->bucket_generation ? r->lc : NULL;
+}
+
+/* A lock always wins; a marker that is added removes nothing. */
+static int
+removal_locked(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_lc_removal *removal)
+{
+	if (removal->action == VT_LC_EXPIRE && r->rules_marks)
+		return 0;
+	return rec->legal_hold || (rec->lock != NULL && *rec->lock != '\0' &&
+	    rec->retain_until_us > rules_now(r));
+}
+
+enum removal_state { REMOVAL_NONE, REMOVAL_LATER, REMOVAL_LOCKED,
+	REMOVAL_DUE };
+
+static enum removal_state
+find_removal(const struct run *r, const struct vt_lifecycle *lc,
+    const struct vt_scan_record *rec, struct vt_lc_removal *out)
+{
+	struct vt_lc_subject s;
+
+	vt_rules_record(rec, &s);
+	vt_lifecycle_removal(lc, &s, out);
+	if (out->action == VT_LC_NONE || out->due_us >= INT64_MAX / 4)
+		return REMOVAL_NONE;
+	if (out->due_us > rules_now(r))
+		return REMOVAL_LATER;
+	return removal_locked(r, rec, out) ? REMOVAL_LOCKED : REMOVAL_DUE;
+}
+
+/* Free of charge: what is due for leaving a tier early is due for staying as
+ * well. */
+static void
+propose_removal(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_lc_removal *removal, double now_month)
+{
+	int marks = removal->action == VT_LC_EXPIRE && r->rules_marks;
+	char text[VT_RULES_TEXT];
+	struct proposal *p;
+
+	vt_rules_removal_text(removal, text);
+	p = new_proposal(r, rec, text);
+	p->removal = removal->action;
+	p->asked_us = rules_now(r);
+	p->m.action = vt_lc_action_name(removal->action);
+	p->m.rule = keep(r, removal->rule->id, strlen(removal->rule->id));
+	if (rec->kind == VT_SCAN_UPLOAD)
+		p->m.upload = keep(r, rec->upload, strlen(rec->upload));
+	p->m.from = keep(r, rec->tier, strlen(rec->tier));
+	p->now_month = now_month;
+	p->after_month = marks ? now_month : 0;
+	p->m.saving_usd_month = rounded(p->now_month - p->after_month);
+}
+
+static void
+explain_removal(const struct vt_lc_removal *removal, enum removal_state state)
+{
+	char text[VT_RULES_TEXT], due[25];
+
+	if (state == REMOVAL_NONE)
+		return;
+	vt_rules_removal_text(removal, text);
+	vt_time_rfc3339_ms(removal->due_us, due);
+	cli_printf("  lifecycle  %s: %s (%s)\n",
+	    vt_lc_action_name(removal->action), text,
+	    state == REMOVAL_DUE ? "due" :
+	    state == REMOVAL_LOCKED ? "due, but locked" : due);
+}
+
+static void
+explain_transition(void *ctx, const struct vt_lc_move *m)
+{
+	const struct run *r = ctx;
+	char text[VT_RULES_TEXT], due[25];
+
+	vt_rules_move_text(m, text);
+	vt_time_rfc3339_ms(m->due_us, due);
+	cli_printf("  lifecycle  transition: %s (%s)\n", text,
+	    m->due_us == INT64_MAX ? "not while so few are newer" :
+	    m->due_us > rules_now(r) ? due : "due");
+}
+
+static void
+explain_rules(struct run *r, const struct vt_scan_record *rec)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+	struct vt_lc_subject s;
+	enum removal_state state;
+
+	if (lc == NULL)
+		return;
+	state = find_removal(r, lc, rec, &removal);
+	explain_removal(&removal, state);
+	vt_rules_record(rec, &s);
+	vt_lifecycle_transitions(lc, &s, explain_transition, r);
+}
+
+/* "bucket/key", the key being everything behind the first slash. */
+static int
+is_explained(const struct run *r, const struct vt_scan_record *rec)
+{
+	size_t n = strlen(rec->bucket);
+
+	return strncmp(r->explain, rec->bucket, n) == 0 &&
+	    r->explain[n] == '/' &&
+	    strlen(r->explain + n + 1) == rec->key_len &&
+	    memcmp(r->explain + n + 1, rec->key, rec->key_len) == 0;
+}
+
+/* A delete marker or an upload: only rules have a say. */
+static void
+take_other(struct run *r, const struct vt_scan_record *rec)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+	struct vt_cost cost;
+	char t[25];
+	double now = 0;
+	int k;
+
+	if (r->explain != NULL) {
+		if (!is_explained(r, rec))
+			return;
+		if (r->found++ > 0)
+			cli_printf("\n");
+		vt_time_rfc3339_ms(rec->mtime_us, t);
+		cli_printf("%s/%.*s %s\n  %s since %s\n", rec->bucket,
+		    (int)rec->key_len, rec->key,
+		    rec->kind == VT_SCAN_UPLOAD ? rec->upload : rec->version,
+		    rec->kind == VT_SCAN_UPLOAD ? "upload" : "delete marker",
+		    t);
+		explain_rules(r, rec);
+		return;
+	}
+	if (lc == NULL || find_removal(r, lc, rec, &removal) != REMOVAL_DUE)
+		return;
+	k = vt_cost_model_tier(&r->model, rec->tier);
+	if (rec->size_bytes > 0 && k >= 0) {
+		vt_cost_of(&r->model, rec->size_bytes, &cost);
+		now = cost.day[k] * r->model.month_days;
+	}
+	r->bill_now += now;
+	r->bill_after += now;
+	propose_removal(r, rec, &removal, now);
+}
+
+/* What rules ask of the place of a version: into `bounds`, and into a copy of
+ * its bill.  0: nothing. */
+static int
+bind_to_rules(const struct run *r, const struct vt_scan_record *rec,
+    struct vt_cost *cost, struct vt_bounds *bounds)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_subject s;
+
+	if (lc == NULL)
+		return 0;
+	vt_rules_record(rec, &s);
+	vt_rules_bounds(lc, &s, r->classes, r->model.count, rules_now(r),
+	    bounds);
+	/* --tiers is for this run; a rule must wait for another */
+	if (bounds->must >= 0 && r->tiers != NULL &&
+	    r->model.tier[bounds->must].excluded)
+		bounds->must = -1;
+	vt_plan_bar(bounds, cost);
+	return 1;
+}
+
+/* --- planning ------------------------------------------------------------- */
 
 static void
 explain(struct run *r, const struct vt_scan_record *rec,
@@ -674,32 +940,33 @@ explain(struct run *r, const struct vt_scan_record *rec,
 			cli_printf("%13s ", "?");
 		cli_printf("%14.6g\n", d->work.spent[i]);
 	}
+	if (rules_for(r, rec) != NULL)
+		cli_printf("\n");
+	explain_rules(r, rec);
 	cli_printf("\n  %s%s%s: %s\n", verdicts[d->verdict],
 	    d->verdict == VT_PLAN_MOVE ? " to " : "",
 	    d->verdict == VT_PLAN_MOVE ? r->model.tier[d->to].name : "",
 	    d->reason);
 }
 
-/* "bucket/key", the key being everything behind the first slash. */
-static int
-is_explained(const struct run *r, const struct vt_scan_record *rec)
-{
-	size_t n = strlen(rec->bucket);
-
-	return strncmp(r->explain, rec->bucket, n) == 0 &&
-	    r->explain[n] == '/' &&
-	    strlen(r->explain + n + 1) == rec->key_len &&
-	    memcmp(r->explain + n + 1, rec->key, rec->key_len) == 0;
-}
-
 static void
 plan_record(struct run *r, const struct vt_scan_record *rec,
     const struct vt_cost *cost)
 {
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+	struct vt_bounds bounds;
+	struct vt_cost bound;
 	struct vt_decision d;
 	double now = 0, after;
 
-	vt_plan_decide(&r->model, &r->policy, cost, rec, &r->past, &d);
+	if (lc != NULL) {
+		bound = *cost;
+		cost = &bound;
+		bind_to_rules(r, rec, &bound, &bounds);
+	}
+	vt_plan_decide(&r->model, &r->policy, cost, rec, &r->past,
+	    lc != NULL ? &bounds : NULL, &d);
 	if (r->explain != NULL) {
 		if (is_explained(r, rec)) {
 			if (r->found++ > 0)
@@ -708,15 +975,40 @@ plan_record(struct run *r, const struct vt_scan_record *rec,
 		}
 		return;
 	}
-	r->verdicts[d.verdict]++;
 	if (d.from >= 0)
 		now = month_bill(r, cost, (size_t)d.from);
 	r->bill_now += now;
 	r->bill_after += now;
+	if (lc != NULL)
+		switch (find_removal(r, lc, rec, &removal)) {
+		case REMOVAL_DUE:
+			propose_removal(r, rec, &removal, now);
+			return;
+		case REMOVAL_LOCKED:
+			r->locked++;
+			break;
+		default:
+			break;
+		}
+	r->verdicts[d.verdict]++;
 	if (d.verdict != VT_PLAN_MOVE)
 		return;
 	after = month_bill(r, cost, (size_t)d.to);
 	propose(r, rec, &d, now, after);
+}
+
+/* The past that is simulated is of what is there still; of what will not be
+ * for long the reader is told. */
+static void
+count_due(struct run *r, const struct vt_scan_record *rec)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+
+	if (lc == NULL || find_removal(r, lc, rec, &removal) != REMOVAL_DUE)
+		return;
+	r->removals[removal.action]++;
+	r->removed_bytes += rec->size_bytes;
 }
 
 static void
@@ -744,6 +1036,8 @@ take_record(struct run *r, struct vt_scan_record *rec)
 	}
 	if (!r->simulate)
 		plan_record(r, rec, &cost);
+	else
+		count_due(r, rec);
 	if (r->explain == NULL)
 		simulate_record(r, rec, &cost);
 }
@@ -778,9 +1072,13 @@ take_line(struct run *r, const char *path, uint64_t number, const char *line,
 	if (a == NULL)
 		no_memory();
 	rc = vt_scan_record_parse(line, len, a, &rec, &err);
-	if (rc == VT_OK)
+	if (rc == VT_OK && rec.kind == VT_SCAN_BUCKET)
+		rc = take_bucket(r, &rec, &err);
+	else if (rc == VT_OK && rec.kind != VT_SCAN_VERSION && !r->simulate)
+		take_other(r, &rec);
+	else if (rc == VT_OK && rec.kind == VT_SCAN_VERSION)
 		take_record(r, &rec);
-	else
+	if (rc != VT_OK)
 		note_bad(r, path, number, line, len, &err);
 	vt_arena_free(a);
 }
@@ -890,6 +1188,13 @@ read_input(struct run *r)
 
 /* --- output --------------------------------------------------------------- */
 
+/* What rules ask for before what pays. */
+static int
+rank(const struct proposal *p)
+{
+	return p->removal != VT_LC_NONE ? 0 : *p->m.rule != '\0' ? 1 : 2;
+}
+
 /* Saving per dollar of moving, free moves first; names decide the rest, so
  * that the same input makes the same plan. */
 static int
@@ -901,6 +1206,9 @@ by_worth(const void *a, const void *b)
 	size_t n;
 	int c;
 
+	c = rank(a) - rank(b);
+	if (c != 0)
+		return c;
 	if ((x->cost_usd <= 0) != (y->cost_usd <= 0))
 		return x->cost_usd <= 0 ? -1 : 1;
 	left = x->saving_usd_month * (x->cost_usd <= 0 ? 1 : y->cost_usd);
@@ -945,11 +1253,36 @@ name_plan(struct run *r)
 }
 
 static int
-fits(const struct run *r, const struct vt_move *m)
+fits(const struct run *r, const struct proposal *p)
 {
-	return r->moves < r->max_objects &&
-	    m->size_bytes <= r->max_bytes - r->moved_bytes &&
-	    r->moving + m->cost_usd <= r->max_usd;
+	if (r->lines_out >= r->max_objects)
+		return 0;
+	/* a removal moves no byte and costs nothing */
+	return p->removal != VT_LC_NONE ||
+	    (p->m.size_bytes <= r->max_bytes - r->moved_bytes &&
+	    r->moving + p->m.cost_usd <= r->max_usd);
+}
+
+/* A line was written: into the sums. */
+static void
+count_out(struct run *r, const struct proposal *p)
+{
+	const struct vt_move *m = &p->m;
+
+	r->lines_out++;
+	r->bill_after += p->after_month - p->now_month;
+	if (p->removal != VT_LC_NONE) {
+		r->removals[p->removal]++;
+		if (p->after_month == 0)
+			r->removed_bytes += m->size_bytes;
+		return;
+	}
+	r->moves++;
+	r->asked += *m->rule != '\0';
+	r->moved_bytes += m->size_bytes;
+	r->moving += m->cost_usd;
+	r->saving += m->saving_usd_month;
+	r->payback += m->payback_days * m->saving_usd_month;
 }
 
 static void
@@ -967,24 +1300,20 @@ print_plan(struct run *r)
 	for (i = 0; i < r->count && !cli_stopping(); i++) {
 		struct vt_move *m = &r->p[i].m;
 
-		if (!fits(r, m)) {
+		if (!fits(r, &r->p[i])) {
 			r->capped++;
 			continue;
 		}
 		m->plan = r->plan_id;
 		m->prices = vt_prices_digest(r->prices);
-		m->not_after_us = now + r->valid_ms * 1000;
+		m->not_after_us = (r->p[i].asked_us != 0 ?
+		    r->p[i].asked_us : now) + r->valid_ms * 1000;
 		vt_move_format(m, &b);
 		if (vt_buf_check(&b, "the plan", &err) != VT_OK)
 			die(&err);
 		if (b.len >= OUT_BLOCK && cli_out_buf(&b) < 0)
 			break;
-		r->moves++;
-		r->moved_bytes += m->size_bytes;
-		r->moving += m->cost_usd;
-		r->saving += m->saving_usd_month;
-		r->payback += m->payback_days * m->saving_usd_month;
-		r->bill_after += r->p[i].after_month - r->p[i].now_month;
+		count_out(r, &r->p[i]);
 	}
 	if (b.len > 0)
 		(void)cli_out_buf(&b);	/* sticks; cli_finish tells */
@@ -1018,12 +1347,35 @@ summarize_held(const struct run *r)
 }
 
 static void
+summarize_rules(const struct run *r)
+{
+	char size[16];
+
+	if (r->lines_out > r->moves)
+		cli_warn("lifecycle rules remove %llu current and %llu "
+		    "noncurrent versions, %llu delete markers and %llu "
+		    "uploads, %s in all",
+		    (unsigned long long)r->removals[VT_LC_EXPIRE],
+		    (unsigned long long)r->removals[VT_LC_EXPIRE_VERSION],
+		    (unsigned long long)r->removals[VT_LC_EXPIRE_MARKER],
+		    (unsigned long long)r->removals[VT_LC_ABORT_UPLOAD],
+		    vt_num_human_bytes(r->removed_bytes, size));
+	if (r->locked > 0)
+		cli_warn("lifecycle rules would remove %llu more, but they "
+		    "are locked", (unsigned long long)r->locked);
+	if (r->asked > 0)
+		cli_warn("lifecycle rules ask for %llu of the moves",
+		    (unsigned long long)r->asked);
+}
+
+static void
 summarize(const struct run *r)
 {
 	char size[16], from[11], to[11], now[32], after[32];
 
 	if (r->quiet)
 		return;
+	summarize_rules(r);
 	if (r->versions == 0) {
 		cli_warn("no versions in the input: nothing to plan");
 		return;
@@ -1226,6 +1578,7 @@ finish(struct run *r)
 		if (status == CLI_OK)
 			status = CLI_SOME;
 	}
+	rules_forget(r);
 	vt_past_release(&r->past);
 	vt_buf_release(&r->held);
 	vt_optimum_free(r->optimum);

@@ -390,10 +390,238 @@ describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
 			also[rec->also_count++] = v->copies[i].tier;
 }
 
+/* --- lifecycle rules ------------------------------------------------------ *
+ * Of a bucket that has some, also what they ask: the rules themselves, delete
+ * markers and uploads in progress.  What they mean is vt-plan's business.
+ */
+
 struct visit {
 	struct run *r;
 	const struct vt_config *config;
+	struct vt_catalog *catalog;
+	/* buckets with rules, in order; those from `next` on are to come */
+	struct vt_arena *arena;
+	const struct vt_bucket **ruled;
+	size_t ruled_count, next;
+	/* the version before this one */
+	int64_t bucket_id;
+	char key[VT_KEY_MAX];
+	size_t key_len;
+	int64_t mtime_us;
+	uint32_t newer;		/* noncurrent ones of this key so far */
+	/* a current delete marker waits for the next line: does it hide
+	 * anything? */
+	int has_marker;
+	struct vt_scan_record marker;
+	char marker_version[VT_ID_LEN + 1], marker_bucket[64];
 };
+
+static int
+has_rules(const struct vt_bucket *b)
+{
+	return (b->docs >> VT_DOC_LIFECYCLE) & 1;
+}
+
+static int
+note_ruled(void *ctx, const struct vt_bucket *b)
+{
+	struct visit *n = ctx;
+	struct vt_bucket *copy;
+
+	if (!has_rules(b))
+		return 0;
+	if (n->ruled_count % 64 == 0)
+		n->ruled = realloc(n->ruled,
+		    (n->ruled_count + 64) * sizeof(*n->ruled));
+	copy = vt_arena_alloc(n->arena, sizeof(*copy));
+	if (n->ruled == NULL || copy == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	*copy = *b;
+	n->ruled[n->ruled_count++] = copy;
+	return 0;
+}
+
+struct uploads {
+	struct visit *n;
+	const struct vt_bucket *b;
+	char key[VT_KEY_MAX];
+	size_t key_len;
+	char id[VT_ID_LEN + 1];
+};
+
+/* What an upload's parts take. */
+static uint64_t
+upload_bytes(struct visit *n, const char *id)
+{
+	struct vt_arena *a = vt_arena_new(16 << 20);
+	struct vt_upload_part *parts;
+	uint64_t sum = 0;
+	size_t count = 0, i;
+	int truncated;
+
+	if (a == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	/* over by now is as good as empty */
+	if (vt_catalog_upload_parts(n->catalog, a, id, 0, 10000, &parts,
+	    &count, &truncated, NULL) == VT_OK)
+		for (i = 0; i < count; i++)
+			sum += parts[i].size_bytes;
+	vt_arena_free(a);
+	return sum;
+}
+
+static int
+visit_upload(void *ctx, int is_prefix, const struct vt_upload *u)
+{
+	struct uploads *s = ctx;
+	struct vt_scan_record rec;
+
+	(void)is_prefix;
+	memcpy(s->key, u->key, u->key_len);
+	s->key_len = u->key_len;
+	memcpy(s->id, u->id, sizeof(s->id));
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = VT_SCAN_UPLOAD;
+	rec.is_ruled = 1;
+	rec.bucket = s->b->name;
+	rec.bucket_generation = s->b->generation;
+	rec.key = u->key;
+	rec.key_len = u->key_len;
+	rec.upload = u->id;
+	rec.mtime_us = u->created_us;
+	rec.tier = u->tier;
+	rec.size_bytes = upload_bytes(s->n, u->id);
+	put(s->n->r, &rec);
+	return s->n->r->stop || cli_stopping();
+}
+
+static void
+put_uploads(struct visit *n, const struct vt_bucket *b)
+{
+	struct uploads s = { .n = n, .b = b };
+	struct vt_list l = { .bucket_id = b->id, .prefix = "",
+	    .delimiter = "", .max = 1000 };
+	struct vt_err err;
+	int more = 1;
+
+	while (more && !n->r->stop && !cli_stopping()) {
+		l.after = s.key;
+		l.after_len = s.key_len;
+		l.has_after = s.id[0] != '\0';
+		if (vt_catalog_uploads(n->catalog, &l, s.id, visit_upload, &s,
+		    &more, &err) != VT_OK)
+			die(&err);
+	}
+}
+
+/* The bucket's rules, and its uploads; nothing when they are gone by now. */
+static void
+put_rules(struct visit *n, const struct vt_bucket *b)
+{
+	struct vt_arena *a = vt_arena_new(8 << 20);
+	struct vt_scan_record rec;
+	struct vt_err err;
+	enum vt_code rc;
+
+	if (a == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = VT_SCAN_BUCKET;
+	rec.bucket = b->name;
+	rec.bucket_generation = b->generation;
+	rec.versioning = b->versioning == 1 ? "enabled" :
+	    b->versioning == 2 ? "suspended" : "";
+	rec.at_us = n->r->now_us;
+	rec.day_ms = n->config->lifecycle_day_ms;
+	rec.has_min_bytes = 1;
+	rec.min_bytes = n->config->lifecycle_min_bytes;
+	rc = vt_catalog_doc(n->catalog, a, b->id, VT_DOC_LIFECYCLE,
+	    &rec.lifecycle, &rec.lifecycle_len, &err);
+	if (rc == VT_OK) {
+		put(n->r, &rec);
+		put_uploads(n, b);
+	} else if (rc != VT_ABSENT) {
+		die(&err);
+	}
+	vt_arena_free(a);
+}
+
+static void
+flush_marker(struct visit *n, int is_alone)
+{
+	if (!n->has_marker)
+		return;
+	n->has_marker = 0;
+	n->marker.is_alone = is_alone;
+	n->marker.bucket = n->marker_bucket;
+	n->marker.key = n->key;
+	n->marker.version = n->marker_version;
+	put(n->r, &n->marker);
+}
+
+/* Rules of buckets up to and with `name` (NULL: all) come before its
+ * versions. */
+static void
+put_rules_before(struct visit *n, const char *name)
+{
+	for (; n->next < n->ruled_count && (name == NULL ||
+	    strcmp(n->ruled[n->next]->name, name) <= 0); n->next++)
+		put_rules(n, n->ruled[n->next]);
+}
+
+/* Where a version stands among those of its key, newest first. */
+static void
+follow_key(struct visit *n, const struct vt_version *v,
+    struct vt_scan_record *rec)
+{
+	int same = n->bucket_id == v->bucket_id &&
+	    n->key_len == v->key_len &&
+	    memcmp(n->key, v->key, v->key_len) == 0;
+
+	flush_marker(n, !same);
+	if (!same)
+		n->newer = 0;
+	rec->is_ruled = 1;
+	rec->tags = v->tags;
+	if (!v->is_current) {
+		rec->newer = n->newer;
+		rec->noncurrent_since_us = same ? n->mtime_us : 0;
+		n->newer += !v->is_marker;
+	}
+	n->bucket_id = v->bucket_id;
+	memcpy(n->key, v->key, v->key_len);
+	n->key_len = v->key_len;
+	n->mtime_us = v->mtime_us;
+}
+
+static void
+put_marker(struct visit *n, const struct vt_bucket *b,
+    const struct vt_version *v, const struct vt_scan_record *standing)
+{
+	struct vt_scan_record rec = *standing;
+
+	rec.kind = VT_SCAN_MARKER;
+	rec.bucket = b->name;
+	rec.key = v->key;
+	rec.key_len = v->key_len;
+	rec.version = v->version_id;
+	rec.seq = v->seq;
+	rec.generation = v->generation;
+	rec.bucket_generation = b->generation;
+	rec.is_current = v->is_current;
+	rec.mtime_us = v->mtime_us;
+	if (!v->is_current) {
+		put(n->r, &rec);
+		return;
+	}
+	n->has_marker = 1;
+	n->marker = rec;
+	n->marker.tags = "";
+	memcpy(n->marker_version, v->version_id, sizeof(n->marker_version));
+	snprintf(n->marker_bucket, sizeof(n->marker_bucket), "%s", b->name);
+}
+
+/* --- versions ------------------------------------------------------------- */
 
 static int
 visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
@@ -407,9 +635,18 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	struct vt_scan_record rec;
 	struct vt_err err;
 
-	if (v->is_marker)
-		return 0;
 	memset(&rec, 0, sizeof(rec));
+	if (v->bucket_id != visit->bucket_id)
+		flush_marker(visit, 1);
+	if (visit->next < visit->ruled_count)
+		put_rules_before(visit, b->name);
+	if (has_rules(b))
+		follow_key(visit, v, &rec);
+	if (v->is_marker) {
+		if (has_rules(b))
+			put_marker(visit, b, v, &rec);
+		return r->stop || cli_stopping();
+	}
 	rec.bucket = b->name;
 	rec.key = v->key;
 	rec.key_len = v->key_len;
@@ -449,7 +686,7 @@ walk_catalog(struct run *r, const struct vt_config *config)
 {
 	struct vt_catalog_options co;
 	struct vt_scan_pos *pos = cli_alloc(sizeof(*pos));
-	struct visit visit = { r, config };
+	struct visit *visit = cli_alloc(sizeof(*visit));
 	struct vt_clock clock = VT_CLOCK_REAL;
 	struct vt_catalog *catalog;
 	struct vt_err err;
@@ -462,17 +699,33 @@ walk_catalog(struct run *r, const struct vt_config *config)
 	if (vt_catalog_open(config->catalog_path, &co, &catalog, &err) !=
 	    VT_OK)
 		die(&err);
+	visit->r = r;
+	visit->config = config;
+	visit->catalog = catalog;
+	visit->arena = vt_arena_new(SIZE_MAX / 2);
+	if (visit->arena == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	if (vt_catalog_buckets(catalog, visit->arena, note_ruled, visit,
+	    &err) != VT_OK)
+		die(&err);
 	cli_progress_start(r->quiet, "reading the catalog");
 	while (more && !r->stop && !cli_stopping()) {
 		rc = vt_catalog_scan(catalog, pos, PAGE_ROWS, visit_version,
-		    &visit, &more, &err);
+		    visit, &more, &err);
 		if (rc == VT_CANCELLED)
 			break;
 		if (rc != VT_OK)
 			die(&err);
 	}
+	if (!more && !r->stop && !cli_stopping()) {
+		flush_marker(visit, 1);
+		put_rules_before(visit, NULL);
+	}
 	cli_progress_stop();
 	vt_catalog_close(catalog);
+	vt_arena_free(visit->arena);
+	free(visit->ruled);
+	free(visit);
 	free(pos);
 }
 

@@ -13,6 +13,7 @@
 
 #include "authz.h"
 #include "content.h"
+#include "expiration.h"
 #include "meta.h"
 #include "multipart.h"
 #include "notify.h"
@@ -459,7 +460,8 @@ changes_something(struct req *r, const struct copy *c)
 static int
 copy_headers(struct req *r, struct copy *c)
 {
-	if (meta_read(r, &c->meta) < 0 || meta_write_cond(r, &c->cond) < 0)
+	if (meta_read(r, &c->meta) < 0 || meta_write_cond(r, &c->cond) < 0 ||
+	    expiration_ready(r) < 0)
 		return -1;
 	c->replace = directive(r, "x-amz-metadata-directive");
 	c->replace_tags = directive(r, "x-amz-tagging-directive");
@@ -600,6 +602,7 @@ copy_reply(struct req *r, struct copy *c)
 	if (r->bucket.versioning != 0)
 		req_set_header(r, "x-amz-version-id",
 		    row->is_null ? "null" : row->version_id);
+	expiration_header(r, &row->v, row->mtime_us);
 	vt_buf_init(&b, 1 << 14);
 	vt_xml_decl(&b);
 	vt_xml_open_ns(&b, "CopyObjectResult");

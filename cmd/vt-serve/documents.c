@@ -7,6 +7,7 @@
 #include "libvt/proto/xml.h"
 
 #include "digest.h"
+#include "expiration.h"
 #include "meta.h"
 #include "notify.h"
 #include "ops.h"
@@ -25,6 +26,11 @@ struct document {
 	 * implemented.
 	 */
 	int (*check)(struct req *r, struct vt_cat_doc *d);
+	/*
+	 * GET: what of the stored bytes goes out, and headers beside it; -1
+	 * after answering.  NULL: all of it.
+	 */
+	int (*send)(struct req *r, const char **body, size_t *len);
 	/* For doc_get: from the stored bytes to something that any thread may
 	 * read; NULL with `err` set on failure. */
 	void *(*parse)(const char *body, size_t len, struct vt_err *err);
@@ -36,7 +42,9 @@ static const struct document documents[VT_DOCS] = {
 	[VT_DOC_CORS] = { .absent = "NoSuchCORSConfiguration" },
 	[VT_DOC_ENCRYPTION] = {
 	    .absent = "ServerSideEncryptionConfigurationNotFoundError" },
-	[VT_DOC_LIFECYCLE] = { .absent = "NoSuchLifecycleConfiguration" },
+	[VT_DOC_LIFECYCLE] = { .absent = "NoSuchLifecycleConfiguration",
+	    .check = lifecycle_check, .send = lifecycle_send,
+	    .parse = lifecycle_parse, .free = lifecycle_free },
 	[VT_DOC_NOTIFICATION] = { .empty = "NotificationConfiguration",
 	    .check = notify_check, .parse = notify_parse,
 	    .free = notify_free },
@@ -260,6 +268,8 @@ op_get_document(struct req *r)
 		not_there(r, d);
 		return;
 	}
+	if (d->send != NULL && d->send(r, &body, &len) < 0)
+		return;
 	req_set_header(r, "Content-Type",
 	    d->type != NULL ? d->type : "application/xml");
 	req_reply_bytes(r, 200, body, len);

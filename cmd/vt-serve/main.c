@@ -56,7 +56,6 @@
 #define LOG_QUEUE_BYTES (16 << 20)
 #define LOG_COVERAGE_MS 60000
 #define STOP_GRACE_MS 30000	/* for requests in hand */
-#define DELETE_GRACE_MS 300000	/* readers of what is deleted meanwhile */
 #define RESERVE_BYTES (64 << 20)	/* deletes work on a full disk */
 #define OFFSET_MAX_MS INT64_C(3153600000000)	/* a century */
 
@@ -303,7 +302,7 @@ start(struct serve *s, struct vt_err *err)
 	    .queue_bytes = LOG_QUEUE_BYTES, .coverage_ms = LOG_COVERAGE_MS };
 	struct vt_catalog_options co = { .clock = &s->clock, .create = 1,
 	    .checkpointer = 1, .reserve_bytes = RESERVE_BYTES,
-	    .delete_grace_ms = DELETE_GRACE_MS, .fatal = on_fatal };
+	    .delete_grace_ms = VT_DELETE_GRACE_MS, .fatal = on_fatal };
 	struct server *srv = &s->srv;
 	enum vt_code rc;
 

@@ -10,6 +10,7 @@
 #include "libvt/base/num.h"
 #include "libvt/proto/xml.h"
 
+#include "expiration.h"
 #include "meta.h"
 #include "multipart.h"
 #include "notify.h"
@@ -79,6 +80,7 @@ create_done(struct vt_cat_op *op)
 			req_set_header(r, "x-amz-checksum-type",
 			    u->checksum_type);
 		}
+		expiration_abort_headers(r, u->created_us);
 		vt_buf_init(&b, 1 << 16);
 		vt_xml_decl(&b);
 		vt_xml_open_ns(&b, "InitiateMultipartUploadResult");
@@ -148,6 +150,7 @@ op_create_upload(struct req *r)
 		return;
 	u = &c->op.u.upload_create.u;
 	if (meta_read(r, &meta) < 0 || create_checksum(r, u) < 0 ||
+	    expiration_ready(r) < 0 ||
 	    ingest_place(r, &c->in, meta.storage_class, UINT64_MAX) < 0)
 		return;
 	u->bucket_id = r->bucket.id;
@@ -840,6 +843,7 @@ complete_run(struct req *r, struct complete *c)
 	r->log.tier = u->tier;
 	if (!row->put.is_null)
 		req_set_header(r, "x-amz-version-id", row->put.version_id);
+	expiration_header(r, v, row->put.mtime_us);
 	complete_reply(r, c->etag_text, v->checksum);
 }
 
@@ -861,6 +865,7 @@ op_complete_upload(struct req *r)
 	}
 	if (meta_refuse(r) < 0 ||
 	    meta_write_cond(r, &c->cond) < 0 ||
+	    expiration_ready(r) < 0 ||
 	    sums_begin(r, c) < 0 || read_parts(r, c) < 0)
 		return;
 	sums_end(c);

@@ -9,6 +9,7 @@
 
 #include "authz.h"
 #include "content.h"
+#include "expiration.h"
 #include "ingest.h"
 #include "meta.h"
 #include "object.h"
@@ -150,6 +151,8 @@ get_headers(struct req *r)
 		    (unsigned long long)g->content.offset,
 		    (unsigned long long)(g->content.offset +
 		    g->content.length - 1), (unsigned long long)g->size);
+	if (v->is_current)
+		expiration_header(r, v, v->mtime_us);
 	checksum_headers(r, g);
 	if (restore_needed(r, v->tier))
 		restore_header(r, v);
@@ -317,7 +320,7 @@ get(struct req *r, int is_head)
 
 	if (!overrides_allowed(r) ||
 	    meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
-	    meta_refuse(r) < 0)
+	    meta_refuse(r) < 0 || expiration_ready(r) < 0)
 		return;
 	g = req_alloc(r, sizeof(*g));
 	if (g == NULL)
@@ -377,7 +380,7 @@ put_begin(struct req *r)
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
 	    meta_read(r, &p->meta) < 0 ||
 	    meta_write_cond(r, &p->cond) < 0 ||
-	    ingest_promises(r, &p->in) < 0)
+	    ingest_promises(r, &p->in) < 0 || expiration_ready(r) < 0)
 		return -1;
 	if (lock_wanted(r, &p->meta.lock) &&
 	    !digest_promised(&p->in.digest)) {
@@ -421,6 +424,7 @@ put_done(struct req *r)
 	if (r->bucket.versioning != 0)
 		req_set_header(r, "x-amz-version-id",
 		    row->is_null ? "null" : row->version_id);
+	expiration_header(r, &row->v, row->mtime_us);
 	sum_of_version(&row->v, &s, text);
 	sum_send(r, &s);
 	req_reply_empty(r, 200);

@@ -5,6 +5,7 @@
 
 #include "libvt/proto/xml.h"
 
+#include "expiration.h"
 #include "meta.h"
 #include "multipart.h"
 #include "ops.h"
@@ -53,8 +54,10 @@ op_list_parts(struct req *r)
 	if (u == NULL ||
 	    meta_count(r, "max-parts", PAGE_MAX, PAGE_MAX, &max) < 0 ||
 	    meta_count(r, "part-number-marker", 0, PART_NUMBER_MAX,
-	    &after) < 0 || meta_encoding(r, &url) < 0)
+	    &after) < 0 || meta_encoding(r, &url) < 0 ||
+	    expiration_ready(r) < 0)
 		return;
+	expiration_abort_headers(r, u->created_us);
 	if (max > 0)
 		rc = vt_catalog_upload_parts(r->srv->catalog, r->arena,
 		    u->id, after, max, &parts, &count, &truncated, &err);

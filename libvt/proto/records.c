@@ -5,6 +5,7 @@
 #include "libvt/base/clock.h"
 #include "libvt/base/jsonl.h"
 #include "libvt/base/num.h"
+#include "libvt/proto/lifecycle.h"
 
 #include "libvt/proto/records.h"
 
@@ -198,22 +199,29 @@ enum vt_code
 vt_move_parse(const char *line, size_t len, struct vt_arena *a,
     struct vt_move *out, struct vt_err *err)
 {
+	enum vt_lc_action action;
 	struct fields s;
 
 	memset(out, 0, sizeof(*out));
 	if (begin(&s, line, len, a, err) != VT_OK)
 		return VT_INVALID;
+	out->action = text(&s, "action", 0, NULL);
+	action = vt_lc_action_find(out->action);
+	if (action == VT_LC_NONE && *out->action != '\0')
+		wrong(&s, "action", "is none that is known");
+	out->rule = text(&s, "rule", action != VT_LC_NONE, NULL);
+	out->upload = text(&s, "upload", action == VT_LC_ABORT_UPLOAD, NULL);
 	out->plan = text(&s, "plan", 0, NULL);
 	out->prices = text(&s, "prices", 0, NULL);
 	out->bucket = text(&s, "bucket", 1, NULL);
 	out->key = text(&s, "key", 1, &out->key_len);
 	out->version = text(&s, "version", 0, NULL);
-	out->seq = integer(&s, "seq", 1);
+	out->seq = integer(&s, "seq", action != VT_LC_ABORT_UPLOAD);
 	out->generation = integer(&s, "generation", 0);
 	out->bucket_generation = integer(&s, "bucket_generation", 0);
-	out->copy = integer(&s, "copy", 1);
-	out->from = text(&s, "from", 1, NULL);
-	out->to = text(&s, "to", 1, NULL);
+	out->copy = integer(&s, "copy", action == VT_LC_NONE);
+	out->from = text(&s, "from", action == VT_LC_NONE, NULL);
+	out->to = text(&s, "to", action == VT_LC_NONE, NULL);
 	out->size_bytes = natural(&s, "size", 0);
 	out->saving_usd_month = number(&s, "saving_usd_month");
 	out->cost_usd = number(&s, "cost_usd");
@@ -226,19 +234,31 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 void
 vt_move_format(const struct vt_move *m, struct vt_buf *out)
 {
+	int is_move = m->action == NULL || *m->action == '\0';
+
 	vt_json_begin(out);
 	vt_json_i64(out, "v", 1);
+	put_text(out, "action", m->action);
+	put_text(out, "rule", m->rule);
 	put_text(out, "plan", m->plan);
 	put_text(out, "prices", m->prices);
 	vt_json_bytes(out, "bucket", m->bucket, strlen(m->bucket));
 	vt_json_bytes(out, "key", m->key, m->key_len);
 	put_text(out, "version", m->version);
-	vt_json_i64(out, "seq", m->seq);
-	vt_json_i64(out, "generation", m->generation);
+	put_text(out, "upload", m->upload);
+	if (is_move || m->seq != 0) {
+		vt_json_i64(out, "seq", m->seq);
+		vt_json_i64(out, "generation", m->generation);
+	}
 	vt_json_i64(out, "bucket_generation", m->bucket_generation);
-	vt_json_i64(out, "copy", m->copy);
-	vt_json_str(out, "from", m->from);
-	vt_json_str(out, "to", m->to);
+	/* a removal has no copy: what does not know of actions refuses it */
+	if (is_move) {
+		vt_json_i64(out, "copy", m->copy);
+		vt_json_str(out, "from", m->from);
+		vt_json_str(out, "to", m->to);
+	} else {
+		put_text(out, "from", m->from);
+	}
 	vt_json_u64(out, "size", m->size_bytes);
 	vt_json_double(out, "saving_usd_month", m->saving_usd_month);
 	vt_json_double(out, "cost_usd", m->cost_usd);
@@ -455,25 +475,82 @@ read_also(struct fields *s, struct vt_scan_record *out)
 	out->also = list;
 }
 
+static const char *const kinds[] = { "", "bucket", "marker", "upload" };
+
+static enum vt_scan_kind
+read_kind(struct fields *s)
+{
+	const char *kind = text(s, "kind", 0, NULL);
+	int i;
+
+	for (i = VT_SCAN_UPLOAD; i > 0 && strcmp(kind, kinds[i]) != 0; i--)
+		;
+	if (i == 0 && *kind != '\0')
+		wrong(s, "kind", "is none that is known");
+	return (enum vt_scan_kind)i;
+}
+
+/* A bucket's rules. */
+static void
+read_bucket(struct fields *s, struct vt_scan_record *out)
+{
+	out->lifecycle = text(s, "lifecycle", 1, &out->lifecycle_len);
+	out->versioning = text(s, "versioning", 0, NULL);
+	out->at_us = when(s, "at");
+	out->day_ms = integer(s, "lifecycle_day_ms", 0);
+	if (out->day_ms < 0 || out->day_ms > 86400000)
+		wrong(s, "lifecycle_day_ms", "is not from 1 to 86400000");
+	out->has_min_bytes = find(s, "lifecycle_min_size") != NULL;
+	out->min_bytes = natural(s, "lifecycle_min_size", 0);
+}
+
+/* What rules ask of the rest. */
+static void
+read_lifecycle(struct fields *s, struct vt_scan_record *out)
+{
+	uint64_t newer;
+
+	out->tags = out->upload = "";
+	/* most lines are of versions in buckets without rules */
+	out->is_ruled = truth(s, "ruled");
+	if (out->kind == VT_SCAN_VERSION && !out->is_ruled)
+		return;
+	newer = natural(s, "newer", 0);
+	out->newer = newer < UINT32_MAX ? (uint32_t)newer : UINT32_MAX;
+	out->tags = text(s, "tags", 0, NULL);
+	out->noncurrent_since_us = when(s, "noncurrent_since");
+	out->is_alone = truth(s, "alone");
+	if (out->kind == VT_SCAN_UPLOAD)
+		out->upload = text(s, "upload", 1, NULL);
+}
+
 enum vt_code
 vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out, struct vt_err *err)
 {
 	struct fields s;
+	int is_version;
 
 	memset(out, 0, sizeof(*out));
 	if (begin(&s, line, len, a, err) != VT_OK)
 		return VT_INVALID;
+	out->kind = read_kind(&s);
+	if (out->kind == VT_SCAN_BUCKET)
+		read_bucket(&s, out);
+	else
+		read_lifecycle(&s, out);
+	is_version = out->kind == VT_SCAN_VERSION;
 	out->bucket = text(&s, "bucket", 1, NULL);
-	out->key = text(&s, "key", 1, &out->key_len);
+	out->key = text(&s, "key", out->kind != VT_SCAN_BUCKET,
+	    &out->key_len);
 	out->version = text(&s, "version", 0, NULL);
 	out->seq = integer(&s, "seq", 0);
 	out->generation = integer(&s, "generation", 0);
 	out->bucket_generation = integer(&s, "bucket_generation", 0);
 	out->is_current = truth(&s, "current");
-	out->size_bytes = natural(&s, "size", 1);
+	out->size_bytes = natural(&s, "size", is_version);
 	out->mtime_us = when(&s, "mtime");
-	out->tier = text(&s, "tier", 1, NULL);
+	out->tier = text(&s, "tier", is_version, NULL);
 	out->storage_class = text(&s, "class", 0, NULL);
 	out->copy = integer(&s, "copy", 0);
 	out->copy_since_us = when(&s, "copy_since");
@@ -549,6 +626,54 @@ put_gaps(const struct vt_scan_record *r, struct vt_buf *out)
 	vt_buf_char(out, ']');
 }
 
+static void
+format_bucket(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	vt_json_i64(out, "bucket_generation", r->bucket_generation);
+	put_text(out, "versioning", r->versioning);
+	put_when(out, "at", r->at_us);
+	if (r->day_ms != 0)
+		vt_json_i64(out, "lifecycle_day_ms", r->day_ms);
+	if (r->has_min_bytes)
+		vt_json_u64(out, "lifecycle_min_size", r->min_bytes);
+	vt_json_bytes(out, "lifecycle", r->lifecycle, r->lifecycle_len);
+}
+
+/* What rules ask of a version, a marker or an upload. */
+static void
+put_lifecycle(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	if (!r->is_ruled)
+		return;
+	vt_json_bool(out, "ruled", 1);
+	put_text(out, "tags", r->tags);
+	put_when(out, "noncurrent_since", r->noncurrent_since_us);
+	if (r->newer > 0)
+		vt_json_u64(out, "newer", r->newer);
+	if (r->is_alone)
+		vt_json_bool(out, "alone", 1);
+}
+
+static void
+format_other(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	vt_json_bytes(out, "key", r->key, r->key_len);
+	put_text(out, "version", r->version);
+	put_text(out, "upload", r->upload);
+	if (r->seq != 0) {
+		vt_json_i64(out, "seq", r->seq);
+		vt_json_i64(out, "generation", r->generation);
+	}
+	vt_json_i64(out, "bucket_generation", r->bucket_generation);
+	if (r->is_current)
+		vt_json_bool(out, "current", 1);
+	if (r->kind == VT_SCAN_UPLOAD)
+		vt_json_u64(out, "size", r->size_bytes);
+	put_when(out, "mtime", r->mtime_us);
+	put_text(out, "tier", r->tier);
+	put_lifecycle(r, out);
+}
+
 void
 vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
 {
@@ -556,7 +681,16 @@ vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
 
 	vt_json_begin(out);
 	vt_json_i64(out, "v", 1);
+	put_text(out, "kind", kinds[r->kind]);
 	vt_json_bytes(out, "bucket", r->bucket, strlen(r->bucket));
+	if (r->kind != VT_SCAN_VERSION) {
+		if (r->kind == VT_SCAN_BUCKET)
+			format_bucket(r, out);
+		else
+			format_other(r, out);
+		vt_json_end(out);
+		return;
+	}
 	vt_json_bytes(out, "key", r->key, r->key_len);
 	put_text(out, "version", r->version);
 	if (r->seq != 0) {
@@ -584,6 +718,7 @@ vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
 		}
 		vt_buf_char(out, ']');
 	}
+	put_lifecycle(r, out);
 	put_text(out, "pin", r->pin);
 	put_text(out, "lock", r->lock);
 	put_when(out, "retain_until", r->retain_until_us);

@@ -17,10 +17,15 @@
 /* The longest line of the pipe that is read. */
 #define VT_RECORD_LINE_MAX (16u << 20)
 
-/* --- a move --------------------------------------------------------------- *
+/* --- a move, or a removal ------------------------------------------------- *
  * A proposal, never an authority: who carries it out checks it again (P3).
  */
 struct vt_move {
+	/* "": a move; else a removal that a lifecycle rule asks for: "expire",
+	 * "expire-version", "expire-marker", "abort-upload" */
+	const char *action;
+	const char *rule;	/* its ID; also of moves that a rule asks for */
+	const char *upload;	/* of "abort-upload": no version, no seq */
 	const char *plan;	/* 16 hex digits, one per plan */
 	const char *prices;	/* 16 hex digits of the price file's SHA-256 */
 	const char *bucket;
@@ -42,8 +47,10 @@ struct vt_move {
 
 /*
  * Parse one line (without its newline) into `out`, whose strings live in `a`.
- * VT_INVALID says which field is missing or wrong: bucket, key, seq, copy,
- * from, to and "v":1 are required, for the rest absence means 0 or "".
+ * VT_INVALID says which field is missing or wrong: bucket, key, seq and "v":1
+ * are required, of moves also copy, from and to, of "abort-upload" upload in
+ * the place of seq; for the rest absence means 0 or "".  An action that is not
+ * known is an error, never a move.
  * VT_NOMEM when the arena is full.
  */
 enum vt_code vt_move_parse(const char *line, size_t len, struct vt_arena *a,
@@ -70,7 +77,32 @@ struct vt_heat_gap {
 	int64_t from_us, length_us;
 };
 
+/* What a line speaks of. */
+enum vt_scan_kind {
+	VT_SCAN_VERSION,
+	VT_SCAN_BUCKET,		/* its rules, before its versions */
+	VT_SCAN_MARKER,		/* a delete marker */
+	VT_SCAN_UPLOAD		/* in progress */
+};
+
 struct vt_scan_record {
+	enum vt_scan_kind kind;
+	/* of a bucket with lifecycle rules */
+	const char *lifecycle;	/* the document as it is stored */
+	size_t lifecycle_len;
+	const char *versioning;	/* "enabled", "suspended" or "" */
+	int64_t at_us;		/* when the scan was */
+	int64_t day_ms;		/* the length of its days; 0: 24 h */
+	int has_min_bytes;
+	uint64_t min_bytes;	/* the least size of a transition */
+	/* of versions, markers and uploads in such buckets */
+	int is_ruled;		/* it is in one: else the rest is not told */
+	const char *tags;	/* query-encoded, or "" */
+	int64_t noncurrent_since_us;
+	uint32_t newer;		/* noncurrent versions newer than it */
+	int is_alone;		/* a marker that is all of its key */
+	const char *upload;	/* the id of an upload */
+
 	const char *bucket;
 	const char *key;
 	size_t key_len;
@@ -107,8 +139,9 @@ struct vt_scan_record {
 };
 
 /*
- * Parse one line as above.  Required: "v":1, bucket, key, size, tier.  `h` and
- * `gaps` must be ascending.  VT_INVALID, VT_NOMEM.
+ * Parse one line as above.  Required: "v":1, bucket, and as the kind has them
+ * key, size, tier, lifecycle, upload.  `h` and `gaps` must be ascending.
+ * VT_INVALID, VT_NOMEM.
  */
 enum vt_code vt_scan_record_parse(const char *line, size_t len,
     struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)

@@ -219,6 +219,8 @@ on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
 		return;
 	}
 	x->text = "";
+	x->tag = (size_t)XML_GetCurrentByteIndex(p->parser);
+	x->inside = x->tag + (size_t)XML_GetCurrentByteCount(p->parser);
 	if (p->depth == 0)
 		p->root = x;
 	else if (p->last[p->depth - 1] != NULL)

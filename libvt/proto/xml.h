@@ -31,6 +31,9 @@ struct vt_xml {
 	const char *name;	/* local name: the namespace is dropped */
 	const char *text;	/* all character data directly inside */
 	size_t text_len;
+	/* where its start tag begins in the document, and what is behind it:
+	 * bytes, for who wants to add to a text as it came */
+	size_t tag, inside;
 	struct vt_xml *child, *next;	/* document order */
 };
 /* Parse a whole document into arena memory.  VT_INVALID (malformed, a DTD,

@@ -23,11 +23,14 @@
 #include "libvt/base/arena.h"
 #include "libvt/base/clock.h"
 #include "libvt/base/err.h"
+#include "libvt/proto/lifecycle.h"
 
 #include "libvt/store/catalog_users.h"
 
 #define VT_KEY_MAX 1024		/* bytes of a key */
 #define VT_ID_LEN 32		/* hex digits of a version or upload id */
+#define VT_DELETE_GRACE_MS 300000	/* for readers of what is deleted
+					   meanwhile */
 
 struct vt_catalog;
 
@@ -210,6 +213,17 @@ enum vt_code vt_catalog_restores(struct vt_catalog *c, int64_t after,
     struct vt_restored *out, size_t max, size_t *count, struct vt_err *err)
     VT_MUST_CHECK;
 
+/* Where a version stands among those of its key. */
+struct vt_standing {
+	int64_t after_us;	/* creation of the next newer one; 0: none */
+	unsigned newer;		/* noncurrent versions newer than it, without
+				   markers; counted up to 1,000 */
+	int is_alone;		/* the key has no other */
+};
+enum vt_code vt_catalog_standing(struct vt_catalog *c,
+    const struct vt_version *v, struct vt_standing *out, struct vt_err *err)
+    VT_MUST_CHECK;
+
 /* Sizes and checksums of a multipart object's parts, in order. */
 struct vt_part_info {
 	uint32_t number;
@@ -379,6 +393,7 @@ enum vt_cat_kind {
 	VT_CAT_RESTORE_ASK,	/* a version from an archive, for some days */
 	VT_CAT_RESTORE_DONE,	/* here is its temporary copy */
 	VT_CAT_RESTORE_END,	/* forget it, and the copy whose time is up */
+	VT_CAT_LIFECYCLE,	/* a removal that a rule asks for (P3) */
 	VT_CAT_LEASE,		/* a block of blob ids */
 	VT_CAT_LEASE_END,
 	VT_CAT_INTENT,		/* remember a multi-step upload on a tier */
@@ -521,6 +536,22 @@ struct vt_cat_restore {
 	int64_t until_us;	/* out: of ASK (0: has been begun), DONE */
 };
 
+/*
+ * A removal that a lifecycle rule asks for, if all is as it was when the rule
+ * was asked, else VT_PRECONDITION; VT_ABSENT when it is gone, VT_DENIED when
+ * it is locked.
+ */
+struct vt_cat_lifecycle {
+	enum vt_lc_action action;
+	int64_t bucket_id, bucket_generation;
+	int64_t seq, version_generation;	/* not of an upload */
+	unsigned keep_newer;	/* newer noncurrent versions there must be */
+	const char *upload_id;
+	/* out */
+	int made_marker, marker_is_null;	/* a delete marker was added */
+	char marker_id[VT_ID_LEN + 1];
+};
+
 struct vt_cat_lease {
 	unsigned count;		/* ids wanted, 1..1,000,000; 0: 4,096 */
 	uint64_t first_id;	/* out */
@@ -616,6 +647,7 @@ struct vt_cat_op {
 		} upload_abort;
 		struct vt_cat_swap swap;
 		struct vt_cat_restore restore;
+		struct vt_cat_lifecycle lifecycle;
 		struct vt_cat_lease lease;
 		struct {
 			uint64_t first_id;

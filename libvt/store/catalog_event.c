@@ -137,6 +137,10 @@ complete(const struct vt_cat_event *in, const struct vt_cat_op *op,
 		e->version_id = !in->versioned ? "" :
 		    d->out_is_null ? "null" : d->made_marker ?
 		    d->out_version_id : d->version_id;
+	} else if (op->kind == VT_CAT_LIFECYCLE &&
+	    op->u.lifecycle.made_marker) {
+		e->version_id = op->u.lifecycle.marker_is_null ? "null" :
+		    op->u.lifecycle.marker_id;
 	}
 	return 1;
 }

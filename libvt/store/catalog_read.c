@@ -513,6 +513,44 @@ vt_catalog_lookup_seq(struct vt_catalog *c, struct vt_arena *a, int64_t seq,
 }
 
 enum vt_code
+vt_cat_standing(struct vt_conn *k, const struct vt_version *v,
+    struct vt_standing *out, struct vt_err *err)
+{
+	sqlite3_stmt *s = vt_conn_st(k, ST_VERSION_STANDING);
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	if (s == NULL)
+		return vt_conn_fail(k, "read a key's versions", err);
+	sqlite3_bind_int64(s, 1, v->bucket_id);
+	sqlite3_bind_blob64(s, 2, v->key, v->key_len, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 3, v->seq);
+	r = sqlite3_step(s);
+	if (r == SQLITE_ROW) {
+		out->after_us = sqlite3_column_int64(s, 0);
+		out->newer = (unsigned)sqlite3_column_int64(s, 1);
+		out->is_alone = sqlite3_column_int(s, 2);
+	}
+	sqlite3_reset(s);
+	return r == SQLITE_ROW ? VT_OK :
+	    vt_conn_fail(k, "read a key's versions", err);
+}
+
+enum vt_code
+vt_catalog_standing(struct vt_catalog *c, const struct vt_version *v,
+    struct vt_standing *out, struct vt_err *err)
+{
+	struct vt_conn *k;
+	enum vt_code rc = vt_conn_take(c, &k, err);
+
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_cat_standing(k, v, out, err);
+	vt_conn_give(c, k);
+	return rc;
+}
+
+enum vt_code
 vt_catalog_parts_of(struct vt_catalog *c, struct vt_arena *a, int64_t seq,
     struct vt_part_info **out, size_t *count, struct vt_err *err)
 {

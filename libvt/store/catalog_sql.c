@@ -224,6 +224,14 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_VERSION_META] = "UPDATE version SET tags = ?2, pin = ?3,"
 	    " lock_mode = ?4, retain_until_us = ?5, legal_hold = ?6,"
 	    " acl = ?7, generation = generation + 1 WHERE seq = ?1",
+	[ST_VERSION_STANDING] = "SELECT coalesce((SELECT mtime_us FROM version"
+	    " WHERE bucket = ?1 AND key = ?2 AND seq > ?3"
+	    " ORDER BY seq LIMIT 1), 0),"
+	    " (SELECT count(*) FROM (SELECT 1 FROM version"
+	    " WHERE bucket = ?1 AND key = ?2 AND seq > ?3 AND current = 0"
+	    " AND marker = 0 LIMIT 1000)),"
+	    " NOT EXISTS (SELECT 1 FROM version WHERE bucket = ?1"
+	    " AND key = ?2 AND seq <> ?3)",
 	[ST_VERSION_TIER] = "UPDATE version SET tier = ?2 WHERE seq = ?1",
 
 	[ST_COPY_EXTENTS] = "SELECT " EXTENT_COLUMNS ", NULL FROM copy c"

@@ -27,6 +27,7 @@ enum vt_st {
 	ST_VERSION_CURRENT, ST_VERSION_NULL, ST_VERSION_ID, ST_VERSION_SEQ,
 	ST_VERSION_ADD, ST_VERSION_DEL, ST_VERSION_SET_CURRENT,
 	ST_VERSION_TOP, ST_VERSION_META, ST_VERSION_TIER,
+	ST_VERSION_STANDING,
 	ST_COPY_EXTENTS, ST_COPY_EXTENTS_INLINE, ST_COPY_ADD, ST_COPY_DEL,
 	ST_COPIES, ST_COPY_AT, ST_COPY_UNTIL, ST_COPY_TEMPORARY,
 	ST_EXTENT_ADD, ST_EXTENTS_OF, ST_EXTENTS_DEL, ST_EXTENTS_MOVE,
@@ -156,6 +157,10 @@ enum vt_code vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
 /* catalog_users.c: one of VT_CAT_USER_* and VT_CAT_KEY_*. */
 enum vt_code vt_cat_apply_user(struct vt_catalog *c, struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+
+/* Inside a transaction of `k`; see vt_catalog_standing. */
+enum vt_code vt_cat_standing(struct vt_conn *k, const struct vt_version *v,
+    struct vt_standing *out, struct vt_err *err) VT_MUST_CHECK;
 
 /* catalog_write.c: run one operation inside the transaction of c->w. */
 enum vt_code vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op,

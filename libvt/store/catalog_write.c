@@ -1522,6 +1522,95 @@ vt_cat_copy_drop(struct vt_catalog *c, int64_t seq, const struct vt_copy *copy,
 	return rc;
 }
 
+/* --- lifecycle ------------------------------------------------------------ */
+
+static enum vt_code
+lifecycle_version(struct vt_catalog *c, struct vt_cat_lifecycle *l,
+    const struct vt_version *v, int64_t now_us, struct vt_err *err)
+{
+	struct vt_cat_delete d;
+	struct vt_standing st;
+	enum vt_code rc;
+
+	if (v->bucket_id != l->bucket_id ||
+	    v->generation != l->version_generation)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the version was changed meanwhile");
+	rc = vt_cat_standing(c->w, v, &st, err);
+	if (rc != VT_OK)
+		return rc;
+	if (v->is_current != (l->action != VT_LC_EXPIRE_VERSION))
+		return vt_fail(err, VT_PRECONDITION, v->is_current ?
+		    "the version is the current one by now" :
+		    "the version is not the current one any more");
+	if (l->action != VT_LC_EXPIRE_VERSION &&
+	    v->is_marker != (l->action == VT_LC_EXPIRE_MARKER))
+		return vt_fail(err, VT_PRECONDITION, v->is_marker ?
+		    "the version is a delete marker" :
+		    "the version is no delete marker");
+	if (l->action == VT_LC_EXPIRE_MARKER && !st.is_alone)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the delete marker hides versions");
+	if (l->action == VT_LC_EXPIRE_VERSION && st.newer < l->keep_newer)
+		return vt_fail(err, VT_PRECONDITION,
+		    "the version is one of the %u newest noncurrent ones",
+		    l->keep_newer);
+	memset(&d, 0, sizeof(d));
+	d.bucket_id = v->bucket_id;
+	d.key = v->key;
+	d.key_len = v->key_len;
+	if (l->action != VT_LC_EXPIRE)
+		d.version_id = v->is_null ? "null" : v->version_id;
+	rc = op_delete(c, &d, now_us, err);
+	l->made_marker = d.made_marker;
+	l->marker_is_null = d.out_is_null;
+	memcpy(l->marker_id, d.out_version_id, sizeof(l->marker_id));
+	return rc;
+}
+
+/*
+ * As the swap: what a concurrent PUT, DELETE, hold or change of the rules can
+ * make untrue is checked in the transaction that removes (P3); locks by the
+ * deletion itself.
+ */
+static enum vt_code
+op_lifecycle(struct vt_catalog *c, struct vt_cat_lifecycle *l, int64_t now_us,
+    struct vt_err *err)
+{
+	struct vt_arena *a;
+	struct vt_version *v = NULL;
+	sqlite3_stmt *s;
+	int64_t generation;
+	int versioning;
+	enum vt_code rc;
+
+	l->made_marker = 0;
+	rc = bucket_state(c, l->bucket_id, &versioning, &generation, err);
+	if (rc == VT_OK && generation != l->bucket_generation)
+		rc = vt_fail(err, VT_PRECONDITION,
+		    "the bucket's rules were changed meanwhile");
+	if (rc != VT_OK)
+		return rc;
+	if (l->action == VT_LC_ABORT_UPLOAD)
+		return op_upload_abort(c, l->upload_id, now_us, err);
+	a = vt_arena_new(8 << 20);
+	if (a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	s = vt_conn_st(c->w, ST_VERSION_SEQ);
+	if (s == NULL) {
+		rc = vt_conn_fail(c->w, "read a version", err);
+	} else {
+		sqlite3_bind_int64(s, 1, l->seq);
+		rc = vt_cat_read_version(c, c->w, a, s, 0, &v, err);
+	}
+	if (rc == VT_ABSENT)
+		rc = vt_fail(err, VT_ABSENT, "the version is gone");
+	if (rc == VT_OK)
+		rc = lifecycle_version(c, l, v, now_us, err);
+	vt_arena_free(a);
+	return rc;
+}
+
 /* --- leases, intents, garbage --------------------------------------------- */
 
 static enum vt_code
@@ -1692,6 +1781,8 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	case VT_CAT_RESTORE_DONE:
 	case VT_CAT_RESTORE_END:
 		return vt_cat_restore_apply(c, op, now_us, err);
+	case VT_CAT_LIFECYCLE:
+		return op_lifecycle(c, &op->u.lifecycle, now_us, err);
 	case VT_CAT_LEASE:
 		return op_lease(c, &op->u.lease, now_us, err);
 	case VT_CAT_LEASE_END:

@@ -92,6 +92,10 @@ static const struct field fields[] = {
 	    8 << 20, UINT64_C(1) << 40 },
 	{ "gc_interval", DURATION, IN(gc_interval_ms), "\"60s\"",
 	    10, 86400000 },
+	{ "lifecycle_day", DURATION, IN(lifecycle_day_ms), "\"24h\"",
+	    1, 86400000 },
+	{ "lifecycle_min_size", SIZE, IN(lifecycle_min_bytes), "\"128K\"",
+	    0, UINT64_C(1) << 40 },
 };
 #undef IN
 

@@ -68,6 +68,10 @@ struct vt_config {
 	int64_t idle_timeout_ms;	/* 60,000 */
 	uint64_t buffer_budget_bytes;	/* all request buffers: 96 MiB */
 	int64_t gc_interval_ms;	/* 60,000 */
+	int64_t lifecycle_day_ms;	/* of lifecycle rules in the pipe; for
+					   tests: 24 h */
+	uint64_t lifecycle_min_bytes;	/* smaller objects make no transition
+					   unless a rule asks: 128 KiB */
 };
 
 /*

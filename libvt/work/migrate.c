@@ -4,6 +4,7 @@
 
 #include "libvt/work/migrate.h"
 #include "libvt/work/notify.h"
+#include "libvt/work/rules.h"
 
 #define BLOCK (1 << 20)
 
@@ -85,6 +86,49 @@ check_move(const struct vt_migrate_options *o, const struct vt_move *m,
 			    "its bytes were adopted and are not ours to "
 			    "remove");
 	return VT_OK;
+}
+
+/* What the bucket's lifecycle rules say of the target, as they are now: a
+ * move is not to come before its day, nor to undo a transition. */
+static enum vt_code
+check_rules(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_bucket *b, const struct vt_version *v, struct vt_err *err)
+{
+	struct vt_rules *own = NULL, *rules = o->rules;
+	const struct vt_lifecycle *lc;
+	const char *classes[VT_TIERS_MAX];
+	char text[VT_RULES_TEXT];
+	struct vt_standing st;
+	struct vt_lc_subject s;
+	struct vt_bounds bounds;
+	enum vt_code rc;
+	size_t n, i;
+
+	if (!((b->docs >> VT_DOC_LIFECYCLE) & 1))
+		return VT_OK;
+	if (rules == NULL)
+		rules = own = vt_rules_new(o->catalog, o->config);
+	if (rules == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_rules_of(rules, b, &lc, err);
+	if (rc == VT_OK && lc != NULL)
+		rc = vt_catalog_standing(o->catalog, v, &st, err);
+	if (rc == VT_OK && lc != NULL) {
+		n = vt_rules_classes(o->config, classes);
+		vt_rules_version(v, &st, &s);
+		vt_rules_bounds(lc, &s, classes, n, vt_clock_now_us(o->clock),
+		    &bounds);
+		for (i = 0; i < n; i++)
+			if (strcmp(o->config->tier[i].name, m->to) == 0 &&
+			    bounds.barred[i]) {
+				vt_rules_barred_text(&bounds, classes[i],
+				    text);
+				rc = vt_fail(err, VT_PRECONDITION, "%s",
+				    text);
+			}
+	}
+	vt_rules_free(own);
+	return rc;
 }
 
 /* Read a copy to its end, giving the blocks to `w` or to memory. */
@@ -265,6 +309,8 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		rc = VT_OK;
 		goto out;
 	}
+	if (rc == VT_OK)
+		rc = check_rules(o, m, &bucket, v, err);
 	if (rc != VT_OK)
 		goto out;
 	if (o->dry_run) {

@@ -9,6 +9,7 @@
 
 #include "libvt/proto/records.h"
 #include "libvt/store/catalog.h"
+#include "libvt/work/rulebook.h"
 #include "libvt/work/tiers.h"
 
 struct vt_migrate_options {
@@ -16,9 +17,12 @@ struct vt_migrate_options {
 	struct vt_tiers *tiers;
 	const struct vt_config *config;
 	const struct vt_clock *clock;
+	/* by which locks end; NULL: `clock` */
+	const struct vt_clock *lock_clock;
 	int64_t grace_ms;	/* the source's bytes stay this long */
 	int no_verify;		/* do not read the new copy back */
 	int dry_run;		/* all the checks, no byte */
+	struct vt_rules *rules;	/* of this thread; NULL: read for each */
 	/* Called before each block is read: may sleep to keep a bandwidth;
 	 * not 0 gives the move up with VT_CANCELLED.  May be NULL. */
 	int (*pace)(void *ctx, size_t bytes);

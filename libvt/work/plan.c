@@ -967,9 +967,50 @@ has_copy(const struct vt_scan_record *r, const char *tier)
 }
 
 void
+vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->count && i < b->count; i++)
+		if (b->barred[i])
+			c->excluded[i] = 1;
+}
+
+/* A transition that is due: made at the latest now, if it pays or not. */
+static void
+follow_rule(const struct vt_cost_model *m, const struct vt_scan_record *r,
+    const struct vt_bounds *b, struct vt_decision *d)
+{
+	const struct vt_cost *c = d->work.cost;
+	size_t from = (size_t)d->from, to = (size_t)b->must, used;
+	struct vt_choice *h = &d->choice;
+
+	d->to = b->must;
+	d->rule = b->why.rule;
+	d->verdict = has_copy(r, m->tier[to].name) ? VT_PLAN_COPIED :
+	    VT_PLAN_MOVE;
+	h->why = VT_GO;
+	h->to = to;
+	h->cost = c->move[from][to] + vt_cost_early(c, from, d->stayed_days);
+	h->evidence_days = d->work.clock;
+	h->saving_day = c->day[from] - c->day[to];
+	if (d->work.clock > 0)
+		h->saving_day = (d->work.spent[from] - d->work.spent[to]) /
+		    d->work.clock;
+	h->payback_days = h->saving_day > 0 ? h->cost / h->saving_day : 0;
+	vt_rules_move_text(&b->why, d->reason);
+	used = strlen(d->reason);
+	if (h->saving_day < 0)
+		snprintf(d->reason + used, sizeof(d->reason) - used,
+		    "; costs %.3g dollars a month more",
+		    -h->saving_day * m->month_days);
+}
+
+void
 vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_cost *c, const struct vt_scan_record *r,
-    const struct vt_past *past, struct vt_decision *out)
+    const struct vt_past *past, const struct vt_bounds *bounds,
+    struct vt_decision *out)
 {
 	double since = (double)r->copy_since_us / DAY_US;
 	size_t start = 0, i;
@@ -992,8 +1033,14 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	}
 	vt_work_idle(&out->work, past->tail_idle);
 	out->idle_days = past->tail_idle;
-	if (!constrained(o, r, out) && r->covered_days < o->min_history_days)
-		out->verdict = VT_PLAN_HISTORY;
+	if (!constrained(o, r, out)) {
+		if (bounds != NULL && out->from < bounds->must) {
+			follow_rule(m, r, bounds, out);
+			return;
+		}
+		if (r->covered_days < o->min_history_days)
+			out->verdict = VT_PLAN_HISTORY;
+	}
 	if (out->verdict != VT_PLAN_MOVE) {
 		explain_hold(o, r, out);
 		return;

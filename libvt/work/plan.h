@@ -21,6 +21,7 @@
 #include "libvt/base/err.h"
 #include "libvt/proto/records.h"
 #include "libvt/work/cost.h"
+#include "libvt/work/rules.h"
 
 /* --- the past of one version ---------------------------------------------- */
 
@@ -184,15 +185,22 @@ struct vt_decision {
 	struct vt_work work;		/* as it stands at the end */
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
-	char reason[256];		/* a sentence */
+	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
+	char reason[VT_RULES_TEXT + 64];	/* a sentence */
 };
+
+/* What lifecycle rules bar is no target: for the bill vt_plan_decide gets. */
+void vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c);
 
 /*
  * Decide one version.  `c` is the bill of its size, `past` its history; both
- * are borrowed by out->work.
+ * are borrowed by out->work.  `bounds`: what lifecycle rules ask (its tiers
+ * are the model's), or NULL; a transition that is due is made whatever it
+ * costs, and whatever history there is.
  */
 void vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_cost *c, const struct vt_scan_record *r,
-    const struct vt_past *past, struct vt_decision *out);
+    const struct vt_past *past, const struct vt_bounds *bounds,
+    struct vt_decision *out);
 
 #endif

@@ -360,7 +360,7 @@ decide(struct vt_past *p, const struct vt_scan_record *r)
 	if (vt_past_fill(p, r, INT64_MAX, NULL) != VT_OK)
 		exit(1);
 	vt_cost_of(&model, r->size_bytes, &c);
-	vt_plan_decide(&model, &policy, &c, r, p, &d);
+	vt_plan_decide(&model, &policy, &c, r, p, NULL, &d);
 	return d;
 }
 
