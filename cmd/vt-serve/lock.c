@@ -157,19 +157,32 @@ lock_needs_sum(struct req *r, const char *what)
 	    "parameters", what);
 }
 
+/* Who may not ask for a lock is not told of it. */
+static int
+may_know(struct req *r, const struct vt_version *v, const char *action)
+{
+	const struct authz_subject s = { .bucket = &r->bucket, .key = v->key,
+	    .key_len = v->key_len, .version_id = req_query(r, "versionId"),
+	    .v = v };
+
+	return authz_may(r, action, &s) > 0;
+}
+
 void
 lock_send(struct req *r, const struct vt_version *v)
 {
 	char date[25];
 
-	if (v->lock_mode != VT_LOCK_NONE) {
+	if (v->lock_mode != VT_LOCK_NONE &&
+	    may_know(r, v, "s3:GetObjectRetention")) {
 		req_set_header(r, "x-amz-object-lock-mode",
 		    mode_name(v->lock_mode));
 		vt_time_rfc3339_ms(v->retain_until_us, date);
 		req_set_header(r, "x-amz-object-lock-retain-until-date",
 		    date);
 	}
-	if (v->legal_hold != VT_HOLD_NONE)
+	if (v->legal_hold != VT_HOLD_NONE &&
+	    may_know(r, v, "s3:GetObjectLegalHold"))
 		req_set_header(r, "x-amz-object-lock-legal-hold",
 		    v->legal_hold == VT_HOLD_ON ? "ON" : "OFF");
 }

@@ -674,3 +674,57 @@ walk() {
 	    "u$BATS_TEST_NUMBER" - <<<'{"Statement":[{"Effect":"Maybe"}]}'
 	[[ $stderr == *'statement 1: Effect must be'* ]]
 }
+
+@test 'P3 governance is passed over by permission alone' {
+	local until any far=(-H 'x-amz-object-lock-mode: GOVERNANCE')
+	any="\"Principal\":{\"CanonicalUser\":\"$ANN\"}"
+	until=$(date -u -d '+1 day' +%Y-%m-%dT%H:%M:%SZ)
+	far+=(-H "x-amz-object-lock-retain-until-date: $until")
+	B=$B-lock
+	s3 PUT "/$B" -H 'x-amz-bucket-object-lock-enabled: true'
+	code 200
+	policy "{\"Effect\":\"Allow\",$any,\"Action\":[\"s3:GetObject\",\"s3:PutObject\",\"s3:DeleteObjectVersion\"],\"Resource\":\"@/*\"}"
+	code 204
+	printf x >"$W/x"
+	sum=(-H "Content-MD5: $(b64 md5 "$W/x")")
+	s3 PUT "/$B/k" -T "$W/x" "${sum[@]}" "${far[@]}" \
+	    -H 'x-amz-object-lock-legal-hold: OFF'
+	code 200
+	v=$(h x-amz-version-id)
+	over=(-H 'x-amz-bypass-governance-retention: true')
+	# a write may not lock, a reader is not told
+	as ann PUT "/$B/mine" -T "$W/x" "${sum[@]}" "${far[@]}"
+	code 403 AccessDenied
+	as ann PUT "/$B/mine" -T "$W/x" "${sum[@]}" \
+	    -H 'x-amz-object-lock-legal-hold: ON'
+	code 403 AccessDenied
+	as ann GET "/$B/k"
+	code 200
+	is "$(h x-amz-object-lock-mode)$(h x-amz-object-lock-legal-hold)" ''
+	as ann GET "/$B/k?retention="
+	code 403 AccessDenied
+	as ann DELETE "/$B/k?versionId=$v" "${over[@]}"
+	code 403 AccessDenied
+	as ann POST "/$B?delete=" --data-binary \
+	    "<Delete><Object><Key>k</Key><VersionId>$v</VersionId></Object></Delete>" \
+	    "${over[@]}"
+	is "$(x Code)" AccessDenied
+	s3 GET "/$B/k?versionId=$v"
+	code 200
+	is "$(h x-amz-object-lock-mode)" GOVERNANCE
+	# with it, and only when it is asked for
+	policy "{\"Effect\":\"Allow\",$any,\"Action\":[\"s3:DeleteObjectVersion\",\"s3:BypassGovernanceRetention\",\"s3:GetObject\",\"s3:GetObjectRetention\"],\"Resource\":\"@/*\"}"
+	as ann GET "/$B/k"
+	is "$(h x-amz-object-lock-mode)$(h x-amz-object-lock-legal-hold)" \
+	    GOVERNANCE
+	as ann DELETE "/$B/k?versionId=$v"
+	code 403 AccessDenied
+	as ann DELETE "/$B/k?versionId=$v" "${over[@]}"
+	code 204
+	# who is denied it may not, root neither
+	s3 PUT "/$B/k" -T "$W/x" "${sum[@]}" "${far[@]}"
+	v=$(h x-amz-version-id)
+	policy "{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:BypassGovernanceRetention\",\"Resource\":\"@/*\"}"
+	s3 DELETE "/$B/k?versionId=$v" "${over[@]}"
+	code 403 AccessDenied
+}

@@ -77,8 +77,7 @@ load s3
 	differs GetBucketRequestPayment 'the owner pays, always'
 	differs GetBucketCors GetBucketEncryption \
 	    GetBucketLifecycleConfiguration GetBucketPolicy \
-	    GetBucketTagging GetBucketNotificationConfiguration \
-	    GetObjectLockConfiguration GetBucketOwnershipControls \
+	    GetBucketNotificationConfiguration GetBucketOwnershipControls \
 	    GetBucketPolicyStatus GetPublicAccessBlock Preflight \
 	    'there is none yet'
 	while read -r what code; do

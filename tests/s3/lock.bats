@@ -119,6 +119,7 @@ bypass=(-H 'x-amz-bypass-governance-retention: true')
 }
 
 @test 'the configuration: what is sound and what is not' {
+	covers GetObjectLockConfiguration PutObjectLockConfiguration
 	locked
 	while IFS='|' read -r want code text; do
 		rule "$text"
@@ -299,6 +300,7 @@ bypass=(-H 'x-amz-bypass-governance-retention: true')
 }
 
 @test 'retention of a version' {
+	covers GetObjectRetention PutObjectRetention
 	lput plain x
 	retain plain GOVERNANCE "$(day '+1 day')"
 	code 400 InvalidRequest
@@ -392,6 +394,7 @@ bypass=(-H 'x-amz-bypass-governance-retention: true')
 }
 
 @test 'legal hold' {
+	covers GetObjectLegalHold PutObjectLegalHold
 	lput plain x
 	hold plain ON
 	code 400 InvalidRequest

@@ -22,6 +22,7 @@ letters() {
 }
 
 @test 'tags of a bucket' {
+	covers GetBucketTagging PutBucketTagging DeleteBucketTagging
 	s3 GET "/$B?tagging="
 	code 404 NoSuchTagSet
 	s3 PUT "/$B?tagging=" --data-binary "$(tagset 2)"
