@@ -402,12 +402,12 @@ authz_need(struct req *r, const char *action, const struct authz_subject *s)
 static int
 has_header(const struct req *r, const char *start)
 {
-	size_t len = strlen(start);
+	size_t len = start != NULL ? strlen(start) : 0;
 
-	for (size_t i = 0; i < r->header_count; i++)
+	for (size_t i = 0; i < r->header_count && len > 0; i++)
 		if (strncasecmp(r->headers[i].name, start, len) == 0)
 			return 1;
-	return 0;
+	return len == 0;
 }
 
 /* What headers ask for beside the operation.  An owner may set the ACL of
@@ -433,8 +433,9 @@ static const struct also {
 	    "s3:PutBucketOwnershipControls", 0 },
 	{ "s3:CreateBucket", "x-amz-bucket-object-lock-enabled",
 	    "s3:PutBucketObjectLockConfiguration", 0 },
-	{ "s3:GetObjectAttributes", "", "s3:GetObject", 0 },
-	{ "s3:GetObjectVersionAttributes", "", "s3:GetObjectVersion", 0 }
+	/* with or without headers */
+	{ "s3:GetObjectAttributes", NULL, "s3:GetObject", 0 },
+	{ "s3:GetObjectVersionAttributes", NULL, "s3:GetObjectVersion", 0 }
 };
 
 static int
