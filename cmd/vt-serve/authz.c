@@ -275,6 +275,8 @@ is_foreign(struct question *q)
 
 /* --- the decision --------------------------------------------------------- */
 
+/* These a bucket's policy can deny neither root nor the bucket's owner, who
+ * could not take the deny back. */
 static int
 changes_policy(const char *action)
 {
@@ -300,8 +302,11 @@ may(struct question *q)
 
 	if (ask_policies(q, &policy) < 0)
 		return -1;
-	if (policy.bucket == VT_POLICY_DENY || policy.user == VT_POLICY_DENY)
-		return r->who.is_root && changes_policy(q->action);
+	if (policy.user == VT_POLICY_DENY)
+		return 0;
+	if (policy.bucket == VT_POLICY_DENY)
+		return changes_policy(q->action) && (r->who.is_root ||
+		    (owns_bucket(q) && !perm_has_user_policy(r)));
 	if (r->who.is_root)
 		return 1;
 	/* the operator's word, and the whole of it */
@@ -402,12 +407,12 @@ authz_need(struct req *r, const char *action, const struct authz_subject *s)
 static int
 has_header(const struct req *r, const char *start)
 {
-	size_t len = strlen(start);
+	size_t len = start != NULL ? strlen(start) : 0;
 
-	for (size_t i = 0; i < r->header_count; i++)
+	for (size_t i = 0; i < r->header_count && len > 0; i++)
 		if (strncasecmp(r->headers[i].name, start, len) == 0)
 			return 1;
-	return 0;
+	return len == 0;
 }
 
 /* What headers ask for beside the operation.  An owner may set the ACL of
@@ -433,8 +438,9 @@ static const struct also {
 	    "s3:PutBucketOwnershipControls", 0 },
 	{ "s3:CreateBucket", "x-amz-bucket-object-lock-enabled",
 	    "s3:PutBucketObjectLockConfiguration", 0 },
-	{ "s3:GetObjectAttributes", "", "s3:GetObject", 0 },
-	{ "s3:GetObjectVersionAttributes", "", "s3:GetObjectVersion", 0 }
+	/* with or without headers */
+	{ "s3:GetObjectAttributes", NULL, "s3:GetObject", 0 },
+	{ "s3:GetObjectVersionAttributes", NULL, "s3:GetObjectVersion", 0 }
 };
 
 static int
@@ -481,6 +487,20 @@ need_some(struct question *q)
 	return refuse(q);
 }
 
+/* Operations that call authz_may for each key, or authz_body. */
+static int
+asks_later(const struct op *op)
+{
+	static const char *const names[] = { "DeleteObjects",
+	    "PutObjectTagging", "PutObjectRetention",
+	    "PutObjectLegalHold" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], op->name) == 0)
+			return 1;
+	return 0;
+}
+
 /* What the request is about, by its target. */
 static struct question
 ask_request(struct req *r)
@@ -513,8 +533,7 @@ authz_check(struct req *r)
 	    is_plain(r, &r->bucket))
 		return 0;
 	q = ask_request(r);
-	if (strcmp(op->name, "DeleteObjects") == 0 ||
-	    strcmp(op->name, "PutObjectTagging") == 0)
+	if (asks_later(op))
 		return need_some(&q);
 	if (need(&q) < 0 || need_also(&q) < 0)
 		return -1;
@@ -526,14 +545,13 @@ authz_check(struct req *r)
 }
 
 int
-authz_tags(struct req *r, const char *tags)
+authz_body(struct req *r)
 {
 	struct question q;
 
 	if (is_plain(r, &r->bucket))
 		return 0;
 	q = ask_request(r);
-	r->tags = tags;
 	return need(&q);
 }
 

@@ -4,8 +4,9 @@
  * What nothing allows is refused (P10).
  *
  * In this order, as on AWS: a deny in the bucket's policy or the user's own
- * refuses, root too (who may always read and change the policy); root may; a
- * user with a policy may what it allows and no more; a bucket's owner may;
+ * refuses, root and the bucket's owner too (who may always read and change the
+ * policy); root may; a user with a policy may what it allows and no more; a
+ * bucket's owner may;
  * whom the bucket's policy allows may; whom an ACL grants it may, unless the
  * bucket's ownership controls switch ACLs off.  Objects that belong to
  * somebody else than their bucket are their owner's to give.
@@ -37,9 +38,11 @@ int authz_may(struct req *r, const char *action,
 int authz_need(struct req *r, const char *action,
     const struct authz_subject *s);
 
-/* The tags, query-encoded, that the body of the request brings: 0, or -1 after
- * answering AccessDenied.  PutObjectTagging is allowed by this alone. */
-int authz_tags(struct req *r, const char *tags);
+/* Once r->brings tells what the body brings: 0, or -1 after answering
+ * AccessDenied.  Operations whose body policies may ask about
+ * (PutObjectTagging, PutObjectRetention, PutObjectLegalHold) are allowed by
+ * this alone. */
+int authz_body(struct req *r);
 
 /*
  * The version that the request turned out to be about, as the operation has

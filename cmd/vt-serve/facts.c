@@ -184,6 +184,8 @@ auth_type(struct facts *f)
 {
 	if (f->r->anonymous)
 		return NULL;
+	if (strcmp(f->r->op->name, "PostObject") == 0)
+		return "POST";
 	return f->r->auth.presigned ? "REST-QUERY-STRING" : "REST-HEADER";
 }
 
@@ -210,10 +212,30 @@ signature_age(struct facts *f)
 }
 
 static const char *
+lock_mode(struct facts *f)
+{
+	return f->r->brings.lock_mode != NULL ? f->r->brings.lock_mode :
+	    req_header(f->r, "x-amz-object-lock-mode");
+}
+
+static const char *
+lock_until(struct facts *f)
+{
+	return f->r->brings.lock_until != NULL ? f->r->brings.lock_until :
+	    req_header(f->r, "x-amz-object-lock-retain-until-date");
+}
+
+static const char *
+lock_hold(struct facts *f)
+{
+	return f->r->brings.lock_hold != NULL ? f->r->brings.lock_hold :
+	    req_header(f->r, "x-amz-object-lock-legal-hold");
+}
+
+static const char *
 retention_days(struct facts *f)
 {
-	const char *until = req_header(f->r,
-	    "x-amz-object-lock-retain-until-date");
+	const char *until = lock_until(f);
 	int64_t us;
 
 	if (until == NULL || vt_time_parse_rfc3339(until, strlen(until),
@@ -252,11 +274,9 @@ static const struct {
 	{ "s3:authType", auth_type, NULL, NULL },
 	{ "s3:signatureversion", signature_version, NULL, NULL },
 	{ "s3:signatureAge", signature_age, NULL, NULL },
-	{ "s3:object-lock-mode", NULL, "x-amz-object-lock-mode", NULL },
-	{ "s3:object-lock-legal-hold", NULL, "x-amz-object-lock-legal-hold",
-	    NULL },
-	{ "s3:object-lock-retain-until-date", NULL,
-	    "x-amz-object-lock-retain-until-date", NULL },
+	{ "s3:object-lock-mode", lock_mode, NULL, NULL },
+	{ "s3:object-lock-legal-hold", lock_hold, NULL, NULL },
+	{ "s3:object-lock-retain-until-date", lock_until, NULL, NULL },
 	{ "s3:object-lock-remaining-retention-days", retention_days, NULL,
 	    NULL },
 	{ "s3:if-match", NULL, "If-Match", NULL },
@@ -284,7 +304,7 @@ tag(struct facts *f, const char *tags, const char *name, size_t *count)
 static const char *
 request_tags(struct facts *f)
 {
-	return f->r->tags != NULL ? f->r->tags :
+	return f->r->brings.tags != NULL ? f->r->brings.tags :
 	    req_header(f->r, "x-amz-tagging");
 }
 

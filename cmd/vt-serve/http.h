@@ -132,7 +132,11 @@ struct req {
 	struct doc_held *docs;		/* documents.c: parsed, held for it */
 	int authz_looked;		/* authz.c: the decision was about... */
 	int64_t authz_seq;		/* ...this version; 0: none was there */
-	const char *tags;		/* authz.c: that the body brings */
+	/* what the body brings, for authz_body: NULL when it does not */
+	struct {
+		const char *tags;	/* query-encoded */
+		const char *lock_mode, *lock_until, *lock_hold;
+	} brings;
 
 	/* body */
 	int has_length;			/* decoded length is known */

@@ -454,6 +454,10 @@ op_put_object_retention(struct req *r)
 	}
 	if (until != NULL && parse_until(r, until, &us) < 0)
 		return;
+	r->brings.lock_mode = mode;
+	r->brings.lock_until = until;
+	if (authz_body(r) < 0)
+		return;
 	op = object_change(r, v);
 	if (op == NULL)
 		return;
@@ -488,6 +492,9 @@ op_put_object_legal_hold(struct req *r)
 		    "A LegalHold has a Status, ON or OFF");
 		return;
 	}
+	r->brings.lock_hold = status;
+	if (authz_body(r) < 0)
+		return;
 	op = object_change(r, v);
 	if (op == NULL)
 		return;

@@ -298,13 +298,10 @@ change_tags(struct req *r, const char *tags, int status)
 void
 op_put_object_tagging(struct req *r)
 {
-	const char *tags;
-
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") == 0 &&
-	    digest_body(r, 0) == 0 &&
-	    tags_parse(r, r->body, r->body_len, &tags) == 0 &&
-	    authz_tags(r, tags) == 0)
-		change_tags(r, tags, 200);
+	    digest_body(r, 0) == 0 && tags_parse(r, r->body, r->body_len,
+	    &r->brings.tags) == 0 && authz_body(r) == 0)
+		change_tags(r, r->brings.tags, 200);
 }
 
 void

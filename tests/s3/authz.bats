@@ -214,6 +214,62 @@ walk() {
 	code 204
 	s3 GET "/$B/k"
 	body_is x
+	# so can a bucket's owner, who would have locked itself out
+	B=$B-ann
+	as ann PUT "/$B"
+	as ann PUT "/$B?policy=" --data-binary "{\"Statement\":{\"Effect\":
+	    \"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\",
+	    \"Resource\":\"arn:aws:s3:::$B\"}}"
+	code 204
+	as ann GET "/$B"
+	code 403 AccessDenied
+	as ann DELETE "/$B?policy="
+	code 204
+	as ann GET "/$B"
+	code 200
+}
+
+@test 'locks are asked about, in headers and bodies' {
+	B=$B-lock
+	s3 PUT "/$B" -H 'x-amz-bucket-object-lock-enabled: true'
+	code 200
+	put k x
+	allow='{"Effect":"Allow","Principal":{"CanonicalUser":"'"$ANN"'"},
+	    "Resource":"@/*","Action":'
+	policy "$allow"'["s3:PutObjectRetention","s3:PutObjectLegalHold",
+	    "s3:PutObject"],"Condition":{
+	    "NumericLessThanEqualsIfExists":{
+	    "s3:object-lock-remaining-retention-days":"10"},
+	    "StringNotEqualsIfExists":{"s3:object-lock-mode":"COMPLIANCE",
+	    "s3:object-lock-legal-hold":"ON"}}}'
+	code 204
+	retain() {
+		body="<Retention><Mode>$1</Mode><RetainUntilDate>$(date -u \
+		    -d "$2 days" +%Y-%m-%dT%TZ)</RetainUntilDate></Retention>"
+		shift 2
+		as ann PUT "/$B/k?retention=" --data-binary "$body" "$@" \
+		    -H "Content-MD5: $(printf %s "$body" |
+		    openssl dgst -md5 -binary | base64)"
+	}
+	retain COMPLIANCE 5
+	code 403 AccessDenied
+	retain GOVERNANCE 20
+	code 403 AccessDenied
+	retain GOVERNANCE 5
+	code 200
+	# to pass over it takes its own right
+	retain GOVERNANCE 1 -H 'x-amz-bypass-governance-retention: true'
+	code 403 AccessDenied
+	body='<LegalHold><Status>ON</Status></LegalHold>'
+	for who in ann bob; do
+		as $who PUT "/$B/k?legal-hold=" --data-binary "$body" \
+		    -H "Content-MD5: $(printf %s "$body" |
+		    openssl dgst -md5 -binary | base64)"
+		code 403 AccessDenied
+	done
+	policy "$allow"'"s3:PutObject"}'
+	as ann PUT "/$B/n" -T /dev/null -H 'x-amz-object-lock-legal-hold: OFF'
+	code 403 AccessDenied
 }
 
 @test 'what is missing is told to those who may list' {
