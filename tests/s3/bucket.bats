@@ -75,8 +75,7 @@ load s3
 	    'never on'
 	differs GetBucketReplication GetBucketWebsite 'there is never one'
 	differs GetBucketRequestPayment 'the owner pays, always'
-	differs GetBucketCors GetBucketEncryption \
-	    GetBucketLifecycleConfiguration GetBucketPolicy \
+	differs GetBucketCors GetBucketEncryption GetBucketPolicy \
 	    GetBucketTagging GetBucketNotificationConfiguration \
 	    GetObjectLockConfiguration GetBucketOwnershipControls \
 	    GetBucketPolicyStatus GetPublicAccessBlock Preflight \
