@@ -75,11 +75,6 @@ load s3
 	    'never on'
 	differs GetBucketReplication GetBucketWebsite 'there is never one'
 	differs GetBucketRequestPayment 'the owner pays, always'
-	differs GetBucketCors GetBucketEncryption \
-	    GetBucketLifecycleConfiguration GetBucketPolicy \
-	    GetBucketNotificationConfiguration GetBucketOwnershipControls \
-	    GetBucketPolicyStatus GetPublicAccessBlock Preflight \
-	    'there is none yet'
 	while read -r what code; do
 		s3 GET "/$B?$what="
 		code 404 "$code"
