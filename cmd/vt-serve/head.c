@@ -9,6 +9,7 @@
 #include "libvt/base/num.h"
 
 #include "authz.h"
+#include "cors.h"
 #include "request.h"
 #include "route.h"
 
@@ -198,14 +199,26 @@ head_read(struct req *r, const char *version, struct auth *auth,
 		req_error(r, "ServiceUnavailable", "The server is stopping");
 		return;
 	}
-	if (split_target(r) < 0 || find_operation(r, &refusal) < 0 ||
-	    auth_check(auth, r, p->key, p->seed) < 0)
+	if (split_target(r) < 0 || find_operation(r, &refusal) < 0)
+		return;
+	if (r->op != NULL && (r->op->flags & OP_OPEN)) {
+		r->anonymous = 1;
+		r->who.id = r->who.name = r->who.policy = "";
+		if (find_bucket(r) == 0)
+			body_plan(r);
+		return;
+	}
+	if (r->op != NULL && !(r->op->flags & OP_NO_BUCKET) &&
+	    req_header(r, "Origin") != NULL)
+		cors_headers(r);
+	if (req_answered(r) || auth_check(auth, r, p->key, p->seed) < 0)
 		return;
 	r->log.key_id = r->auth.access_key;
 	if (r->op == NULL) {
 		req_error(r, r->anonymous ? "AccessDenied" : refusal, NULL);
 		return;
 	}
-	if (find_bucket(r) == 0 && authz_check(r) == 0)
+	if (find_bucket(r) == 0 &&
+	    ((r->op->flags & OP_FORM) || authz_check(r) == 0))
 		body_plan(r);
 }
