@@ -273,21 +273,6 @@ is_forms(const char *name)
 	    strncasecmp(name, "If-", 3) == 0 || IN_LIST(name, names);
 }
 
-/* A form may hold what no header can. */
-static int
-is_header(const struct vt_form_field *field)
-{
-	const char *s;
-
-	for (s = field->name; *s != '\0'; s++)
-		if ((unsigned char)*s <= 0x20 || *s == 0x7f || *s == ':')
-			return 0;
-	for (s = field->value; *s != '\0'; s++)
-		if (((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7f)
-			return 0;
-	return 1;
-}
-
 /* Put the fields in the place of the request's headers. */
 static int
 take_headers(struct req *r, const struct form *f)
@@ -313,7 +298,7 @@ take_headers(struct req *r, const struct form *f)
 		if (strcasecmp(fields[i].name, "tagging") == 0)
 			(void)tags_parse(r, fields[i].value,
 			    fields[i].value_len, &out[n].value);
-		else if (!is_header(&fields[i]))
+		else if (!vt_header_valid(name, fields[i].value))
 			return refuse_field(r, fields[i].name,
 			    "holds control characters");
 		if (req_answered(r))
@@ -342,7 +327,8 @@ take_success(struct req *r, struct form *f)
 		return refuse_field(r, to->name, why);
 	}
 	/* What is no URL is taken for none, as on S3. */
-	if (to != NULL && is_header(to) && strchr(to->value, ' ') == NULL &&
+	if (to != NULL && vt_header_valid(to->name, to->value) &&
+	    strchr(to->value, ' ') == NULL &&
 	    (strncasecmp(to->value, "http://", 7) == 0 ||
 	    strncasecmp(to->value, "https://", 8) == 0))
 		f->redirect = to->value;

@@ -1513,6 +1513,21 @@ vt_sig_verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
 	return verify_v2(a, &slash, auth, secret, NULL, err);
 }
 
+int
+vt_header_valid(const char *name, const char *value)
+{
+	if (*name == '\0')
+		return 0;
+	for (; *name != '\0'; name++)
+		if (!in_name(*name))
+			return 0;
+	for (; *value != '\0'; value++)
+		if (((unsigned char)*value < 0x20 && *value != '\t') ||
+		    *value == 0x7f)
+			return 0;
+	return 1;
+}
+
 /* --- forms --------------------------------------------------------------- */
 
 static enum vt_code

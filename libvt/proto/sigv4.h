@@ -21,6 +21,10 @@ struct vt_header {
 	const char *value;
 };
 
+/* 1 when the two could be a line of HTTP: what comes as a form's field or in
+ * a query need not. */
+int vt_header_valid(const char *name, const char *value);
+
 /* What both sides sign.  Nothing is copied or kept. */
 struct vt_sig_request {
 	const char *method;
