@@ -75,11 +75,11 @@ load s3
 	    'never on'
 	differs GetBucketReplication GetBucketWebsite 'there is never one'
 	differs GetBucketRequestPayment 'the owner pays, always'
-	differs GetBucketCors GetBucketEncryption \
+	differs GetBucketEncryption \
 	    GetBucketLifecycleConfiguration GetBucketPolicy \
 	    GetBucketTagging GetBucketNotificationConfiguration \
 	    GetObjectLockConfiguration GetBucketOwnershipControls \
-	    GetBucketPolicyStatus GetPublicAccessBlock Preflight \
+	    GetBucketPolicyStatus GetPublicAccessBlock \
 	    'there is none yet'
 	while read -r what code; do
 		s3 GET "/$B?$what="

@@ -34,6 +34,7 @@ preflight() {
 }
 
 @test 'rules are kept as they were sent, and removed' {
+	covers PutBucketCors GetBucketCors DeleteBucketCors
 	s3 GET "/$B?cors="
 	code 404 NoSuchCORSConfiguration
 	cors "$(rule ID=a AllowedOrigin='https://*.example.com' \
@@ -87,6 +88,7 @@ preflight() {
 }
 
 @test 'preflight requests' {
+	covers Preflight
 	cors "$(rule AllowedOrigin='https://*.example.com' \
 	    AllowedMethod=GET AllowedMethod=PUT AllowedHeader='x-amz-*' \
 	    AllowedHeader=Content-Type ExposeHeader=ETag \

@@ -96,6 +96,7 @@ bad() {
 }
 
 @test 'fields are what headers are to a PUT' {
+	covers PostObject
 	local size
 	for size in 100 100000; do
 		random_file "$W/in" $size
