@@ -256,6 +256,32 @@ refuse_signature(struct req *r, struct vt_buf *detail, const char *words)
 }
 
 static int
+refuse_v2(struct req *r)
+{
+	return refuse(r, "InvalidRequest", "The authorization mechanism you "
+	    "have provided is not supported. Please use AWS4-HMAC-SHA256. "
+	    "(The server takes version 2 with \"sigv2\": true in its "
+	    "vaultaire.json.)");
+}
+
+/* What came out of verifying a form's signature. */
+static int
+refuse_form(struct req *r, enum vt_code rc, const char *policy,
+    const struct vt_err *err)
+{
+	if (rc == VT_OK)
+		return 0;
+	if (rc != VT_DENIED) {
+		req_fail(r, rc, err);
+		return -1;
+	}
+	req_error_detail(r, "AWSAccessKeyId", r->auth.access_key);
+	req_error_detail(r, "SignatureProvided", r->auth.signature);
+	req_error_detail(r, "StringToSign", policy);
+	return refuse(r, "SignatureDoesNotMatch", err->text);
+}
+
+static int
 check_v4(struct auth *a, struct req *r, const struct vt_sig_request *sr,
     uint8_t key[32], char seed[65])
 {
@@ -294,6 +320,17 @@ check_v4(struct auth *a, struct req *r, const struct vt_sig_request *sr,
 	return result;
 }
 
+/* Of the request's key; wipe it. */
+static void
+copy_secret(struct auth *a, const struct req *r,
+    char out[VT_SECRET_KEY_MAX + 1])
+{
+	pthread_mutex_lock(&a->lock);
+	memcpy(out, r->who.key != NULL ? r->who.key->secret_key :
+	    a->root.secret_key, VT_SECRET_KEY_MAX + 1);
+	pthread_mutex_unlock(&a->lock);
+}
+
 static int
 check_v2(struct auth *a, struct req *r, const struct vt_sig_request *sr,
     const struct auth_settings *s, const char *host_bucket)
@@ -303,14 +340,8 @@ check_v2(struct auth *a, struct req *r, const struct vt_sig_request *sr,
 	enum vt_code rc;
 
 	if (!s->sigv2)
-		return refuse(r, "InvalidRequest", "The authorization "
-		    "mechanism you have provided is not supported. Please "
-		    "use AWS4-HMAC-SHA256. (The server takes version 2 with "
-		    "\"sigv2\": true in its vaultaire.json.)");
-	pthread_mutex_lock(&a->lock);
-	memcpy(secret, r->who.key != NULL ? r->who.key->secret_key :
-	    a->root.secret_key, sizeof(secret));
-	pthread_mutex_unlock(&a->lock);
+		return refuse_v2(r);
+	copy_secret(a, r, secret);
 	rc = vt_sig_verify_v2(r->arena, sr, &r->auth, secret, host_bucket,
 	    &err);
 	explicit_bzero(secret, sizeof(secret));
@@ -358,15 +389,31 @@ find_key(struct req *r)
 }
 
 /* The signature is good. */
-static void
-fill_caller(struct req *r)
+static int
+admit(struct req *r, int has_token)
 {
 	const struct user_key *k = r->who.key;
 
+	if (r->auth.security_token != NULL &&
+	    r->auth.security_token[0] != '\0' && !has_token)
+		return refuse(r, "InvalidToken",
+		    "This access key takes no session token");
 	r->who.is_root = k == NULL;
 	r->who.id = k != NULL ? k->id : r->srv->owner_id;
 	r->who.name = k != NULL ? k->name : r->srv->owner_name;
 	r->who.policy = k != NULL ? k->policy : "";
+	return 0;
+}
+
+static void
+read_settings(struct auth *a, const struct req *r, struct auth_settings *out,
+    int *is_root, int *has_token)
+{
+	pthread_mutex_lock(&a->lock);
+	*out = a->settings;
+	*is_root = strcmp(a->root.access_key, r->auth.access_key) == 0;
+	*has_token = *is_root && a->root.session_token[0] != '\0';
+	pthread_mutex_unlock(&a->lock);
 }
 
 int
@@ -393,11 +440,7 @@ auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
 	if (rc != VT_OK)
 		return refuse(r, code != NULL ? code : "InvalidRequest",
 		    err.text);
-	pthread_mutex_lock(&a->lock);
-	settings = a->settings;
-	is_root = strcmp(a->root.access_key, r->auth.access_key) == 0;
-	has_token = is_root && a->root.session_token[0] != '\0';
-	pthread_mutex_unlock(&a->lock);
+	read_settings(a, r, &settings, &is_root, &has_token);
 	if (check_time(r, &settings) < 0 || (!is_root && find_key(r) < 0))
 		return -1;
 	if (r->auth.version == 2) {
@@ -407,10 +450,79 @@ auth_check(struct auth *a, struct req *r, uint8_t key[32], char seed[65])
 		if (check_v4(a, r, &sr, key, seed) < 0)
 			return -1;
 	}
-	if (r->auth.security_token != NULL &&
-	    r->auth.security_token[0] != '\0' && !has_token)
-		return refuse(r, "InvalidToken",
-		    "This access key takes no session token");
-	fill_caller(r);
-	return 0;
+	return admit(r, has_token);
+}
+
+/* --- forms ---------------------------------------------------------------- */
+
+static int
+check_form_v4(struct auth *a, struct req *r, const char *policy)
+{
+	struct vt_err err;
+	enum vt_code rc;
+	uint8_t key[32];
+
+	if (check_scope(r) < 0)
+		return -1;
+	rc = signing_key(a, &r->auth, r->who.key, key, &err);
+	if (rc == VT_ABSENT)
+		return refuse_key(r);
+	if (rc == VT_OK)
+		rc = vt_sig_verify_form(&r->auth, key, policy, &err);
+	explicit_bzero(key, sizeof(key));
+	return refuse_form(r, rc, policy, &err);
+}
+
+static int
+check_form_v2(struct auth *a, struct req *r, const char *policy,
+    const struct auth_settings *s)
+{
+	char secret[VT_SECRET_KEY_MAX + 1];
+	struct vt_err err;
+	enum vt_code rc;
+
+	if (!s->sigv2)
+		return refuse_v2(r);
+	copy_secret(a, r, secret);
+	rc = vt_sig_verify_form_v2(&r->auth, secret, policy, &err);
+	explicit_bzero(secret, sizeof(secret));
+	return refuse_form(r, rc, policy, &err);
+}
+
+int
+auth_form(struct auth *a, struct req *r, const struct vt_sig_form *form)
+{
+	struct auth_settings settings;
+	const char *code = NULL;
+	struct vt_sig_auth found;
+	struct vt_err err;
+	enum vt_code rc;
+	int is_root, has_token;
+
+	rc = vt_sig_parse_form(r->arena, form, &found, &code, &err);
+	if (rc == VT_ABSENT)
+		return 0;	/* it is whoever the headers say */
+	if (rc == VT_NOMEM) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	if (rc != VT_OK)
+		return refuse(r, code, err.text);
+	if (!r->anonymous)
+		return refuse(r, "InvalidArgument",
+		    "Only one auth mechanism allowed");
+	r->auth = found;
+	read_settings(a, r, &settings, &is_root, &has_token);
+	if (!is_root && find_key(r) < 0)
+		return -1;
+	if (r->auth.version == 2) {
+		if (check_form_v2(a, r, form->policy, &settings) < 0)
+			return -1;
+	} else {
+		if (check_form_v4(a, r, form->policy) < 0)
+			return -1;
+	}
+	r->anonymous = 0;
+	r->log.key_id = r->auth.access_key;
+	return admit(r, has_token);
 }

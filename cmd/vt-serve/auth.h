@@ -35,4 +35,11 @@ void auth_update(struct auth *a, const struct vt_cred *root,
 int auth_check(struct auth *a, struct req *r, uint8_t key[32],
     char seed[65]);
 
+/*
+ * The same for a form (OP_FORM), whose fields are in by now: who signed its
+ * policy.  One without a signature is whose the request is.  0, or -1 after
+ * answering.
+ */
+int auth_form(struct auth *a, struct req *r, const struct vt_sig_form *form);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "libvt/proto/xml.h"
 
+#include "cors.h"
 #include "digest.h"
 #include "expiration.h"
 #include "meta.h"
@@ -39,7 +40,8 @@ struct document {
 
 static const struct document documents[VT_DOCS] = {
 	[VT_DOC_ACL] = { .parse = perm_parse_acl, .free = free },
-	[VT_DOC_CORS] = { .absent = "NoSuchCORSConfiguration" },
+	[VT_DOC_CORS] = { .absent = "NoSuchCORSConfiguration",
+	    .check = cors_check, .parse = cors_parse, .free = cors_free },
 	[VT_DOC_ENCRYPTION] = {
 	    .absent = "ServerSideEncryptionConfigurationNotFoundError" },
 	[VT_DOC_LIFECYCLE] = { .absent = "NoSuchLifecycleConfiguration",

@@ -9,6 +9,7 @@
 #include "libvt/base/num.h"
 
 #include "authz.h"
+#include "cors.h"
 #include "request.h"
 #include "route.h"
 
@@ -132,6 +133,78 @@ split_target(struct req *r)
 	return -1;
 }
 
+/* A parameter that the signer of a presigned URL put there for a header. */
+static int
+stands_for_header(const char *name)
+{
+	/* what authenticates, and what S3 takes as a header alone: a checksum
+	 * there is one of the body the signer did not have */
+	static const char *const not[] = { "algorithm", "credential", "date",
+	    "expires", "signedheaders", "signature", "security-token",
+	    "content-sha256", "checksum-", "sdk-checksum-", "tagging",
+	    "trailer", "decoded-content-length" };
+	size_t i;
+
+	if (strncasecmp(name, "x-amz-", 6) != 0)
+		return 0;
+	for (i = 0; i < sizeof(not) / sizeof(not[0]); i++)
+		if (strncasecmp(name + 6, not[i], strlen(not[i])) == 0)
+			return 0;
+	return 1;
+}
+
+/*
+ * A presigned URL may bring x-amz- headers in its query, where the SDKs hoist
+ * them; its signature covers them there.  A header itself comes first.
+ */
+static int
+lower_headers(struct req *r)
+{
+	struct vt_header *out;
+	size_t count = 0, i;
+
+	for (i = 0; i < r->query_count; i++)
+		count += (size_t)stands_for_header(r->query[i].name);
+	if (count == 0)
+		return 0;
+	out = vt_arena_alloc(r->arena,
+	    (r->header_count + count) * sizeof(*out));
+	if (out == NULL) {
+		req_error(r, "SlowDown", NULL);
+		return -1;
+	}
+	memcpy(out, r->headers, r->header_count * sizeof(*out));
+	count = r->header_count;
+	for (i = 0; i < r->query_count; i++) {
+		const struct vt_query *q = &r->query[i];
+
+		if (!stands_for_header(q->name) ||
+		    req_header(r, q->name) != NULL)
+			continue;
+		if (!vt_header_valid(q->name, q->value)) {
+			req_error(r, "InvalidArgument", "The parameter "
+			    "'%.64s' is no header", q->name);
+			return -1;
+		}
+		out[count].name = q->name;
+		out[count++].value = q->value;
+	}
+	r->headers = out;
+	r->header_count = count;
+	return 0;
+}
+
+/* Also in the query of a presigned URL: a copy must never become a PUT of
+ * nothing. */
+static int
+is_copy(const struct req *r)
+{
+	return req_header(r, "x-amz-copy-source") != NULL ||
+	    (req_query(r, "x-amz-copy-source") != NULL &&
+	    (req_query(r, "X-Amz-Signature") != NULL ||
+	    req_query(r, "Signature") != NULL));
+}
+
 static int
 find_operation(struct req *r, const char **refusal)
 {
@@ -154,8 +227,7 @@ find_operation(struct req *r, const char **refusal)
 		return -1;
 	}
 	r->op = route_find(r->method, r->bucket_name != NULL, r->key != NULL,
-	    r->query, r->query_count,
-	    req_header(r, "x-amz-copy-source") != NULL, refusal);
+	    r->query, r->query_count, is_copy(r), refusal);
 	r->log.op = r->op != NULL ? r->op->name : "Refused";
 	r->log.bucket = r->bucket_name;
 	r->log.key = r->key;
@@ -198,14 +270,28 @@ head_read(struct req *r, const char *version, struct auth *auth,
 		req_error(r, "ServiceUnavailable", "The server is stopping");
 		return;
 	}
-	if (split_target(r) < 0 || find_operation(r, &refusal) < 0 ||
-	    auth_check(auth, r, p->key, p->seed) < 0)
+	if (split_target(r) < 0 || find_operation(r, &refusal) < 0)
+		return;
+	if (r->op != NULL && (r->op->flags & OP_OPEN)) {
+		r->anonymous = 1;
+		r->who.id = r->who.name = r->who.policy = "";
+		if (find_bucket(r) == 0)
+			body_plan(r);
+		return;
+	}
+	if (r->op != NULL && !(r->op->flags & OP_NO_BUCKET) &&
+	    req_header(r, "Origin") != NULL)
+		cors_headers(r);
+	if (req_answered(r) || auth_check(auth, r, p->key, p->seed) < 0)
 		return;
 	r->log.key_id = r->auth.access_key;
 	if (r->op == NULL) {
 		req_error(r, r->anonymous ? "AccessDenied" : refusal, NULL);
 		return;
 	}
-	if (find_bucket(r) == 0 && authz_check(r) == 0)
+	if (r->auth.presigned && lower_headers(r) < 0)
+		return;
+	if (find_bucket(r) == 0 &&
+	    ((r->op->flags & OP_FORM) || authz_check(r) == 0))
 		body_plan(r);
 }

@@ -649,21 +649,28 @@ static enum MHD_Result
 answer_raw(struct req *r)
 {
 	struct req_private *p = r->priv;
-	char head[512];
-	int n, fd;
+	const struct reply_header *h;
+	struct vt_buf head;
+	int fd, sent;
 
 	if (p->http->tls || p->reply != REPLY_OWNED)
 		return MHD_NO;
 	fd = socket_of(r);
-	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n"
+	vt_buf_init(&head, POOL_SIZE);
+	vt_buf_printf(&head, "HTTP/1.1 %d %s\r\n"
 	    "Server: Vaultaire\r\nx-amz-request-id: %s\r\n"
-	    "Content-Type: application/xml\r\nContent-Length: %ju\r\n"
-	    "Connection: close\r\n\r\n", p->status,
+	    "Content-Length: %ju\r\n", p->status,
 	    MHD_get_reason_phrase_for((unsigned)p->status), r->id,
 	    (uintmax_t)p->length);
-	if (send(fd, head, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL |
-	    MSG_MORE) != n || send(fd, p->owned, (size_t)p->length,
-	    MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)p->length)
+	for (h = p->headers; h != NULL; h = h->next)
+		vt_buf_printf(&head, "%s: %s\r\n", h->name, h->value);
+	vt_buf_str(&head, "Connection: close\r\n\r\n");
+	sent = !head.failed && send(fd, head.data, head.len, MSG_DONTWAIT |
+	    MSG_NOSIGNAL | MSG_MORE) == (ssize_t)head.len &&
+	    send(fd, p->owned, (size_t)p->length, MSG_DONTWAIT |
+	    MSG_NOSIGNAL) == (ssize_t)p->length;
+	vt_buf_release(&head);
+	if (!sent)
 		return MHD_NO;
 	shutdown(fd, SHUT_WR);
 	p->phase = PHASE_ANSWERED;
@@ -1443,6 +1450,12 @@ http_reload(struct http *h, const struct vt_cred *root,
 	    config->clock_skew_ms };
 
 	auth_update(h->auth, root, &settings);
+}
+
+struct auth *
+http_auth(const struct http *h)
+{
+	return h->auth;
 }
 
 /*

@@ -82,7 +82,10 @@ enum op_flags {
 	OP_STREAM = 1,		/* takes bodies of any size */
 	OP_WORKER = 2,		/* run() blocks */
 	OP_NO_BUCKET = 4,	/* do not look the bucket up before */
-	OP_XML = 8		/* body up to XML_BODY_MAX, collected */
+	OP_XML = 8,		/* body up to XML_BODY_MAX, collected */
+	OP_OPEN = 16,		/* for anybody: who asks is not looked at */
+	OP_FORM = 32		/* its body says who asks, and run() or write()
+				   whether they may */
 };
 
 struct op {
@@ -214,6 +217,8 @@ void http_stop(struct http *h, int64_t grace_ms);
  * "clock_skew". */
 void http_reload(struct http *h, const struct vt_cred *root,
     const struct vt_config *config);
+/* Who knows the keys: auth.h. */
+struct auth *http_auth(const struct http *h);
 /* Figures for /metrics. */
 #define OPS_MAX 128
 struct http_stats {

@@ -617,6 +617,17 @@ meta_etag_xml(struct vt_buf *b, const char *etag)
 }
 
 void
+meta_location(const struct req *r, struct vt_buf *out)
+{
+	const char *host = req_header(r, "Host");
+
+	vt_buf_printf(out, "%s://%s/%s/",
+	    r->srv->config->tls_cert != NULL ? "https" : "http",
+	    host != NULL ? host : "localhost", r->bucket_name);
+	vt_uri_encode(out, r->key, r->key_len, 1);
+}
+
+void
 meta_owner_xml(struct vt_buf *b, const char *element, const struct server *s,
     const char *id)
 {

@@ -100,6 +100,8 @@ void meta_key_xml(struct vt_buf *b, const char *element, const void *key,
     size_t len, int url);
 void meta_time_xml(struct vt_buf *b, const char *element, int64_t us);
 void meta_etag_xml(struct vt_buf *b, const char *etag);
+/* The URL of the request's object. */
+void meta_location(const struct req *r, struct vt_buf *out);
 /* <element> with <ID> and <DisplayName> of a canonical id; the two alone. */
 void meta_owner_xml(struct vt_buf *b, const char *element,
     const struct server *s, const char *id);

@@ -410,16 +410,12 @@ complete_cleanup(struct req *r)
 static void
 complete_reply(struct req *r, const char *etag, const char *checksum)
 {
-	const char *host = req_header(r, "Host");
 	struct sum_stored s;
 	struct vt_buf b, url;
 
 	vt_buf_init(&b, 1 << 16);
 	vt_buf_init(&url, 1 << 14);
-	vt_buf_printf(&url, "%s://%s/%s/",
-	    r->srv->config->tls_cert != NULL ? "https" : "http",
-	    host != NULL ? host : "localhost", r->bucket_name);
-	vt_uri_encode(&url, r->key, r->key_len, 1);
+	meta_location(r, &url);
 	vt_xml_decl(&b);
 	vt_xml_open_ns(&b, "CompleteMultipartUploadResult");
 	vt_xml_text(&b, "Location", url.data);

@@ -353,13 +353,13 @@ op_head_object(struct req *r)
 
 /* --- writing -------------------------------------------------------------- */
 
-struct put {
-	struct ingest in;
-	struct object_meta meta;
-	struct write_cond cond;
-};
+static uint64_t
+body_size(const struct req *r)
+{
+	return r->has_length ? r->length_bytes : UINT64_MAX;
+}
 
-static void
+void
 put_cleanup(struct req *r)
 {
 	struct put *p = r->state;
@@ -367,16 +367,11 @@ put_cleanup(struct req *r)
 	ingest_release(r, &p->in);
 }
 
-/* All that the headers say; -1 after answering. */
-static int
-put_begin(struct req *r)
+int
+put_begin(struct req *r, uint64_t size_bytes)
 {
-	struct put *p = req_alloc(r, sizeof(*p));
+	struct put *p = r->state;
 
-	if (p == NULL)
-		return -1;
-	r->state = p;
-	r->cleanup = put_cleanup;
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
 	    meta_read(r, &p->meta) < 0 ||
 	    meta_write_cond(r, &p->cond) < 0 ||
@@ -387,8 +382,17 @@ put_begin(struct req *r)
 		lock_needs_sum(r, "Object");
 		return -1;
 	}
-	return ingest_place(r, &p->in, p->meta.storage_class,
-	    r->has_length ? r->length_bytes : UINT64_MAX);
+	return ingest_place(r, &p->in, p->meta.storage_class, size_bytes);
+}
+
+static int
+begin(struct req *r)
+{
+	r->state = req_alloc(r, sizeof(struct put));
+	if (r->state == NULL)
+		return -1;
+	r->cleanup = put_cleanup;
+	return put_begin(r, body_size(r));
 }
 
 static int
@@ -427,11 +431,14 @@ put_done(struct req *r)
 	expiration_header(r, &row->v, row->mtime_us);
 	sum_of_version(&row->v, &s, text);
 	sum_send(r, &s);
-	req_reply_empty(r, 200);
+	if (p->stored != NULL)
+		p->stored(r);
+	else
+		req_reply_empty(r, 200);
 	return 0;
 }
 
-static void
+void
 put_submit(struct req *r)
 {
 	struct put *p = r->state;
@@ -475,11 +482,10 @@ op_put_object_open(struct req *r)
 {
 	struct put *p;
 
-	if (put_begin(r) < 0)
+	if (begin(r) < 0)
 		return -1;
 	p = r->state;
-	return ingest_open(r, &p->in,
-	    r->has_length ? r->length_bytes : UINT64_MAX);
+	return ingest_open(r, &p->in, body_size(r));
 }
 
 int
@@ -510,7 +516,7 @@ op_put_object(struct req *r)
 			put_submit(r);
 		return;
 	}
-	if (put_begin(r) < 0)
+	if (begin(r) < 0)
 		return;
 	p = r->state;
 	if (ingest_blocks(&p->in, r->body_len))

@@ -27,6 +27,9 @@ void op_get_document(struct req *r);
 void op_put_document(struct req *r);		/* OP_XML */
 void op_delete_document(struct req *r);
 
+/* cors.c */
+void op_preflight(struct req *r);		/* OP_OPEN */
+
 /* list.c: OP_WORKER */
 void op_list_objects(struct req *r);
 void op_list_objects_v2(struct req *r);
@@ -42,6 +45,11 @@ void op_delete_object(struct req *r);
 int op_put_object_open(struct req *r);		/* OP_STREAM */
 int op_put_object_write(struct req *r, const void *data, size_t len);
 void op_put_object(struct req *r);
+
+/* form.c */
+int op_post_object_open(struct req *r);		/* OP_STREAM OP_FORM */
+int op_post_object_write(struct req *r, const void *data, size_t len);
+void op_post_object(struct req *r);
 
 /* attributes.c */
 void op_get_object_attributes(struct req *r);

@@ -37,6 +37,7 @@ enum {
 	O_GET_PUBLIC_ACCESS, O_PUT_PUBLIC_ACCESS, O_DELETE_PUBLIC_ACCESS,
 	O_GET_TAGGING, O_PUT_TAGGING, O_DELETE_TAGGING,
 	O_GET_RETENTION, O_PUT_RETENTION, O_GET_LEGAL_HOLD, O_PUT_LEGAL_HOLD,
+	O_PREFLIGHT, O_POST_OBJECT,
 	O_COUNT
 };
 
@@ -294,6 +295,16 @@ static const struct op ops[O_COUNT] = {
 	    .action = "s3:PutObjectLegalHold",
 	    .flags = OP_XML,
 	    .run = op_put_object_legal_hold },
+	[O_PREFLIGHT] = { .name = "Preflight",
+	    .action = "",
+	    .flags = OP_OPEN,
+	    .run = op_preflight },
+	[O_POST_OBJECT] = { .name = "PostObject",
+	    .action = "s3:PutObject",
+	    .flags = OP_STREAM | OP_FORM,
+	    .run = op_post_object,
+	    .open = op_post_object_open,
+	    .write = op_post_object_write },
 };
 
 /*
@@ -463,9 +474,8 @@ find_bucket(const char *method, const struct vt_query *q, size_t count,
 		return &ops[O_CREATE_BUCKET];
 	if (strcmp(method, "DELETE") == 0)
 		return &ops[O_DELETE_BUCKET];
-	/* The browser's form upload. */
 	if (strcmp(method, "POST") == 0)
-		return refuse(s3_code, "NotImplemented");
+		return &ops[O_POST_OBJECT];
 	return refuse(s3_code, "MethodNotAllowed");
 }
 
@@ -487,6 +497,9 @@ route_find(const char *method, int has_bucket, int has_key,
 	/* HEAD has no sub-resources: it asks for the thing itself. */
 	if (strcmp(method, "HEAD") == 0)
 		return &ops[level == BUCKET ? O_HEAD_BUCKET : O_HEAD_OBJECT];
+	/* Nor has a browser's question: it is about the method to come. */
+	if (strcmp(method, "OPTIONS") == 0)
+		return &ops[O_PREFLIGHT];
 	s = find_sub(level, query, query_count);
 	if (s != NULL)
 		return find_in_sub(s, method, is_copy, s3_code);
@@ -534,6 +547,20 @@ decode(struct vt_arena *a, const char *raw, size_t raw_len,
 }
 
 enum vt_code
+route_check_key(const char *key, size_t len, struct vt_err *err)
+{
+	if (len > VT_KEY_MAX)
+		return vt_fail(err, VT_TOO_LARGE,
+		    "the key has %zu bytes, over %d", len, VT_KEY_MAX);
+	if (memchr(key, '\0', len) != NULL)
+		return vt_fail(err, VT_INVALID, "the key holds a NUL");
+	/* A listing could not tell it. */
+	if (!vt_utf8_valid(key, len))
+		return vt_fail(err, VT_INVALID, "the key is not UTF-8");
+	return VT_OK;
+}
+
+enum vt_code
 route_split(struct vt_arena *a, const char *host, const char *domain,
     const char *raw_path, const char **bucket, const char **key,
     size_t *key_len, struct vt_err *err)
@@ -576,11 +603,5 @@ route_split(struct vt_arena *a, const char *host, const char *domain,
 	rc = decode(a, raw_path, strlen(raw_path), key, key_len, err);
 	if (rc != VT_OK)
 		return rc;
-	if (*key_len > VT_KEY_MAX)
-		return vt_fail(err, VT_TOO_LARGE,
-		    "the key has %zu bytes, over %d", *key_len, VT_KEY_MAX);
-	/* A listing could not tell it. */
-	if (!vt_utf8_valid(*key, *key_len))
-		return vt_fail(err, VT_INVALID, "the key is not UTF-8");
-	return VT_OK;
+	return route_check_key(*key, *key_len, err);
 }

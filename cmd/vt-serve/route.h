@@ -29,5 +29,8 @@ const struct op *route_ops(size_t *count);
 enum vt_code route_split(struct vt_arena *a, const char *host,
     const char *domain, const char *raw_path, const char **bucket,
     const char **key, size_t *key_len, struct vt_err *err) VT_MUST_CHECK;
+/* The rules for a key that came in another way. */
+enum vt_code route_check_key(const char *key, size_t len, struct vt_err *err)
+    VT_MUST_CHECK;
 
 #endif

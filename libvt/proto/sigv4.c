@@ -2,10 +2,10 @@
  * Signature Version 4 and, for old presigned links, 2; see sigv4.h.
  *
  * In order: text of a known size, canonical requests, verifying, parsing,
- * version 2, signing.  Sizes are worked out before anything is written, so
- * that one verification takes a handful of arena allocations; names are
- * sorted and searched, so that no peer can buy quadratic work with a long
- * list of headers or parameters.
+ * version 2, forms, signing.  Sizes are worked out before anything is
+ * written, so that one verification takes a handful of arena allocations;
+ * names are sorted and searched, so that no peer can buy quadratic work with
+ * a long list of headers or parameters.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -645,6 +645,14 @@ same_signature(const char *claimed, const char *right, size_t len)
 	return strlen(claimed) == len && vt_equal_secret(claimed, right, len);
 }
 
+static enum vt_code
+mismatch(struct vt_err *err)
+{
+	return vt_fail(err, VT_DENIED, "The request signature we calculated "
+	    "does not match the signature you provided. Check your key and "
+	    "signing method.");
+}
+
 enum vt_code
 vt_sig_verify(struct vt_arena *a, const struct vt_sig_request *r,
     const struct vt_sig_auth *auth, const uint8_t key[32], char seed[65],
@@ -674,9 +682,7 @@ vt_sig_verify(struct vt_arena *a, const struct vt_sig_request *r,
 		vt_buf_char(detail, '\0');
 		vt_buf_str(detail, text);
 	}
-	return vt_fail(err, VT_DENIED, "The request signature we calculated "
-	    "does not match the signature you provided. Check your key and "
-	    "signing method.");
+	return mismatch(err);
 }
 
 static enum vt_code
@@ -922,7 +928,7 @@ read_date(const struct found *f, int64_t *time_us, struct vt_err *err)
 	if (s == NULL)
 		s = f->header[H_DATE];
 	if (s == NULL || (vt_time_parse_amz(s, time_us) < 0 &&
-	    parse_http_date(s, time_us) < 0))
+	    parse_http_date(s, time_us) < 0) || *time_us < 0)
 		return vt_fail(err, blame(f, "AccessDenied"), "AWS "
 		    "authentication requires a valid Date or x-amz-date "
 		    "header");
@@ -1456,26 +1462,31 @@ string_to_sign_v2(struct vt_arena *a, const struct vt_sig_request *r,
 }
 
 static enum vt_code
+compare_v2(const struct vt_sig_auth *auth, const char *secret,
+    const char *text, size_t len, struct vt_err *err)
+{
+	char right[4 * ((20 + 2) / 3) + 1];
+	uint8_t mac[20];
+
+	if (vt_hmac_sha1(secret, strlen(secret), text, len, mac) < 0)
+		return no_memory(err);
+	vt_b64_encode(mac, sizeof(mac), right);
+	return same_signature(auth->signature, right, sizeof(right) - 1) ?
+	    VT_OK : mismatch(err);
+}
+
+static enum vt_code
 verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
     const struct vt_sig_auth *auth, const char *secret,
     const char *resource_bucket, struct vt_err *err)
 {
-	char right[4 * ((20 + 2) / 3) + 1];
 	enum vt_code rc;
-	uint8_t mac[20];
 	struct text t;
 
 	rc = string_to_sign_v2(a, r, auth, resource_bucket, &t, err);
 	if (rc != VT_OK)
 		return rc;
-	if (vt_hmac_sha1(secret, strlen(secret), t.p, t.len, mac) < 0)
-		return no_memory(err);
-	vt_b64_encode(mac, sizeof(mac), right);
-	if (!same_signature(auth->signature, right, sizeof(right) - 1))
-		return vt_fail(err, VT_DENIED, "The request signature we "
-		    "calculated does not match the signature you provided. "
-		    "Check your key and signing method.");
-	return VT_OK;
+	return compare_v2(auth, secret, t.p, t.len, err);
 }
 
 enum vt_code
@@ -1500,6 +1511,127 @@ vt_sig_verify_v2(struct vt_arena *a, const struct vt_sig_request *r,
 	if (slash.raw_path == NULL)
 		return no_memory(err);
 	return verify_v2(a, &slash, auth, secret, NULL, err);
+}
+
+int
+vt_header_valid(const char *name, const char *value)
+{
+	if (*name == '\0')
+		return 0;
+	for (; *name != '\0'; name++)
+		if (!in_name(*name))
+			return 0;
+	for (; *value != '\0'; value++)
+		if (((unsigned char)*value < 0x20 && *value != '\t') ||
+		    *value == 0x7f)
+			return 0;
+	return 1;
+}
+
+/* --- forms --------------------------------------------------------------- */
+
+static enum vt_code
+missing_field(const char *name, const char **s3_code, struct vt_err *err)
+{
+	*s3_code = "InvalidArgument";
+	return vt_fail(err, VT_INVALID, "Bucket POST must contain a field "
+	    "named '%s'.  If it is specified, please check the order of the "
+	    "fields.", name);
+}
+
+static enum vt_code
+parse_form_v4(struct vt_arena *a, const struct vt_sig_form *form,
+    struct vt_sig_auth *out, const char **s3_code, struct vt_err *err)
+{
+	char *credential;
+
+	if (form->algorithm == NULL)
+		return missing_field("X-Amz-Algorithm", s3_code, err);
+	if (form->credential == NULL)
+		return missing_field("X-Amz-Credential", s3_code, err);
+	if (form->date == NULL)
+		return missing_field("X-Amz-Date", s3_code, err);
+	if (form->signature == NULL)
+		return missing_field("X-Amz-Signature", s3_code, err);
+	*s3_code = "InvalidArgument";
+	if (strcmp(form->algorithm, ALGORITHM) != 0)
+		return vt_fail(err, VT_INVALID, "X-Amz-Algorithm only "
+		    "supports \"AWS4-HMAC-SHA256\"");
+	if (vt_time_parse_amz(form->date, &out->time_us) < 0)
+		return vt_fail(err, VT_INVALID, "X-Amz-Date must be in the "
+		    "ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+	credential = vt_arena_str(a, form->credential);
+	if (credential == NULL)
+		return no_memory(err);
+	*s3_code = "AuthorizationQueryParametersError";
+	if (split_credential(credential, out) < 0)
+		return vt_fail(err, VT_INVALID, "Error parsing the "
+		    "X-Amz-Credential parameter; the Credential is "
+		    "mal-formed; expecting "
+		    "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+	out->version = 4;
+	out->signature = form->signature;
+	return VT_OK;
+}
+
+enum vt_code
+vt_sig_parse_form(struct vt_arena *a, const struct vt_sig_form *form,
+    struct vt_sig_auth *out, const char **s3_code, struct vt_err *err)
+{
+	int v4 = form->algorithm != NULL || form->credential != NULL ||
+	    form->signature != NULL;
+	int v2 = form->access_key != NULL || form->signature_v2 != NULL;
+
+	memset(out, 0, sizeof(*out));
+	out->access_key = out->date = out->region = out->service = "";
+	out->signed_headers = out->signature = out->content_sha256 = "";
+	out->payload = VT_PAYLOAD_UNSIGNED;
+	out->presigned = 1;
+	out->security_token = form->security_token;
+	if (!v4 && !v2 && form->policy == NULL)
+		return vt_fail(err, VT_ABSENT, "the form is not signed");
+	if (v4 && v2) {
+		*s3_code = "InvalidArgument";
+		return vt_fail(err, VT_INVALID,
+		    "Only one auth mechanism allowed");
+	}
+	if (form->policy == NULL)
+		return missing_field("Policy", s3_code, err);
+	if (v4)
+		return parse_form_v4(a, form, out, s3_code, err);
+	if (form->access_key == NULL)
+		return missing_field("AWSAccessKeyId", s3_code, err);
+	if (form->signature_v2 == NULL)
+		return missing_field("Signature", s3_code, err);
+	if (strlen(form->access_key) > ACCESS_KEY_MAX) {
+		*s3_code = "InvalidArgument";
+		return vt_fail(err, VT_INVALID, "AWSAccessKeyId is too long");
+	}
+	out->version = 2;
+	out->access_key = form->access_key;
+	out->signature = form->signature_v2;
+	return VT_OK;
+}
+
+enum vt_code
+vt_sig_verify_form(const struct vt_sig_auth *auth, const uint8_t key[32],
+    const char *policy, struct vt_err *err)
+{
+	uint8_t mac[32];
+	char right[65];
+
+	if (vt_hmac_sha256(key, 32, policy, strlen(policy), mac) < 0)
+		return no_memory(err);
+	vt_hex_encode(mac, 32, right);
+	return same_signature(auth->signature, right, 64) ? VT_OK :
+	    mismatch(err);
+}
+
+enum vt_code
+vt_sig_verify_form_v2(const struct vt_sig_auth *auth, const char *secret,
+    const char *policy, struct vt_err *err)
+{
+	return compare_v2(auth, secret, policy, strlen(policy), err);
 }
 
 /* --- signing ------------------------------------------------------------- */

@@ -21,6 +21,10 @@ struct vt_header {
 	const char *value;
 };
 
+/* 1 when the two could be a line of HTTP: what comes as a form's field or in
+ * a query need not. */
+int vt_header_valid(const char *name, const char *value);
+
 /* What both sides sign.  Nothing is copied or kept. */
 struct vt_sig_request {
 	const char *method;
@@ -110,6 +114,31 @@ enum vt_code vt_sig_chunk(const struct vt_sig_auth *auth,
 enum vt_code vt_sig_trailer(const struct vt_sig_auth *auth,
     const uint8_t key[32], char prev[65], const uint8_t sha256[32],
     const char *claimed) VT_MUST_CHECK;
+
+/* What a form says of its signer (RFC 7578 fields; any may be NULL). */
+struct vt_sig_form {
+	const char *policy;		/* base64: what is signed */
+	const char *algorithm, *credential, *date, *signature;	/* v4 */
+	const char *access_key, *signature_v2;
+	const char *security_token;
+};
+/*
+ * The authentication of a form, as vt_sig_parse has that of a request.
+ * VT_ABSENT: none, and no policy either; VT_INVALID: a part of it is missing
+ * or malformed.  Sources: AWS "Authenticating Requests in Browser-Based
+ * Uploads Using POST (AWS Signature Version 4)", and its version 2.
+ */
+enum vt_code vt_sig_parse_form(struct vt_arena *a,
+    const struct vt_sig_form *form, struct vt_sig_auth *out,
+    const char **s3_code, struct vt_err *err) VT_MUST_CHECK;
+/* Verify its policy's signature of version 4 (`key`) or 2 (`secret`):
+ * VT_OK, VT_DENIED, VT_NOMEM. */
+enum vt_code vt_sig_verify_form(const struct vt_sig_auth *auth,
+    const uint8_t key[32], const char *policy, struct vt_err *err)
+    VT_MUST_CHECK;
+enum vt_code vt_sig_verify_form_v2(const struct vt_sig_auth *auth,
+    const char *secret, const char *policy, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* Credentials for signing; borrowed. */
 struct vt_sig_cred {

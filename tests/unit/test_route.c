@@ -29,7 +29,9 @@ NOTHING(op_delete_document)
 NOTHING(op_put_object_lock) NOTHING(op_get_object_retention)
 NOTHING(op_put_object_retention) NOTHING(op_get_object_legal_hold)
 NOTHING(op_put_object_legal_hold)
+NOTHING(op_preflight) NOTHING(op_post_object)
 int op_put_object_open(struct req *r) { (void)r; return 0; }
+int op_post_object_open(struct req *r) { (void)r; return 0; }
 int op_upload_part_open(struct req *r) { (void)r; return 0; }
 int
 op_put_object_write(struct req *r, const void *data, size_t len)
@@ -41,6 +43,11 @@ op_put_object_write(struct req *r, const void *data, size_t len)
 }
 int
 op_upload_part_write(struct req *r, const void *data, size_t len)
+{
+	return op_put_object_write(r, data, len);
+}
+int
+op_post_object_write(struct req *r, const void *data, size_t len)
 {
 	return op_put_object_write(r, data, len);
 }
@@ -106,7 +113,10 @@ test_operations(void)
 		{ "DELETE /b?acl", "MethodNotAllowed" },
 		{ "POST /b?delete", "DeleteObjects" },
 		{ "GET /b?delete", "MethodNotAllowed" },
-		{ "POST /b", "NotImplemented" },
+		{ "POST /b", "PostObject" },
+		{ "OPTIONS /b", "Preflight" },
+		{ "OPTIONS /b/k?versionId=x", "Preflight" },
+		{ "OPTIONS /", "MethodNotAllowed" },
 		{ "PATCH /b", "MethodNotAllowed" },
 		{ "GET /b?policy", "GetBucketPolicy" },
 		{ "GET /b?cors", "GetBucketCors" },
@@ -152,7 +162,6 @@ test_operations(void)
 		/* Of another level: a parameter nobody knows. */
 		{ "GET /b/k?location", "GetObject" },
 		{ "DELETE /b?uploadId=u", "DeleteBucket" },
-		{ "OPTIONS /b/k", "MethodNotAllowed" },
 		{ "get /b/k", "MethodNotAllowed" },
 	};
 	size_t i;
@@ -263,7 +272,8 @@ test_table(void)
 			ok(0, "%s lacks a function", list[i].name);
 		/* authz.c knows of the one that asks for each key */
 		if (list[i].action == NULL || (*list[i].action == '\0') !=
-		    (strcmp(list[i].name, "DeleteObjects") == 0))
+		    (strcmp(list[i].name, "DeleteObjects") == 0 ||
+		    (list[i].flags & OP_OPEN)))
 			ok(0, "%s does not say what the caller must be "
 			    "allowed to do", list[i].name);
 	}

@@ -950,6 +950,92 @@ test_v2_resource(void)
 	    VT_INVALID, "a broken escape");
 }
 
+/* The example of "Example: Browser-Based Upload using HTTP POST (Using AWS
+ * Signature Version 4)", Amazon S3 API Reference. */
+static void
+test_form(void)
+{
+	static const char policy[] =
+	    "eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KIC"
+	    "AiY29uZGl0aW9ucyI6IFsNCiAgICB7ImJ1Y2tldCI6ICJzaWd2NGV4YW1wbGVi"
+	    "dWNrZXQifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRrZXkiLCAidXNlci91c2"
+	    "VyMS8iXSwNCiAgICB7ImFjbCI6ICJwdWJsaWMtcmVhZCJ9LA0KICAgIHsic3Vj"
+	    "Y2Vzc19hY3Rpb25fcmVkaXJlY3QiOiAiaHR0cDovL3NpZ3Y0ZXhhbXBsZWJ1Y2"
+	    "tldC5zMy5hbWF6b25hd3MuY29tL3N1Y2Nlc3NmdWxfdXBsb2FkLmh0bWwifSwN"
+	    "CiAgICBbInN0YXJ0cy13aXRoIiwgIiRDb250ZW50LVR5cGUiLCAiaW1hZ2UvIl"
+	    "0sDQogICAgeyJ4LWFtei1tZXRhLXV1aWQiOiAiMTQzNjUxMjM2NTEyNzQifSwN"
+	    "CiAgICB7IngtYW16LXNlcnZlci1zaWRlLWVuY3J5cHRpb24iOiAiQUVTMjU2In"
+	    "0sDQogICAgWyJzdGFydHMtd2l0aCIsICIkeC1hbXotbWV0YS10YWciLCAiIl0s"
+	    "DQoNCiAgICB7IngtYW16LWNyZWRlbnRpYWwiOiAiQUtJQUlPU0ZPRE5ON0VYQU"
+	    "1QTEUvMjAxNTEyMjkvdXMtZWFzdC0xL3MzL2F3czRfcmVxdWVzdCJ9LA0KICAg"
+	    "IHsieC1hbXotYWxnb3JpdGhtIjogIkFXUzQtSE1BQy1TSEEyNTYifSwNCiAgIC"
+	    "B7IngtYW16LWRhdGUiOiAiMjAxNTEyMjlUMDAwMDAwWiIgfQ0KICBdDQp9";
+	struct vt_sig_form f = { .policy = policy,
+	    .algorithm = "AWS4-HMAC-SHA256",
+	    .credential = "AKIAIOSFODNN7EXAMPLE/20151229/us-east-1/s3/"
+	    "aws4_request", .date = "20151229T000000Z",
+	    .signature = "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749"
+	    "a66d7f09699e" }, g;
+	struct vt_sig_auth auth;
+	struct vt_err err;
+	const char *code = "";
+	uint8_t key[32];
+
+	is_int(vt_sig_parse_form(arena, &f, &auth, &code, &err), VT_OK,
+	    "a form of version 4");
+	is_str(auth.access_key, "AKIAIOSFODNN7EXAMPLE", "its access key");
+	ok(vt_sig_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", auth.date,
+	    auth.region, auth.service, key) == 0, "a key for it");
+	is_int(vt_sig_verify_form(&auth, key, policy, &err), VT_OK,
+	    "AWS's signature of AWS's policy");
+	is_int(vt_sig_verify_form(&auth, key, policy + 4, &err), VT_DENIED,
+	    "another policy");
+	memset(&g, 0, sizeof(g));
+	is_int(vt_sig_parse_form(arena, &g, &auth, &code, &err), VT_ABSENT,
+	    "a form that nobody signed");
+	g = f;
+	g.policy = NULL;
+	is_int(vt_sig_parse_form(arena, &g, &auth, &code, &err), VT_INVALID,
+	    "a signature of nothing");
+	is_str(code, "InvalidArgument", "its code");
+	g = f;
+	g.access_key = "x";
+	is_int(vt_sig_parse_form(arena, &g, &auth, &code, &err), VT_INVALID,
+	    "two signatures");
+	g = f;
+	g.credential = "AKIAIOSFODNN7EXAMPLE";
+	is_int(vt_sig_parse_form(arena, &g, &auth, &code, &err), VT_INVALID,
+	    "a credential without scope");
+	is_str(code, "AuthorizationQueryParametersError", "its code");
+
+	memset(&g, 0, sizeof(g));
+	g.policy = "cG9saWN5";
+	g.access_key = "old";
+	is_int(vt_sig_parse_form(arena, &g, &auth, &code, &err), VT_INVALID,
+	    "version 2 without a signature");
+	/* openssl dgst -sha1 -hmac secret -binary | base64 */
+	g.signature_v2 = "xjcOd3+I0tu58AF8jUmwdfvwgBU=";
+	is_int(vt_sig_parse_form(arena, &g, &auth, &code, &err), VT_OK,
+	    "a form of version 2");
+	is_int(vt_sig_verify_form_v2(&auth, "secret", g.policy, &err), VT_OK,
+	    "its signature");
+	is_int(vt_sig_verify_form_v2(&auth, "Secret", g.policy, &err),
+	    VT_DENIED, "by another secret");
+}
+
+/* A header, from wherever. */
+static void
+test_header_valid(void)
+{
+	ok(vt_header_valid("x-amz-meta-a", "b c\t\xc3\xa4"), "a header");
+	ok(vt_header_valid("a", ""), "an empty value");
+	ok(!vt_header_valid("", "b"), "no name");
+	ok(!vt_header_valid("a b", "c"), "a blank in the name");
+	ok(!vt_header_valid("a:", "c"), "a colon in the name");
+	ok(!vt_header_valid("a", "b\r\nc: d"), "two lines");
+	ok(!vt_header_valid("a", "b\x7f"), "DEL");
+}
+
 int
 main(void)
 {
@@ -971,6 +1057,8 @@ main(void)
 	test_v2_header();
 	test_v2_query();
 	test_v2_resource();
+	test_form();
+	test_header_valid();
 	vt_arena_free(arena);
 	return test_done();
 }
