@@ -2,6 +2,7 @@
 
 #include "content.h"
 #include "meta.h"
+#include "sse.h"
 
 void
 content_fail(struct req *r, const struct vt_version *v, enum vt_code code,
@@ -110,6 +111,27 @@ note_copy(struct content *c, int at_backend)
 
 /* --- a reader ------------------------------------------------------------- */
 
+/* Open the rest at c->copy. */
+static enum vt_code
+open_reader(struct content *c, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy, c->offset,
+	    c->length, &c->reader, err);
+	if (rc != VT_OK || c->sse == NULL)
+		return rc;
+	/* a key that is missing must be known before any answer begins */
+	if (c->sse->by_customer)
+		vt_copy_reader_key(c->reader, &c->sse->key);
+	rc = vt_copy_reader_begin(c->reader, err);
+	if (rc != VT_OK) {
+		vt_copy_reader_close(c->reader);
+		c->reader = NULL;
+	}
+	return rc;
+}
+
 /* Open the rest at c->copy, or at another that works. */
 static enum vt_code
 reopen(struct content *c, struct vt_err *err)
@@ -117,8 +139,7 @@ reopen(struct content *c, struct vt_err *err)
 	enum vt_code rc;
 
 	for (;;) {
-		rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy,
-		    c->offset, c->length, &c->reader, err);
+		rc = open_reader(c, err);
 		if (rc == VT_OK)
 			return VT_OK;
 		rc = another(c, rc, err);
@@ -269,8 +290,7 @@ reply_stream(struct content *c, struct vt_err *err)
 {
 	enum vt_code rc;
 
-	rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy, c->offset,
-	    c->length, &c->reader, err);
+	rc = open_reader(c, err);
 	if (rc != VT_OK)
 		return rc;
 	note_copy(c, 1);

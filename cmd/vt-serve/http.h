@@ -57,6 +57,7 @@ struct server {
 	struct vt_catalog *catalog;
 	struct users *users;		/* of the catalog */
 	struct vt_tiers *tiers;
+	struct vt_keyring *keyring;
 	struct vt_accesslog *log;
 	struct vt_cred root;		/* wiped at the end */
 	char owner_id[65];		/* canonical id of root: 64 hex */
@@ -133,6 +134,8 @@ struct req {
 	int authz_looked;		/* authz.c: the decision was about... */
 	int64_t authz_seq;		/* ...this version; 0: none was there */
 	const char *tags;		/* authz.c: that the body brings */
+	int says_sse;			/* a header speaks of encryption */
+	struct sse *sse;		/* sse.c: keys to wipe */
 
 	/* body */
 	int has_length;			/* decoded length is known */

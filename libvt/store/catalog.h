@@ -443,6 +443,9 @@ struct vt_cat_extent {
 	struct vt_extent e;
 	int is_ref;
 	int64_t ref_seq;
+	uint64_t form_of;	/* not 0: a move of this blob, whose transform
+				   as it is by then is taken over: its key may
+				   have been wrapped anew meanwhile */
 };
 
 struct vt_cat_doc {

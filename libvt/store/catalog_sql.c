@@ -207,6 +207,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_MASTER_KEYS] = "SELECT name, proof FROM master_key",
 	[ST_BLOB_REWRAP] = "UPDATE blob SET transform = ?3 WHERE id = ?1"
 	    " AND transform = ?2",
+	[ST_BLOB_FORM] = "UPDATE blob SET transform = (SELECT transform"
+	    " FROM blob WHERE id = ?2) WHERE id = ?1",
 	[ST_BLOBS_TRANSFORMED] = "SELECT id, transform FROM blob"
 	    " WHERE id > ?1 AND transform != '' ORDER BY id LIMIT ?2",
 

@@ -339,14 +339,14 @@ check_known(struct vt_keyring *k, const struct ring *r, struct vt_err *err)
 	return rc;
 }
 
-/* Under the lock. */
 static enum vt_code
-load(struct vt_keyring *k, struct vt_err *err)
+load(struct vt_keyring *k, struct ring **out, struct vt_err *err)
 {
 	struct ring *r = calloc(1, sizeof(*r));
 	struct vt_err lost;
 	enum vt_code rc;
 
+	*out = NULL;
 	if (r == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	rc = read_keys(k, r, err);
@@ -360,26 +360,36 @@ load(struct vt_keyring *k, struct vt_err *err)
 		if (err != NULL)
 			*err = lost;
 	}
-	if (rc != VT_OK) {
+	if (rc == VT_OK)
+		*out = r;
+	else
 		ring_free(r);
-		return rc;
-	}
-	ring_free(k->ring);
-	k->ring = r;
-	k->noted = 0;
-	return VT_OK;
+	return rc;
 }
 
 enum vt_code
 vt_keyring_load(struct vt_keyring *k, int again, struct vt_err *err)
 {
-	enum vt_code rc = VT_OK;
+	struct ring *fresh, *old;
+	enum vt_code rc;
+	int there;
 
 	pthread_mutex_lock(&k->lock);
-	if (again || k->ring == NULL)
-		rc = load(k, err);
+	there = k->ring != NULL;
 	pthread_mutex_unlock(&k->lock);
-	return rc;
+	if (there && !again)
+		return VT_OK;
+	/* without the lock: readers go on with the old ones meanwhile */
+	rc = load(k, &fresh, err);
+	if (rc != VT_OK)
+		return rc;
+	pthread_mutex_lock(&k->lock);
+	old = k->ring;
+	k->ring = fresh;
+	k->noted = 0;
+	pthread_mutex_unlock(&k->lock);
+	ring_free(old);
+	return VT_OK;
 }
 
 /* --- making the file ------------------------------------------------------ */
@@ -441,11 +451,11 @@ vt_keyring_newest(struct vt_keyring *k, struct vt_wrap_key *out,
 	memset(out, 0, sizeof(*out));
 	pthread_mutex_lock(&k->lock);
 	if (k->ring == NULL)
-		rc = load(k, err);
+		rc = load(k, &k->ring, err);
 	if (rc == VT_ABSENT) {
 		rc = make_file(k->config->master_key_file, err);
 		if (rc == VT_OK)
-			rc = load(k, err);
+			rc = load(k, &k->ring, err);
 	}
 	if (rc != VT_OK)
 		goto out;
@@ -479,7 +489,7 @@ vt_keyring_find(struct vt_keyring *k, const char *name,
 	memset(out, 0, sizeof(*out));
 	pthread_mutex_lock(&k->lock);
 	if (k->ring == NULL)
-		rc = load(k, err);
+		rc = load(k, &k->ring, err);
 	if (rc == VT_OK)
 		key = find(k->ring, name);
 	if (key != NULL)
