@@ -7,7 +7,7 @@
 #include "libvt/base/hex.h"
 #include "libvt/store/transform.h"
 
-#include "test.h"
+#include "tests/unit/test.h"
 
 #define CHUNK 65536
 #define TAG 16
