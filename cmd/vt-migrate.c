@@ -436,7 +436,8 @@ run_rewrap(struct run *r, int quiet)
 	struct vt_err err;
 	enum vt_code rc;
 
-	rc = vt_keyring_open(r->o.config, r->o.catalog, environ, &k, &err);
+	rc = vt_keyring_open(r->o.config, r->o.catalog, environ, NULL, &k,
+	    &err);
 	if (rc == VT_OK)
 		rc = vt_keyring_rewrap(k, gc_stop, NULL, &res, &err);
 	vt_keyring_close(k);
@@ -519,7 +520,8 @@ main(int argc, char **argv)
 	char *data = NULL, *config_path = NULL, *path;
 	int64_t grace_ms = -1;
 	unsigned jobs = 4;
-	int c, gc = 0, ignore_grace = 0, quiet = 0, status = CLI_FAILED, rewrap = 0;
+	int c, gc = 0, rewrap = 0, ignore_grace = 0, quiet = 0;
+	int status = CLI_FAILED;
 	enum vt_code rc;
 
 	memset(&r, 0, sizeof(r));

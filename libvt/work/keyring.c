@@ -34,6 +34,7 @@ struct vt_keyring {
 	const struct vt_config *config;
 	struct vt_catalog *catalog;
 	char *const *env;
+	void (*made)(const char *path);
 	pthread_mutex_t lock;
 	struct ring *ring;	/* (lock) NULL: not read yet */
 	int noted;		/* (lock) the catalog knows its last key */
@@ -41,7 +42,8 @@ struct vt_keyring {
 
 enum vt_code
 vt_keyring_open(const struct vt_config *config, struct vt_catalog *catalog,
-    char *const *env, struct vt_keyring **out, struct vt_err *err)
+    char *const *env, void (*made)(const char *path),
+    struct vt_keyring **out, struct vt_err *err)
 {
 	*out = calloc(1, sizeof(**out));
 	if (*out == NULL)
@@ -49,6 +51,7 @@ vt_keyring_open(const struct vt_config *config, struct vt_catalog *catalog,
 	(*out)->config = config;
 	(*out)->catalog = catalog;
 	(*out)->env = env;
+	(*out)->made = made;
 	pthread_mutex_init(&(*out)->lock, NULL);
 	return VT_OK;
 }
@@ -456,6 +459,8 @@ vt_keyring_newest(struct vt_keyring *k, struct vt_wrap_key *out,
 		rc = make_file(k->config->master_key_file, err);
 		if (rc == VT_OK)
 			rc = load(k, &k->ring, err);
+		if (rc == VT_OK && k->made != NULL)
+			k->made(k->config->master_key_file);
 	}
 	if (rc != VT_OK)
 		goto out;

@@ -21,10 +21,14 @@
 
 struct vt_keyring;
 
-/* Reads nothing yet.  All are borrowed for the handle's life; `env` is what
- * the command is given, as for execve(2). */
+/*
+ * Reads nothing yet.  All are borrowed for the handle's life.  `env` is what
+ * the command is given, as for execve(2).  `made` (may be NULL) is called, from
+ * any thread, when the file was made: a person should know of it.
+ */
 enum vt_code vt_keyring_open(const struct vt_config *config,
-    struct vt_catalog *catalog, char *const *env, struct vt_keyring **out,
+    struct vt_catalog *catalog, char *const *env,
+    void (*made)(const char *path), struct vt_keyring **out,
     struct vt_err *err) VT_MUST_CHECK;
 /* Wipes the keys; NULL is accepted. */
 void vt_keyring_close(struct vt_keyring *k);

@@ -50,7 +50,7 @@ ring(const struct vt_config *c)
 {
 	struct vt_keyring *k;
 
-	if (vt_keyring_open(c, catalog, env, &k, &err) != VT_OK)
+	if (vt_keyring_open(c, catalog, env, NULL, &k, &err) != VT_OK)
 		abort();
 	return k;
 }
