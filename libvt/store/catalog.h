@@ -411,7 +411,7 @@ enum vt_cat_kind {
 	VT_CAT_KEY_ADD,		/* VT_ABSENT; VT_PRECONDITION: has its two */
 	VT_CAT_KEY_SET,		/* VT_ABSENT */
 	VT_CAT_KEY_DELETE,	/* VT_ABSENT */
-	VT_CAT_KEY_NOTE,	/* a master key is used: VT_PRECONDITION when
+	VT_CAT_MASTER_KEY,	/* a master key is used: VT_PRECONDITION when
 				   another was under its name */
 	VT_CAT_REWRAP,		/* change transforms of blobs */
 	VT_CAT_KINDS
@@ -595,7 +595,7 @@ struct vt_cat_event {
 };
 
 /* A master key by name, and what proves that it is the same one. */
-struct vt_cat_key {
+struct vt_cat_master_key {
 	const char *name, *proof;
 };
 
@@ -685,7 +685,7 @@ struct vt_cat_op {
 		struct {
 			int64_t id, not_before_us;
 		} event_retry;
-		struct vt_cat_key key;
+		struct vt_cat_master_key master_key;
 		struct vt_cat_rewrap rewrap;
 	} u;
 };
@@ -732,7 +732,7 @@ enum vt_code vt_catalog_blobs(struct vt_catalog *c, const char *tier,
     struct vt_err *err) VT_MUST_CHECK;
 /* The master keys that were ever used. */
 enum vt_code vt_catalog_master_keys(struct vt_catalog *c,
-    int (*visit)(void *ctx, const struct vt_cat_key *key), void *ctx,
+    int (*visit)(void *ctx, const struct vt_cat_master_key *key), void *ctx,
     struct vt_err *err) VT_MUST_CHECK;
 /* Blobs with id > `after` that have a transform, at most `max`, in order, with
  * it as `from`; none: there are no more. */

@@ -190,9 +190,9 @@ enum vt_code vt_cat_events_apply(struct vt_catalog *c,
 /* A fresh number of the catalog, inside the transaction. */
 int64_t vt_cat_next_id(struct vt_catalog *c);
 
-/* catalog_keys.c, of these operations */
-enum vt_code vt_cat_key_note(struct vt_catalog *c,
-    const struct vt_cat_key *key, struct vt_err *err) VT_MUST_CHECK;
+/* catalog_master.c, of these operations */
+enum vt_code vt_cat_master_key_note(struct vt_catalog *c,
+    const struct vt_cat_master_key *key, struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_cat_rewrap(struct vt_catalog *c, struct vt_cat_rewrap *w,
     struct vt_err *err) VT_MUST_CHECK;
 /* Load and store the id counters round a transaction. */

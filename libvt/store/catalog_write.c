@@ -1779,8 +1779,8 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	case VT_CAT_UPLOAD_ABORT:
 		return op_upload_abort(c, op->u.upload_abort.upload_id,
 		    now_us, err);
-	case VT_CAT_KEY_NOTE:
-		return vt_cat_key_note(c, &op->u.key, err);
+	case VT_CAT_MASTER_KEY:
+		return vt_cat_master_key_note(c, &op->u.master_key, err);
 	case VT_CAT_REWRAP:
 		return vt_cat_rewrap(c, &op->u.rewrap, err);
 	case VT_CAT_SWAP:

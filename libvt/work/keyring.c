@@ -303,7 +303,7 @@ struct compare {
 };
 
 static int
-compare_key(void *ctx, const struct vt_cat_key *known)
+compare_key(void *ctx, const struct vt_cat_master_key *known)
 {
 	struct compare *c = ctx;
 	const struct vt_wrap_key *key;
@@ -468,9 +468,9 @@ vt_keyring_newest(struct vt_keyring *k, struct vt_wrap_key *out,
 	if (!k->noted) {
 		/* before the first blob that it wraps */
 		memset(&op, 0, sizeof(op));
-		op.kind = VT_CAT_KEY_NOTE;
-		op.u.key.name = key->name;
-		op.u.key.proof = proof;
+		op.kind = VT_CAT_MASTER_KEY;
+		op.u.master_key.name = key->name;
+		op.u.master_key.proof = proof;
 		rc = prove(key, proof, err);
 		if (rc == VT_OK)
 			rc = vt_catalog_run(k->catalog, &op, err);

@@ -9,8 +9,8 @@
 
 
 enum vt_code
-vt_cat_key_note(struct vt_catalog *c, const struct vt_cat_key *key,
-    struct vt_err *err)
+vt_cat_master_key_note(struct vt_catalog *c,
+    const struct vt_cat_master_key *key, struct vt_err *err)
 {
 	sqlite3_stmt *s = vt_conn_st(c->w, ST_MASTER_KEY_GET);
 	const char *known;
@@ -65,10 +65,10 @@ vt_cat_rewrap(struct vt_catalog *c, struct vt_cat_rewrap *w,
 
 enum vt_code
 vt_catalog_master_keys(struct vt_catalog *c,
-    int (*visit)(void *ctx, const struct vt_cat_key *key), void *ctx,
+    int (*visit)(void *ctx, const struct vt_cat_master_key *key), void *ctx,
     struct vt_err *err)
 {
-	struct vt_cat_key key;
+	struct vt_cat_master_key key;
 	struct vt_conn *k;
 	sqlite3_stmt *s;
 	enum vt_code rc;
