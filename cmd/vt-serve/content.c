@@ -268,6 +268,36 @@ reply_inline(struct content *c, struct vt_err *err)
 	return VT_OK;
 }
 
+/* The same from encrypted ones: decrypted before the answer begins, so that
+ * what is wrong with them can still be answered. */
+static enum vt_code
+reply_decrypted(struct content *c, struct vt_err *err)
+{
+	size_t len = (size_t)c->length, at = 0, got = 0;
+	enum vt_code rc;
+	char *data;
+
+	if (c->sse == NULL || c->copy->extent_count != 1 ||
+	    c->copy->extents[0].data == NULL)
+		return VT_INVALID;
+	data = vt_arena_alloc(c->r->arena, len);
+	if (data == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = open_reader(c, err);
+	while (rc == VT_OK && at < len) {
+		rc = vt_copy_reader_read(c->reader, data + at, len - at, &got,
+		    err);
+		at += got;
+	}
+	content_close(c);
+	if (rc != VT_OK)
+		return rc;
+	note_copy(c, 0);
+	c->headers(c->r);
+	req_reply_bytes(c->r, c->status, data, len);
+	return VT_OK;
+}
+
 static enum vt_code
 reply_fd(struct content *c, struct vt_err *err)
 {
@@ -334,6 +364,8 @@ content_reply(struct content *c)
 	rc = c->copy != NULL ? VT_OK : another(c, VT_ABSENT, &err);
 	while (rc == VT_OK) {
 		rc = reply_inline(c, &err);
+		if (rc == VT_INVALID)
+			rc = reply_decrypted(c, &err);
 		if (rc == VT_OK)
 			return;
 		if (rc == VT_INVALID) {
