@@ -75,7 +75,7 @@ load s3
 	    'never on'
 	differs GetBucketReplication GetBucketWebsite 'there is never one'
 	differs GetBucketRequestPayment 'the owner pays, always'
-	differs GetBucketCors GetBucketEncryption \
+	differs GetBucketCors \
 	    GetBucketLifecycleConfiguration GetBucketPolicy \
 	    GetBucketTagging GetBucketNotificationConfiguration \
 	    GetObjectLockConfiguration GetBucketOwnershipControls \

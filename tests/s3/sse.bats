@@ -362,6 +362,9 @@ DEFAULT='<ApplyServerSideEncryptionByDefault><SSEAlgorithm>'
 DEFAULT_END='</SSEAlgorithm></ApplyServerSideEncryptionByDefault>'
 
 @test "a bucket's default" {
+	covers DeleteBucketEncryption
+	differs PutBucketEncryption 'AES256 alone: there is no KMS'
+	differs GetBucketEncryption 'a bucket that was told nothing has none'
 	s3 GET "/$B?encryption="
 	code 404 ServerSideEncryptionConfigurationNotFoundError
 	s3 PUT "/$B?encryption=" -d "$CONF$DEFAULT"AES256"$DEFAULT_END$END"
