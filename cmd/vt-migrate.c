@@ -25,6 +25,7 @@
 static const char usage[] =
 "usage: vt-migrate [options] [PLAN...]\n"
 "       vt-migrate [options] --gc\n"
+"       vt-migrate [options] --rewrap\n"
 "\n"
 "Carry out the moves and removals of a plan (vt-plan) and print one JSON line\n"
 "each.\n"
@@ -46,11 +47,14 @@ static const char usage[] =
 "  --no-verify          do not read new copies back before dropping the old\n"
 "  --now TIME           act as if it were TIME (RFC 3339)\n"
 "  -q, --quiet          no progress, no summary\n"
+"  --rewrap             no plan: after a new master key, wrap the keys of all\n"
+"                       encrypted objects by it; no object's bytes change\n"
 "  -V, --version        version\n";
 
 enum {
 	OPT_CONFIG = 256, OPT_DATA, OPT_DRY_RUN, OPT_GC, OPT_GRACE,
-	OPT_IGNORE_GRACE, OPT_MAX_BANDWIDTH, OPT_NO_VERIFY, OPT_NOW
+	OPT_IGNORE_GRACE, OPT_MAX_BANDWIDTH, OPT_NO_VERIFY, OPT_NOW,
+	OPT_REWRAP
 };
 
 static const struct option options[] = {
@@ -66,6 +70,7 @@ static const struct option options[] = {
 	{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
 	{ "now", required_argument, NULL, OPT_NOW },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "rewrap", no_argument, NULL, OPT_REWRAP },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -424,6 +429,35 @@ run_gc(struct run *r, int ignore_grace, int quiet)
 }
 
 static int
+run_rewrap(struct run *r, int quiet)
+{
+	struct vt_keyring *k = NULL;
+	struct vt_rewrap_result res = { 0, 0, 0 };
+	struct vt_err err;
+	enum vt_code rc;
+
+	rc = vt_keyring_open(r->o.config, r->o.catalog, environ, NULL, &k,
+	    &err);
+	if (rc == VT_OK)
+		rc = vt_keyring_rewrap(k, gc_stop, NULL, &res, &err);
+	vt_keyring_close(k);
+	if (!quiet)
+		cli_warn("%llu blobs are encrypted by a master key; %llu were "
+		    "wrapped anew, %llu failed",
+		    (unsigned long long)res.seen,
+		    (unsigned long long)res.rewrapped,
+		    (unsigned long long)res.failed);
+	if (rc == VT_CANCELLED)
+		return CLI_OK;
+	if (rc == VT_OK && res.failed == 0)
+		return CLI_OK;
+	cli_warn_err(&err, "wrapping keys anew");
+	if (rc == VT_OK)
+		return CLI_SOME;
+	return rc == VT_BUSY ? CLI_LATER : CLI_FAILED;
+}
+
+static int
 run_plan(struct run *r, unsigned jobs, int quiet)
 {
 	pthread_t thread[JOBS_MAX];
@@ -486,7 +520,8 @@ main(int argc, char **argv)
 	char *data = NULL, *config_path = NULL, *path;
 	int64_t grace_ms = -1;
 	unsigned jobs = 4;
-	int c, gc = 0, ignore_grace = 0, quiet = 0, status = CLI_FAILED;
+	int c, gc = 0, rewrap = 0, ignore_grace = 0, quiet = 0;
+	int status = CLI_FAILED;
 	enum vt_code rc;
 
 	memset(&r, 0, sizeof(r));
@@ -526,6 +561,9 @@ main(int argc, char **argv)
 		case OPT_NOW:
 			clock = VT_CLOCK_FIXED(cli_opt_time("--now", optarg));
 			break;
+		case OPT_REWRAP:
+			rewrap = 1;
+			break;
 		case 'j':
 			jobs = (unsigned)cli_opt_u64("--jobs", optarg, 1,
 			    JOBS_MAX);
@@ -542,11 +580,14 @@ main(int argc, char **argv)
 		}
 	if (gc && optind < argc)
 		return cli_usage_error("--gc takes no plan");
+	if (rewrap && (gc || r.o.dry_run || optind < argc))
+		return cli_usage_error("--rewrap takes no plan, and neither "
+		    "--gc nor --dry-run");
 	if (ignore_grace && !gc)
 		return cli_usage_error("--ignore-grace goes with --gc");
 	r.paths = optind < argc ? argv + optind : from_stdin;
 	r.path_count = optind < argc ? argc - optind : 1;
-	if (!gc && optind == argc && isatty(STDIN_FILENO))
+	if (!gc && !rewrap && optind == argc && isatty(STDIN_FILENO))
 		return cli_usage_error("no plan: name a file, or pipe "
 		    "vt-scan | vt-plan into it");
 
@@ -578,7 +619,7 @@ main(int argc, char **argv)
 	rc = vt_tiers_open(config, catalog, &clock, 1, &tiers, &err);
 	if (rc != VT_OK)
 		goto out;
-	if (!r.o.dry_run && !gc) {
+	if (!r.o.dry_run && !gc && !rewrap) {
 		memset(&lo, 0, sizeof(lo));
 		lo.path = config->access_log;
 		lo.node = config->node;
@@ -600,7 +641,7 @@ main(int argc, char **argv)
 	r.node = config->node;
 	cli_catch_signals(-1);
 	status = gc ? run_gc(&r, ignore_grace, quiet) :
-	    run_plan(&r, jobs, quiet);
+	    rewrap ? run_rewrap(&r, quiet) : run_plan(&r, jobs, quiet);
 out:
 	if (rc != VT_OK) {
 		cli_warn_err(&err, "cannot start");

@@ -11,6 +11,7 @@
 #include "meta.h"
 #include "object.h"
 #include "ops.h"
+#include "sse.h"
 
 #define PARTS_PAGE_MAX 1000
 #define ANSWER_MAX (1 << 20)
@@ -129,6 +130,7 @@ parts_xml(struct req *r, struct vt_buf *b, const struct vt_version *v)
 void
 op_get_object_attributes(struct req *r)
 {
+	const struct sse *sse;
 	struct vt_version *v;
 	struct sum_stored s;
 	char text[DIGEST_TEXT_MAX], date[30];
@@ -139,7 +141,8 @@ op_get_object_attributes(struct req *r)
 		return;
 	want = asked(r);
 	v = want != 0 ? object_find(r, 0) : NULL;
-	if (v == NULL)
+	r->says_sse = 1;	/* nobody looked: it may */
+	if (v == NULL || sse_read(r, v->sse, &sse) < 0)
 		return;
 	vt_buf_init(&b, ANSWER_MAX);
 	vt_xml_decl(&b);

@@ -2,6 +2,7 @@
 
 #include "content.h"
 #include "meta.h"
+#include "sse.h"
 
 void
 content_fail(struct req *r, const struct vt_version *v, enum vt_code code,
@@ -110,6 +111,27 @@ note_copy(struct content *c, int at_backend)
 
 /* --- a reader ------------------------------------------------------------- */
 
+/* Open the rest at c->copy. */
+static enum vt_code
+open_reader(struct content *c, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy, c->offset,
+	    c->length, &c->reader, err);
+	if (rc != VT_OK || c->sse == NULL)
+		return rc;
+	/* a key that is missing must be known before any answer begins */
+	if (c->sse->by_customer)
+		vt_copy_reader_key(c->reader, &c->sse->key);
+	rc = vt_copy_reader_begin(c->reader, err);
+	if (rc != VT_OK) {
+		vt_copy_reader_close(c->reader);
+		c->reader = NULL;
+	}
+	return rc;
+}
+
 /* Open the rest at c->copy, or at another that works. */
 static enum vt_code
 reopen(struct content *c, struct vt_err *err)
@@ -117,8 +139,7 @@ reopen(struct content *c, struct vt_err *err)
 	enum vt_code rc;
 
 	for (;;) {
-		rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy,
-		    c->offset, c->length, &c->reader, err);
+		rc = open_reader(c, err);
 		if (rc == VT_OK)
 			return VT_OK;
 		rc = another(c, rc, err);
@@ -247,6 +268,36 @@ reply_inline(struct content *c, struct vt_err *err)
 	return VT_OK;
 }
 
+/* The same from encrypted ones: decrypted before the answer begins, so that
+ * what is wrong with them can still be answered. */
+static enum vt_code
+reply_decrypted(struct content *c, struct vt_err *err)
+{
+	size_t len = (size_t)c->length, at = 0, got = 0;
+	enum vt_code rc;
+	char *data;
+
+	if (c->sse == NULL || c->copy->extent_count != 1 ||
+	    c->copy->extents[0].data == NULL)
+		return VT_INVALID;
+	data = vt_arena_alloc(c->r->arena, len);
+	if (data == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = open_reader(c, err);
+	while (rc == VT_OK && at < len) {
+		rc = vt_copy_reader_read(c->reader, data + at, len - at, &got,
+		    err);
+		at += got;
+	}
+	content_close(c);
+	if (rc != VT_OK)
+		return rc;
+	note_copy(c, 0);
+	c->headers(c->r);
+	req_reply_bytes(c->r, c->status, data, len);
+	return VT_OK;
+}
+
 static enum vt_code
 reply_fd(struct content *c, struct vt_err *err)
 {
@@ -269,8 +320,7 @@ reply_stream(struct content *c, struct vt_err *err)
 {
 	enum vt_code rc;
 
-	rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy, c->offset,
-	    c->length, &c->reader, err);
+	rc = open_reader(c, err);
 	if (rc != VT_OK)
 		return rc;
 	note_copy(c, 1);
@@ -314,6 +364,8 @@ content_reply(struct content *c)
 	rc = c->copy != NULL ? VT_OK : another(c, VT_ABSENT, &err);
 	while (rc == VT_OK) {
 		rc = reply_inline(c, &err);
+		if (rc == VT_INVALID)
+			rc = reply_decrypted(c, &err);
 		if (rc == VT_OK)
 			return;
 		if (rc == VT_INVALID) {

@@ -15,6 +15,7 @@ struct content {
 	struct vt_version *v;	/* looked up with inline data; replaced when
 				   it is looked up again */
 	uint64_t offset, length;	/* of the object, still to come */
+	const struct sse *sse;		/* how it is encrypted, or NULL */
 	const struct vt_copy *copy;
 	struct vt_copy_reader *reader;
 	/* copies that failed, not to be asked again; and how often the

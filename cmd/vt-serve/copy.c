@@ -18,6 +18,7 @@
 #include "multipart.h"
 #include "notify.h"
 #include "ops.h"
+#include "sse.h"
 
 #define COPY_TRIES 20		/* of a source that changes under us */
 
@@ -27,6 +28,7 @@ struct source {
 	size_t key_len;
 	const char *version_id;	/* NULL: the current one */
 	struct vt_version *v;
+	const struct sse *sse;	/* how that is encrypted */
 };
 
 /* --- the source ----------------------------------------------------------- */
@@ -171,6 +173,8 @@ source_lookup(struct req *r, struct source *s)
 		req_fail(r, rc, &err);
 		return -1;
 	}
+	if (sse_source(r, s->v->sse, &s->sse) < 0)
+		return -1;
 	return source_conditions(r, s);
 }
 
@@ -209,10 +213,15 @@ source_header(struct req *r, const struct source *s)
 		    meta_version_name(s->v));
 }
 
-/* Its copy on a tier, or NULL. */
+/* Its copy on a tier whose bytes may be shared by what is written like `in`,
+ * or NULL. */
 static const struct vt_copy *
-source_copy_on(const struct source *s, const char *tier)
+source_copy_on(const struct source *s, const struct ingest *in)
 {
+	const char *tier = in->tier->name;
+
+	if (!sse_shares(s->v->sse, in->sse))
+		return NULL;
 	for (size_t i = 0; i < s->v->copy_count; i++)
 		if (strcmp(s->v->copies[i].tier, tier) == 0)
 			return &s->v->copies[i];
@@ -278,7 +287,7 @@ read_range(struct req *r, const struct source *s, uint64_t offset,
     const void *data, size_t len), struct ingest *in)
 {
 	struct content c = { .r = r, .v = s->v, .offset = offset,
-	    .length = length };
+	    .length = length, .sse = s->sse };
 	char *block;
 	long got;
 	int rc = -1;
@@ -338,7 +347,7 @@ write_range(struct req *r, const struct source *s, uint64_t offset,
     uint64_t length, struct ingest *in)
 {
 	struct content c = { .r = r, .v = s->v, .offset = offset,
-	    .length = length };
+	    .length = length, .sse = s->sse };
 	char *small;
 	size_t at = 0;
 	long got;
@@ -445,6 +454,7 @@ changes_something(struct req *r, const struct copy *c)
 	if (s->bucket.id != r->bucket.id || s->key_len != r->key_len ||
 	    memcmp(s->key, r->key, r->key_len) != 0 ||
 	    s->version_id != NULL || c->replace || c->has_alg ||
+	    sse_asked(r) ||
 	    req_header(r, "x-amz-website-redirect-location") != NULL)
 		return 1;
 	if (*c->meta.storage_class != '\0' &&
@@ -461,7 +471,7 @@ static int
 copy_headers(struct req *r, struct copy *c)
 {
 	if (meta_read(r, &c->meta) < 0 || meta_write_cond(r, &c->cond) < 0 ||
-	    expiration_ready(r) < 0)
+	    sse_write(r, &c->in.sse) < 0 || expiration_ready(r) < 0)
 		return -1;
 	c->replace = directive(r, "x-amz-metadata-directive");
 	c->replace_tags = directive(r, "x-amz-tagging-directive");
@@ -572,6 +582,7 @@ copy_row(struct req *r, struct copy *c, int shared)
 	v->owner = c->meta.owner;
 	v->acl = c->meta.acl;
 	v->pin = "";
+	v->sse = c->in.sse != NULL ? c->in.sse->stored : "";
 	v->tier = row->tier = c->in.tier->name;
 	v->checksum = c->checksum;
 	if (shared) {
@@ -599,6 +610,7 @@ copy_reply(struct req *r, struct copy *c)
 
 	r->log.version = row->version_id;
 	source_header(r, &c->src);
+	sse_send(r, c->in.sse);
 	if (r->bucket.versioning != 0)
 		req_set_header(r, "x-amz-version-id",
 		    row->is_null ? "null" : row->version_id);
@@ -749,7 +761,7 @@ op_copy_object(struct req *r)
 		if (ingest_place(r, &c->in, c->meta.storage_class,
 		    c->src.v->size_bytes) < 0)
 			return;
-		from = source_copy_on(&c->src, c->in.tier->name);
+		from = source_copy_on(&c->src, &c->in);
 		if (from == NULL) {
 			copy_bytes(r, c);
 			return;
@@ -860,6 +872,7 @@ part_copy_reply(struct req *r, struct part_copy *c)
 	struct vt_buf b;
 
 	source_header(r, &c->src);
+	sse_send(r, c->part.in.sse);
 	vt_buf_init(&b, 1 << 14);
 	vt_xml_decl(&b);
 	vt_xml_open_ns(&b, "CopyPartResult");
@@ -882,7 +895,7 @@ part_copy_try(struct req *r, struct part_copy *c)
 
 	if (copy_range(r, c) < 0 || part_place(r, p, c->length) < 0)
 		return 0;
-	from = source_copy_on(&c->src, p->in.tier->name);
+	from = source_copy_on(&c->src, &p->in);
 	if (from != NULL && refer(r, &c->src, from, c->offset, c->length,
 	    &c->extents, &c->extent_count) < 0)
 		return 0;
@@ -914,7 +927,9 @@ op_upload_part_copy(struct req *r)
 {
 	struct part_copy *c = req_alloc(r, sizeof(*c));
 
-	if (c == NULL || part_begin(r, &c->part) < 0 || meta_refuse(r) < 0)
+	if (c == NULL || part_begin(r, &c->part) < 0 ||
+	    meta_refuse(r) < 0 ||
+	    sse_part(r, c->part.upload, &c->part.in.sse) < 0)
 		return;
 	if (*c->part.upload->checksum_alg != '\0')
 		digest_want(&c->part.in.digest, (enum vt_hash_alg)

@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "ops.h"
 #include "permissions.h"
+#include "sse.h"
 
 struct document {
 	/* GET of what is not there: this error, or an empty document of this
@@ -43,7 +44,9 @@ static const struct document documents[VT_DOCS] = {
 	[VT_DOC_CORS] = { .absent = "NoSuchCORSConfiguration",
 	    .check = cors_check, .parse = cors_parse, .free = cors_free },
 	[VT_DOC_ENCRYPTION] = {
-	    .absent = "ServerSideEncryptionConfigurationNotFoundError" },
+	    .absent = "ServerSideEncryptionConfigurationNotFoundError",
+	    .check = sse_document_check, .parse = sse_document_parse,
+	    .free = sse_document_free },
 	[VT_DOC_LIFECYCLE] = { .absent = "NoSuchLifecycleConfiguration",
 	    .check = lifecycle_check, .send = lifecycle_send,
 	    .parse = lifecycle_parse, .free = lifecycle_free },

@@ -38,6 +38,7 @@
 #include "promote.h"
 #include "request.h"
 #include "route.h"
+#include "sse.h"
 #include "users.h"
 
 #define POOL_SIZE (32 * 1024)	/* of a connection: trap 1 of DESIGN 7 */
@@ -335,6 +336,7 @@ destroy(struct req *r)
 	users_give(r->who.key);
 	if (r->notifies)
 		notifier_wake(r->srv->notifier);
+	sse_release(r);
 	if (p->begun)
 		log_request(r);
 	reply_release(r);

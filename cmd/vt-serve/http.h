@@ -57,6 +57,7 @@ struct server {
 	struct vt_catalog *catalog;
 	struct users *users;		/* of the catalog */
 	struct vt_tiers *tiers;
+	struct vt_keyring *keyring;
 	struct vt_accesslog *log;
 	struct vt_cred root;		/* wiped at the end */
 	char owner_id[65];		/* canonical id of root: 64 hex */
@@ -140,6 +141,8 @@ struct req {
 		const char *tags;	/* query-encoded */
 		const char *lock_mode, *lock_until, *lock_hold;
 	} brings;
+	int says_sse;			/* a header speaks of encryption */
+	struct sse *sse;		/* sse.c: keys to wipe */
 
 	/* body */
 	int has_length;			/* decoded length is known */

@@ -1,5 +1,6 @@
 #include "ingest.h"
 #include "notify.h"
+#include "sse.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -182,14 +183,15 @@ begin(struct req *r, struct ingest *in)
 int
 ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes)
 {
+	struct vt_blob_form form;
 	struct vt_err err;
 	enum vt_code rc;
 
 	if (begin(r, in) < 0)
 		return -1;
-	rc = vt_blob_writer_open(r->srv->tiers, in->tier->name,
-	    r->bucket_name, r->key, r->key_len, size_bytes, NULL, 0,
-	    &in->writer, &err);
+	rc = vt_blob_writer_open_as(r->srv->tiers, in->tier->name,
+	    r->bucket_name, r->key, r->key_len, size_bytes,
+	    sse_form(in->sse, &form), &in->writer, &err);
 	if (rc == VT_OK)
 		return 0;
 	req_fail(r, rc, &err);
@@ -231,7 +233,8 @@ ingest_close(struct req *r, struct ingest *in)
 
 	digest_end(&in->digest);
 	r->log.size = (int64_t)in->digest.size_bytes;
-	if (digest_check(r, &in->digest) < 0)
+	if (digest_check(r, &in->digest) < 0 ||
+	    sse_etag(r, in->sse, &in->digest) < 0)
 		return -1;
 	in->writer = NULL;
 	if (in->digest.size_bytes == 0) {
@@ -262,6 +265,7 @@ ingest_close(struct req *r, struct ingest *in)
 static int
 inline_bytes(struct req *r, struct ingest *in, const void *data, size_t len)
 {
+	struct vt_blob_form form;
 	struct vt_err err;
 	enum vt_code rc;
 
@@ -270,12 +274,13 @@ inline_bytes(struct req *r, struct ingest *in, const void *data, size_t len)
 	digest_update(&in->digest, data, len);
 	digest_end(&in->digest);
 	r->log.size = (int64_t)len;
-	if (digest_check(r, &in->digest) < 0)
+	if (digest_check(r, &in->digest) < 0 ||
+	    sse_etag(r, in->sse, &in->digest) < 0)
 		return -1;
 	if (len == 0)
 		return 0;
-	rc = vt_blob_inline(r->srv->tiers, in->tier->name, data, len,
-	    &in->extent, &err);
+	rc = vt_blob_inline_as(r->srv->tiers, in->tier->name, data, len,
+	    sse_form(in->sse, &form), r->arena, &in->extent, &err);
 	if (rc != VT_OK) {
 		req_fail(r, rc, &err);
 		return -1;

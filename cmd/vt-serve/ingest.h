@@ -17,6 +17,7 @@ struct ingest {
 	const struct vt_tier *tier;
 	int is_inline;
 	uint64_t max_bytes;		/* PUT_MAX unless set */
+	const struct sse *sse;		/* how it is encrypted, or NULL */
 	struct vt_blob_writer *writer;
 	struct vt_cat_extent extent;	/* after a successful close */
 	size_t extent_count;		/* 0 for an empty body */

@@ -19,6 +19,7 @@
  *	object.c copy.c multipart.c uploads.c bucket.c list.c batch.c
  *	attributes.c tagging.c	the operations
  *	documents.c	what a bucket is told: policy, rules, defaults
+ *	sse.c		encryption, as the headers have it
  *	promote.c	reads that bring objects back
  *	notify.c	who is told of what happened
  *	restore.c	what comes back from an archive for some days
@@ -78,8 +79,8 @@ static const char usage_text[] =
 "  -V, --version            the version\n"
 "\n"
 "SIGTERM and SIGINT stop it when the requests in hand are done, at most 30 s\n"
-"later.  SIGHUP re-opens the access log and reads the root key, \"sigv2\" and\n"
-"\"clock_skew\" again.\n";
+"later.  SIGHUP re-opens the access log and reads the root key, the master\n"
+"keys, \"sigv2\" and \"clock_skew\" again.\n";
 
 enum { OPT_CLOCK_OFFSET = 256, OPT_NO_GC };
 
@@ -295,6 +296,35 @@ load_key(struct serve *s, struct vt_err *err)
 	return vt_cred_create(s->config->credentials, &s->srv.root, err);
 }
 
+/* Whoever saves the tiers alone saves nothing of these objects. */
+static void
+tell_keys(const char *path)
+{
+	cli_warn("encrypted objects are lost without the master keys in %s: "
+	    "keep a copy of it elsewhere", path);
+}
+
+/* Keys that are there must be right; a file that is made when it is needed
+ * need not be there. */
+static enum vt_code
+open_keyring(struct serve *s, struct vt_err *err)
+{
+	struct server *srv = &s->srv;
+	enum vt_code rc;
+
+	rc = vt_keyring_open(s->config, srv->catalog, environ,
+	    tell_keys, &srv->keyring, err);
+	if (rc != VT_OK)
+		return rc;
+	vt_tiers_use_keyring(srv->tiers, srv->keyring);
+	rc = vt_keyring_load(srv->keyring, 0, err);
+	if (rc == VT_ABSENT)
+		return VT_OK;
+	if (rc != VT_OK)
+		(void)vt_err_prefix(err, "master keys");
+	return rc;
+}
+
 static enum vt_code
 start(struct serve *s, struct vt_err *err)
 {
@@ -331,6 +361,8 @@ start(struct serve *s, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = vt_tiers_open(s->config, srv->catalog, &s->clock, 1,
 		    &srv->tiers, err);
+	if (rc == VT_OK)
+		rc = open_keyring(s, err);
 	if (rc == VT_OK && s->config->promote &&
 	    promoter_start(srv, &srv->promoter, err) != VT_OK)
 		cli_warn("reads will not bring objects back: %s", err->text);
@@ -505,6 +537,9 @@ tell(const struct serve *s)
 	cli_warn("  export AWS_SHARED_CREDENTIALS_FILE=%s "
 	    "AWS_ENDPOINT_URL=%s AWS_REGION=%s", c->credentials, url,
 	    c->region);
+	if (c->master_key_file != NULL &&
+	    access(c->master_key_file, F_OK) == 0)
+		tell_keys(c->master_key_file);
 }
 
 /* --- signals -------------------------------------------------------------- */
@@ -531,9 +566,13 @@ reload(struct serve *s)
 	http_reload(s->srv.http, &root, c);
 	explicit_bzero(&root, sizeof(root));
 	vt_config_free(c);
+	if (vt_keyring_load(s->srv.keyring, 1, &err) != VT_OK &&
+	    err.code != VT_ABSENT)
+		cli_warn_err(&err, "going on with the old master keys");
 	if (!s->quiet)
 		cli_warn("re-opened the access log; read the root key, "
-		    "sigv2 and clock_skew again; all else needs a restart");
+		    "master keys, sigv2 and clock_skew again; all else needs "
+		    "a restart");
 }
 
 /* Blocked before any thread starts, so that all arrive here. */
@@ -579,6 +618,7 @@ stop(struct serve *s)
 	stop_gc(s);
 	users_free(s->srv.users);
 	vt_tiers_close(s->srv.tiers);
+	vt_keyring_close(s->srv.keyring);
 	vt_catalog_close(s->srv.catalog);
 	if (vt_accesslog_close(s->srv.log, &err) != VT_OK) {
 		cli_warn_err(&err, "the access log is not complete");

@@ -203,11 +203,8 @@ meta_refuse(struct req *r)
 		if (strncasecmp(name, "server-side-encryption", 22) == 0 ||
 		    strncasecmp(name, "copy-source-server-side-encryption",
 		    34) == 0) {
-			req_error(r, "NotImplemented", "Server-side "
-			    "encryption (%s) is not implemented: encrypt on "
-			    "the client, or set a transform on the tier",
-			    r->headers[i].name);
-			return -1;
+			r->says_sse = 1;
+			continue;
 		}
 		if (strcasecmp(name, "write-offset-bytes") == 0) {
 			req_error(r, "NotImplemented",

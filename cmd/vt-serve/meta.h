@@ -25,10 +25,10 @@ struct object_meta {
 	struct lock lock;
 	const char *owner, *acl;	/* as in struct vt_version */
 };
-/* Read the headers that describe a new object and refuse those that ask for
- * what we do not do (encryption). */
+/* Read the headers that describe a new object, refuse those that ask for what
+ * we do not do, and note whether any speaks of encryption. */
 int meta_read(struct req *r, struct object_meta *out);
-/* Only the refusals: for requests that make no object of their own. */
+/* Only refusals and note: for requests that make no object of their own. */
 int meta_refuse(struct req *r);
 /* The response headers of stored metadata, with the overrides
  * (response-content-type...) of the query. */

@@ -15,6 +15,7 @@
 #include "multipart.h"
 #include "notify.h"
 #include "ops.h"
+#include "sse.h"
 
 
 static void
@@ -60,12 +61,14 @@ upload_find(struct req *r, int also_complete)
 struct create {
 	struct vt_cat_op op;
 	struct ingest in;	/* for its placement only */
+	const struct sse *sse;
 };
 
 static void
 create_done(struct vt_cat_op *op)
 {
 	struct req *r = op->ctx;
+	const struct create *c = (struct create *)(void *)op;
 	const struct vt_upload *u = &op->u.upload_create.u;
 	struct vt_buf b;
 
@@ -81,6 +84,7 @@ create_done(struct vt_cat_op *op)
 			    u->checksum_type);
 		}
 		expiration_abort_headers(r, u->created_us);
+		sse_send(r, c->sse);
 		vt_buf_init(&b, 1 << 16);
 		vt_xml_decl(&b);
 		vt_xml_open_ns(&b, "InitiateMultipartUploadResult");
@@ -151,6 +155,7 @@ op_create_upload(struct req *r)
 	u = &c->op.u.upload_create.u;
 	if (meta_read(r, &meta) < 0 || create_checksum(r, u) < 0 ||
 	    expiration_ready(r) < 0 ||
+	    sse_write(r, &c->sse) < 0 ||
 	    ingest_place(r, &c->in, meta.storage_class, UINT64_MAX) < 0)
 		return;
 	u->bucket_id = r->bucket.id;
@@ -165,6 +170,7 @@ op_create_upload(struct req *r)
 	u->retain_until_us = meta.lock.retain_until_us;
 	u->legal_hold = meta.lock.hold;
 	u->tier = c->in.tier->name;
+	u->sse = c->sse != NULL ? c->sse->stored : "";
 	c->op.kind = VT_CAT_UPLOAD_CREATE;
 	c->op.done = create_done;
 	c->op.ctx = r;
@@ -233,7 +239,8 @@ part_headers(struct req *r, struct part *p)
 	const char *alg = p->upload->checksum_alg;
 	struct lock lock = { .mode = VT_LOCK_NONE };
 
-	if (meta_refuse(r) < 0 || ingest_promises(r, in) < 0)
+	if (meta_refuse(r) < 0 || ingest_promises(r, in) < 0 ||
+	    sse_part(r, p->upload, &in->sse) < 0)
 		return -1;
 	lock.mode = p->upload->lock_mode;
 	lock.hold = p->upload->legal_hold;
@@ -305,6 +312,7 @@ part_done(struct req *r)
 	req_set_headerf(r, "ETag", "\"%s\"", d->etag);
 	if (d->has_sum)
 		req_set_header(r, sum_header(d->alg), d->text);
+	sse_send(r, p->in.sse);
 	req_reply_empty(r, 200);
 	return 0;
 }
@@ -382,6 +390,7 @@ struct complete {
 	struct vt_cat_op op;
 	struct vt_upload *upload;
 	struct write_cond cond;
+	const struct sse *sse;
 	/* the parts that the upload has */
 	struct vt_upload_part *have;
 	size_t have_count;
@@ -451,6 +460,7 @@ complete_again(struct req *r, int64_t seq)
 		r->log.tier = v->tier;
 		if (!v->is_null)
 			meta_version_header(r, v);
+		sse_send_stored(r, v->sse);
 		complete_reply(r, v->etag, v->checksum);
 	}
 }
@@ -812,6 +822,7 @@ complete_run(struct req *r, struct complete *c)
 	v->lock_mode = u->lock_mode;
 	v->retain_until_us = u->retain_until_us;
 	v->legal_hold = u->legal_hold;
+	v->sse = u->sse;
 	v->checksum = "";
 	if (c->has_sum) {
 		v->checksum = vt_arena_printf(r->arena, "%s %s %s",
@@ -840,6 +851,7 @@ complete_run(struct req *r, struct complete *c)
 	if (!row->put.is_null)
 		req_set_header(r, "x-amz-version-id", row->put.version_id);
 	expiration_header(r, v, row->put.mtime_us);
+	sse_send(r, c->sse);
 	complete_reply(r, c->etag_text, v->checksum);
 }
 
@@ -862,6 +874,7 @@ op_complete_upload(struct req *r)
 	if (meta_refuse(r) < 0 ||
 	    meta_write_cond(r, &c->cond) < 0 ||
 	    expiration_ready(r) < 0 ||
+	    sse_complete(r, c->upload, &c->sse) < 0 ||
 	    sums_begin(r, c) < 0 || read_parts(r, c) < 0)
 		return;
 	sums_end(c);

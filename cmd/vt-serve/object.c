@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "ops.h"
 #include "restore.h"
+#include "sse.h"
 
 /* --- reading -------------------------------------------------------------- */
 
@@ -156,6 +157,7 @@ get_headers(struct req *r)
 	checksum_headers(r, g);
 	if (restore_needed(r, v->tier))
 		restore_header(r, v);
+	sse_send(r, g->content.sse);
 }
 
 static int
@@ -330,7 +332,9 @@ get(struct req *r, int is_head)
 	g->content.r = r;
 	g->content.headers = get_headers;
 	g->content.v = object_find(r, !is_head);
-	if (g->content.v == NULL || !conditions_hold(r, g->content.v) ||
+	if (g->content.v == NULL ||
+	    sse_read(r, g->content.v->sse, &g->content.sse) < 0 ||
+	    !conditions_hold(r, g->content.v) ||
 	    select_range(r, g) < 0)
 		return;
 	if (is_head)
@@ -375,6 +379,7 @@ put_begin(struct req *r, uint64_t size_bytes)
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
 	    meta_read(r, &p->meta) < 0 ||
 	    meta_write_cond(r, &p->cond) < 0 ||
+	    sse_write(r, &p->in.sse) < 0 ||
 	    ingest_promises(r, &p->in) < 0 || expiration_ready(r) < 0)
 		return -1;
 	if (lock_wanted(r, &p->meta.lock) &&
@@ -431,6 +436,7 @@ put_done(struct req *r)
 	expiration_header(r, &row->v, row->mtime_us);
 	sum_of_version(&row->v, &s, text);
 	sum_send(r, &s);
+	sse_send(r, p->in.sse);
 	if (p->stored != NULL)
 		p->stored(r);
 	else
@@ -459,6 +465,7 @@ put_submit(struct req *r)
 	row->v.owner = p->meta.owner;
 	row->v.acl = p->meta.acl;
 	row->v.pin = "";
+	row->v.sse = p->in.sse != NULL ? p->in.sse->stored : "";
 	row->v.tier = row->tier = p->in.tier->name;
 	row->v.checksum = "";
 	if (d->has_sum) {

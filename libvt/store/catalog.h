@@ -411,6 +411,9 @@ enum vt_cat_kind {
 	VT_CAT_KEY_ADD,		/* VT_ABSENT; VT_PRECONDITION: has its two */
 	VT_CAT_KEY_SET,		/* VT_ABSENT */
 	VT_CAT_KEY_DELETE,	/* VT_ABSENT */
+	VT_CAT_MASTER_KEY,	/* a master key is used: VT_PRECONDITION when
+				   another was under its name */
+	VT_CAT_REWRAP,		/* change transforms of blobs */
 	VT_CAT_KINDS
 };
 
@@ -440,6 +443,9 @@ struct vt_cat_extent {
 	struct vt_extent e;
 	int is_ref;
 	int64_t ref_seq;
+	uint64_t form_of;	/* not 0: a move of this blob, whose transform
+				   as it is by then is taken over: its key may
+				   have been wrapped anew meanwhile */
 };
 
 struct vt_cat_doc {
@@ -588,6 +594,23 @@ struct vt_cat_event {
 	} when;			/* what a delete did */
 };
 
+/* A master key by name, and what proves that it is the same one. */
+struct vt_cat_master_key {
+	const char *name, *proof;
+};
+
+/* A blob's transform, `to` instead of `from`; one that is another by now is
+ * left alone. */
+struct vt_cat_rewrap_row {
+	uint64_t blob_id;
+	const char *from, *to;
+};
+struct vt_cat_rewrap {
+	const struct vt_cat_rewrap_row *rows;
+	size_t count;
+	size_t changed;		/* out */
+};
+
 struct vt_cat_op {
 	enum vt_cat_kind kind;
 	/* Journaled when the operation succeeds, in its transaction. */
@@ -662,6 +685,8 @@ struct vt_cat_op {
 		struct {
 			int64_t id, not_before_us;
 		} event_retry;
+		struct vt_cat_master_key master_key;
+		struct vt_cat_rewrap rewrap;
 	} u;
 };
 
@@ -705,6 +730,15 @@ int vt_catalog_blob_known(struct vt_catalog *c, uint64_t id,
 enum vt_code vt_catalog_blobs(struct vt_catalog *c, const char *tier,
     int (*visit)(void *ctx, const struct vt_blob *b), void *ctx,
     struct vt_err *err) VT_MUST_CHECK;
+/* The master keys that were ever used. */
+enum vt_code vt_catalog_master_keys(struct vt_catalog *c,
+    int (*visit)(void *ctx, const struct vt_cat_master_key *key), void *ctx,
+    struct vt_err *err) VT_MUST_CHECK;
+/* Blobs with id > `after` that have a transform, at most `max`, in order, with
+ * it as `from`; none: there are no more. */
+enum vt_code vt_catalog_transforms(struct vt_catalog *c, struct vt_arena *a,
+    uint64_t after, struct vt_cat_rewrap_row *rows, size_t max,
+    size_t *count, struct vt_err *err) VT_MUST_CHECK;
 /* SQLite's own integrity check and ours: every extent has its blob, counts
  * of references and live bytes are right, one current version a key. */
 enum vt_code vt_catalog_check(struct vt_catalog *c, struct vt_err *err)

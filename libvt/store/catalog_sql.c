@@ -115,6 +115,8 @@ const char *const vt_cat_migrations[] = {
 	"CREATE INDEX event_due ON event(dest, not_before_us, id);"
 	"ALTER TABLE bucket ADD COLUMN lock_mode INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE bucket ADD COLUMN lock_days INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE master_key(name TEXT PRIMARY KEY,"
+	" proof TEXT NOT NULL);"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -198,6 +200,17 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_DOC_DEL] = "DELETE FROM bucket_doc WHERE bucket = ?1"
 	    " AND kind = ?2",
 	[ST_DOCS_DEL] = "DELETE FROM bucket_doc WHERE bucket = ?1",
+
+	[ST_MASTER_KEY_GET] = "SELECT proof FROM master_key WHERE name = ?1",
+	[ST_MASTER_KEY_ADD] = "INSERT INTO master_key(name, proof)"
+	    " VALUES(?1, ?2)",
+	[ST_MASTER_KEYS] = "SELECT name, proof FROM master_key",
+	[ST_BLOB_REWRAP] = "UPDATE blob SET transform = ?3 WHERE id = ?1"
+	    " AND transform = ?2",
+	[ST_BLOB_FORM] = "UPDATE blob SET transform = (SELECT transform"
+	    " FROM blob WHERE id = ?2) WHERE id = ?1",
+	[ST_BLOBS_TRANSFORMED] = "SELECT id, transform FROM blob"
+	    " WHERE id > ?1 AND transform != '' ORDER BY id LIMIT ?2",
 
 	[ST_VERSION_CURRENT] = "SELECT " VERSION_COLUMNS VERSION_FROM
 	    " WHERE v.bucket = ?1 AND v.key = ?2 ORDER BY v.seq DESC LIMIT 1",

@@ -24,6 +24,8 @@ enum vt_st {
 	ST_BUCKET_DEL, ST_BUCKET_USED, ST_BUCKET_DOCS, ST_BUCKET_VERSIONING,
 	ST_BUCKET_LOCK,
 	ST_DOC_GET, ST_DOC_SET, ST_DOC_DEL, ST_DOCS_DEL,
+	ST_MASTER_KEY_GET, ST_MASTER_KEY_ADD, ST_MASTER_KEYS,
+	ST_BLOB_REWRAP, ST_BLOB_FORM, ST_BLOBS_TRANSFORMED,
 	ST_VERSION_CURRENT, ST_VERSION_NULL, ST_VERSION_ID, ST_VERSION_SEQ,
 	ST_VERSION_ADD, ST_VERSION_DEL, ST_VERSION_SET_CURRENT,
 	ST_VERSION_TOP, ST_VERSION_META, ST_VERSION_TIER,
@@ -188,6 +190,11 @@ enum vt_code vt_cat_events_apply(struct vt_catalog *c,
 /* A fresh number of the catalog, inside the transaction. */
 int64_t vt_cat_next_id(struct vt_catalog *c);
 
+/* catalog_master.c, of these operations */
+enum vt_code vt_cat_master_key_note(struct vt_catalog *c,
+    const struct vt_cat_master_key *key, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_rewrap(struct vt_catalog *c, struct vt_cat_rewrap *w,
+    struct vt_err *err) VT_MUST_CHECK;
 /* Load and store the id counters round a transaction. */
 enum vt_code vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)
     VT_MUST_CHECK;

@@ -389,6 +389,10 @@ extents_add(struct vt_catalog *c, int64_t copy, const struct vt_cat_extent *x,
 			bind_str(s, 9, b->transform);
 			sqlite3_bind_int64(s, 10, (int64_t)x[i].e.length);
 			rc = vt_conn_run(k, s, "add a blob", err);
+			if (rc == VT_OK && x[i].form_of != 0)
+				rc = run_i(c, ST_BLOB_FORM, 2,
+				    (int64_t)b->id, (int64_t)x[i].form_of, 0,
+				    "take a transform over", err);
 			if (rc == VT_OK && b->is_inline) {
 				s = vt_conn_st(k, ST_INLINE_ADD);
 				if (s == NULL)
@@ -1775,6 +1779,10 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	case VT_CAT_UPLOAD_ABORT:
 		return op_upload_abort(c, op->u.upload_abort.upload_id,
 		    now_us, err);
+	case VT_CAT_MASTER_KEY:
+		return vt_cat_master_key_note(c, &op->u.master_key, err);
+	case VT_CAT_REWRAP:
+		return vt_cat_rewrap(c, &op->u.rewrap, err);
 	case VT_CAT_SWAP:
 		return op_swap(c, &op->u.swap, now_us, err);
 	case VT_CAT_RESTORE_ASK:

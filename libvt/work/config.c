@@ -29,6 +29,7 @@
 
 #define CONFIG_MAX (1 << 20)
 #define CREDENTIALS_MAX (1 << 20)
+#define COMMAND_MAX 64		/* words of a command */
 #define YEAR_MS INT64_C(31536000000)
 
 enum kind {
@@ -44,7 +45,9 @@ enum kind {
 	UINT,			/* unsigned */
 	SIZE,			/* uint64_t bytes: 4096 or "4K" */
 	DURATION,		/* int64_t ms: seconds, or "24h" */
-	TIERS, WEBHOOKS		/* the lists */
+	TIERS, WEBHOOKS,	/* the lists */
+	COMMAND,		/* char **: a program and its arguments */
+	ENCRYPTION		/* an object of encryption_fields */
 };
 
 struct field {
@@ -72,6 +75,7 @@ static const struct field fields[] = {
 	{ "tls_key", OPT_PATH, IN(tls_key), "null", 0, 0 },
 	{ "tiers", TIERS, 0, NULL, 0, 0 },
 	{ "webhooks", WEBHOOKS, 0, "[]", 0, 0 },
+	{ "encryption", ENCRYPTION, 0, "{}", 0, 0 },
 	{ "grace", DURATION, IN(grace_ms), "\"24h\"", 0, YEAR_MS },
 	{ "inline_max_total", SIZE, IN(inline_max_total_bytes), "\"4G\"",
 	    0, UINT64_C(1) << 50 },
@@ -96,6 +100,13 @@ static const struct field fields[] = {
 	    1, 86400000 },
 	{ "lifecycle_min_size", SIZE, IN(lifecycle_min_bytes), "\"128K\"",
 	    0, UINT64_C(1) << 40 },
+};
+
+/* The defaults of both together: see read_encryption. */
+static const struct field encryption_fields[] = {
+	{ "master_key_file", OPT_PATH, IN(master_key_file), "null", 0, 0 },
+	{ "master_key_command", COMMAND, IN(master_key_command), "null",
+	    0, 0 },
 };
 #undef IN
 
@@ -278,6 +289,7 @@ struct reading {
 	const char *data_dir;
 	const char *list;	/* "tiers", while `item` of it is read */
 	size_t item;		/* or SIZE_MAX */
+	const char *inside;	/* the object being read, or NULL */
 	const char *field;
 	struct vt_err *err;
 };
@@ -299,6 +311,11 @@ complain(const struct reading *r, const char *fmt, ...)
 		    r->field != NULL ? r->field : "");
 		if (walk_member(&w, r->list))
 			walk_element(&w, r->item);
+	} else if (r->inside != NULL) {
+		snprintf(place, sizeof(place), "%.32s%s%.64s", r->inside,
+		    r->field != NULL ? "." : "",
+		    r->field != NULL ? r->field : "");
+		walk_member(&w, r->inside);
 	} else {
 		snprintf(place, sizeof(place), "%.64s",
 		    r->field != NULL ? r->field : "configuration");
@@ -435,9 +452,38 @@ read_number(const struct reading *r, const struct field *f,
 	return VT_OK;
 }
 
+/* A list of strings, the first an absolute path; or null. */
+static enum vt_code
+read_command(const struct reading *r, const json_t *value, char ***out)
+{
+	size_t count = json_array_size(value), i;
+	const char *s;
+	enum vt_code rc = VT_OK;
+
+	if (json_is_null(value))
+		return VT_OK;
+	if (!json_is_array(value) || count < 1 || count > COMMAND_MAX)
+		return complain(r, "must be a list of 1 to %d strings",
+		    COMMAND_MAX);
+	*out = calloc(count + 1, sizeof(**out));
+	if (*out == NULL)
+		return no_memory(r);
+	for (i = 0; i < count && rc == VT_OK; i++) {
+		s = json_string_value(json_array_get(value, i));
+		if (s == NULL || (i == 0 && *s != '/'))
+			return complain(r, i == 0 ? "must begin with the "
+			    "absolute path of a program" :
+			    "must be a list of strings");
+		rc = set_string(r, &(*out)[i], s);
+	}
+	return rc;
+}
+
 static enum vt_code read_tiers(struct reading *r, const json_t *value,
     struct vt_config *c);
 static enum vt_code read_webhooks(struct reading *r, const json_t *value,
+    struct vt_config *c);
+static enum vt_code read_encryption(struct reading *r, const json_t *value,
     struct vt_config *c);
 
 static enum vt_code
@@ -458,6 +504,12 @@ read_field(struct reading *r, const struct field *f, const json_t *value,
 		return read_tiers(r, value, (struct vt_config *)(void *)base);
 	case WEBHOOKS:
 		return read_webhooks(r, value,
+		    (struct vt_config *)(void *)base);
+	case COMMAND:
+		return read_command(r, value,
+		    (char ***)(void *)(base + f->offset));
+	case ENCRYPTION:
+		return read_encryption(r, value,
 		    (struct vt_config *)(void *)base);
 	default:
 		return read_string(r, f, value,
@@ -607,12 +659,35 @@ read_webhooks(struct reading *r, const json_t *value, struct vt_config *c)
 	return read_list(r, "webhooks", value, read_webhook, c);
 }
 
+/* Where master keys come from; told nothing, a file that is made when it is
+ * needed. */
+static enum vt_code
+read_encryption(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	enum vt_code rc;
+
+	r->inside = "encryption";
+	r->field = NULL;
+	rc = read_object(r, encryption_fields, COUNT(encryption_fields),
+	    value, c);
+	if (rc == VT_OK && c->master_key_file != NULL &&
+	    c->master_key_command != NULL)
+		rc = complain(r, "master_key_file and master_key_command "
+		    "exclude each other");
+	r->inside = NULL;
+	if (rc != VT_OK || c->master_key_file != NULL ||
+	    c->master_key_command != NULL)
+		return rc;
+	c->make_master_keys = 1;
+	return set_path(r, &c->master_key_file, r->data_dir, "master.keys");
+}
+
 enum vt_code
 vt_config_load(const char *path, const char *data_dir,
     struct vt_config **out, struct vt_err *err)
 {
 	struct reading r = { path != NULL ? path : "(default)", default_text,
-	    data_dir, NULL, SIZE_MAX, NULL, err };
+	    data_dir, NULL, SIZE_MAX, NULL, NULL, err };
 	char *text = NULL;
 	size_t len = strlen(default_text);
 	json_t *root = NULL;
@@ -682,6 +757,11 @@ vt_config_free(struct vt_config *c)
 		free_fields(webhook_fields, COUNT(webhook_fields),
 		    (char *)&c->webhook[i]);
 	free_fields(fields, COUNT(fields), (char *)c);
+	free(c->master_key_file);
+	for (i = 0; c->master_key_command != NULL &&
+	    c->master_key_command[i] != NULL; i++)
+		free(c->master_key_command[i]);
+	free(c->master_key_command);
 	free(c->data_dir);
 	free(c);
 }
@@ -833,9 +913,8 @@ parse_cred(const char *path, char *text, const char *profile,
 	return VT_OK;
 }
 
-/* Read a file of secrets; refuses one that others may read. */
-static enum vt_code
-read_secret_file(const char *path, int strict, char **text, size_t *len,
+enum vt_code
+vt_secret_read(const char *path, int strict, char **text, size_t *len,
     struct vt_err *err)
 {
 	struct stat st;
@@ -884,7 +963,7 @@ vt_cred_load(const char *path, const char *profile, int strict,
 	size_t len = 0;
 
 	memset(out, 0, sizeof(*out));
-	rc = read_secret_file(path, strict, &text, &len, err);
+	rc = vt_secret_read(path, strict, &text, &len, err);
 	if (rc == VT_OK)
 		rc = parse_cred(path, text, profile, out, err);
 	if (text != NULL)

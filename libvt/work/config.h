@@ -50,6 +50,11 @@ struct vt_config {
 	char *access_log;	/* absolute: data_dir/access.jsonl */
 	char *credentials;	/* absolute: an AWS-style profile file, 0600 */
 	char *tls_cert, *tls_key;	/* absolute or NULL */
+	/* where master keys come from: one of the two is set */
+	char *master_key_file;	/* absolute, 0600 */
+	char **master_key_command;	/* prints the same; NULL ends it */
+	int make_master_keys;	/* nobody named the file: make it when it is
+				   needed and missing */
 	struct vt_tier tier[VT_TIERS_MAX];
 	size_t tier_count;	/* tier[0] is where new objects go when no
 				   class is asked for */
@@ -106,6 +111,14 @@ const struct vt_webhook *vt_config_webhook(const struct vt_config *c,
     const char *name);
 
 /* --- credentials ----------------------------------------------------------*/
+/*
+ * Read a file of secrets, at most 1 MiB, into *text with a NUL after it: wipe
+ * it and free it, whatever is returned.  `strict`: one that others may read is
+ * VT_DENIED.
+ */
+enum vt_code vt_secret_read(const char *path, int strict, char **text,
+    size_t *len, struct vt_err *err) VT_MUST_CHECK;
+
 struct vt_cred {
 	char access_key[129];
 	char secret_key[129];

@@ -131,25 +131,21 @@ check_rules(const struct vt_migrate_options *o, const struct vt_move *m,
 	return rc;
 }
 
-/* Read a copy to its end, giving the blocks to `w` or to memory. */
+/* Read `size` bytes of `r` to its end, giving the blocks to `w` or to memory,
+ * and close it. */
 static enum vt_code
-pump(const struct vt_migrate_options *o, const struct vt_version *v,
-    const struct vt_copy *c, struct vt_blob_writer *w, char *memory,
-    struct vt_move_result *out, struct vt_err *err)
+pump(const struct vt_migrate_options *o, struct vt_copy_reader *r,
+    uint64_t size, struct vt_blob_writer *w, char *memory, struct vt_err *err)
 {
-	struct vt_copy_reader *r = NULL;
 	char *block = malloc(BLOCK);
 	size_t got;
 	uint64_t done = 0;
-	enum vt_code rc;
+	enum vt_code rc = VT_OK;
 
 	if (block == NULL)
-		return vt_fail(err, VT_NOMEM, "out of memory");
-	rc = vt_copy_reader_open(o->tiers, v, c, 0, v->size_bytes, &r, err);
-	out->backend_requests += c->extent_count;
-	while (rc == VT_OK && done < v->size_bytes) {
-		got = v->size_bytes - done < BLOCK ?
-		    (size_t)(v->size_bytes - done) : BLOCK;
+		rc = vt_fail(err, VT_NOMEM, "out of memory");
+	while (rc == VT_OK && done < size) {
+		got = size - done < BLOCK ? (size_t)(size - done) : BLOCK;
 		if (o->pace != NULL && o->pace(o->pace_ctx, got) != 0) {
 			rc = vt_fail(err, VT_CANCELLED, "interrupted");
 			break;
@@ -168,17 +164,111 @@ pump(const struct vt_migrate_options *o, const struct vt_version *v,
 	return rc;
 }
 
-/* Write the new copy of a version to `tier`: one extent, or none when the
- * object is empty.  `memory` gets bytes that go inline, for the caller to
- * free after the swap. */
+/* Read from `r`, of a copy or of one extent, and write a blob of `size` bytes
+ * to `tier`: n->x[n->count]. */
+static enum vt_code
+write_blob(const struct vt_migrate_options *o, const struct vt_move *m,
+    struct vt_copy_reader *r, uint64_t size, const struct vt_blob_form *form,
+    int is_inline, struct vt_arena *a, struct vt_new_copy *n,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	struct vt_blob_writer *w = NULL;
+	char *memory = NULL;
+	enum vt_code rc;
+
+	if (is_inline) {
+		memory = malloc((size_t)size);
+		n->memory[n->count] = memory;
+		if (memory == NULL) {
+			vt_copy_reader_close(r);
+			return vt_fail(err, VT_NOMEM, "out of memory");
+		}
+		rc = pump(o, r, size, NULL, memory, err);
+		if (rc == VT_OK)
+			rc = vt_blob_inline_as(o->tiers, m->to, memory,
+			    (size_t)size, form, a, &n->x[n->count], err);
+	} else {
+		rc = vt_blob_writer_open_as(o->tiers, m->to, m->bucket,
+		    m->key, m->key_len, size, form, &w, err);
+		if (rc != VT_OK) {
+			vt_copy_reader_close(r);
+			return rc;
+		}
+		rc = pump(o, r, size, w, NULL, err);
+		if (rc != VT_OK) {
+			vt_blob_writer_abort(w);
+			return rc;
+		}
+		out->backend_requests++;
+		rc = vt_blob_writer_commit(w, a, &n->x[n->count], err);
+	}
+	n->count += rc == VT_OK;
+	return rc;
+}
+
+/* What was written is what was read (P5). */
+static enum vt_code
+arrived(const struct vt_move *m, const struct vt_blob *b, uint64_t crc64,
+    uint64_t size, struct vt_err *err)
+{
+	if (b->crc64 == crc64 && b->size_bytes == size)
+		return VT_OK;
+	return vt_fail(err, VT_CORRUPT, "what arrived on '%s' is not what "
+	    "was read", m->to);
+}
+
+static int
+is_transformed(const struct vt_copy *c)
+{
+	for (size_t i = 0; i < c->extent_count; i++)
+		if (*c->extents[i].blob.transform != '\0')
+			return 1;
+	return 0;
+}
+
+/*
+ * The stored bytes of each extent as a blob of its own, without a key: the
+ * form stays, and with it the id that the blob was born with.
+ */
+static enum vt_code
+write_stored(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_copy *source, int is_inline, struct vt_arena *a,
+    struct vt_new_copy *n, struct vt_move_result *out, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+
+	for (size_t i = 0; i < source->extent_count && rc == VT_OK; i++) {
+		const struct vt_extent *e = &source->extents[i];
+		struct vt_blob_form form = { NULL, e->blob.transform,
+		    e->plain_length };
+		struct vt_copy_reader *r;
+
+		rc = vt_stored_reader_open(o->tiers, e, &r, err);
+		if (rc != VT_OK)
+			break;
+		out->backend_requests++;
+		rc = write_blob(o, m, r, e->length, &form, is_inline, a, n,
+		    out, err);
+		if (rc == VT_OK && *e->blob.transform != '\0')
+			n->x[n->count - 1].form_of = e->blob.id;
+		if (rc == VT_OK && e->length == e->blob.size_bytes)
+			rc = arrived(m, &n->x[n->count - 1].e.blob,
+			    e->blob.crc64, e->length, err);
+	}
+	return rc;
+}
+
+/* Write the new copy of a version: extents for each of the source's when its
+ * bytes are transformed, else one. */
 static enum vt_code
 write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
     const struct vt_version *v, const struct vt_copy *source,
-    struct vt_arena *a, struct vt_cat_extent *x, char **memory,
-    struct vt_move_result *out, struct vt_err *err)
+    struct vt_arena *a, struct vt_new_copy *n, struct vt_move_result *out,
+    struct vt_err *err)
 {
 	const struct vt_tier *to = vt_tiers_tier(o->tiers, m->to), *placed;
-	struct vt_blob_writer *w = NULL;
+	size_t max = source->extent_count + 1;
+	struct vt_copy_reader *r;
 	int is_inline = 0;
 	enum vt_code rc;
 
@@ -186,42 +276,63 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	    &placed, &is_inline, err);
 	if (rc != VT_OK)
 		return rc;
-	if (is_inline && placed == to) {
-		*memory = malloc((size_t)v->size_bytes);
-		if (*memory == NULL)
-			return vt_fail(err, VT_NOMEM, "out of memory");
-		rc = pump(o, v, source, NULL, *memory, out, err);
-		if (rc == VT_OK)
-			rc = vt_blob_inline(o->tiers, m->to, *memory,
-			    (size_t)v->size_bytes, x, err);
-		return rc;
-	}
-	rc = vt_blob_writer_open(o->tiers, m->to, m->bucket, m->key,
-	    m->key_len, v->size_bytes, NULL, 0, &w, err);
+	is_inline = is_inline && placed == to;
+	n->x = vt_arena_alloc(a, max * sizeof(*n->x));
+	n->memory = vt_arena_alloc(a, max * sizeof(*n->memory));
+	if (n->x == NULL || n->memory == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	memset(n->memory, 0, max * sizeof(*n->memory));
+	n->max = max;
+	if (is_transformed(source))
+		return write_stored(o, m, source, is_inline, a, n, out, err);
+	rc = vt_copy_reader_open(o->tiers, v, source, 0, v->size_bytes, &r,
+	    err);
 	if (rc != VT_OK)
 		return rc;
-	rc = pump(o, v, source, w, NULL, out, err);
-	if (rc != VT_OK) {
-		vt_blob_writer_abort(w);
-		return rc;
-	}
-	out->backend_requests++;
-	rc = vt_blob_writer_commit(w, a, x, err);
-	/* What was written is what was read (P5). */
-	if (rc == VT_OK && (x->e.blob.crc64 != v->crc64 ||
-	    x->e.blob.size_bytes != v->size_bytes)) {
-		vt_blob_discard(o->tiers, x);
-		rc = vt_fail(err, VT_CORRUPT, "what arrived on '%s' is not "
-		    "what was read", m->to);
-	}
+	out->backend_requests += source->extent_count;
+	rc = write_blob(o, m, r, v->size_bytes, NULL, is_inline, a, n, out,
+	    err);
+	if (rc == VT_OK)
+		rc = arrived(m, &n->x[0].e.blob, v->crc64, v->size_bytes,
+		    err);
 	return rc;
+}
+
+void
+vt_new_copy_discard(struct vt_tiers *t, struct vt_new_copy *n)
+{
+	for (size_t i = 0; i < n->count; i++)
+		vt_blob_discard(t, &n->x[i]);
+	n->count = 0;
 }
 
 void
 vt_new_copy_release(struct vt_new_copy *n)
 {
-	free(n->memory);
-	n->memory = NULL;
+	for (size_t i = 0; i < n->max; i++)
+		free(n->memory[i]);
+	n->max = 0;
+}
+
+/* Read it back whole. */
+static enum vt_code
+verify(const struct vt_migrate_options *o, const struct vt_new_copy *n,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	struct vt_copy_reader *r;
+	enum vt_code rc = VT_OK;
+
+	for (size_t i = 0; i < n->count && rc == VT_OK; i++) {
+		if (n->x[i].e.blob.is_inline)
+			continue;
+		rc = vt_stored_reader_open(o->tiers, &n->x[i].e, &r, err);
+		if (rc == VT_OK)
+			rc = pump(o, r, n->x[i].e.length, NULL, NULL, err);
+		out->backend_requests++;
+	}
+	if (rc != VT_OK)
+		vt_err_prefix(err, "verifying the new copy");
+	return rc;
 }
 
 enum vt_code
@@ -232,28 +343,18 @@ vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
 {
 	struct vt_move m = { .bucket = bucket, .key = v->key,
 	    .key_len = v->key_len, .to = tier };
-	struct vt_copy fresh;
 	enum vt_code rc;
 
 	memset(n, 0, sizeof(*n));
 	if (v->size_bytes == 0)
 		return VT_OK;
-	rc = write_copy(o, &m, v, source, a, &n->x, &n->memory, out, err);
-	if (rc != VT_OK)
-		return rc;
-	n->count = 1;
-	if (o->no_verify || n->x.e.blob.is_inline)
-		return VT_OK;
-	/* Before anything points to it: read it back whole. */
-	memset(&fresh, 0, sizeof(fresh));
-	fresh.tier = tier;
-	fresh.extents = &n->x.e;
-	fresh.extent_count = 1;
-	rc = pump(o, v, &fresh, NULL, NULL, out, err);
+	rc = write_copy(o, &m, v, source, a, n, out, err);
+	/* Before anything points to it. */
+	if (rc == VT_OK && !o->no_verify)
+		rc = verify(o, n, out, err);
 	if (rc != VT_OK) {
-		vt_err_prefix(err, "verifying the new copy");
-		vt_blob_discard(o->tiers, &n->x);
-		n->count = 0;
+		vt_new_copy_discard(o->tiers, n);
+		vt_new_copy_release(n);
 	}
 	return rc;
 }
@@ -330,9 +431,9 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	op.u.swap.min_copies = 1;
 	/* inline bytes were checked in memory, an empty object has none */
 	op.u.swap.verified = !o->no_verify || n.count == 0 ||
-	    n.x.e.blob.is_inline;
+	    n.x[0].e.blob.is_inline;
 	op.u.swap.tier = m->to;
-	op.u.swap.extents = &n.x;
+	op.u.swap.extents = n.x;
 	op.u.swap.extent_count = n.count;
 	op.u.swap.grace_ms = o->grace_ms;
 	rc = tell(o, &bucket, v, m->to, a, &op, err);
@@ -346,8 +447,7 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		n.count = 0;
 	}
 out:
-	if (n.count > 0)
-		vt_blob_discard(o->tiers, &n.x);
+	vt_new_copy_discard(o->tiers, &n);
 	if (rc == VT_PRECONDITION || rc == VT_ABSENT)
 		out->status = VT_MOVE_SKIPPED;
 	vt_new_copy_release(&n);

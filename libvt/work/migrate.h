@@ -47,17 +47,21 @@ struct vt_move_result {
 
 /* A copy that is written and that no row refers to yet. */
 struct vt_new_copy {
-	struct vt_cat_extent x;
+	struct vt_cat_extent *x;
 	size_t count;		/* of extents; none for an empty object */
-	char *memory;		/* inline bytes, until the operation is done */
+	char **memory;		/* inline bytes, until the operation is done */
+	size_t max;		/* that there is room for */
 };
+/* The operation was refused: remove the bytes. */
+void vt_new_copy_discard(struct vt_tiers *t, struct vt_new_copy *n);
 /* May be repeated. */
 void vt_new_copy_release(struct vt_new_copy *n);
 /*
  * Write what `source` holds to `tier` and read it back (P5), for a catalog
- * operation to make it true; strings live in `a`.  When that refuses, discard
- * the extent (vt_blob_discard); after a failure here there is nothing to
- * discard.  Adds to out->backend_requests.  Blocks.
+ * operation to make it true; extents and strings live in `a`.  Encrypted bytes
+ * are copied blob by blob as they are stored, without a key.  After a failure
+ * there is nothing to discard or release.  Adds to out->backend_requests.
+ * Blocks.
  */
 enum vt_code vt_migrate_copy(const struct vt_migrate_options *o,
     const char *bucket, const struct vt_version *v,

@@ -98,7 +98,7 @@ bring_back(struct run *r, const struct vt_bucket *b,
 	    &moved, err);
 	if (rc != VT_OK)
 		return rc;
-	op.u.restore.extents = &n.x;
+	op.u.restore.extents = n.x;
 	op.u.restore.extent_count = n.count;
 	notify(r, &op, b, v, "ObjectRestore:Completed",
 	    vt_arena_printf(a, ",\"glacierEventData\":{\"restoreEventData\":"
@@ -111,8 +111,8 @@ bring_back(struct run *r, const struct vt_bucket *b,
 		again_at(r, now.until_us);
 		if (r->o->told != NULL)
 			r->o->told(r->o->ctx, op.kind, b->name, v, &now);
-	} else if (n.count > 0)
-		vt_blob_discard(o->tiers, &n.x);
+	} else
+		vt_new_copy_discard(o->tiers, &n);
 	vt_new_copy_release(&n);
 	/* The version was moved or deleted, or another process was first. */
 	return rc == VT_PRECONDITION || rc == VT_ABSENT ? VT_OK : rc;

@@ -11,6 +11,7 @@ struct vt_tiers {
 	const struct vt_config *config;
 	struct vt_catalog *catalog;
 	const struct vt_clock *clock;
+	struct vt_keyring *keyring;	/* or NULL */
 	struct vt_backend *backend[VT_TIERS_MAX];
 };
 
@@ -62,6 +63,12 @@ vt_tiers_close(struct vt_tiers *t)
 	free(t);
 }
 
+void
+vt_tiers_use_keyring(struct vt_tiers *t, struct vt_keyring *k)
+{
+	t->keyring = k;
+}
+
 const struct vt_tier *
 vt_tiers_tier(const struct vt_tiers *t, const char *name)
 {
@@ -110,15 +117,45 @@ struct vt_blob_writer {
 	uint64_t id;
 	char name[VT_BLOB_NAME_MAX];
 	struct vt_backend_put *put;
+	const char *transform;	/* of bytes that come in their form */
+	struct vt_encoder *encoder;	/* of others, or NULL */
+	char text[VT_TRANSFORM_MAX];	/* what it makes of them */
+	uint64_t plain_bytes;
 };
 
-enum vt_code
-vt_blob_writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
-    const char *key, size_t key_len, uint64_t size_bytes,
-    const struct vt_header_kv *meta, size_t meta_count,
-    struct vt_blob_writer **out, struct vt_err *err)
+static enum vt_code
+put_encoded(void *ctx, const void *data, size_t len, struct vt_err *err)
 {
-	struct vt_backend_put_info info = { size_bytes, meta, meta_count };
+	struct vt_blob_writer *w = ctx;
+
+	return vt_backend_put_write(w->put, data, len, err);
+}
+
+/* Begin to encrypt a blob that is born with this id. */
+static enum vt_code
+encode(struct vt_tiers *t, uint64_t blob_id, const struct vt_wrap_key *wrap,
+    vt_encoder_put *put, void *ctx, struct vt_encoder **out,
+    char text[VT_TRANSFORM_MAX], struct vt_err *err)
+{
+	uint64_t part[2] = { vt_catalog_incarnation(t->catalog), blob_id };
+	struct vt_stored_head head;
+	uint8_t id[VT_STORED_ID];
+	enum vt_code rc;
+
+	for (int i = 0; i < VT_STORED_ID; i++)
+		id[i] = (uint8_t)(part[i / 8] >> (56 - i % 8 * 8));
+	rc = vt_encoder_open(wrap, id, put, ctx, out, &head, err);
+	if (rc == VT_OK)
+		vt_stored_text(&head, text);
+	return rc;
+}
+
+static enum vt_code
+writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
+    const char *key, size_t key_len, const struct vt_backend_put_info *info,
+    const struct vt_blob_form *form, struct vt_blob_writer **out,
+    struct vt_err *err)
+{
 	struct vt_backend *b = vt_tiers_backend(t, tier);
 	struct vt_blob_writer *w;
 	enum vt_code rc;
@@ -139,7 +176,7 @@ vt_blob_writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
 		    vt_catalog_incarnation(t->catalog), bucket, key, key_len,
 		    w->name, err);
 		if (rc == VT_OK)
-			rc = vt_backend_put_begin(b, w->name, &info, &w->put,
+			rc = vt_backend_put_begin(b, w->name, info, &w->put,
 			    err);
 		if (rc != VT_OK)
 			vt_catalog_blob_done(t->catalog, w->id);
@@ -148,15 +185,57 @@ vt_blob_writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
 		free(w);
 		return rc;
 	}
+	if (form != NULL && form->transform != NULL) {
+		w->transform = form->transform;
+		w->plain_bytes = form->plain_bytes;
+	}
+	if (form != NULL && form->wrap != NULL) {
+		w->transform = w->text;
+		rc = encode(t, w->id, form->wrap, put_encoded, w, &w->encoder,
+		    w->text, err);
+		if (rc != VT_OK) {
+			vt_blob_writer_abort(w);
+			return rc;
+		}
+	}
 	*out = w;
 	return VT_OK;
+}
+
+enum vt_code
+vt_blob_writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
+    const char *key, size_t key_len, uint64_t size_bytes,
+    const struct vt_header_kv *meta, size_t meta_count,
+    struct vt_blob_writer **out, struct vt_err *err)
+{
+	struct vt_backend_put_info info = { size_bytes, meta, meta_count };
+
+	return writer_open(t, tier, bucket, key, key_len, &info, NULL, out,
+	    err);
+}
+
+enum vt_code
+vt_blob_writer_open_as(struct vt_tiers *t, const char *tier,
+    const char *bucket, const char *key, size_t key_len, uint64_t size_bytes,
+    const struct vt_blob_form *form, struct vt_blob_writer **out,
+    struct vt_err *err)
+{
+	struct vt_backend_put_info info = { size_bytes, NULL, 0 };
+
+	if (form != NULL && form->wrap != NULL && size_bytes != UINT64_MAX)
+		info.size_bytes = vt_stored_size(size_bytes);
+	return writer_open(t, tier, bucket, key, key_len, &info, form, out,
+	    err);
 }
 
 enum vt_code
 vt_blob_writer_write(struct vt_blob_writer *w, const void *data, size_t len,
     struct vt_err *err)
 {
-	return vt_backend_put_write(w->put, data, len, err);
+	if (w->encoder == NULL)
+		return vt_backend_put_write(w->put, data, len, err);
+	w->plain_bytes += len;
+	return vt_encoder_write(w->encoder, data, len, err);
 }
 
 enum vt_code
@@ -167,6 +246,13 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	enum vt_code rc;
 
 	memset(out, 0, sizeof(*out));
+	if (w->encoder != NULL) {
+		rc = vt_encoder_finish(w->encoder, err);
+		if (rc != VT_OK) {
+			vt_blob_writer_abort(w);
+			return rc;
+		}
+	}
 	rc = vt_backend_put_commit(w->put, &r, err);
 	if (rc == VT_OK) {
 		out->e.blob.id = w->id;
@@ -178,7 +264,13 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 		out->e.blob.owned = 1;
 		out->e.blob.transform = "";
 		out->e.length = out->e.plain_length = r.size_bytes;
-		if (out->e.blob.name == NULL || out->e.blob.token == NULL) {
+		if (w->transform != NULL) {
+			out->e.blob.transform = vt_arena_str(a,
+			    w->transform);
+			out->e.plain_length = w->plain_bytes;
+		}
+		if (out->e.blob.name == NULL || out->e.blob.token == NULL ||
+		    out->e.blob.transform == NULL) {
 			rc = vt_fail(err, VT_NOMEM, "out of memory");
 			out->e.blob.name = w->name;
 			out->e.blob.token = r.token;
@@ -190,6 +282,7 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	 * believed.  The id stays unsettled, so its lease stays, and recovery
 	 * looks for the name once this process is gone.
 	 */
+	vt_encoder_close(w->encoder);
 	free(w);
 	return rc;
 }
@@ -207,6 +300,7 @@ vt_blob_writer_abort(struct vt_blob_writer *w)
 	if (!vt_backend_caps(b)->remote &&
 	    vt_backend_head(b, w->name, &head, NULL) == VT_ABSENT)
 		vt_catalog_blob_done(w->t->catalog, w->id);
+	vt_encoder_close(w->encoder);
 	free(w);
 }
 
@@ -253,6 +347,65 @@ vt_blob_inline(struct vt_tiers *t, const char *tier, const void *data,
 	return VT_OK;
 }
 
+/* Where an encoder puts the stored form of inline bytes: there is room. */
+struct memory {
+	uint8_t *data;
+	size_t len;
+};
+
+static enum vt_code
+put_memory(void *ctx, const void *data, size_t len, struct vt_err *err)
+{
+	struct memory *m = ctx;
+
+	(void)err;
+	memcpy(m->data + m->len, data, len);
+	m->len += len;
+	return VT_OK;
+}
+
+enum vt_code
+vt_blob_inline_as(struct vt_tiers *t, const char *tier, const void *data,
+    size_t len, const struct vt_blob_form *form, struct vt_arena *a,
+    struct vt_cat_extent *out, struct vt_err *err)
+{
+	char text[VT_TRANSFORM_MAX];
+	struct memory m = { NULL, 0 };
+	struct vt_encoder *e;
+	enum vt_code rc;
+
+	rc = vt_blob_inline(t, tier, data, len, out, err);
+	if (rc != VT_OK || form == NULL)
+		return rc;
+	if (form->transform != NULL) {
+		out->e.blob.transform = form->transform;
+		out->e.plain_length = form->plain_bytes;
+	}
+	if (form->wrap == NULL)
+		return VT_OK;
+	m.data = vt_arena_alloc(a, (size_t)vt_stored_size(len));
+	rc = m.data == NULL ? vt_fail(err, VT_NOMEM, "out of memory") :
+	    encode(t, out->e.blob.id, form->wrap, put_memory, &m, &e, text,
+	    err);
+	if (rc == VT_OK) {
+		rc = vt_encoder_write(e, data, len, err);
+		if (rc == VT_OK)
+			rc = vt_encoder_finish(e, err);
+		vt_encoder_close(e);
+	}
+	if (rc == VT_OK) {
+		out->e.data = m.data;
+		out->e.length = out->e.blob.size_bytes = m.len;
+		out->e.blob.crc64 = vt_crc64nvme(0, m.data, m.len);
+		out->e.blob.transform = vt_arena_str(a, text);
+		if (out->e.blob.transform == NULL)
+			rc = vt_fail(err, VT_NOMEM, "out of memory");
+	}
+	if (rc != VT_OK)
+		vt_catalog_blob_done(t->catalog, out->e.blob.id);
+	return rc;
+}
+
 /* --- reading a copy ------------------------------------------------------- */
 
 const struct vt_copy *
@@ -291,6 +444,12 @@ struct vt_copy_reader {
 	uint64_t piece_bytes;	/* left in the extent that is open */
 	int whole;		/* check the CRC at the end */
 	uint64_t crc64, expected_crc64;
+	struct vt_decoder *decoder;	/* of a transformed extent */
+	size_t data_bytes;	/* then: inline bytes left, stored ones */
+	struct vt_wrap_key key;	/* a customer's */
+	int has_key;
+	struct vt_copy one;	/* of vt_stored_reader_open */
+	struct vt_extent stored;
 };
 
 enum vt_code
@@ -321,18 +480,117 @@ vt_copy_reader_open(struct vt_tiers *t, const struct vt_version *v,
 	return VT_OK;
 }
 
+enum vt_code
+vt_stored_reader_open(struct vt_tiers *t, const struct vt_extent *e,
+    struct vt_copy_reader **out, struct vt_err *err)
+{
+	struct vt_copy_reader *r;
+
+	*out = NULL;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	r->t = t;
+	r->stored = *e;
+	r->stored.blob.transform = "";
+	r->stored.plain_length = e->length;
+	r->one.tier = e->blob.tier;
+	r->one.extents = &r->stored;
+	r->one.extent_count = 1;
+	r->copy = &r->one;
+	r->left_bytes = e->length;
+	r->whole = e->offset == 0 && e->length == e->blob.size_bytes;
+	r->expected_crc64 = e->blob.crc64;
+	*out = r;
+	return VT_OK;
+}
+
+void
+vt_copy_reader_key(struct vt_copy_reader *r, const struct vt_wrap_key *key)
+{
+	r->key = *key;
+	r->has_key = 1;
+}
+
+/* The key that opens this blob. */
+static enum vt_code
+find_key(struct vt_copy_reader *r, const struct vt_stored_head *h,
+    struct vt_wrap_key *out, struct vt_err *err)
+{
+	if (!h->by_customer && r->t->keyring != NULL)
+		return vt_keyring_find(r->t->keyring, h->key_name, out, err);
+	if (h->by_customer && r->has_key) {
+		*out = r->key;
+		return VT_OK;
+	}
+	return vt_fail(err, VT_IO, h->by_customer ?
+	    "the customer's key is needed" : "there are no master keys");
+}
+
+/* Begin to decrypt `n` bytes at r->skip; *at and *count: of what is stored. */
+static enum vt_code
+begin_decoding(struct vt_copy_reader *r, const struct vt_extent *e,
+    uint64_t n, uint64_t *at, uint64_t *count, struct vt_err *err)
+{
+	struct vt_stored_head h;
+	struct vt_wrap_key key;
+	enum vt_code rc;
+
+	if (e->offset != 0 || e->length != e->blob.size_bytes)
+		return vt_fail(err, VT_CORRUPT, "an extent is a range of the "
+		    "transformed blob %llu", (unsigned long long)e->blob.id);
+	rc = vt_stored_parse_text(e->blob.transform, &h, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = find_key(r, &h, &key, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_decoder_open(&h, &key, e->blob.size_bytes, &r->decoder, err);
+	explicit_bzero(&key, sizeof(key));
+	/* whoever asks was found to have the key: it is the wrapping that is
+	 * wrong */
+	if (rc == VT_DENIED)
+		rc = VT_CORRUPT;
+	if (rc == VT_OK && vt_decoder_size(r->decoder) != e->plain_length)
+		rc = vt_fail(err, VT_CORRUPT, "blob %llu has %llu bytes and "
+		    "not %llu", (unsigned long long)e->blob.id,
+		    (unsigned long long)vt_decoder_size(r->decoder),
+		    (unsigned long long)e->plain_length);
+	if (rc == VT_OK)
+		rc = vt_decoder_range(r->decoder, r->skip, n, at, count, err);
+	return rc;
+}
+
+/* Stored bytes for the decoder. */
+static enum vt_code
+get_stored(void *ctx, void *data, size_t len, size_t *got,
+    struct vt_err *err)
+{
+	struct vt_copy_reader *r = ctx;
+
+	if (r->data == NULL)
+		return vt_backend_get_read(r->get, data, len, got, err);
+	*got = len < r->data_bytes ? len : r->data_bytes;
+	memcpy(data, r->data, *got);
+	r->data += *got;
+	r->data_bytes -= *got;
+	return VT_OK;
+}
+
 /* Open the next extent. */
 static enum vt_code
 next_extent(struct vt_copy_reader *r, struct vt_err *err)
 {
 	const struct vt_extent *e;
 	struct vt_backend *b;
-	uint64_t n;
+	uint64_t n, at, count;
 	enum vt_code rc;
 
 	vt_backend_get_end(r->get);
 	r->get = NULL;
 	r->data = NULL;
+	vt_decoder_close(r->decoder);
+	r->decoder = NULL;
 	if (r->extent >= r->copy->extent_count)
 		return vt_fail(err, VT_CORRUPT,
 		    "the copy on '%s' is shorter than its object",
@@ -341,28 +599,43 @@ next_extent(struct vt_copy_reader *r, struct vt_err *err)
 	n = e->plain_length - r->skip;
 	if (n > r->left_bytes)
 		n = r->left_bytes;
-	r->piece_bytes = n;
+	at = e->offset + r->skip;
+	count = n;
+	if (e->blob.transform[0] != '\0') {
+		rc = begin_decoding(r, e, n, &at, &count, err);
+		if (rc != VT_OK)
+			return rc;
+	}
 	if (e->blob.is_inline) {
 		if (e->data == NULL)
 			return vt_fail(err, VT_CORRUPT,
 			    "inline bytes of blob %llu are missing",
 			    (unsigned long long)e->blob.id);
-		r->data = (const char *)e->data + e->offset + r->skip;
+		r->data = (const char *)e->data + at;
+		r->data_bytes = (size_t)count;
 	} else {
 		b = vt_tiers_backend(r->t, e->blob.tier);
 		if (b == NULL)
 			return vt_fail(err, VT_BUSY,
 			    "tier '%s' is not configured", e->blob.tier);
-		if (e->blob.transform[0] != '\0')
-			return vt_fail(err, VT_INVALID,
-			    "unknown transform '%s'", e->blob.transform);
-		rc = vt_backend_get_begin(b, e->blob.name, e->blob.token,
-		    e->offset + r->skip, n, &r->get, err);
+		rc = vt_backend_get_begin(b, e->blob.name, e->blob.token, at,
+		    count, &r->get, err);
 		if (rc != VT_OK)
 			return rc;
 	}
+	r->piece_bytes = n;
 	r->skip = 0;
 	return VT_OK;
+}
+
+enum vt_code
+vt_copy_reader_begin(struct vt_copy_reader *r, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+
+	while (rc == VT_OK && r->left_bytes > 0 && r->piece_bytes == 0)
+		rc = next_extent(r, err);
+	return rc;
 }
 
 enum vt_code
@@ -374,14 +647,17 @@ vt_copy_reader_read(struct vt_copy_reader *r, void *data, size_t len,
 	*got = 0;
 	if (r->left_bytes == 0)
 		return VT_OK;
-	while (r->piece_bytes == 0) {
-		rc = next_extent(r, err);
-		if (rc != VT_OK)
-			return rc;
-	}
+	rc = vt_copy_reader_begin(r, err);
+	if (rc != VT_OK)
+		return rc;
 	if (len > r->piece_bytes)
 		len = (size_t)r->piece_bytes;
-	if (r->data != NULL) {
+	if (r->decoder != NULL) {
+		rc = vt_decoder_read(r->decoder, get_stored, r, data, len,
+		    got, err);
+		if (rc != VT_OK)
+			return rc;
+	} else if (r->data != NULL) {
 		memcpy(data, r->data, len);
 		r->data += len;
 		*got = len;
@@ -410,6 +686,8 @@ vt_copy_reader_close(struct vt_copy_reader *r)
 	if (r == NULL)
 		return;
 	vt_backend_get_end(r->get);
+	vt_decoder_close(r->decoder);
+	explicit_bzero(&r->key, sizeof(r->key));
 	free(r);
 }
 

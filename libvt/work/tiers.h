@@ -10,6 +10,7 @@
 #include "libvt/store/backend.h"
 #include "libvt/store/catalog.h"
 #include "libvt/work/config.h"
+#include "libvt/work/keyring.h"
 
 struct vt_tiers;
 
@@ -18,6 +19,9 @@ enum vt_code vt_tiers_open(const struct vt_config *config,
     struct vt_catalog *catalog, const struct vt_clock *clock, int create,
     struct vt_tiers **out, struct vt_err *err) VT_MUST_CHECK;
 void vt_tiers_close(struct vt_tiers *t);
+/* Read what master keys encrypt with these, borrowed; before any thread reads.
+ * Without them such a copy cannot be read, but moved. */
+void vt_tiers_use_keyring(struct vt_tiers *t, struct vt_keyring *k);
 
 /* The tier's description or its backend; NULL when not configured. */
 const struct vt_tier *vt_tiers_tier(const struct vt_tiers *t,
@@ -36,6 +40,16 @@ enum vt_code vt_tiers_place(struct vt_tiers *t, const char *storage_class,
     struct vt_err *err) VT_MUST_CHECK;
 
 /* --- a new blob ----------------------------------------------------------- */
+/* How the bytes of a blob come and are kept; all NULL: as they come. */
+struct vt_blob_form {
+	/* encrypt them; this key, borrowed during the call, wraps the data
+	 * key */
+	const struct vt_wrap_key *wrap;
+	/* or: they are those of a blob stored in this form, and stay so;
+	 * borrowed until the writer ends */
+	const char *transform;
+	uint64_t plain_bytes;	/* then: what they are when plain */
+};
 struct vt_blob_writer;
 /*
  * Begin a blob on `tier`: takes a leased id, makes the name, opens the put.
@@ -44,6 +58,11 @@ struct vt_blob_writer;
 enum vt_code vt_blob_writer_open(struct vt_tiers *t, const char *tier,
     const char *bucket, const char *key, size_t key_len,
     uint64_t size_bytes, const struct vt_header_kv *meta, size_t meta_count,
+    struct vt_blob_writer **out, struct vt_err *err) VT_MUST_CHECK;
+/* The same in a form; NULL is none.  `size_bytes` is of what comes. */
+enum vt_code vt_blob_writer_open_as(struct vt_tiers *t, const char *tier,
+    const char *bucket, const char *key, size_t key_len,
+    uint64_t size_bytes, const struct vt_blob_form *form,
     struct vt_blob_writer **out, struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_blob_writer_write(struct vt_blob_writer *w, const void *data,
     size_t len, struct vt_err *err) VT_MUST_CHECK;
@@ -63,6 +82,11 @@ void vt_blob_discard(struct vt_tiers *t, const struct vt_cat_extent *e);
 enum vt_code vt_blob_inline(struct vt_tiers *t, const char *tier,
     const void *data, size_t len, struct vt_cat_extent *out,
     struct vt_err *err) VT_MUST_CHECK;
+/* The same in a form (NULL is none); what it makes of the bytes is in `a`. */
+enum vt_code vt_blob_inline_as(struct vt_tiers *t, const char *tier,
+    const void *data, size_t len, const struct vt_blob_form *form,
+    struct vt_arena *a, struct vt_cat_extent *out, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* --- reading a copy ------------------------------------------------------- */
 /* The best readable copy of a version: lowest first-byte time first; NULL if
@@ -80,6 +104,18 @@ enum vt_code vt_copy_reader_open(struct vt_tiers *t,
     const struct vt_version *v, const struct vt_copy *copy, uint64_t offset,
     uint64_t length, struct vt_copy_reader **out, struct vt_err *err)
     VT_MUST_CHECK;
+/* Read the bytes of one extent as they are stored; of a whole blob, against
+ * its checksum.  `e` is borrowed until close. */
+enum vt_code vt_stored_reader_open(struct vt_tiers *t,
+    const struct vt_extent *e, struct vt_copy_reader **out,
+    struct vt_err *err) VT_MUST_CHECK;
+/* The key of what a customer's key encrypts (copied, and wiped at close). */
+void vt_copy_reader_key(struct vt_copy_reader *r,
+    const struct vt_wrap_key *key);
+/* Open the first extent now and not with the first read, so that what cannot
+ * be read or decrypted is known before. */
+enum vt_code vt_copy_reader_begin(struct vt_copy_reader *r,
+    struct vt_err *err) VT_MUST_CHECK;
 /* Up to `len` bytes; *got 0 only at the end.  Reads of a whole object check
  * the CRC64 of the version with the last byte: VT_CORRUPT (P5). */
 enum vt_code vt_copy_reader_read(struct vt_copy_reader *r, void *data,

@@ -34,6 +34,9 @@ tiers() {
 	run -2 --separate-stderr vt-migrate --gc plan
 	[ -z "$output" ]
 	run -2 --separate-stderr vt-migrate --ignore-grace plan
+	run -2 --separate-stderr vt-migrate --rewrap plan
+	run -2 --separate-stderr vt-migrate --rewrap --gc
+	run -2 --separate-stderr vt-migrate --rewrap --dry-run
 	run -2 --separate-stderr vt-migrate --jobs 0 plan
 	run -2 --separate-stderr vt-migrate --grace soon plan
 	run -2 --separate-stderr vt-migrate --max-bandwidth 0 plan

@@ -294,9 +294,7 @@ load s3
 }
 
 @test 'what is not offered is refused, not ignored' {
-	put s x -H 'x-amz-server-side-encryption: AES256'
-	code 501 NotImplemented
-	put s x -H 'x-amz-server-side-encryption-customer-algorithm: AES256'
+	put s x -H 'x-amz-server-side-encryption: aws:kms'
 	code 501 NotImplemented
 	put s x -H 'x-amz-acl: public-read'
 	code 400 AccessControlListNotSupported

@@ -178,6 +178,47 @@ test_errors(void)
 }
 
 static void
+test_encryption(void)
+{
+	struct vt_config *c;
+	struct vt_err err;
+
+	ok(load("{\"tiers\":[" TIER "]}", &c, &err) == VT_OK, "no word");
+	is_str(c->master_key_file, "/data/master.keys", "of master keys");
+	ok(c->make_master_keys && c->master_key_command == NULL,
+	    "is a file that is made");
+	vt_config_free(c);
+	ok(load("{\"encryption\":{\"master_key_file\":\"k\"},\"tiers\":["
+	    TIER "]}", &c, &err) == VT_OK, "a file");
+	is_str(c->master_key_file, "/data/k", "by its name");
+	is_int(c->make_master_keys, 0, "is not made");
+	vt_config_free(c);
+	ok(load("{\"encryption\":{\"master_key_command\":[\"/bin/cat\","
+	    "\"k\"]},\"tiers\":[" TIER "]}", &c, &err) == VT_OK,
+	    "a command");
+	ok(c->master_key_file == NULL &&
+	    strcmp(c->master_key_command[1], "k") == 0 &&
+	    c->master_key_command[2] == NULL, "word by word");
+	vt_config_free(c);
+	refused("{\"tiers\":[" TIER "],\n\"encryption\":3}",
+	    "2: encryption", "object");
+	refused("{\"tiers\":[" TIER "],\n\"encryption\":{\"x\":3}}",
+	    "2: encryption.x", "no such field");
+	refused("{\"tiers\":[" TIER "],\"encryption\":{\n\n"
+	    "\"master_key_command\":[]}}",
+	    "3: encryption.master_key_command", "1 to");
+	refused("{\"tiers\":[" TIER "],\"encryption\":{"
+	    "\"master_key_command\":[\"cat\"]}}",
+	    "1: encryption.master_key_command", "absolute");
+	refused("{\"tiers\":[" TIER "],\"encryption\":{"
+	    "\"master_key_command\":[\"/bin/cat\",1]}}",
+	    "1: encryption.master_key_command", "strings");
+	refused("{\"tiers\":[" TIER "],\"encryption\":{"
+	    "\"master_key_file\":\"k\",\"master_key_command\":[\"/c\"]}}",
+	    "1: encryption", "exclude");
+}
+
+static void
 test_credentials(void)
 {
 	char cred[80];
@@ -231,6 +272,7 @@ main(void)
 	test_default();
 	test_fields();
 	test_errors();
+	test_encryption();
 	test_credentials();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
