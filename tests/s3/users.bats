@@ -145,6 +145,9 @@ operations() {
 	GET /?policyStatus=
 	GET /?website=
 	GET /?logging=
+	GET /?accelerate=
+	GET /?replication=
+	GET /?requestPayment=
 	GET /k
 	HEAD /k
 	GET /k?versionId=null
@@ -155,6 +158,11 @@ operations() {
 	GET /k?tagging=
 	PUT /k?tagging=	--data-binary	<Tagging><TagSet/></Tagging>
 	DELETE /k?tagging=
+	GET /k?retention=
+	PUT /k?retention=	--data-binary	<Retention/>
+	GET /k?legal-hold=
+	PUT /k?legal-hold=	--data-binary	<LegalHold><Status>ON</Status></LegalHold>
+	POST /k?restore=	--data-binary	<RestoreRequest><Days>1</Days></RestoreRequest>
 	PUT /k	--data-binary	changed
 	PUT /k	-H	x-amz-copy-source: /$B/k
 	POST /k?uploads=
