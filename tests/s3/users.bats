@@ -124,6 +124,47 @@ becomes() {
 	done
 }
 
+@test 'x-amz-source-expected-bucket-owner: of the source' {
+	own
+	s3 PUT "/$A/k" -T /dev/null
+	s3 PUT "/$A/k2" -H "x-amz-copy-source: /$A/k" \
+	    -H "x-amz-source-expected-bucket-owner: $(id_of ana)"
+	code 200
+	s3 PUT "/$A/k3" -H "x-amz-copy-source: /$A/k" \
+	    -H 'x-amz-source-expected-bucket-owner: 123456789012'
+	code 403 AccessDenied
+}
+
+@test 'a policy is the whole of what a user may: elsewhere and at home' {
+	put k text
+	vt-key create reader --policy "readonly:$B" -o "$W/reader"
+	BATS_FILE_TMPDIR=$W as reader
+	s3 GET "/$B/k"
+	code 200
+	body_is text
+	s3 GET "/$B"
+	code 200
+	for request in "PUT /$B/k" "DELETE /$B/k" "DELETE /$B" \
+	    "GET /$B?policy=" "PUT /$B-2"; do
+		# shellcheck disable=SC2086 # method and target
+		s3 $request
+		code 403 AccessDenied
+	done
+	vt-key policy reader "writeonly:$B"
+	becomes 403 AccessDenied GET "/$B/k"
+	s3 PUT "/$B/new" -T /dev/null
+	code 200
+	# an owner is bound by its own, too
+	vt-key policy reader none
+	becomes 200 '' PUT "/$B-3"
+	s3 PUT "/$B-3/k" -T /dev/null
+	code 200
+	vt-key policy reader readonly
+	becomes 403 AccessDenied PUT "/$B-3/other"
+	s3 GET "/$B-3/k"
+	code 200
+}
+
 # Each operation on a bucket or on an object in it: method, query, and what
 # curl adds.
 operations() {
