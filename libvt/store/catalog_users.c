@@ -24,7 +24,7 @@ vt_user_account(const char *canonical, char out[VT_ACCOUNT_LEN + 1])
 	uint64_t n = 0;
 	int i, digit;
 
-	for (i = 0; i < 15 && canonical[i] != '\0'; i++) {
+	for (i = 0; i < 16 && canonical[i] != '\0'; i++) {
 		digit = vt_hex_digit(canonical[i]);
 		n = n * 16 + (unsigned)(digit >= 0 ? digit : 0);
 	}
