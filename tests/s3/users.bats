@@ -226,7 +226,7 @@ operations() {
 }
 
 # What is asked about no bucket, or tested with another kind of request.
-elsewhere='ListBuckets CreateBucket'
+elsewhere='ListBuckets CreateBucket PostObject Preflight'
 
 refuses_everything() {
 	local what option value n=0
