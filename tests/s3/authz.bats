@@ -152,6 +152,7 @@ walk() {
 }
 
 @test 'a policy allows: whom, what, where' {
+	covers GetBucketPolicy PutBucketPolicy
 	put a/1 one
 	put b/1 two
 	policy '{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::'"$(
@@ -194,6 +195,7 @@ walk() {
 }
 
 @test 'a deny wins, over root too, who can always take it back' {
+	covers DeleteBucketPolicy
 	put k x
 	unblock
 	policy '{"Effect":"Allow","Principal":"*","Action":"s3:*",
@@ -495,6 +497,7 @@ walk() {
 }
 
 @test 'ACLs: canned and granted, of buckets and objects' {
+	covers GetBucketAcl PutBucketAcl GetObjectAcl PutObjectAcl
 	open_bucket
 	put k x
 	is_public() { as nobody "$@"; [ "$st" = 200 ]; }
@@ -568,6 +571,8 @@ walk() {
 }
 
 @test 'who writes owns, unless the owner of the bucket does' {
+	covers GetBucketOwnershipControls PutBucketOwnershipControls \
+	    DeleteBucketOwnershipControls
 	open_bucket
 	owner_of() {
 		s3 GET "/$B?prefix=$1&versions="
@@ -652,6 +657,8 @@ walk() {
 }
 
 @test 'public access is blocked as asked' {
+	covers GetPublicAccessBlock PutPublicAccessBlock DeletePublicAccessBlock \
+	    GetBucketPolicyStatus
 	open_bucket
 	block() {
 		s3 PUT "/$B?publicAccessBlock=" --data-binary \

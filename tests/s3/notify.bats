@@ -170,6 +170,9 @@ $version"
 }
 
 @test "the document: kept with an Id, given back, checked, removed" {
+	differs GetBucketNotificationConfiguration \
+	    PutBucketNotificationConfiguration \
+	    'an ARN names a webhook of the configuration'
 	s3 GET "/$B?notification="
 	code 200
 	[ -z "$(x Event)" ]

@@ -40,6 +40,7 @@ until_restore() {
 }
 
 @test "an archived object: class, InvalidObjectState, restored, read" {
+	covers RestoreObject
 	put_file big /usr/bin/env -H 'x-amz-storage-class: GLACIER' \
 	    -H 'x-amz-meta-a: b'
 	code 200
