@@ -341,7 +341,8 @@ refuse(struct question *q)
 
 	facts_caller(q->r, &c);
 	if (c.arn == NULL)
-		req_error(q->r, "AccessDenied", NULL);
+		req_error(q->r, "AccessDenied", "The request is not signed, "
+		    "and nothing allows this to everybody");
 	else {
 		const char *resource = resource_of(q, &len);
 

@@ -228,6 +228,13 @@ find_operation(struct req *r, const char **refusal)
 	}
 	r->op = route_find(r->method, r->bucket_name != NULL, r->key != NULL,
 	    r->query, r->query_count, is_copy(r), refusal);
+	/* Object Lambda's, which comes as a form to a bucket that none may be
+	 * called */
+	if (r->op != NULL && (r->op->flags & OP_FORM) &&
+	    strcmp(r->bucket_name, "WriteGetObjectResponse") == 0) {
+		r->op = NULL;
+		*refusal = "NotImplemented";
+	}
 	r->log.op = r->op != NULL ? r->op->name : "Refused";
 	r->log.bucket = r->bucket_name;
 	r->log.key = r->key;
