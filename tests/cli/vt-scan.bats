@@ -144,7 +144,14 @@ assert sum(x[3] if len(x) > 3 else 1 for x in f) == 301'
 	vt-put big s3://bucket/other
 	vt-get s3://bucket/big got
 	vt-get --range 0-99 s3://bucket/big got
+	# many at once: the request's own line names no object and is no fault
+	printf '<Delete><Object><Key>none</Key></Object></Delete>' >many
+	s3curl -o answer -X POST --data-binary @many -H "Content-MD5: $(
+	    openssl md5 -binary <many | base64)" \
+	    "$AWS_ENDPOINT_URL/bucket?delete="
+	grep -q '<Deleted>' answer
 	serve_stop
+	grep -q '"op":"DeleteObjects"' data/access.jsonl
 	run -0 --separate-stderr vt-scan --data data
 	[ -z "$stderr" ]
 	[ "${#lines[@]}" -eq 2 ]
