@@ -355,6 +355,16 @@ op_head_object(struct req *r)
 	get(r, 1);
 }
 
+/* S3 makes none any more either. */
+void
+op_get_object_torrent(struct req *r)
+{
+	if (object_find(r, 0) == NULL)
+		return;
+	req_error_detail(r, "Key", r->key);
+	req_error(r, "NoSuchKey", "There is no torrent of this object");
+}
+
 /* --- writing -------------------------------------------------------------- */
 
 static uint64_t

@@ -41,6 +41,7 @@ void op_delete_objects(struct req *r);
 /* object.c */
 void op_get_object(struct req *r);
 void op_head_object(struct req *r);
+void op_get_object_torrent(struct req *r);
 void op_delete_object(struct req *r);
 int op_put_object_open(struct req *r);		/* OP_STREAM */
 int op_put_object_write(struct req *r, const void *data, size_t len);

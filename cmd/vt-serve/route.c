@@ -26,7 +26,8 @@ enum {
 	O_PUT_OBJECT_ACL, O_GET_OBJECT_TAGS, O_PUT_OBJECT_TAGS,
 	O_DELETE_OBJECT_TAGS, O_GET_ATTRIBUTES, O_CREATE_UPLOAD,
 	O_UPLOAD_PART, O_UPLOAD_PART_COPY, O_COMPLETE_UPLOAD, O_ABORT_UPLOAD,
-	O_LIST_PARTS, O_RESTORE_OBJECT, O_GET_ACCELERATE, O_GET_LOGGING,
+	O_LIST_PARTS, O_RESTORE_OBJECT, O_GET_TORRENT,
+	O_GET_ACCELERATE, O_GET_LOGGING,
 	O_GET_REPLICATION, O_GET_PAYMENT, O_GET_WEBSITE, O_GET_POLICY_STATUS,
 	O_GET_CORS, O_PUT_CORS, O_DELETE_CORS,
 	O_GET_ENCRYPTION, O_PUT_ENCRYPTION, O_DELETE_ENCRYPTION,
@@ -161,6 +162,10 @@ static const struct op ops[O_COUNT] = {
 	    .action = "s3:ListMultipartUploadParts",
 	    .flags = OP_WORKER,
 	    .run = op_list_parts },
+	[O_GET_TORRENT] = { .name = "GetObjectTorrent",
+	    .action = "s3:GetObjectTorrent",
+	    .version_action = "s3:GetObjectVersionTorrent",
+	    .run = op_get_object_torrent },
 	[O_RESTORE_OBJECT] = { .name = "RestoreObject",
 	    .action = "s3:RestoreObject",
 	    .flags = OP_XML,
@@ -386,7 +391,7 @@ static const struct sub subs[] = {
 	{ "encryption", OBJECT, 0, .get = O_NONE },
 	{ "renameObject", OBJECT, 0, .get = O_NONE },
 	{ "select", OBJECT, 0, .get = O_NONE },
-	{ "torrent", OBJECT, 0, .get = O_NONE },
+	{ "torrent", OBJECT, 1, .get = O_GET_TORRENT },
 };
 
 const struct op *

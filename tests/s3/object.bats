@@ -584,3 +584,13 @@ load s3
 	serve_stop "$own"
 	SERVE_PID=$first
 }
+
+@test 'there are no torrents' {
+	differs GetObjectTorrent 'there is never one: 404, as of no such key'
+	put k x
+	s3 GET "/$B/k?torrent="
+	code 404 NoSuchKey
+	[[ $(x Message) == *torrent* ]]
+	s3 GET "/$B/none?torrent="
+	code 404 NoSuchKey
+}

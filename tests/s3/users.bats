@@ -204,6 +204,7 @@ operations() {
 	GET /k?legal-hold=
 	PUT /k?legal-hold=	--data-binary	<LegalHold><Status>ON</Status></LegalHold>
 	POST /k?restore=	--data-binary	<RestoreRequest><Days>1</Days></RestoreRequest>
+	GET /k?torrent=
 	PUT /k	--data-binary	changed
 	PUT /k	-H	x-amz-copy-source: /$B/k
 	POST /k?uploads=
