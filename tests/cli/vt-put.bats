@@ -246,10 +246,7 @@ same() {
 	flaky_start PUT:3:hold
 	vt-put -j 1 big "$at/" 2>err 3>&- &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
-		grep -q hold "$BATS_TEST_TMPDIR/flaky.err" && break
-		sleep 0.05
-	done
+	wait_until grep -q hold "$BATS_TEST_TMPDIR/flaky.err"
 	kill -TERM $pid
 	wait $pid || status=$?
 	[ "$status" -eq 143 ]
