@@ -254,3 +254,19 @@ $version"
 	until_got .s3.object.key k
 	wait_until waiting 0
 }
+
+@test "P4 a webhook that does not answer holds no stop up, and misses nothing" {
+	own
+	s3 PUT "/$B"
+	want "$(rule s3:ObjectCreated:Put)"
+	code 200
+	touch "$W/in/stall"
+	put k text
+	code 200
+	wait_until test -e "$W/in/stalled"
+	serve_stop
+	rm "$W/in/stall"
+	own
+	until_got .s3.object.key k
+	wait_until waiting 0
+}
