@@ -1395,13 +1395,12 @@ prepare(struct http *h, struct vt_err *err)
 }
 
 enum vt_code
-http_start(struct server *s, struct http **out, struct vt_err *err)
+http_start(struct server *s, struct vt_err *err)
 {
 	struct http *h;
 	int fd = -1, admin_fd = -1;
 	enum vt_code rc;
 
-	*out = NULL;
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the server");
@@ -1430,7 +1429,6 @@ http_start(struct server *s, struct http **out, struct vt_err *err)
 	rc = start_daemon(h, fd, err);
 	if (rc != VT_OK)
 		goto fail;
-	*out = h;
 	return VT_OK;
 fail:
 	if (h->admin != NULL)

@@ -211,9 +211,9 @@ int req_answered(const struct req *r);
 
 /* --- the listener --------------------------------------------------------- */
 struct http;
-/* Opens both sockets and starts the threads. */
-enum vt_code http_start(struct server *s, struct http **out,
-    struct vt_err *err) VT_MUST_CHECK;
+/* Opens both sockets and starts the threads; s->http is it before the first
+ * of them looks, NULL after a failure. */
+enum vt_code http_start(struct server *s, struct vt_err *err) VT_MUST_CHECK;
 /* Stops accepting, finishes requests in hand (at most `grace_ms`), stops. */
 void http_stop(struct http *h, int64_t grace_ms);
 /* Take over what may change while serving: the root key, "sigv2" and

@@ -371,7 +371,7 @@ start(struct serve *s, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = notifier_start(srv, &srv->notifier, err);
 	if (rc == VT_OK)
-		rc = http_start(srv, &srv->http, err);
+		rc = http_start(srv, err);
 	return rc;
 }
 

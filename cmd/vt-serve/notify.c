@@ -182,7 +182,7 @@ struct notifier {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint64_t wakes;		/* (lock) */
-	volatile int stop;
+	volatile int stop;	/* by __atomic: vt_httpc looks at it, too */
 	struct sender senders[VT_WEBHOOKS_MAX];
 	size_t count;
 };
@@ -198,6 +198,12 @@ notifier_wake(struct notifier *n)
 	pthread_mutex_unlock(&n->lock);
 }
 
+static int
+stopped(const struct notifier *n)
+{
+	return __atomic_load_n(&n->stop, __ATOMIC_RELAXED);
+}
+
 /* Until somebody wakes (`seen` not NULL), or so long. */
 static void
 wait_for(struct notifier *n, uint64_t *seen, int64_t us)
@@ -207,7 +213,7 @@ wait_for(struct notifier *n, uint64_t *seen, int64_t us)
 	    .tv_nsec = end_us % 1000000 * 1000 };
 
 	pthread_mutex_lock(&n->lock);
-	while (!n->stop && (seen == NULL || n->wakes == *seen) &&
+	while (!stopped(n) && (seen == NULL || n->wakes == *seen) &&
 	    vt_clock_mono_us() < end_us)
 		pthread_cond_timedwait(&n->changed, &n->lock, &t);
 	if (seen != NULL)
@@ -346,7 +352,7 @@ send_page(struct sender *d, struct vt_arena *a)
 		complain(d, &err);
 		return -1;
 	}
-	for (i = 0; i < count && !d->n->stop; i++) {
+	for (i = 0; i < count && !stopped(d->n); i++) {
 		if (page[i].time_us < now_us - KEEP_US) {
 			vt_fail(&err, VT_BUSY, "events older than a week are "
 			    "given up");
@@ -388,7 +394,7 @@ keep_bounded(struct sender *d)
 	if (d->counted_us != 0 && mono_us - d->counted_us < 60000000)
 		return;
 	d->counted_us = mono_us;
-	while (!d->n->stop && vt_catalog_event_count(d->n->s->catalog,
+	while (!stopped(d->n) && vt_catalog_event_count(d->n->s->catalog,
 	    d->hook->name, &waiting, &oldest_us, &err) == VT_OK &&
 	    waiting > WAITING_MAX) {
 		a = vt_arena_new(PAGE * 16384);
@@ -418,7 +424,7 @@ run(void *arg)
 	unsigned failures = 0;
 	int n;
 
-	while (!d->n->stop) {
+	while (!stopped(d->n)) {
 		keep_bounded(d);
 		a = vt_arena_new(PAGE * 16384);
 		n = a != NULL ? send_page(d, a) : -1;
@@ -483,7 +489,7 @@ notifier_stop(struct notifier *n)
 	if (n == NULL)
 		return;
 	pthread_mutex_lock(&n->lock);
-	n->stop = 1;
+	__atomic_store_n(&n->stop, 1, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&n->changed);
 	pthread_mutex_unlock(&n->lock);
 	for (size_t i = 0; i < n->count; i++) {

@@ -529,8 +529,7 @@ count_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 
 	(void)db;
 	(void)name;
-	__atomic_store_n(&c->wal_bytes, (uint64_t)pages * 4120,
-	    __ATOMIC_RELAXED);
+	c->wal_bytes = (uint64_t)pages * 4120;
 	return SQLITE_OK;
 }
 
@@ -682,7 +681,7 @@ checkpoint(struct vt_catalog *c, int mode)
 	    &done_pages) == SQLITE_OK) {
 		c->checkpoints++;
 		if (log_pages == done_pages)
-			__atomic_store_n(&c->wal_bytes, 0, __ATOMIC_RELAXED);
+			c->wal_bytes = 0;
 	}
 	write_unlock(c);
 }
@@ -784,7 +783,7 @@ vt_catalog_incarnation(const struct vt_catalog *c)
 uint64_t
 vt_catalog_inline_bytes(const struct vt_catalog *c)
 {
-	return (uint64_t)__atomic_load_n(&c->inline_bytes, __ATOMIC_RELAXED);
+	return (uint64_t)c->inline_bytes;
 }
 
 /* --- the committer -------------------------------------------------------- */
@@ -831,8 +830,7 @@ run_group(struct vt_catalog *c, struct vt_cat_op *first, int savepoints,
 	for (op = first; op != NULL && rc == VT_OK; op = op->next) {
 		op->err.text[0] = '\0';
 		changes = sqlite3_total_changes64(k->db);
-		inline_bytes = __atomic_load_n(&c->inline_bytes,
-		    __ATOMIC_RELAXED);
+		inline_bytes = c->inline_bytes;
 		if (savepoints) {
 			rc = vt_conn_run(k, vt_conn_st(k, ST_SAVEPOINT),
 			    "begin", err);
@@ -859,8 +857,7 @@ run_group(struct vt_catalog *c, struct vt_cat_op *first, int savepoints,
 			if (rc != VT_OK)
 				break;
 			/* Ids may be lost, bytes are counted. */
-			__atomic_store_n(&c->inline_bytes, inline_bytes,
-			    __ATOMIC_RELAXED);
+			c->inline_bytes = inline_bytes;
 		}
 		if (savepoints)
 			rc = vt_conn_run(k, vt_conn_st(k, ST_RELEASE),
@@ -1011,8 +1008,7 @@ committer(void *arg)
 		pthread_mutex_unlock(&c->queue_lock);
 		if (first == NULL)
 			break;
-		if (__atomic_load_n(&c->wal_bytes, __ATOMIC_RELAXED) >
-		    WAL_REFUSE_BYTES) {
+		if (c->wal_bytes > WAL_REFUSE_BYTES) {
 			/* A reader that never ends keeps the log growing. */
 			checkpoint(c, SQLITE_CHECKPOINT_PASSIVE);
 			if (c->wal_bytes > WAL_REFUSE_BYTES) {

@@ -1510,10 +1510,10 @@ vt_catalog_stats(struct vt_catalog *c, struct vt_catalog_stats *out,
 	for (i = 0; i < sizeof(q) / sizeof(q[0]) && rc == VT_OK; i++)
 		rc = query_u64(k, q[i].sql, q[i].to, err);
 	vt_conn_give(c, k);
-	out->wal_bytes = __atomic_load_n(&c->wal_bytes, __ATOMIC_RELAXED);
-	out->commits = __atomic_load_n(&c->commits, __ATOMIC_RELAXED);
-	out->operations = __atomic_load_n(&c->operations, __ATOMIC_RELAXED);
-	out->checkpoints = __atomic_load_n(&c->checkpoints, __ATOMIC_RELAXED);
+	out->wal_bytes = c->wal_bytes;
+	out->commits = c->commits;
+	out->operations = c->operations;
+	out->checkpoints = c->checkpoints;
 	return rc;
 }
 

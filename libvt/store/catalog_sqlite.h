@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "libvt/store/catalog.h"
 
@@ -102,13 +103,15 @@ struct vt_catalog {
 	pthread_mutex_t queue_lock;
 	pthread_cond_t queue_cond;
 	struct vt_cat_op *head, **tail;
-	int stopping, broken;
+	int stopping;		/* (queue_lock) */
 	int64_t reserve_retry_us;	/* monotonic: look again then */
-	uint64_t wal_bytes, commits, operations, checkpoints;
+	/* what others read, too */
+	atomic_int broken;
+	_Atomic uint64_t wal_bytes, commits, operations, checkpoints;
+	_Atomic int64_t inline_bytes;
 	/* ids given inside the transaction that runs; written back once */
 	int64_t next_id, next_blob;
 	int ids_dirty;
-	int64_t inline_bytes;	/* atomic: others read it */
 
 	/* names of tiers and owners by id: append-only, read under the lock */
 	pthread_mutex_t names_lock;

@@ -65,8 +65,7 @@ vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = meta_get(c->w, "inline_bytes", 0, &inline_bytes, err);
 	if (rc == VT_OK)
-		__atomic_store_n(&c->inline_bytes, inline_bytes,
-		    __ATOMIC_RELAXED);
+		c->inline_bytes = inline_bytes;
 	c->ids_dirty = 0;
 	return rc;
 }
@@ -82,8 +81,7 @@ vt_cat_ids_store(struct vt_catalog *c, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = meta_set(c->w, "next_blob", c->next_blob, err);
 	if (rc == VT_OK)
-		rc = meta_set(c->w, "inline_bytes",
-		    __atomic_load_n(&c->inline_bytes, __ATOMIC_RELAXED), err);
+		rc = meta_set(c->w, "inline_bytes", c->inline_bytes, err);
 	return rc;
 }
 
@@ -103,7 +101,7 @@ vt_cat_next_id(struct vt_catalog *c)
 static void
 inline_change(struct vt_catalog *c, int64_t bytes)
 {
-	__atomic_add_fetch(&c->inline_bytes, bytes, __ATOMIC_RELAXED);
+	c->inline_bytes += bytes;
 	c->ids_dirty = 1;
 }
 

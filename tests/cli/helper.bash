@@ -14,6 +14,24 @@ export AWS_CONFIG_FILE=/nonexistent/config \
     AWS_SHARED_CREDENTIALS_FILE=/nonexistent/credentials
 export AWS_EC2_METADATA_DISABLED=true LC_ALL=C.UTF-8 TERM=dumb
 
+# wait_until COMMAND...: until it succeeds; a minute at most, so that a loaded
+# machine or a sanitizer makes it slow and no test fail.  What it says when it
+# is given up on is shown.
+wait_until() {
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		# 0: in teardown, a trap, a bare return tells of what failed
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	"$@"
+}
+
+# not COMMAND...: for wait_until
+not() {
+	! "$@"
+}
+
 # serve_start DIR [OPTION...]
 # Start a vt-serve with its data in DIR on free ports of loopback, wait until
 # it is ready and export AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
@@ -45,18 +63,13 @@ serve_start() {
 
 # Wait for the line that tells the addresses: it is written when they answer.
 serve_wait() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		AWS_ENDPOINT_URL=$(sed -n \
-		    's|.*listening on \(https*://[^ ,]*\),.*|\1|p' \
-		    "$SERVE_DIR/serve.err" 2>/dev/null | head -n 1)
-		SERVE_ADMIN=$(sed -n \
-		    's|.*, admin \(https*://[^ ,]*\),.*|\1|p' \
-		    "$SERVE_DIR/serve.err" 2>/dev/null | head -n 1)
-		[ -z "$AWS_ENDPOINT_URL" ] || break
-		kill -0 "$SERVE_PID" 2>/dev/null || break
-		sleep 0.05
-	done
+	wait_until serve_answers_or_ended || :
+	AWS_ENDPOINT_URL=$(sed -n \
+	    's|.*listening on \(https*://[^ ,]*\),.*|\1|p' \
+	    "$SERVE_DIR/serve.err" 2>/dev/null | head -n 1)
+	SERVE_ADMIN=$(sed -n \
+	    's|.*, admin \(https*://[^ ,]*\),.*|\1|p' \
+	    "$SERVE_DIR/serve.err" 2>/dev/null | head -n 1)
 	if [ -z "$AWS_ENDPOINT_URL" ]; then
 		echo "vt-serve did not start:" >&2
 		cat "$SERVE_DIR/serve.err" >&2
@@ -68,32 +81,48 @@ serve_wait() {
 	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 }
 
+serve_answers_or_ended() {
+	grep -q 'listening on .*, data in' "$SERVE_DIR/serve.err" ||
+	    not kill -0 "$SERVE_PID"
+}
+
 serve_key() {
 	sed -n "s/^$1 *= *//p" "$SERVE_DIR"/data/credentials | head -n 1
 }
 
-# Stop by SIGTERM; fails when the server did not end well within 10 s.
+# Stop by SIGTERM; fails when the server did not end well, as one does not
+# that a sanitizer has something to say of.
 serve_stop() {
-	local i pid=${1:-${SERVE_PID:-}}
+	local pid=${1:-${SERVE_PID:-}} status=0
 	[ -n "$pid" ] || return 0
 	kill -TERM "$pid" 2>/dev/null || return 0
-	for ((i = 0; i < 200; i++)); do
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.05
-	done
-	if kill -0 "$pid" 2>/dev/null; then
+	if ! wait_until not kill -0 "$pid"; then
 		kill -KILL "$pid"
 		echo "vt-serve did not stop" >&2
 		return 1
 	fi
 	SERVE_PID=''
+	wait "$pid" 2>/dev/null || status=$?
+	# 127: another shell's, who knows
+	if [ "$status" -ne 0 ] && [ "$status" -ne 127 ]; then
+		echo "vt-serve ended with status $status" >&2
+		cat "$SERVE_DIR/serve.err" >&2
+		return 1
+	fi
+}
+
+# serve_said [DIR]: fails, and shows it, when the server there had more to say
+# than that it started: a request without an answer, a sanitizer's report.
+serve_said() {
+	local err=${1:-$SERVE_DIR}/serve.err
+	[ ! -s "$err" ] || ! grep -vE 'listening on|root key|export AWS|'\
+'bring objects back|encrypted objects are' "$err" >&2
 }
 
 # flaky_start RULE...: a harmful proxy before AWS_ENDPOINT_URL (flaky.py says
 # which rules there are), which AWS_ENDPOINT_URL then names.  It ends with the
 # test or with flaky_stop.
 flaky_start() {
-	local i
 	command -v python3 >/dev/null || skip 'no python3'
 	FLAKY_UPSTREAM=$AWS_ENDPOINT_URL
 	rm -f "$BATS_TEST_TMPDIR/flaky.in"
@@ -103,10 +132,7 @@ flaky_start() {
 	    <"$BATS_TEST_TMPDIR/flaky.in" >"$BATS_TEST_TMPDIR/flaky.out" \
 	    2>"$BATS_TEST_TMPDIR/flaky.err" 3>&- 4>&- 8>&- &
 	FLAKY_PID=$!
-	for ((i = 0; i < 200; i++)); do
-		[ ! -s "$BATS_TEST_TMPDIR/flaky.out" ] || break
-		sleep 0.05
-	done
+	wait_until test -s "$BATS_TEST_TMPDIR/flaky.out"
 	AWS_ENDPOINT_URL=$(cat "$BATS_TEST_TMPDIR/flaky.out")
 	[ -n "$AWS_ENDPOINT_URL" ]
 }

@@ -242,10 +242,7 @@ teardown() {
 	flaky_start GET:3:hold
 	vt-get -j 1 s3://bucket/big 2>err 3>&- &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
-		grep -q hold "$BATS_TEST_TMPDIR/flaky.err" && break
-		sleep 0.05
-	done
+	wait_until grep -q hold "$BATS_TEST_TMPDIR/flaky.err"
 	kill -TERM $pid
 	wait $pid || status=$?
 	[ "$status" -eq 143 ]
@@ -260,10 +257,7 @@ teardown() {
 	flaky_start GET:1:hold
 	vt-get -j 1 s3://bucket/big 3>&- 2>/dev/null &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
-		grep -q hold "$BATS_TEST_TMPDIR/flaky.err" && break
-		sleep 0.05
-	done
+	wait_until grep -q hold "$BATS_TEST_TMPDIR/flaky.err"
 	run -4 --separate-stderr vt-get s3://bucket/big
 	[[ $stderr == *another* ]]
 	kill -TERM $pid

@@ -234,8 +234,8 @@ same() {
 	run -4 --separate-stderr vt-put -j 1 --retries 0 changing "$at/"
 	flaky_stop
 	# Same size, same place: the part must be sent again.
-	sleep 1.1
 	printf X | dd of=changing conv=notrunc status=none
+	touch -d '1 minute' changing
 	run -0 --separate-stderr vt-put --json changing "$at/"
 	[[ $output == *'"resumed_parts":0'* ]]
 	same "$at/changing" changing
@@ -246,10 +246,7 @@ same() {
 	flaky_start PUT:3:hold
 	vt-put -j 1 big "$at/" 2>err 3>&- &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
-		grep -q hold "$BATS_TEST_TMPDIR/flaky.err" && break
-		sleep 0.05
-	done
+	wait_until grep -q hold "$BATS_TEST_TMPDIR/flaky.err"
 	kill -TERM $pid
 	wait $pid || status=$?
 	[ "$status" -eq 143 ]

@@ -38,15 +38,6 @@ key() {
 	sed -n "s/^$1 *= *//p" data/credentials
 }
 
-wait_until() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		"$@" && return
-		sleep 0.05
-	done
-	return 1
-}
-
 @test "without anything there: folder, configuration and root key are made" {
 	serve_start "$PWD"
 	[ "$(stat -c %a data)" = 700 ]

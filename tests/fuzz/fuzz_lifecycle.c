@@ -60,7 +60,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (a == NULL)
 		return 0;
-	(void)vt_lifecycle_parse(a, (const char *)data, size, &lc, NULL, NULL);
+	if (vt_lifecycle_parse(a, (const char *)data, size, &lc, NULL,
+	    NULL) == VT_OK)
+		ask(lc, data, size);
 	if (vt_lifecycle_complete(a, (const char *)data, size, varies, &out,
 	    &len, &lc, &code, NULL) == VT_OK) {
 		if (lc->varies != varies)

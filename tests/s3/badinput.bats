@@ -14,10 +14,7 @@ setup_file() {
 
 teardown_file() {
 	serve_stop
-	# What it had to say beyond its start: a request without an answer, a
-	# sanitizer's report.
-	! grep -vE 'listening on|root key|export AWS' \
-	    "$BATS_FILE_TMPDIR/serve.err" >&2
+	serve_said "$BATS_FILE_TMPDIR"
 }
 
 setup() {
@@ -241,10 +238,7 @@ stop_full() {
 	bad keys
 	rm "$W/data/access.jsonl"
 	kill -HUP "$SERVE_PID"
-	for ((i = 0; i < 100; i++)); do
-		[ ! -s "$W/data/access.jsonl" ] || break
-		sleep 0.05
-	done
+	wait_until test -s "$W/data/access.jsonl"
 	bad metadata
 	serve_stop
 	# Whole lines, those that had to wait first.
@@ -358,11 +352,7 @@ config() {
 	cp "$W/data/vaultaire.json" "$W/good"
 	printf '{\n"tiers": 5 }' >"$W/data/vaultaire.json"
 	kill -HUP "$SERVE_PID"
-	for ((i = 0; i < 100; i++)); do
-		! grep -q 'the old configuration' "$W/serve.err" || break
-		sleep 0.05
-	done
-	grep -q 'the old configuration: .*vaultaire.json:2: tiers' \
+	wait_until grep -q 'the old configuration: .*vaultaire.json:2: tiers' \
 	    "$W/serve.err"
 	cp "$W/good" "$W/data/vaultaire.json"
 	bad keys

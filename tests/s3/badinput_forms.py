@@ -289,7 +289,7 @@ def half():
            [("Host", raw.URL.netloc), ("Content-Length", str(len(whole))),
             ("Content-Type", "multipart/form-data; boundary=" + BOUNDARY)])
     c.send(whole[:len(whole) // 2])
-    assert wait_for(lambda: len(files()) > before, 30)
+    assert wait_for(lambda: len(files()) > before)
     os.kill(int(sys.argv[2]), 9)
 
 

@@ -121,7 +121,7 @@ def metric(name):
 def settle():
     """Wait for the ends of requests: what they clean up they do after the
     answer."""
-    assert wait_for(lambda: metric("vt_requests_in_hand") == 0, 30)
+    assert wait_for(lambda: metric("vt_requests_in_hand") == 0)
 
 
 def gc():

@@ -15,10 +15,7 @@ setup_file() {
 
 teardown_file() {
 	serve_stop
-	# What it had to say beyond its start: a request without an answer, a
-	# sanitizer's report.
-	! grep -vE 'listening on|root key|export AWS|reads will not' \
-	    "$BATS_FILE_TMPDIR/serve.err" >&2
+	serve_said "$BATS_FILE_TMPDIR"
 }
 
 teardown() {
@@ -52,13 +49,9 @@ own_server() {
 	serve_start "$BATS_TEST_TMPDIR" --config "$BATS_TEST_TMPDIR/config"
 }
 
-# Ends by itself, within some seconds, and well.
+# Ends by itself, and well.
 ended() {
-	local i
-	for ((i = 0; i < $1 * 20; i++)); do
-		kill -0 "$SERVE_PID" 2>/dev/null || break
-		sleep 0.05
-	done
+	wait_until not kill -0 "$SERVE_PID"
 	wait "$SERVE_PID"
 }
 
@@ -98,14 +91,14 @@ ended() {
 @test "trap 4: SIGTERM with suspended connections finishes what is in hand" {
 	own_server ''
 	trap_test stop_while_busy
-	ended 40
+	ended
 	! grep -q . <(tail -n +4 "$SERVE_DIR/serve.err")
 }
 
 @test "trap 4: stalled requests do not hold the server for ever" {
 	own_server ''
 	trap_test stop_hard
-	ended 10
+	ended
 }
 
 @test "trap 5: signed, routed and stored is the raw target" {

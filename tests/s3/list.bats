@@ -225,10 +225,10 @@ joined() {
 	    </Delete>'
 	id=$(h x-amz-request-id)
 	log=$SERVE_DIR/data/access.jsonl
-	for ((i = 0; i < 50; i++)); do
-		[ "$(grep -c "\"$id\"" "$log")" -lt 3 ] || break
-		sleep 0.1
-	done
+	logged() {
+		[ "$(grep -c "\"$id\"" "$log")" -ge 3 ]
+	}
+	wait_until logged
 	is "$(grep "\"$id\"" "$log" | jq -r '[.op, .key, .status] | @csv' |
 	    grep '"DeleteObject"' | sort)" '"DeleteObject","a",204
 "DeleteObject","b",204'

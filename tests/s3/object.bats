@@ -534,11 +534,9 @@ load s3
 	s3 GET "/$B/log" -H 'Range: bytes=1-100'
 	s3 PUT "/$B/log2" -H "x-amz-copy-source: $B/log"
 	log=$SERVE_DIR/data/access.jsonl
-	for ((i = 0; i < 50; i++)); do
-		grep -q "\"bucket\":\"$B\".*CopyObject\|CopyObject.*\"$B\"" \
-		    "$log" && break
-		sleep 0.1
-	done
+	# in any order: each line comes when its connection is done with it
+	wait_until grep -q "CopyObject.*\"$B\"" "$log"
+	wait_until grep -q "GetObject.*\"$B\"" "$log"
 	line=$(grep '"GetObject"' "$log" | grep "\"$B\"")
 	is "$(jq -r '[.key, .status, .size, .tier, .out,
 	    .first, .length] | @csv' \

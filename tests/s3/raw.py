@@ -119,7 +119,7 @@ class Conn:
         return Answer(status, fields, body,
                       fields.get("connection", "") == "close")
 
-    def ended(self, seconds=5):
+    def ended(self, seconds=20):
         """Whether the peer closes within some seconds."""
         self.sock.settimeout(seconds)
         try:
@@ -171,7 +171,7 @@ def rss(pid):
     return 0
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():

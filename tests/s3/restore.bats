@@ -27,16 +27,17 @@ ask() {
 	s3 POST "$target" --data-binary "@$W/ask"
 }
 
-# Until HEAD says what $2 matches, for 20 s.
+# Until HEAD says what $2 matches.
 until_restore() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		s3 HEAD "/$B/$1"
-		[[ $(h x-amz-restore) != $2 ]] || return 0
-		sleep 0.1
-	done
-	echo "x-amz-restore: $(h x-amz-restore)" >&2
-	return 1
+	wait_until says_of_restore "$@"
+}
+
+says_of_restore() {
+	s3 HEAD "/$B/$1"
+	[[ $(h x-amz-restore) == $2 ]] || {
+		echo "x-amz-restore: $(h x-amz-restore)" >&2
+		return 1
+	}
 }
 
 @test "an archived object: class, InvalidObjectState, restored, read" {
@@ -154,12 +155,11 @@ until_restore() {
 	ask k 1 Standard "$old"
 	code 202
 	is "$(h x-amz-version-id)" "$old"
-	for ((i = 0; i < 200; i++)); do
+	readable() {
 		s3 GET "/$B/k?versionId=$old"
-		[ "$st" = 403 ] || break
-		sleep 0.1
-	done
-	code 200
+		code 200
+	}
+	wait_until readable
 	cmp "$W/body" /usr/bin/env
 	s3 GET "/$B/k"
 	is "$(cat "$W/body")" new
@@ -178,7 +178,7 @@ until_restore() {
 	ask deep 2 Bulk
 	code 202
 	kill -9 "$SERVE_PID"
-	while kill -0 "$SERVE_PID" 2>/dev/null; do :; done
+	wait "$SERVE_PID" || :
 	serve_start "$W"
 	s3 HEAD "/$B/deep"
 	is "$(h x-amz-restore)" 'ongoing-request="true"'

@@ -9,12 +9,7 @@ setup_file() {
 
 teardown_file() {
 	serve_stop
-	# What it had to say beyond its start: a request without an answer, a
-	# sanitizer's report.
-	if [ -s "$BATS_FILE_TMPDIR/serve.err" ]; then
-		! grep -vE 'listening on|root key|export AWS|bring objects back|encrypted objects are' \
-		    "$BATS_FILE_TMPDIR/serve.err" >&2
-	fi
+	serve_said "$BATS_FILE_TMPDIR"
 }
 
 # A bucket of the test's own, and where answers go.

@@ -499,15 +499,18 @@ for l in sys.stdin:
 
 # reload: and wait for the line that says it is done
 reload() {
-	local i before
-	before=$(grep -c 'needs a restart' "$SERVE_DIR/serve.err" || :)
+	local before
+	before=$(reloads)
 	kill -HUP "$SERVE_PID"
-	for ((i = 0; i < 200; i++)); do
-		[ "$(grep -c 'needs a restart' "$SERVE_DIR/serve.err")" = \
-		    "$before" ] || return 0
-		sleep 0.05
-	done
-	return 1
+	wait_until reloaded "$before"
+}
+
+reloads() {
+	grep -c 'needs a restart' "$SERVE_DIR/serve.err" || :
+}
+
+reloaded() {
+	[ "$(reloads)" != "$1" ]
 }
 
 @test 'rotation wraps keys anew and writes no object' {

@@ -10,9 +10,11 @@ import os
 import random
 import signal
 import socket
+import statistics
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 from raw import Conn, chunked, headers, rss, sha256, wait_for
@@ -257,6 +259,15 @@ def refused_large():
 # --- 4: stopping --------------------------------------------------------------
 
 
+def stopping():
+    """Whether the server has noticed that it is to stop."""
+    try:
+        urllib.request.urlopen(os.environ["SERVE_ADMIN"] + "/readyz").close()
+    except urllib.error.HTTPError as e:
+        return e.code == 503
+    return False
+
+
 def stop_while_busy():
     """SIGTERM with uploads and answers in hand ends in order."""
     bucket()
@@ -279,9 +290,9 @@ def stop_while_busy():
     finishing.head("PUT", "/bucket/finishing", headers(
         "PUT", "/bucket/finishing", extra=[("Content-Length", "1000000")]))
     finishing.send(body[:500000])
-    time.sleep(0.3)
+    assert wait_for(lambda: metric("vt_requests_in_hand") >= 31)
     os.kill(PID, signal.SIGTERM)
-    time.sleep(0.3)
+    assert wait_for(stopping)
     # A request in hand is finished.
     finishing.send(body[500000:1000000])
     r = finishing.answer()
@@ -302,10 +313,10 @@ def stop_hard():
             extra=[("Content-Length", str(64 << 20))]))
         c.send(bytes(1000000))
         conns.append(c)
-    time.sleep(0.3)
+    assert wait_for(lambda: metric("vt_requests_in_hand") == 20)
     os.kill(PID, signal.SIGTERM)
     for c in conns:
-        assert c.ended(45)
+        assert c.ended(120)
 
 
 # --- 5: targets and framing -----------------------------------------------------
@@ -463,29 +474,32 @@ def hashing_elsewhere():
     stop = threading.Event()
     body = data(8 << 20)
     digest = sha256(body)
+    large = []
 
     def upload(i):
         n = 0
         while not stop.is_set():
+            start = time.monotonic()
             r = Conn(60).ask("PUT", "/bucket/u%d" % i, body, digest)
             assert r.status == 200, r
+            large.append(time.monotonic() - start)
             n += 1
         return n
 
-    slow = []
+    small = []
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(upload, i) for i in range(4)]
         c = Conn()
         for _ in range(100):
             start = time.monotonic()
             assert c.ask("GET", "/bucket?location").status == 200
-            slow.append(time.monotonic() - start)
+            small.append(time.monotonic() - start)
             time.sleep(0.01)
         stop.set()
         assert sum(j.result() for j in jobs) >= 4
-    slow.sort()
-    # Generous: two cores, and the uploads are this process's work as well.
-    assert slow[50] < 0.1, "median %.3f s" % slow[50]
+    small, large = (statistics.median(t) for t in (small, large))
+    # Whatever the machine: no upload is waited for.
+    assert small < large / 2, "%.3f s, %.3f s" % (small, large)
 
 
 def many_uploads():
@@ -571,8 +585,7 @@ def stalled_readers():
         k.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         k.head("GET", "/bucket/parts", headers("GET", "/bucket/parts"))
         conns.append(k)
-    time.sleep(0.5)
-    assert metric("vt_requests_in_hand") >= 90
+    assert wait_for(lambda: metric("vt_requests_in_hand") >= 90)
     r = Conn().ask("PUT", "/bucket/up", body)
     assert r.status == 200, r
     r = Conn().ask("GET", "/bucket/parts")

@@ -2,7 +2,9 @@
 
 Prints its URL. Each message is a file of DIR, named by its number. While
 DIR/refuse exists it answers with the status that file holds; what comes then
-is counted by the lines of DIR/refused. Ends with its standard input.
+is counted by the lines of DIR/refused. What comes while DIR/stall exists is
+never answered; DIR/stalled says that there is such a message. Ends with its
+standard input.
 """
 import http.server
 import os
@@ -21,6 +23,11 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         global count
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status = 200
+        if os.path.exists(place + "/stall"):
+            open(place + "/stalled", "w").close()
+            self.rfile.read()   # until the sender has gone
+            self.close_connection = True
+            return
         with lock:
             try:
                 with open(place + "/refuse") as f:

@@ -35,20 +35,23 @@ invalid(const char *json, const char *words, const char *what)
 		printf("# %s\n", err.text);
 }
 
+#define FIELDS_MAX 12
+
 /* Fields as name, value pairs. */
 static void
 check(const char *json, const char *const *pairs, const char *words,
     const char *what)
 {
-	struct vt_form_field fields[8];
+	struct vt_form_field fields[FIELDS_MAX];
 	struct vt_post_policy *p;
 	struct vt_err err = { .code = VT_OK };
 	size_t count = 0;
 	enum vt_code rc;
 
-	for (; *pairs != NULL; pairs += 2, count++)
+	for (; *pairs != NULL && count < FIELDS_MAX; pairs += 2, count++)
 		fields[count] = (struct vt_form_field){ pairs[0], pairs[1],
 		    strlen(pairs[1]) };
+	ok(*pairs == NULL, "%s: the fields fit", what);
 	rc = parse(json, &p, &err);
 	if (rc == VT_OK)
 		rc = vt_post_policy_check(p, NOW, "buck", fields, count,
