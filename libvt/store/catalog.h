@@ -539,7 +539,9 @@ struct vt_cat_restore {
 	const char *tier;	/* DONE: of the temporary copy */
 	const struct vt_cat_extent *extents;
 	size_t extent_count;
-	int64_t until_us;	/* out: of ASK (0: has been begun), DONE */
+	int64_t until_us;	/* out: of ASK (0: has been begun), DONE; END:
+				   what it was when its time was found to be
+				   up, else VT_PRECONDITION */
 };
 
 /*

@@ -64,6 +64,10 @@ struct vt_conn {
 	struct vt_conn *next;
 };
 
+/* For a version with all its copies: two of as many encrypted blobs as an
+ * object has parts take 11 MB. */
+#define VERSION_ARENA_MAX ((size_t)64 << 20)
+
 #define TIER_CACHE 64
 
 /* A bucket's row as it was read, for a moment. */

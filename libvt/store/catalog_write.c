@@ -915,7 +915,7 @@ op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	struct vt_conn *k = c->w;
 	sqlite3_stmt *s;
 	struct vt_version *v = NULL;
-	struct vt_arena *a = vt_arena_new(1 << 20);
+	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	enum vt_code rc;
 	int mode;
 	int64_t until;
@@ -1412,7 +1412,7 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
     struct vt_err *err)
 {
 	struct vt_conn *k = c->w;
-	struct vt_arena *a = vt_arena_new(8 << 20);
+	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	struct vt_version *v = NULL;
 	const struct vt_copy *source = NULL, *there = NULL;
 	sqlite3_stmt *s;
@@ -1472,9 +1472,14 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "fewer than %u copies would be left", w->min_copies);
 	/* From here on the transaction changes. */
-	if (rc == VT_OK && there != NULL)
+	if (rc == VT_OK && there != NULL) {
 		rc = vt_cat_copy_drop(c, w->seq, there,
 		    now_us + w->grace_ms * 1000, err);
+		/* and no restore, that another might prolong */
+		if (rc == VT_OK)
+			rc = run_i(c, ST_RESTORE_DEL, 1, w->seq, 0, 0,
+			    "end a restore", err);
+	}
 	if (rc == VT_OK)
 		rc = vt_cat_copy_put(c, v, w->tier, w->extents,
 		    w->extent_count, now_us, &w->copy_id, err);
@@ -1597,7 +1602,7 @@ op_lifecycle(struct vt_catalog *c, struct vt_cat_lifecycle *l, int64_t now_us,
 		return rc;
 	if (l->action == VT_LC_ABORT_UPLOAD)
 		return op_upload_abort(c, l->upload_id, now_us, err);
-	a = vt_arena_new(8 << 20);
+	a = vt_arena_new(VERSION_ARENA_MAX);
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	s = vt_conn_st(c->w, ST_VERSION_SEQ);
