@@ -365,6 +365,10 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_EVENT_COUNT] = "SELECT count(*), min(time_us) FROM event"
 	    " WHERE dest = ?1",
 	[ST_EVENT_DEL] = "DELETE FROM event WHERE id = ?1",
+	/* their numbers rise with the time */
+	[ST_EVENTS_OLD] = "DELETE FROM event WHERE id IN (SELECT id FROM"
+	    " (SELECT id, time_us FROM event ORDER BY id LIMIT 1000)"
+	    " WHERE time_us < ?1)",
 	[ST_EVENT_RETRY] = "UPDATE event SET attempts = attempts + 1,"
 	    " not_before_us = ?2 WHERE id = ?1",
 

@@ -1398,6 +1398,13 @@ op_expire(struct vt_catalog *c, int64_t now_us, struct vt_err *err)
 		if (rc != VT_OK)
 			break;
 	}
+	for (i = 0; i < 100 && rc == VT_OK; i++) {
+		rc = run_i(c, ST_EVENTS_OLD, 1,
+		    now_us - VT_EVENT_KEEP_DAYS * DAY_US, 0, 0,
+		    "forget events", err);
+		if (sqlite3_changes(c->w->db) == 0)
+			break;
+	}
 	return rc;
 }
 
