@@ -1607,8 +1607,11 @@ vt_catalog_check(struct vt_catalog *c, struct vt_err *err)
 		    " FROM version v WHERE v.seq = c.seq)",
 		    "copies of no version" },
 		{ "SELECT count(*) FROM version v WHERE marker = 0 AND NOT"
-		    " EXISTS (SELECT 1 FROM copy c WHERE c.seq = v.seq)",
-		    "versions without a copy" },
+		    " EXISTS (SELECT 1 FROM copy c WHERE c.seq = v.seq"
+		    " AND c.until_us = 0)", "versions without a lasting copy" },
+		{ "SELECT count(*) FROM copy c WHERE until_us <> 0 AND NOT"
+		    " EXISTS (SELECT 1 FROM restore r WHERE r.seq = c.seq)",
+		    "temporary copies that no restore ends" },
 		{ "SELECT count(*) FROM (SELECT 1 FROM version"
 		    " GROUP BY bucket, key HAVING sum(current) <> 1 OR"
 		    " max(seq) <> max(seq * current))",

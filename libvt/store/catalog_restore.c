@@ -224,9 +224,10 @@ done(struct vt_catalog *c, struct vt_cat_restore *w,
 		return vt_fail(err, VT_PRECONDITION,
 		    "the version is restored already");
 	/* an earlier restore's, whose time is up */
-	if (there != NULL)
-		rc = vt_cat_copy_drop(c, w->seq, there,
-		    now_us + c->o.delete_grace_ms * 1000, err);
+	for (i = 0; i < v->copy_count && rc == VT_OK; i++)
+		if (v->copies[i].until_us != 0)
+			rc = vt_cat_copy_drop(c, w->seq, &v->copies[i],
+			    now_us + c->o.delete_grace_ms * 1000, err);
 	r.until_us = w->until_us = until(now_us, r.days);
 	if (rc == VT_OK)
 		rc = vt_cat_copy_put(c, v, w->tier, w->extents,

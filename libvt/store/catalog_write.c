@@ -1482,7 +1482,7 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 	if (rc == VT_OK && there != NULL) {
 		rc = vt_cat_copy_drop(c, w->seq, there,
 		    now_us + w->grace_ms * 1000, err);
-		/* and no restore, that another might prolong */
+		/* there is no restore any more, to be prolonged */
 		if (rc == VT_OK)
 			rc = run_i(c, ST_RESTORE_DEL, 1, w->seq, 0, 0,
 			    "end a restore", err);
