@@ -490,6 +490,13 @@ struct vt_cat_delete {
 	int out_is_null;
 };
 
+/*
+ * Parts that share several blobs could double an object's blobs with each
+ * copy: beyond so many in one upload such a part is VT_TOO_LARGE.  Parts of
+ * one blob are always taken, so that an object has 14,000 at most (P9).
+ */
+#define VT_SHARED_MAX 4000
+
 struct vt_cat_part {
 	const char *upload_id;
 	uint32_t number;

@@ -274,6 +274,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_EXTENTS_MOVE] = "UPDATE extent SET copy = ?2, idx = idx + ?3"
 	    " WHERE copy = ?1",
 	[ST_EXTENT_COUNT] = "SELECT count(*) FROM extent WHERE copy = ?1",
+	[ST_EXTENTS_OF_UPLOAD] = "SELECT count(*) FROM part p"
+	    " JOIN extent e ON e.copy = p.id WHERE p.upload = ?1",
 	[ST_REF_CHECK] = "SELECT 1 FROM copy c JOIN extent e ON e.copy = c.id"
 	    " WHERE c.seq = ?1 AND e.blob = ?2 LIMIT 1",
 

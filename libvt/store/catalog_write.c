@@ -1249,7 +1249,7 @@ op_part_put(struct vt_catalog *c, struct vt_cat_part *p, int64_t now_us,
 {
 	struct vt_conn *k = c->w;
 	sqlite3_stmt *s;
-	int64_t upload, old, seq;
+	int64_t upload, old, seq, there = 0;
 	int complete, r;
 	enum vt_code rc;
 
@@ -1257,6 +1257,13 @@ op_part_put(struct vt_catalog *c, struct vt_cat_part *p, int64_t now_us,
 	if (rc == VT_OK && complete)
 		rc = vt_fail(err, VT_ABSENT, "upload '%s' is complete",
 		    p->upload_id);
+	if (rc == VT_OK && p->extent_count > 1)
+		rc = first_id(c, ST_EXTENTS_OF_UPLOAD, upload, &there, err);
+	if (rc == VT_OK && p->extent_count > 1 &&
+	    (uint64_t)there + p->extent_count > VT_SHARED_MAX)
+		rc = vt_fail(err, VT_TOO_LARGE, "upload '%s' has parts of "
+		    "%lld blobs: with %zu more it were over %d", p->upload_id,
+		    (long long)there, p->extent_count, VT_SHARED_MAX);
 	if (rc == VT_OK)
 		rc = extents_take(c, p->extents, p->extent_count,
 		    p->size_bytes, err);
