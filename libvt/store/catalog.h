@@ -593,8 +593,8 @@ struct vt_cat_intent {
 	const char *tier, *name, *upload;	/* backend's upload id */
 };
 
-/* Who delivers events gives up a day earlier, and says so; the catalog forgets those
- * that nobody delivers any more. */
+/* Who delivers events gives up a day earlier, and says so; the catalog forgets
+ * those that nobody delivers any more. */
 #define VT_EVENT_KEEP_DAYS 8
 
 /* An event of an operation.  `e`: dest, name, rule, bucket, owner, key,
