@@ -119,11 +119,12 @@ open_reader(struct content *c, struct vt_err *err)
 
 	rc = vt_copy_reader_open(c->r->srv->tiers, c->v, c->copy, c->offset,
 	    c->length, &c->reader, err);
-	if (rc != VT_OK || c->sse == NULL)
+	if (rc != VT_OK)
 		return rc;
-	/* a key that is missing must be known before any answer begins */
-	if (c->sse->by_customer)
+	if (c->sse != NULL && c->sse->by_customer)
 		vt_copy_reader_key(c->reader, &c->sse->key);
+	/* bytes that must be restored first, or a key that is missing, must be
+	 * known before any answer begins */
 	rc = vt_copy_reader_begin(c->reader, err);
 	if (rc != VT_OK) {
 		vt_copy_reader_close(c->reader);

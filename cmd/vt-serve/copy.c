@@ -2,7 +2,8 @@
  * CopyObject and UploadPartCopy, on workers.  On the tier where the source
  * has a copy no byte moves: the new version refers to the source's blobs, and
  * the catalog checks in the transaction that the source is still there.  To
- * another tier the bytes go through here.
+ * another tier the bytes go through here, and so do parts of so many blobs
+ * that the object's own would have no end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -910,6 +911,17 @@ part_copy_try(struct req *r, struct part_copy *c)
 		part_row(r, p, &p->in.extent, p->in.extent_count);
 	}
 	rc = vt_catalog_run(r->srv->catalog, &p->in.op, NULL);
+	if (rc == VT_TOO_LARGE && p->in.extent_count == 0 &&
+	    c->extent_count > 1) {
+		/* of too many blobs: it becomes one of its own */
+		digest_release(&p->in.digest);
+		p->in.digest.crc64 = p->in.digest.size_bytes = 0;
+		if (write_range(r, &c->src, c->offset, c->length,
+		    &p->in) < 0)
+			return 0;
+		part_row(r, p, &p->in.extent, p->in.extent_count);
+		rc = vt_catalog_run(r->srv->catalog, &p->in.op, NULL);
+	}
 	if (rc == VT_OK) {
 		p->in.on_tier = 0;
 		part_copy_reply(r, c);

@@ -404,7 +404,8 @@ enum vt_cat_kind {
 	VT_CAT_EVENTS_DONE,	/* delivered, or given up */
 	VT_CAT_EVENT_RETRY,	/* not yet: again later */
 	VT_CAT_NOTHING,		/* only its events */
-	VT_CAT_EXPIRE,		/* completed uploads older than 24 h */
+	VT_CAT_EXPIRE,		/* completed uploads older than 24 h, events
+				   older than VT_EVENT_KEEP_DAYS */
 	VT_CAT_USER_CREATE,	/* VT_EXISTS: name, email or key are in use */
 	VT_CAT_USER_SET,	/* VT_ABSENT; VT_EXISTS: the email is in use */
 	VT_CAT_USER_DELETE,	/* VT_ABSENT; VT_PRECONDITION: owns buckets */
@@ -489,6 +490,13 @@ struct vt_cat_delete {
 	int out_is_null;
 };
 
+/*
+ * Parts that share several blobs could double an object's blobs with each
+ * copy: beyond so many in one upload such a part is VT_TOO_LARGE.  Parts of
+ * one blob are always taken, so that an object has 14,000 at most (P9).
+ */
+#define VT_SHARED_MAX 4000
+
 struct vt_cat_part {
 	const char *upload_id;
 	uint32_t number;
@@ -539,7 +547,9 @@ struct vt_cat_restore {
 	const char *tier;	/* DONE: of the temporary copy */
 	const struct vt_cat_extent *extents;
 	size_t extent_count;
-	int64_t until_us;	/* out: of ASK (0: has been begun), DONE */
+	int64_t until_us;	/* out: of ASK (0: has been begun), DONE; END:
+				   what it was when its time was found to be
+				   up, else VT_PRECONDITION */
 };
 
 /*
@@ -582,6 +592,10 @@ struct vt_cat_intent {
 	uint64_t blob_id;
 	const char *tier, *name, *upload;	/* backend's upload id */
 };
+
+/* Who delivers events gives up a day earlier, and says so; the catalog forgets
+ * those that nobody delivers any more. */
+#define VT_EVENT_KEEP_DAYS 8
 
 /* An event of an operation.  `e`: dest, name, rule, bucket, owner, key,
  * requester, remote, request_id, detail; what a new version or a delete makes

@@ -16,6 +16,7 @@
 #include "libvt/store/catalog_sqlite.h"
 
 #define PAGE_ARENA_MAX (64 << 20)
+#define PAGE_EXTENTS 20000	/* in one such arena, and the last version's */
 #define SNAPSHOT_RESTARTS 20
 #define BUSY_TIMEOUT_SNAPSHOT_MS 10000
 
@@ -830,6 +831,7 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 	struct vt_version v;
 	sqlite3_stmt *s;
 	enum vt_code rc = VT_OK;
+	size_t extents = 0, i;
 	int r, phase;
 
 	*rows = 0;
@@ -849,9 +851,10 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 		sqlite3_bind_int64(s, phase == 0 ? 4 : 3, limit - *rows);
 		r = SQLITE_DONE;
 		while (*rows < limit && (r = sqlite3_step(s)) == SQLITE_ROW) {
-			if (*rows % 256 == 255) {
+			if (*rows % 256 == 255 || extents > PAGE_EXTENTS) {
 				vt_arena_free(a);
 				a = vt_arena_new(PAGE_ARENA_MAX);
+				extents = 0;
 			}
 			rc = a == NULL ? nomem(err) :
 			    fill_version(c, k, a, s, &v, err);
@@ -859,6 +862,8 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 				rc = load_copies(c, k, a, &v, 0, err);
 			if (rc != VT_OK)
 				break;
+			for (i = 0; copies && i < v.copy_count; i++)
+				extents += v.copies[i].extent_count;
 			(*rows)++;
 			if (row(ctx, &v) != 0) {
 				*stopped = 1;
@@ -1602,8 +1607,11 @@ vt_catalog_check(struct vt_catalog *c, struct vt_err *err)
 		    " FROM version v WHERE v.seq = c.seq)",
 		    "copies of no version" },
 		{ "SELECT count(*) FROM version v WHERE marker = 0 AND NOT"
-		    " EXISTS (SELECT 1 FROM copy c WHERE c.seq = v.seq)",
-		    "versions without a copy" },
+		    " EXISTS (SELECT 1 FROM copy c WHERE c.seq = v.seq"
+		    " AND c.until_us = 0)", "versions without a lasting copy" },
+		{ "SELECT count(*) FROM copy c WHERE until_us <> 0 AND NOT"
+		    " EXISTS (SELECT 1 FROM restore r WHERE r.seq = c.seq)",
+		    "temporary copies that no restore ends" },
 		{ "SELECT count(*) FROM (SELECT 1 FROM version"
 		    " GROUP BY bucket, key HAVING sum(current) <> 1 OR"
 		    " max(seq) <> max(seq * current))",

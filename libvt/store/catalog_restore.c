@@ -224,9 +224,10 @@ done(struct vt_catalog *c, struct vt_cat_restore *w,
 		return vt_fail(err, VT_PRECONDITION,
 		    "the version is restored already");
 	/* an earlier restore's, whose time is up */
-	if (there != NULL)
-		rc = vt_cat_copy_drop(c, w->seq, there,
-		    now_us + c->o.delete_grace_ms * 1000, err);
+	for (i = 0; i < v->copy_count && rc == VT_OK; i++)
+		if (v->copies[i].until_us != 0)
+			rc = vt_cat_copy_drop(c, w->seq, &v->copies[i],
+			    now_us + c->o.delete_grace_ms * 1000, err);
 	r.until_us = w->until_us = until(now_us, r.days);
 	if (rc == VT_OK)
 		rc = vt_cat_copy_put(c, v, w->tier, w->extents,
@@ -248,10 +249,17 @@ static enum vt_code
 end(struct vt_catalog *c, struct vt_cat_restore *w,
     const struct vt_version *v, int64_t now_us, struct vt_err *err)
 {
+	struct vt_restored r;
 	sqlite3_stmt *s;
 	size_t i;
-	enum vt_code rc = VT_OK;
+	enum vt_code rc;
 
+	rc = get(c->w, w->seq, &r, err);
+	if (rc == VT_OK && r.until_us != w->until_us)
+		rc = vt_fail(err, VT_PRECONDITION,
+		    "the restore was asked for anew");
+	if (rc == VT_ABSENT)	/* a move or another process ended it */
+		rc = VT_OK;
 	for (i = 0; v != NULL && i < v->copy_count && rc == VT_OK; i++) {
 		const struct vt_copy *copy = &v->copies[i];
 
@@ -277,7 +285,7 @@ vt_cat_restore_apply(struct vt_catalog *c, struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err)
 {
 	struct vt_cat_restore *w = &op->u.restore;
-	struct vt_arena *a = vt_arena_new(8 << 20);
+	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	struct vt_version *v = NULL;
 	enum vt_code rc;
 

@@ -274,6 +274,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_EXTENTS_MOVE] = "UPDATE extent SET copy = ?2, idx = idx + ?3"
 	    " WHERE copy = ?1",
 	[ST_EXTENT_COUNT] = "SELECT count(*) FROM extent WHERE copy = ?1",
+	[ST_EXTENTS_OF_UPLOAD] = "SELECT count(*) FROM part p"
+	    " JOIN extent e ON e.copy = p.id WHERE p.upload = ?1",
 	[ST_REF_CHECK] = "SELECT 1 FROM copy c JOIN extent e ON e.copy = c.id"
 	    " WHERE c.seq = ?1 AND e.blob = ?2 LIMIT 1",
 
@@ -365,6 +367,10 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_EVENT_COUNT] = "SELECT count(*), min(time_us) FROM event"
 	    " WHERE dest = ?1",
 	[ST_EVENT_DEL] = "DELETE FROM event WHERE id = ?1",
+	/* their numbers rise with the time */
+	[ST_EVENTS_OLD] = "DELETE FROM event WHERE id IN (SELECT id FROM"
+	    " (SELECT id, time_us FROM event ORDER BY id LIMIT 1000)"
+	    " WHERE time_us < ?1)",
 	[ST_EVENT_RETRY] = "UPDATE event SET attempts = attempts + 1,"
 	    " not_before_us = ?2 WHERE id = ?1",
 

@@ -913,7 +913,7 @@ op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 	struct vt_conn *k = c->w;
 	sqlite3_stmt *s;
 	struct vt_version *v = NULL;
-	struct vt_arena *a = vt_arena_new(1 << 20);
+	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	enum vt_code rc;
 	int mode;
 	int64_t until;
@@ -1247,7 +1247,7 @@ op_part_put(struct vt_catalog *c, struct vt_cat_part *p, int64_t now_us,
 {
 	struct vt_conn *k = c->w;
 	sqlite3_stmt *s;
-	int64_t upload, old, seq;
+	int64_t upload, old, seq, there = 0;
 	int complete, r;
 	enum vt_code rc;
 
@@ -1255,6 +1255,13 @@ op_part_put(struct vt_catalog *c, struct vt_cat_part *p, int64_t now_us,
 	if (rc == VT_OK && complete)
 		rc = vt_fail(err, VT_ABSENT, "upload '%s' is complete",
 		    p->upload_id);
+	if (rc == VT_OK && p->extent_count > 1)
+		rc = first_id(c, ST_EXTENTS_OF_UPLOAD, upload, &there, err);
+	if (rc == VT_OK && p->extent_count > 1 &&
+	    (uint64_t)there + p->extent_count > VT_SHARED_MAX)
+		rc = vt_fail(err, VT_TOO_LARGE, "upload '%s' has parts of "
+		    "%lld blobs: with %zu more it were over %d", p->upload_id,
+		    (long long)there, p->extent_count, VT_SHARED_MAX);
 	if (rc == VT_OK)
 		rc = extents_take(c, p->extents, p->extent_count,
 		    p->size_bytes, err);
@@ -1396,6 +1403,13 @@ op_expire(struct vt_catalog *c, int64_t now_us, struct vt_err *err)
 		if (rc != VT_OK)
 			break;
 	}
+	for (i = 0; i < 100 && rc == VT_OK; i++) {
+		rc = run_i(c, ST_EVENTS_OLD, 1,
+		    now_us - VT_EVENT_KEEP_DAYS * DAY_US, 0, 0,
+		    "forget events", err);
+		if (sqlite3_changes(c->w->db) == 0)
+			break;
+	}
 	return rc;
 }
 
@@ -1410,7 +1424,7 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
     struct vt_err *err)
 {
 	struct vt_conn *k = c->w;
-	struct vt_arena *a = vt_arena_new(8 << 20);
+	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	struct vt_version *v = NULL;
 	const struct vt_copy *source = NULL, *there = NULL;
 	sqlite3_stmt *s;
@@ -1470,9 +1484,14 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 		rc = vt_fail(err, VT_PRECONDITION,
 		    "fewer than %u copies would be left", w->min_copies);
 	/* From here on the transaction changes. */
-	if (rc == VT_OK && there != NULL)
+	if (rc == VT_OK && there != NULL) {
 		rc = vt_cat_copy_drop(c, w->seq, there,
 		    now_us + w->grace_ms * 1000, err);
+		/* there is no restore any more, to be prolonged */
+		if (rc == VT_OK)
+			rc = run_i(c, ST_RESTORE_DEL, 1, w->seq, 0, 0,
+			    "end a restore", err);
+	}
 	if (rc == VT_OK)
 		rc = vt_cat_copy_put(c, v, w->tier, w->extents,
 		    w->extent_count, now_us, &w->copy_id, err);
@@ -1595,7 +1614,7 @@ op_lifecycle(struct vt_catalog *c, struct vt_cat_lifecycle *l, int64_t now_us,
 		return rc;
 	if (l->action == VT_LC_ABORT_UPLOAD)
 		return op_upload_abort(c, l->upload_id, now_us, err);
-	a = vt_arena_new(8 << 20);
+	a = vt_arena_new(VERSION_ARENA_MAX);
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	s = vt_conn_st(c->w, ST_VERSION_SEQ);

@@ -88,6 +88,30 @@ check_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	return VT_OK;
 }
 
+/* Nothing on such a tier can be read back at once. */
+static int
+needs_restore(const struct vt_migrate_options *o, const char *tier)
+{
+	struct vt_backend *b = vt_tiers_backend(o->tiers, tier);
+
+	return b != NULL && vt_backend_caps(b)->restore;
+}
+
+/* As the swap asks for locked versions, but before the bytes are written. */
+static enum vt_code
+check_lock(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_version *v, struct vt_err *err)
+{
+	if (v->size_bytes == 0 || !needs_restore(o, m->to) ||
+	    (v->legal_hold != VT_HOLD_ON && (v->lock_mode == VT_LOCK_NONE ||
+	    v->retain_until_us <= vt_clock_now_us(o->lock_clock != NULL ?
+	    o->lock_clock : o->clock))))
+		return VT_OK;
+	return vt_fail(err, VT_PRECONDITION, "the version is locked: a copy "
+	    "of it goes only when the new one was read back, which '%s' does "
+	    "not do without a restore", m->to);
+}
+
 /* What the bucket's lifecycle rules say of the target, as they are now: a
  * move is not to come before its day, nor to undo a transition. */
 static enum vt_code
@@ -314,6 +338,24 @@ vt_new_copy_release(struct vt_new_copy *n)
 	n->max = 0;
 }
 
+/* Is it there, as far as a tier says that needs a restore first? */
+static enum vt_code
+verify_there(const struct vt_migrate_options *o, const struct vt_blob *b,
+    struct vt_err *err)
+{
+	struct vt_backend_head head;
+	enum vt_code rc;
+
+	rc = vt_backend_head(vt_tiers_backend(o->tiers, b->tier), b->name,
+	    &head, err);
+	if (rc == VT_OK && head.size_bytes != b->size_bytes)
+		rc = vt_fail(err, VT_CORRUPT, "'%s' on '%s' has %llu bytes "
+		    "instead of %llu", b->name, b->tier,
+		    (unsigned long long)head.size_bytes,
+		    (unsigned long long)b->size_bytes);
+	return rc;
+}
+
 /* Read it back whole. */
 static enum vt_code
 verify(const struct vt_migrate_options *o, const struct vt_new_copy *n,
@@ -325,6 +367,11 @@ verify(const struct vt_migrate_options *o, const struct vt_new_copy *n,
 	for (size_t i = 0; i < n->count && rc == VT_OK; i++) {
 		if (n->x[i].e.blob.is_inline)
 			continue;
+		if (needs_restore(o, n->x[i].e.blob.tier)) {
+			rc = verify_there(o, &n->x[i].e.blob, err);
+			out->backend_requests++;
+			continue;
+		}
 		rc = vt_stored_reader_open(o->tiers, &n->x[i].e, &r, err);
 		if (rc == VT_OK)
 			rc = pump(o, r, n->x[i].e.length, NULL, NULL, err);
@@ -411,6 +458,8 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		goto out;
 	}
 	if (rc == VT_OK)
+		rc = check_lock(o, m, v, err);
+	if (rc == VT_OK)
 		rc = check_rules(o, m, &bucket, v, err);
 	if (rc != VT_OK)
 		goto out;
@@ -430,7 +479,8 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	op.u.swap.drop_source = 1;
 	op.u.swap.min_copies = 1;
 	/* inline bytes were checked in memory, an empty object has none */
-	op.u.swap.verified = !o->no_verify || n.count == 0 ||
+	op.u.swap.verified = (!o->no_verify && !needs_restore(o, m->to)) ||
+	    n.count == 0 ||
 	    n.x[0].e.blob.is_inline;
 	op.u.swap.tier = m->to;
 	op.u.swap.extents = n.x;

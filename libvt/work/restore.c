@@ -129,10 +129,11 @@ forget(struct run *r, const struct vt_bucket *b, const struct vt_version *v,
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_RESTORE_END;
 	op.u.restore.seq = row->seq;
+	op.u.restore.until_us = row->until_us;
 	if (v != NULL && row->until_us != 0)
 		notify(r, &op, b, v, "ObjectRestore:Delete", "", a);
 	rc = vt_catalog_run(r->o->migrate.catalog, &op, err);
-	if (rc == VT_PRECONDITION)	/* prolonged meanwhile */
+	if (rc == VT_PRECONDITION)	/* prolonged or asked for anew */
 		return VT_OK;
 	if (rc == VT_OK) {
 		r->out->ended++;

@@ -237,4 +237,76 @@ says_of_restore() {
 	cmp "$W/body" /usr/bin/env
 	ask k 1
 	code 403 InvalidObjectState
+	# and back again: what is not there is not prolonged
+	vt-scan --data "$SERVE_DIR/data" | grep "\"bucket\":\"$B\"" |
+	    jq -c '{v: 1, bucket, key, version, seq, generation,
+	    bucket_generation, copy, from: .tier, to: "glacier", size}' \
+	    >"$W/plan"
+	run -0 --separate-stderr vt-migrate --data "$SERVE_DIR/data" "$W/plan"
+	is "$(jq -r .status <<<"$output")" moved
+	s3 HEAD "/$B/k"
+	is "$(h x-amz-restore)" ''
+	s3 GET "/$B/k"
+	code 403 InvalidObjectState
+	ask k 1
+	code 202
+	until_restore k 'ongoing-request="false"*'
+	s3 GET "/$B/k"
+	code 200
+	cmp "$W/body" /usr/bin/env
+}
+
+@test "archived parts: no answer begins that must break off" {
+	local id n parts=''
+	head -c $((5 << 20)) /dev/urandom >"$W/1"
+	head -c 1000 /dev/urandom >"$W/2"
+	s3 POST "/$B/parts?uploads=" -H 'x-amz-storage-class: GLACIER'
+	code 200
+	id=$(x UploadId)
+	for n in 1 2; do
+		s3 PUT "/$B/parts?partNumber=$n&uploadId=$id" -T "$W/$n"
+		code 200
+		parts+="<Part><PartNumber>$n</PartNumber><ETag>$(h ETag)</ETag></Part>"
+	done
+	s3 POST "/$B/parts?uploadId=$id" --data-binary \
+	    "<CompleteMultipartUpload>$parts</CompleteMultipartUpload>"
+	code 200
+	s3 GET "/$B/parts"
+	code 403 InvalidObjectState
+	s3 GET "/$B/parts" -H 'Range: bytes=5242870-5242890'
+	code 403 InvalidObjectState
+	ask parts 1
+	until_restore parts 'ongoing-request="false"*'
+	s3 GET "/$B/parts"
+	code 200
+	cat "$W/1" "$W/2" | cmp - "$W/body"
+}
+
+@test "P2 what cannot be read back does not take a locked version's place" {
+	put_file free /usr/bin/env
+	s3 PUT "/$B?versioning=" --data-binary \
+	    '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>'
+	code 200
+	s3 PUT "/$B?object-lock=" -H "Content-MD5: $(openssl md5 -binary \
+	    <<<'<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>' |
+	    base64)" --data-binary @- \
+	    <<<'<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>'
+	code 200
+	put_file held /usr/bin/env -H 'x-amz-object-lock-legal-hold: ON' \
+	    -H "Content-MD5: $(openssl md5 -binary /usr/bin/env | base64)"
+	code 200
+	vt-scan --data "$SERVE_DIR/data" | grep "\"bucket\":\"$B\"" |
+	    jq -c '{v: 1, bucket, key, version, seq, generation,
+	    bucket_generation, copy, from: .tier, to: "glacier", size}' \
+	    >"$W/plan"
+	run -0 --separate-stderr vt-migrate -j 1 --data "$SERVE_DIR/data" \
+	    "$W/plan"
+	is "$(jq -r 'select(.key == "free") | .status' <<<"$output")" moved
+	is "$(jq -r 'select(.key == "held") | .status' <<<"$output")" skipped
+	[[ $(jq -r .reason <<<"$output") == *'is locked'* ]]
+	s3 HEAD "/$B/free"
+	is "$(h x-amz-storage-class)" GLACIER
+	s3 GET "/$B/held"
+	code 200
+	cmp "$W/body" /usr/bin/env
 }

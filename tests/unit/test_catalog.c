@@ -670,6 +670,45 @@ test_scan(void)
 	vt_catalog_close(c);
 }
 
+/* Events that nobody takes, as their webhook is no more. */
+static void
+test_events(void)
+{
+	struct vt_catalog *c = open_catalog("events.db", 1);
+	struct vt_cat_event e[2500];
+	struct vt_cat_op op;
+	uint64_t waiting;
+	int64_t oldest_us;
+
+	memset(e, 0, sizeof(e));
+	for (size_t i = 0; i < 2500; i++) {
+		e[i].e.dest = "gone";
+		e[i].e.name = "ObjectCreated:Put";
+		e[i].e.key = "k";
+		e[i].e.key_len = 1;
+	}
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_NOTHING;
+	op.events = e;
+	op.event_count = 2500;
+	is_int(vt_catalog_run(c, &op, &err), VT_OK, "events are noted");
+	fixed.offset_us += (VT_EVENT_KEEP_DAYS * 24LL - 1) * 3600 * 1000000;
+	op.event_count = 3;
+	is_int(vt_catalog_run(c, &op, &err), VT_OK, "some more later");
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_EXPIRE;
+	is_int(vt_catalog_run(c, &op, &err), VT_OK, "before their time");
+	is_int(vt_catalog_event_count(c, "gone", &waiting, &oldest_us, &err),
+	    VT_OK, "counted");
+	is_int(waiting, 2503, "all wait");
+	fixed.offset_us += 2LL * 3600 * 1000000;
+	is_int(vt_catalog_run(c, &op, &err), VT_OK, "after it");
+	is_int(vt_catalog_event_count(c, "gone", &waiting, &oldest_us, &err),
+	    VT_OK, "counted");
+	is_int(waiting, 3, "P9 the old ones are forgotten, and no others");
+	vt_catalog_close(c);
+}
+
 int
 main(void)
 {
@@ -688,6 +727,7 @@ main(void)
 	test_leases();
 	test_snapshot();
 	test_scan();
+	test_events();
 	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
 	if (system(cmd) != 0)
 		printf("# cannot remove %s\n", dir);
