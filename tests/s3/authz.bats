@@ -807,3 +807,33 @@ walk() {
 	s3 GET "/$B/k?acl="
 	is "$(x Permission | tr '\n' ' ')" 'READ FULL_CONTROL '
 }
+
+@test 'P10 a copy source is for policies what it is for the copy' {
+	put 'secret%20one' x
+	put 'a%3FversionId%3Dnull' y
+	unblock
+	allow='{"Effect":"Allow","Principal":"*","Action":["s3:GetObject",
+	    "s3:GetObjectVersion","s3:PutObject","s3:ListBucket"],
+	    "Resource":["@","@/*"]}'
+	policy "$allow" '{"Effect":"Deny","Principal":"*",
+	    "Action":"s3:PutObject","Resource":"@/*","Condition":{"StringLike":
+	    {"s3:x-amz-copy-source":"'"$B"'/secret *"}}}'
+	code 204
+	for name in secret%20one secret+one /secret+one; do
+		as bob PUT "/$B/c" -H "x-amz-copy-source: $B/${name#/}"
+		code 403 AccessDenied
+	done
+	# the last of them is the version, the others are the key's
+	policy "$allow" '{"Effect":"Deny","Principal":"*",
+	    "Action":"s3:PutObject","Resource":"@/*","Condition":{
+	    "StringEquals":{"s3:x-amz-copy-source":
+	    "'"$B"'/a?versionId=null"}}}'
+	code 204
+	for name in a%3FversionId%3Dnull a%3FversionId%3Dnull?versionId=null \
+	    'a?versionId=null?versionId=null'; do
+		as bob PUT "/$B/c" -H "x-amz-copy-source: $B/$name"
+		code 403 AccessDenied
+	done
+	as bob PUT "/$B/c" -H "x-amz-copy-source: $B/secret+one"
+	code 200
+}
