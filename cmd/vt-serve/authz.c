@@ -404,13 +404,22 @@ authz_need(struct req *r, const char *action, const struct authz_subject *s)
 
 /* --- the request ---------------------------------------------------------- */
 
+/* "If-Match: *" asks no more than that something is there. */
+static int
+is_any(const struct vt_header *h)
+{
+	return strcasecmp(h->name, "If-Match") == 0 &&
+	    strcmp(h->value, "*") == 0;
+}
+
 static int
 has_header(const struct req *r, const char *start)
 {
 	size_t len = start != NULL ? strlen(start) : 0;
 
 	for (size_t i = 0; i < r->header_count && len > 0; i++)
-		if (strncasecmp(r->headers[i].name, start, len) == 0)
+		if (strncasecmp(r->headers[i].name, start, len) == 0 &&
+		    !is_any(&r->headers[i]))
 			return 1;
 	return len == 0;
 }
@@ -438,6 +447,13 @@ static const struct also {
 	    "s3:PutBucketOwnershipControls", 0 },
 	{ "s3:CreateBucket", "x-amz-bucket-object-lock-enabled",
 	    "s3:PutBucketObjectLockConfiguration", 0 },
+	/* an answer tells whether a guess of the object was right */
+	{ "s3:PutObject", "if-match", "s3:GetObject", 0 },
+	{ "s3:DeleteObject", "if-match", "s3:GetObject", 0 },
+	{ "s3:DeleteObject", "x-amz-if-match-", "s3:GetObject", 0 },
+	{ "s3:DeleteObjectVersion", "if-match", "s3:GetObjectVersion", 0 },
+	{ "s3:DeleteObjectVersion", "x-amz-if-match-", "s3:GetObjectVersion",
+	    0 },
 	/* with or without headers */
 	{ "s3:GetObjectAttributes", NULL, "s3:GetObject", 0 },
 	{ "s3:GetObjectVersionAttributes", NULL, "s3:GetObjectVersion", 0 }

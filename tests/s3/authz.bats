@@ -837,3 +837,36 @@ walk() {
 	as bob PUT "/$B/c" -H "x-amz-copy-source: $B/secret+one"
 	code 200
 }
+
+@test 'P10 to guess at an object by its ETag takes the right to read it' {
+	put k abc
+	etag=$(h ETag)
+	unblock
+	may() {
+		policy '{"Effect":"Allow","Principal":"*","Action":['"$1"'],
+		    "Resource":["@","@/*"]}'
+		code 204
+	}
+	may '"s3:PutObject","s3:DeleteObject","s3:ListBucket"'
+	for guess in "$etag" '"00000000000000000000000000000000"'; do
+		as bob PUT "/$B/k" -T /dev/null -H "If-Match: $guess"
+		code 403 AccessDenied
+		as bob DELETE "/$B/k" -H "If-Match: $guess"
+		code 403 AccessDenied
+		as bob POST "/$B?delete=" --data-binary "<Delete><Object>
+		    <Key>k</Key><ETag>${guess//\"/}</ETag></Object></Delete>"
+		is "$(x Code)" AccessDenied
+	done
+	for size in 3 4; do
+		as bob DELETE "/$B/k" -H "x-amz-if-match-size: $size"
+		code 403 AccessDenied
+	done
+	# that it is there is told by no more than the right to write
+	as bob PUT "/$B/k" -T <(printf abc) -H 'If-Match: *'
+	code 200
+	may '"s3:PutObject","s3:DeleteObject","s3:GetObject"'
+	as bob PUT "/$B/k" -T /dev/null -H 'If-Match: "0"'
+	code 412 PreconditionFailed
+	as bob DELETE "/$B/k" -H "If-Match: $etag"
+	code 204
+}
