@@ -404,7 +404,8 @@ enum vt_cat_kind {
 	VT_CAT_EVENTS_DONE,	/* delivered, or given up */
 	VT_CAT_EVENT_RETRY,	/* not yet: again later */
 	VT_CAT_NOTHING,		/* only its events */
-	VT_CAT_EXPIRE,		/* completed uploads older than 24 h */
+	VT_CAT_EXPIRE,		/* completed uploads older than 24 h, events
+				   older than 8 days */
 	VT_CAT_USER_CREATE,	/* VT_EXISTS: name, email or key are in use */
 	VT_CAT_USER_SET,	/* VT_ABSENT; VT_EXISTS: the email is in use */
 	VT_CAT_USER_DELETE,	/* VT_ABSENT; VT_PRECONDITION: owns buckets */

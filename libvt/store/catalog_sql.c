@@ -365,6 +365,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_EVENT_COUNT] = "SELECT count(*), min(time_us) FROM event"
 	    " WHERE dest = ?1",
 	[ST_EVENT_DEL] = "DELETE FROM event WHERE id = ?1",
+	[ST_EVENT_OLD] = "SELECT id FROM event WHERE"
+	    " id = (SELECT min(id) FROM event) AND time_us < ?1",
 	[ST_EVENT_RETRY] = "UPDATE event SET attempts = attempts + 1,"
 	    " not_before_us = ?2 WHERE id = ?1",
 

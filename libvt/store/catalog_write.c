@@ -14,6 +14,8 @@
 #include "libvt/store/catalog_sqlite.h"
 
 #define COMPLETED_KEEP_US (24LL * 3600 * 1000000)
+#define EVENT_KEEP_US (8 * 24LL * 3600 * 1000000)
+#define EVENTS_AT_ONCE 10000	/* given up in a transaction */
 #define CLAIM_STALE_US (3600LL * 1000000)
 #define DAY_US (24LL * 3600 * 1000000)
 
@@ -1381,6 +1383,28 @@ op_upload_abort(struct vt_catalog *c, const char *upload_id, int64_t now_us,
 	return upload_remove(c, upload, now_us, err);
 }
 
+/* Events that nobody delivers: their webhook is no longer configured.  Those
+ * of others are given up, and counted, after a week. */
+static enum vt_code
+expire_events(struct vt_catalog *c, int64_t now_us, struct vt_err *err)
+{
+	int64_t id;
+	enum vt_code rc;
+	int i;
+
+	for (i = 0; i < EVENTS_AT_ONCE; i++) {
+		rc = first_id(c, ST_EVENT_OLD, now_us - EVENT_KEEP_US, &id,
+		    err);
+		if (rc != VT_OK || id == 0)
+			return rc;
+		rc = run_i(c, ST_EVENT_DEL, 1, id, 0, 0, "forget an event",
+		    err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	return VT_OK;
+}
+
 static enum vt_code
 op_expire(struct vt_catalog *c, int64_t now_us, struct vt_err *err)
 {
@@ -1398,7 +1422,7 @@ op_expire(struct vt_catalog *c, int64_t now_us, struct vt_err *err)
 		if (rc != VT_OK)
 			break;
 	}
-	return rc;
+	return rc == VT_OK ? expire_events(c, now_us, err) : rc;
 }
 
 /* --- moves ---------------------------------------------------------------- */
