@@ -425,7 +425,8 @@ has_header(const struct req *r, const char *start)
 }
 
 /* What headers ask for beside the operation.  An owner may set the ACL of
- * what it makes: that is only ever denied. */
+ * what it makes: that is only ever denied, but to users whose own policy says
+ * all that they may. */
 static const struct also {
 	const char *action;	/* of the operation */
 	const char *header;	/* the beginning of its name */
@@ -459,6 +460,18 @@ static const struct also {
 	{ "s3:GetObjectVersionAttributes", NULL, "s3:GetObjectVersion", 0 }
 };
 
+/* A canned ACL that gives nothing to others, which programs send by habit. */
+static int
+gives_nothing(const struct req *r, const char *header)
+{
+	const char *canned = req_header(r, "x-amz-acl");
+
+	return strcmp(header, "x-amz-acl") == 0 && canned != NULL &&
+	    (*canned == '\0' || strcmp(canned, "private") == 0 ||
+	    strcmp(canned, "bucket-owner-read") == 0 ||
+	    strcmp(canned, "bucket-owner-full-control") == 0);
+}
+
 static int
 need_also(const struct question *first)
 {
@@ -471,7 +484,8 @@ need_also(const struct question *first)
 		    !has_header(q.r, also[i].header))
 			continue;
 		q.action = also[i].needs;
-		if (!also[i].unless_denied) {
+		if (!also[i].unless_denied || (perm_has_user_policy(q.r) &&
+		    !gives_nothing(q.r, also[i].header))) {
 			if (need(&q) < 0)
 				return -1;
 			continue;

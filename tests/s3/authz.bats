@@ -742,6 +742,35 @@ walk() {
 	[[ $stderr == *'statement 1: Effect must be'* ]]
 }
 
+@test 'P10 a user with a policy of its own gives nothing away that it may not' {
+	open_bucket
+	vt-key --data "$SERVE_DIR/data" create "u$BATS_TEST_NUMBER" \
+	    --policy "readwrite:$B" >"$SERVE_DIR/writer"
+	as writer PUT "/$B/k" -T <(printf x)
+	code 200
+	for acl in 'acl: public-read' 'acl: authenticated-read' \
+	    "grant-read: id=$BOB"; do
+		as writer PUT "/$B/k" -T /dev/null -H "x-amz-$acl"
+		code 403 AccessDenied
+		as writer PUT "/$B/c" -H "x-amz-copy-source: $B/k" \
+		    -H "x-amz-$acl"
+		code 403 AccessDenied
+		as writer POST "/$B/k?uploads=" -H "x-amz-$acl"
+		code 403 AccessDenied
+	done
+	# what programs send by habit gives nothing
+	for acl in private bucket-owner-full-control; do
+		as writer PUT "/$B/k" -T /dev/null -H "x-amz-acl: $acl"
+		code 200
+	done
+	vt-key --data "$SERVE_DIR/data" create "v$BATS_TEST_NUMBER" \
+	    --policy "full:$B" >"$SERVE_DIR/full"
+	as full PUT "/$B/k" -T <(printf y) -H 'x-amz-acl: public-read'
+	code 200
+	as nobody GET "/$B/k"
+	body_is y
+}
+
 @test 'P3 governance is passed over by permission alone' {
 	local until any far=(-H 'x-amz-object-lock-mode: GOVERNANCE')
 	any="\"Principal\":{\"CanonicalUser\":\"$ANN\"}"
