@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "facts.h"
+#include "lock.h"
 #include "meta.h"
 
 #define TAGS_MAX 64		/* of a request: more are refused anyway */
@@ -245,8 +246,7 @@ retention_days(struct facts *f)
 	const char *until = lock_until(f);
 	int64_t us;
 
-	if (until == NULL || vt_time_parse_rfc3339(until, strlen(until),
-	    &us) < 0)
+	if (until == NULL || lock_date(until, &us) < 0)
 		return NULL;
 	us -= f->r->start_us;
 	return made(f->r, vt_arena_printf(f->r->arena, "%" PRId64,
@@ -307,7 +307,8 @@ read_tags(struct facts *f, const char *tags, struct vt_query **q, size_t *n)
 	return rc == VT_OK ? 0 : -1;
 }
 
-/* The value of a tag; its key has no case here, as all condition keys. */
+/* The value of a tag; its key has no case here, as all condition keys, but of
+ * two that differ in that the one that is written so is meant. */
 static const char *const *
 tag(struct facts *f, const char *tags, const char *name, size_t *count)
 {
@@ -316,6 +317,9 @@ tag(struct facts *f, const char *tags, const char *name, size_t *count)
 
 	if (read_tags(f, tags, &q, &n) < 0)
 		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(q[i].name, name) == 0)
+			return one(f, q[i].value, count);
 	for (size_t i = 0; i < n; i++)
 		if (strcasecmp(q[i].name, name) == 0)
 			return one(f, q[i].value, count);

@@ -278,6 +278,52 @@ walk() {
 	code 403 AccessDenied
 }
 
+@test 'P10 a day alone is a date for policies, too' {
+	B=$B-lock
+	s3 PUT "/$B" -H 'x-amz-bucket-object-lock-enabled: true'
+	code 200
+	put k x
+	policy '{"Effect":"Allow","Principal":{"CanonicalUser":"'"$ANN"'"},
+	    "Resource":"@/*","Action":["s3:PutObjectRetention",
+	    "s3:PutObject"]}' '{"Effect":"Deny","Principal":"*","Resource":
+	    "@/*","Action":"s3:PutObjectRetention","Condition":{
+	    "NumericGreaterThan":{
+	    "s3:object-lock-remaining-retention-days":"10"}}}'
+	code 204
+	for until in +20days +5days; do
+		day=$(date -u -d "$until" +%F)
+		body="<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>$day"
+		body+="</RetainUntilDate></Retention>"
+		sum=$(printf %s "$body" | openssl dgst -md5 -binary | base64)
+		as ann PUT "/$B/k?retention=" --data-binary "$body" \
+		    -H "Content-MD5: $sum"
+		echo "$st" >>"$W/bodies"
+		as ann PUT "/$B/new" -T /dev/null \
+		    -H 'Content-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==' \
+		    -H 'x-amz-object-lock-mode: GOVERNANCE' \
+		    -H "x-amz-object-lock-retain-until-date: $day"
+		echo "$st" >>"$W/headers"
+	done
+	is "$(paste -s "$W/bodies" "$W/headers")" \
+	    $'403\t200\n403\t200'
+}
+
+@test 'P10 of tags that differ in case a condition means its own' {
+	put k x
+	unblock
+	policy '{"Effect":"Allow","Principal":"*","Resource":"@/*","Action":[
+	    "s3:PutObject","s3:PutObjectTagging"]}' '{"Effect":"Deny",
+	    "Principal":"*","Resource":"@/*","Action":"s3:PutObject",
+	    "Condition":{"StringNotEquals":{
+	    "s3:RequestObjectTag/level":"low"}}}'
+	code 204
+	as bob PUT "/$B/k" -T /dev/null \
+	    -H 'x-amz-tagging: Level=low&level=high'
+	code 403 AccessDenied
+	as bob PUT "/$B/k" -T /dev/null -H 'x-amz-tagging: level=low'
+	code 200
+}
+
 @test 'what is missing is told to those who may list' {
 	put k x
 	unblock
