@@ -405,19 +405,29 @@ authz_need(struct req *r, const char *action, const struct authz_subject *s)
 
 /* --- the request ---------------------------------------------------------- */
 
+/* "If-Match: *" asks no more than that something is there. */
+static int
+is_any(const struct vt_header *h)
+{
+	return strcasecmp(h->name, "If-Match") == 0 &&
+	    strcmp(h->value, "*") == 0;
+}
+
 static int
 has_header(const struct req *r, const char *start)
 {
 	size_t len = start != NULL ? strlen(start) : 0;
 
 	for (size_t i = 0; i < r->header_count && len > 0; i++)
-		if (strncasecmp(r->headers[i].name, start, len) == 0)
+		if (strncasecmp(r->headers[i].name, start, len) == 0 &&
+		    !is_any(&r->headers[i]))
 			return 1;
 	return len == 0;
 }
 
 /* What headers ask for beside the operation.  An owner may set the ACL of
- * what it makes: that is only ever denied. */
+ * what it makes: that is only ever denied, but to users whose own policy says
+ * all that they may. */
 static const struct also {
 	const char *action;	/* of the operation */
 	const char *header;	/* the beginning of its name */
@@ -439,10 +449,29 @@ static const struct also {
 	    "s3:PutBucketOwnershipControls", 0 },
 	{ "s3:CreateBucket", "x-amz-bucket-object-lock-enabled",
 	    "s3:PutBucketObjectLockConfiguration", 0 },
+	/* an answer tells whether a guess of the object was right */
+	{ "s3:PutObject", "if-match", "s3:GetObject", 0 },
+	{ "s3:DeleteObject", "if-match", "s3:GetObject", 0 },
+	{ "s3:DeleteObject", "x-amz-if-match-", "s3:GetObject", 0 },
+	{ "s3:DeleteObjectVersion", "if-match", "s3:GetObjectVersion", 0 },
+	{ "s3:DeleteObjectVersion", "x-amz-if-match-", "s3:GetObjectVersion",
+	    0 },
 	/* with or without headers */
 	{ "s3:GetObjectAttributes", NULL, "s3:GetObject", 0 },
 	{ "s3:GetObjectVersionAttributes", NULL, "s3:GetObjectVersion", 0 }
 };
+
+/* A canned ACL that gives nothing to others, which programs send by habit. */
+static int
+gives_nothing(const struct req *r, const char *header)
+{
+	const char *canned = req_header(r, "x-amz-acl");
+
+	return strcmp(header, "x-amz-acl") == 0 && canned != NULL &&
+	    (*canned == '\0' || strcmp(canned, "private") == 0 ||
+	    strcmp(canned, "bucket-owner-read") == 0 ||
+	    strcmp(canned, "bucket-owner-full-control") == 0);
+}
 
 static int
 need_also(const struct question *first)
@@ -456,7 +485,8 @@ need_also(const struct question *first)
 		    !has_header(q.r, also[i].header))
 			continue;
 		q.action = also[i].needs;
-		if (!also[i].unless_denied) {
+		if (!also[i].unless_denied || (perm_has_user_policy(q.r) &&
+		    !gives_nothing(q.r, also[i].header))) {
 			if (need(&q) < 0)
 				return -1;
 			continue;

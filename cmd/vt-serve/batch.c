@@ -84,6 +84,14 @@ read_item(struct batch *b, const struct vt_xml *x, struct one *o)
 	return 0;
 }
 
+/* Does the item guess at what the object is?  See authz.c. */
+static int
+guesses(const struct vt_cat_cond *c)
+{
+	return c->has_if_mtime || c->has_if_size ||
+	    (c->if_match != NULL && strcmp(c->if_match, "*") != 0);
+}
+
 /* May the caller delete it, and past a lock in governance mode? */
 static int
 allow_item(struct req *r, struct one *o)
@@ -97,6 +105,9 @@ allow_item(struct req *r, struct one *o)
 		return 0;
 	may = authz_may(r, d->version_id != NULL ? "s3:DeleteObjectVersion" :
 	    "s3:DeleteObject", &s);
+	if (may > 0 && guesses(&d->cond))
+		may = authz_may(r, d->version_id != NULL ?
+		    "s3:GetObjectVersion" : "s3:GetObject", &s);
 	if (may == 0)
 		o->refused = "AccessDenied";
 	else if (may > 0) {

@@ -45,44 +45,24 @@ bad_source(struct req *r)
 	return -1;
 }
 
-/* "/bucket/key?versionId=id", encoded as in forms, the first slash optional. */
 static int
 source_parse(struct req *r, struct source *s, const char **bucket)
 {
-	static const char param[] = "?versionId=";
-	const char *header = req_header(r, "x-amz-copy-source");
-	char *text, *slash, *version = NULL, *p;
-	long len;
+	const char *header = req_header(r, "x-amz-copy-source"), *version;
+	char *text, *slash;
+	size_t len;
 
-	if (header == NULL)
-		return bad_source(r);
-	header += *header == '/';
-	text = vt_arena_str(r->arena, header);
-	if (text == NULL) {
-		req_fail(r, VT_NOMEM, NULL);
+	if (header == NULL ||
+	    meta_copy_source(r, header, &text, &len, &version) < 0)
+		return req_answered(r) ? -1 : bad_source(r);
+	if (version != NULL && !meta_version_valid(version)) {
+		req_error(r, "InvalidArgument",
+		    "Invalid version id specified");
 		return -1;
 	}
-	/* a key may hold the same words, encoded: look at the end */
-	for (p = strstr(text, param); p != NULL; p = strstr(p + 1, param))
-		version = p;
-	if (version != NULL) {
-		*version = '\0';
-		version += sizeof(param) - 1;
-		if (!meta_version_valid(version)) {
-			req_error(r, "InvalidArgument",
-			    "Invalid version id specified");
-			return -1;
-		}
-	}
-	/* AWS takes a bare '+' for a space here, as in forms, and some
-	 * clients mean that by it; in a path it is itself. */
-	len = vt_uri_decode(text, strlen(text), 1);
-	if (len < 0)
-		return bad_source(r);
-	text[len] = '\0';
-	slash = memchr(text, '/', (size_t)len);
+	slash = memchr(text, '/', len);
 	if (slash == NULL || slash == text || slash + 1 == text + len ||
-	    memchr(text, '\0', (size_t)len) != NULL)
+	    memchr(text, '\0', len) != NULL)
 		return bad_source(r);
 	*slash = '\0';
 	*bucket = text;
@@ -94,7 +74,8 @@ source_parse(struct req *r, struct source *s, const char **bucket)
 		return -1;
 	}
 	r->log.source = vt_arena_printf(r->arena, "%s/%s%s%s", text, s->key,
-	    version != NULL ? param : "", version != NULL ? version : "");
+	    version != NULL ? "?versionId=" : "",
+	    version != NULL ? version : "");
 	return 0;
 }
 

@@ -1,13 +1,28 @@
-/* What a policy may ask about a request: see facts.h. */
+/*
+ * What a policy may ask about a request: see facts.h.
+ *
+ * A value for which there is no memory fails the request: taken for one that
+ * the request does not have, it would make a deny pass.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "facts.h"
+#include "lock.h"
 #include "meta.h"
 
 #define TAGS_MAX 64		/* of a request: more are refused anyway */
+
+/* Text that was made for the request; NULL fails it. */
+static const char *
+made(struct req *r, const char *text)
+{
+	if (text == NULL && !req_answered(r))
+		req_fail(r, VT_NOMEM, NULL);
+	return text;
+}
 
 /* --- who ------------------------------------------------------------------ */
 
@@ -25,11 +40,11 @@ facts_caller(struct req *r, struct vt_policy_caller *out)
 	out->account = req_dup(r, account, VT_ACCOUNT_LEN);
 	out->is_root = 1;
 	if (r->who.is_root)
-		out->arn = vt_arena_printf(r->arena, "arn:aws:iam::%s:root",
-		    account);
+		out->arn = made(r, vt_arena_printf(r->arena,
+		    "arn:aws:iam::%s:root", account));
 	else
-		out->arn = vt_arena_printf(r->arena,
-		    "arn:aws:iam::%s:user/%s", account, r->who.name);
+		out->arn = made(r, vt_arena_printf(r->arena,
+		    "arn:aws:iam::%s:user/%s", account, r->who.name));
 }
 
 /* --- values --------------------------------------------------------------- */
@@ -42,7 +57,7 @@ one(struct facts *f, const char *value, size_t *count)
 
 	if (value == NULL)
 		return NULL;
-	list = vt_arena_alloc(f->r->arena, sizeof(*list));
+	list = req_alloc(f->r, sizeof(*list));
 	if (list == NULL)
 		return NULL;
 	list[0] = value;
@@ -125,8 +140,8 @@ current_time(struct facts *f)
 static const char *
 epoch_time(struct facts *f)
 {
-	return vt_arena_printf(f->r->arena, "%" PRId64,
-	    f->r->start_us / 1000000);
+	return made(f->r, vt_arena_printf(f->r->arena, "%" PRId64,
+	    f->r->start_us / 1000000));
 }
 
 static const char *
@@ -147,27 +162,20 @@ version_id(struct facts *f)
 	return f->version_id;
 }
 
-/* The source as a policy writes it: "bucket/key", decoded. */
+/* The source as a policy writes it: "bucket/key". */
 static const char *
 copy_source(struct facts *f)
 {
 	const char *header = req_header(f->r, "x-amz-copy-source");
-	char *text, *mark;
-	long len;
+	const char *version;
+	char *text;
+	size_t len;
 
 	if (header == NULL)
 		return NULL;
-	header += *header == '/';
-	text = vt_arena_str(f->r->arena, header);
-	if (text == NULL)
-		return NULL;
-	mark = strstr(text, "?versionId=");
-	if (mark != NULL)
-		*mark = '\0';
-	len = vt_uri_decode(text, strlen(text), 0);
-	if (len >= 0)
-		text[len] = '\0';
-	return text;
+	/* what is no source copies nothing */
+	return meta_copy_source(f->r, header, &text, &len, &version) == 0 ?
+	    text : header;
 }
 
 static const char *
@@ -207,8 +215,8 @@ signature_age(struct facts *f)
 	if (f->r->anonymous || f->r->auth.time_us == 0)
 		return NULL;
 	age = vt_clock_now_us(&clock) - f->r->auth.time_us;
-	return vt_arena_printf(f->r->arena, "%" PRId64,
-	    age > 0 ? age / 1000 : 0);
+	return made(f->r, vt_arena_printf(f->r->arena, "%" PRId64,
+	    age > 0 ? age / 1000 : 0));
 }
 
 static const char *
@@ -238,12 +246,11 @@ retention_days(struct facts *f)
 	const char *until = lock_until(f);
 	int64_t us;
 
-	if (until == NULL || vt_time_parse_rfc3339(until, strlen(until),
-	    &us) < 0)
+	if (until == NULL || lock_date(until, &us) < 0)
 		return NULL;
 	us -= f->r->start_us;
-	return vt_arena_printf(f->r->arena, "%" PRId64,
-	    us > 0 ? us / INT64_C(86400000000) : 0);
+	return made(f->r, vt_arena_printf(f->r->arena, "%" PRId64,
+	    us > 0 ? us / INT64_C(86400000000) : 0));
 }
 
 static const struct {
@@ -285,16 +292,34 @@ static const struct {
 
 /* --- tags ----------------------------------------------------------------- */
 
-/* The value of a tag; its key has no case here, as all condition keys. */
+/* Tags apart; -1: there are none, or they are not sound. */
+static int
+read_tags(struct facts *f, const char *tags, struct vt_query **q, size_t *n)
+{
+	enum vt_code rc;
+
+	if (tags == NULL)
+		return -1;
+	rc = vt_uri_query(f->r->arena, tags, strlen(tags), TAGS_MAX, q, n,
+	    NULL);
+	if (rc == VT_NOMEM && !req_answered(f->r))
+		req_fail(f->r, rc, NULL);
+	return rc == VT_OK ? 0 : -1;
+}
+
+/* The value of a tag; its key has no case here, as all condition keys, but of
+ * two that differ in that the one that is written so is meant. */
 static const char *const *
 tag(struct facts *f, const char *tags, const char *name, size_t *count)
 {
 	struct vt_query *q;
 	size_t n;
 
-	if (tags == NULL || vt_uri_query(f->r->arena, tags, strlen(tags),
-	    TAGS_MAX, &q, &n, NULL) != VT_OK)
+	if (read_tags(f, tags, &q, &n) < 0)
 		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(q[i].name, name) == 0)
+			return one(f, q[i].value, count);
 	for (size_t i = 0; i < n; i++)
 		if (strcasecmp(q[i].name, name) == 0)
 			return one(f, q[i].value, count);
@@ -311,15 +336,13 @@ request_tags(struct facts *f)
 static const char *const *
 tag_keys(struct facts *f, size_t *count)
 {
-	const char *tags = request_tags(f);
 	const char **list;
 	struct vt_query *q;
 	size_t n;
 
-	if (tags == NULL || vt_uri_query(f->r->arena, tags, strlen(tags),
-	    TAGS_MAX, &q, &n, NULL) != VT_OK)
+	if (read_tags(f, request_tags(f), &q, &n) < 0)
 		return NULL;
-	list = vt_arena_alloc(f->r->arena, (n + 1) * sizeof(*list));
+	list = req_alloc(f->r, (n + 1) * sizeof(*list));
 	if (list == NULL)
 		return NULL;
 	for (size_t i = 0; i < n; i++)

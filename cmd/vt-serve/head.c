@@ -199,10 +199,18 @@ lower_headers(struct req *r)
 static int
 is_copy(const struct req *r)
 {
-	return req_header(r, "x-amz-copy-source") != NULL ||
-	    (req_query(r, "x-amz-copy-source") != NULL &&
-	    (req_query(r, "X-Amz-Signature") != NULL ||
-	    req_query(r, "Signature") != NULL));
+	size_t i;
+
+	if (req_header(r, "x-amz-copy-source") != NULL)
+		return 1;
+	if (req_query(r, "X-Amz-Signature") == NULL &&
+	    req_query(r, "Signature") == NULL)
+		return 0;
+	/* it stands for a header, whose name has no case */
+	for (i = 0; i < r->query_count; i++)
+		if (strcasecmp(r->query[i].name, "x-amz-copy-source") == 0)
+			return 1;
+	return 0;
 }
 
 static int

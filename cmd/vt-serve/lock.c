@@ -1,5 +1,6 @@
 #include "lock.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -52,20 +53,27 @@ hold_of(const char *name)
 	return VT_HOLD_NONE;
 }
 
+int
+lock_date(const char *text, int64_t *us)
+{
+	size_t len = strlen(text);
+	char day[24];
+
+	/* a date alone is its first moment */
+	if (len == 10) {
+		snprintf(day, sizeof(day), "%sT00:00:00Z", text);
+		text = day;
+		len = strlen(day);
+	}
+	return vt_time_parse_rfc3339(text, len, us);
+}
+
 /* A date in the future, in whole milliseconds and never before what was
  * asked for; -1 after answering. */
 static int
 parse_until(struct req *r, const char *text, int64_t *us)
 {
-	/* a date alone is its first moment */
-	const char *whole = strlen(text) == 10 ?
-	    vt_arena_printf(r->arena, "%sT00:00:00Z", text) : text;
-
-	if (whole == NULL) {
-		req_fail(r, VT_NOMEM, NULL);
-		return -1;
-	}
-	if (vt_time_parse_rfc3339(whole, strlen(whole), us) < 0) {
+	if (lock_date(text, us) < 0) {
 		req_error(r, "InvalidArgument", "The retain until date must "
 		    "be provided in ISO 8601 format");
 		return -1;

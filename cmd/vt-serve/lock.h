@@ -24,6 +24,8 @@ int lock_parse(struct req *r, const char *mode, const char *until,
     const char *hold, struct lock *out);
 /* The same from the x-amz-object-lock-* headers. */
 int lock_read(struct req *r, struct lock *out);
+/* A date as requests bring it: of RFC 3339, or a day alone; -1: none. */
+int lock_date(const char *text, int64_t *us);
 /* For the row of a new version. */
 void lock_apply(const struct lock *lock, struct vt_version *v);
 /*

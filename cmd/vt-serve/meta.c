@@ -298,6 +298,38 @@ meta_version_valid(const char *id)
 }
 
 int
+meta_copy_source(struct req *r, const char *header, char **out, size_t *len,
+    const char **version)
+{
+	static const char param[] = "?versionId=";
+	char *text, *mark = NULL, *p;
+	long n;
+
+	header += *header == '/';
+	text = vt_arena_str(r->arena, header);
+	if (text == NULL) {
+		if (!req_answered(r))
+			req_fail(r, VT_NOMEM, NULL);
+		return -1;
+	}
+	/* a key may hold the same words, encoded: look at the end */
+	for (p = strstr(text, param); p != NULL; p = strstr(p + 1, param))
+		mark = p;
+	if (mark != NULL)
+		*mark = '\0';
+	*version = mark != NULL ? mark + sizeof(param) - 1 : NULL;
+	/* AWS takes a bare '+' for a space here, as in forms, and some
+	 * clients mean that by it; in a path it is itself. */
+	n = vt_uri_decode(text, strlen(text), 1);
+	if (n < 0)
+		return -1;
+	text[n] = '\0';
+	*out = text;
+	*len = (size_t)n;
+	return 0;
+}
+
+int
 meta_version_id(struct req *r, const char **out)
 {
 	const char *id = req_query(r, "versionId");

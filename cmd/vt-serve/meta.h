@@ -37,6 +37,11 @@ void meta_send(struct req *r, const char *meta, size_t len);
 unsigned meta_tag_count(const char *tags);
 
 /* --- versions ------------------------------------------------------------- */
+/* An x-amz-copy-source, "/bucket/key?versionId=id", encoded as in forms, the
+ * first slash optional: "bucket/key" into *out, in arena memory, the rest into
+ * *version or NULL.  -1: it is broken, or answered. */
+int meta_copy_source(struct req *r, const char *header, char **out,
+    size_t *len, const char **version);
 /* The versionId of the query: NULL for none, "null", or 32 hex digits. */
 int meta_version_id(struct req *r, const char **out);
 /* 1 when `id` can be a version id at all. */

@@ -16,6 +16,7 @@
 #define VT_CORS_RULES_MAX 100
 #define VT_CORS_BYTES_MAX (64 * 1024)	/* of the XML */
 #define VT_CORS_ID_MAX 255
+#define VT_CORS_NAMES_MAX 256	/* headers asked for at once */
 
 /* A list of texts, each one line of the XML. */
 struct vt_cors_list {

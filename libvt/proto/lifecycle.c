@@ -68,14 +68,15 @@ count_named(const struct vt_xml *x, const char *name)
 }
 
 /* Every child is one of `names` (NULL at the end), and there is one of each at
- * most but of those with a '*' before. */
+ * most but of those with a '*' before.  The first that is not ends it: what is
+ * looked through for each child has hardly more of them than names. */
 static void
 only(struct reading *r, const struct vt_xml *x, const char *const *names)
 {
 	const struct vt_xml *c;
 	size_t i;
 
-	for (c = x->child; c != NULL; c = c->next) {
+	for (c = x->child; c != NULL && r->rc == VT_OK; c = c->next) {
 		for (i = 0; names[i] != NULL; i++)
 			if (strcmp(c->name, names[i] +
 			    (*names[i] == '*')) == 0)

@@ -365,7 +365,7 @@ fits_bucket(struct parser *s, const struct pattern *p, size_t skip)
 		end++;
 	}
 	return policy_match(p->codes + skip, end - skip, s->bucket,
-	    strlen(s->bucket), 0);
+	    strlen(s->bucket), 0, NULL);
 }
 
 static enum vt_code

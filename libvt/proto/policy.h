@@ -18,6 +18,7 @@
 #include "libvt/base/err.h"
 
 #define VT_POLICY_BYTES_MAX 20480	/* of a document, as on AWS */
+#define VT_POLICY_STEPS_MAX (1 << 20)	/* characters compared for a question */
 
 struct vt_policy;
 
@@ -69,7 +70,8 @@ enum vt_policy_result {
 	VT_POLICY_ALLOW_ACCOUNT,	/* allowed to the caller's account,
 				   which must have let this user do it */
 	VT_POLICY_ALLOW,
-	VT_POLICY_DENY		/* also when memory ran out */
+	VT_POLICY_DENY		/* also when memory ran out, or more than
+				   VT_POLICY_STEPS_MAX were needed */
 };
 enum vt_policy_result vt_policy_eval(const struct vt_policy *p,
     const struct vt_policy_request *q);

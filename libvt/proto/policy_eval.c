@@ -40,7 +40,7 @@ next_character(const char *text, const char *end)
 
 int
 policy_match(const uint16_t *codes, size_t len, const char *text,
-    size_t text_len, int ignore_case)
+    size_t text_len, int ignore_case, size_t *left)
 {
 	const char *t = text, *end = text + text_len, *retry = NULL;
 	size_t i = 0, star = 0;
@@ -48,8 +48,12 @@ policy_match(const uint16_t *codes, size_t len, const char *text,
 	/* Only the last '*' is ever tried again: the text before it fits
 	 * already, and more of it for an earlier one gains nothing. */
 	while (t < end || i < len) {
+		if (left != NULL && (*left == 0 || --*left == 0))
+			return 0;
 		if (i < len && codes[i] == CODE_ANY) {
 			star = ++i;
+			if (star == len)
+				return 1;
 			retry = t;
 			continue;
 		}
@@ -125,6 +129,7 @@ struct eval {
 	const struct vt_policy *p;
 	const struct vt_policy_request *q;
 	int failed;		/* no memory */
+	size_t left;		/* steps, of VT_POLICY_STEPS_MAX */
 	int allow;		/* the statement at hand would allow */
 	int unresolved;		/* a variable in it had no value */
 };
@@ -170,6 +175,12 @@ fits_expanded(struct eval *e, const struct pattern *p, const char *text,
 		}
 		need += strlen(value);
 	}
+	/* Long headers make a long pattern of few variables. */
+	if (need >= e->left) {
+		e->left = 0;
+		return 0;
+	}
+	e->left -= need;
 	codes = malloc((need + 1) * sizeof(*codes));
 	if (codes == NULL) {
 		e->failed = 1;
@@ -184,7 +195,7 @@ fits_expanded(struct eval *e, const struct pattern *p, const char *text,
 		while (value != NULL && *value != '\0' && at < need)
 			codes[at++] = (unsigned char)*value++;
 	}
-	result = policy_match(codes, at, text, len, ignore_case);
+	result = policy_match(codes, at, text, len, ignore_case, &e->left);
 	free(codes);
 	return result;
 }
@@ -195,7 +206,8 @@ fits(struct eval *e, const struct pattern *p, const char *text, size_t len,
 {
 	if (p->has_var)
 		return fits_expanded(e, p, text, len, ignore_case);
-	return policy_match(p->codes, p->len, text, len, ignore_case);
+	return policy_match(p->codes, p->len, text, len, ignore_case,
+	    &e->left);
 }
 
 /* The part of a pattern up to a colon outside of variables; the sixth part of
@@ -429,7 +441,7 @@ enum vt_policy_result
 vt_policy_eval(const struct vt_policy *p, const struct vt_policy_request *q)
 {
 	enum vt_policy_result result = VT_POLICY_NOTHING, r;
-	struct eval e = { .p = p, .q = q };
+	struct eval e = { .p = p, .q = q, .left = VT_POLICY_STEPS_MAX };
 	enum whom w;
 
 	for (size_t i = 0; i < p->count; i++) {
@@ -447,7 +459,8 @@ vt_policy_eval(const struct vt_policy *p, const struct vt_policy_request *q)
 		if (r > result)
 			result = r;
 	}
-	return e.failed ? VT_POLICY_DENY : result;
+	/* what could not be looked at may have been a deny */
+	return e.failed || e.left == 0 ? VT_POLICY_DENY : result;
 }
 
 /* --- public --------------------------------------------------------------- */

@@ -98,9 +98,10 @@ int policy_known_key(const char *key);
 int policy_known_action(const struct pattern *p);
 
 /* policy_eval.c */
-/* Does the whole text fit?  Patterns with variables never do. */
+/* Does the whole text fit?  Patterns with variables never do.  `left` (or NULL)
+ * is counted down by the steps that it takes; at 0 nothing fits. */
 int policy_match(const uint16_t *codes, size_t len, const char *text,
-    size_t text_len, int ignore_case);
+    size_t text_len, int ignore_case, size_t *left);
 /* Of an address into 16 bytes: 32 or 128 bits, 0: it is none. */
 unsigned policy_address(const char *text, size_t len, uint8_t out[16]);
 int policy_time(const char *text, int64_t *us);

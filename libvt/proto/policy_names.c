@@ -172,7 +172,8 @@ policy_known_action(const struct pattern *p)
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		strcpy(name + 3, actions[i]);
-		if (policy_match(p->codes, p->len, name, strlen(name), 1))
+		if (policy_match(p->codes, p->len, name, strlen(name), 1,
+		    NULL))
 			return 1;
 	}
 	return 0;

@@ -278,6 +278,52 @@ walk() {
 	code 403 AccessDenied
 }
 
+@test 'P10 a day alone is a date for policies, too' {
+	B=$B-lock
+	s3 PUT "/$B" -H 'x-amz-bucket-object-lock-enabled: true'
+	code 200
+	put k x
+	policy '{"Effect":"Allow","Principal":{"CanonicalUser":"'"$ANN"'"},
+	    "Resource":"@/*","Action":["s3:PutObjectRetention",
+	    "s3:PutObject"]}' '{"Effect":"Deny","Principal":"*","Resource":
+	    "@/*","Action":"s3:PutObjectRetention","Condition":{
+	    "NumericGreaterThan":{
+	    "s3:object-lock-remaining-retention-days":"10"}}}'
+	code 204
+	for until in +20days +5days; do
+		day=$(date -u -d "$until" +%F)
+		body="<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>$day"
+		body+="</RetainUntilDate></Retention>"
+		sum=$(printf %s "$body" | openssl dgst -md5 -binary | base64)
+		as ann PUT "/$B/k?retention=" --data-binary "$body" \
+		    -H "Content-MD5: $sum"
+		echo "$st" >>"$W/bodies"
+		as ann PUT "/$B/new" -T /dev/null \
+		    -H 'Content-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==' \
+		    -H 'x-amz-object-lock-mode: GOVERNANCE' \
+		    -H "x-amz-object-lock-retain-until-date: $day"
+		echo "$st" >>"$W/headers"
+	done
+	is "$(paste -s "$W/bodies" "$W/headers")" \
+	    $'403\t200\n403\t200'
+}
+
+@test 'P10 of tags that differ in case a condition means its own' {
+	put k x
+	unblock
+	policy '{"Effect":"Allow","Principal":"*","Resource":"@/*","Action":[
+	    "s3:PutObject","s3:PutObjectTagging"]}' '{"Effect":"Deny",
+	    "Principal":"*","Resource":"@/*","Action":"s3:PutObject",
+	    "Condition":{"StringNotEquals":{
+	    "s3:RequestObjectTag/level":"low"}}}'
+	code 204
+	as bob PUT "/$B/k" -T /dev/null \
+	    -H 'x-amz-tagging: Level=low&level=high'
+	code 403 AccessDenied
+	as bob PUT "/$B/k" -T /dev/null -H 'x-amz-tagging: level=low'
+	code 200
+}
+
 @test 'what is missing is told to those who may list' {
 	put k x
 	unblock
@@ -742,6 +788,35 @@ walk() {
 	[[ $stderr == *'statement 1: Effect must be'* ]]
 }
 
+@test 'P10 a user with a policy of its own gives nothing away that it may not' {
+	open_bucket
+	vt-key --data "$SERVE_DIR/data" create "u$BATS_TEST_NUMBER" \
+	    --policy "readwrite:$B" >"$SERVE_DIR/writer"
+	as writer PUT "/$B/k" -T <(printf x)
+	code 200
+	for acl in 'acl: public-read' 'acl: authenticated-read' \
+	    "grant-read: id=$BOB"; do
+		as writer PUT "/$B/k" -T /dev/null -H "x-amz-$acl"
+		code 403 AccessDenied
+		as writer PUT "/$B/c" -H "x-amz-copy-source: $B/k" \
+		    -H "x-amz-$acl"
+		code 403 AccessDenied
+		as writer POST "/$B/k?uploads=" -H "x-amz-$acl"
+		code 403 AccessDenied
+	done
+	# what programs send by habit gives nothing
+	for acl in private bucket-owner-full-control; do
+		as writer PUT "/$B/k" -T /dev/null -H "x-amz-acl: $acl"
+		code 200
+	done
+	vt-key --data "$SERVE_DIR/data" create "v$BATS_TEST_NUMBER" \
+	    --policy "full:$B" >"$SERVE_DIR/full"
+	as full PUT "/$B/k" -T <(printf y) -H 'x-amz-acl: public-read'
+	code 200
+	as nobody GET "/$B/k"
+	body_is y
+}
+
 @test 'P3 governance is passed over by permission alone' {
 	local until any far=(-H 'x-amz-object-lock-mode: GOVERNANCE')
 	any="\"Principal\":{\"CanonicalUser\":\"$ANN\"}"
@@ -806,4 +881,67 @@ walk() {
 	body_is text
 	s3 GET "/$B/k?acl="
 	is "$(x Permission | tr '\n' ' ')" 'READ FULL_CONTROL '
+}
+
+@test 'P10 a copy source is for policies what it is for the copy' {
+	put 'secret%20one' x
+	put 'a%3FversionId%3Dnull' y
+	unblock
+	allow='{"Effect":"Allow","Principal":"*","Action":["s3:GetObject",
+	    "s3:GetObjectVersion","s3:PutObject","s3:ListBucket"],
+	    "Resource":["@","@/*"]}'
+	policy "$allow" '{"Effect":"Deny","Principal":"*",
+	    "Action":"s3:PutObject","Resource":"@/*","Condition":{"StringLike":
+	    {"s3:x-amz-copy-source":"'"$B"'/secret *"}}}'
+	code 204
+	for name in secret%20one secret+one /secret+one; do
+		as bob PUT "/$B/c" -H "x-amz-copy-source: $B/${name#/}"
+		code 403 AccessDenied
+	done
+	# the last of them is the version, the others are the key's
+	policy "$allow" '{"Effect":"Deny","Principal":"*",
+	    "Action":"s3:PutObject","Resource":"@/*","Condition":{
+	    "StringEquals":{"s3:x-amz-copy-source":
+	    "'"$B"'/a?versionId=null"}}}'
+	code 204
+	for name in a%3FversionId%3Dnull a%3FversionId%3Dnull?versionId=null \
+	    'a?versionId=null?versionId=null'; do
+		as bob PUT "/$B/c" -H "x-amz-copy-source: $B/$name"
+		code 403 AccessDenied
+	done
+	as bob PUT "/$B/c" -H "x-amz-copy-source: $B/secret+one"
+	code 200
+}
+
+@test 'P10 to guess at an object by its ETag takes the right to read it' {
+	put k abc
+	etag=$(h ETag)
+	unblock
+	may() {
+		policy '{"Effect":"Allow","Principal":"*","Action":['"$1"'],
+		    "Resource":["@","@/*"]}'
+		code 204
+	}
+	may '"s3:PutObject","s3:DeleteObject","s3:ListBucket"'
+	for guess in "$etag" '"00000000000000000000000000000000"'; do
+		as bob PUT "/$B/k" -T /dev/null -H "If-Match: $guess"
+		code 403 AccessDenied
+		as bob DELETE "/$B/k" -H "If-Match: $guess"
+		code 403 AccessDenied
+		as bob POST "/$B?delete=" --data-binary "<Delete><Object>
+		    <Key>k</Key><ETag>${guess//\"/}</ETag></Object></Delete>"
+		is "$(x Code)" AccessDenied
+	done
+	for size in 3 4; do
+		as bob DELETE "/$B/k" -H "x-amz-if-match-size: $size"
+		code 403 AccessDenied
+	done
+	# that it is there is told by no more than the right to write
+	as bob PUT "/$B/k" -T <(printf abc) -H 'If-Match: *'
+	code 200
+	may '"s3:PutObject","s3:DeleteObject","s3:GetObject"'
+	as bob PUT "/$B/k" -T /dev/null -H 'If-Match: "0"'
+	code 412 PreconditionFailed
+	as bob DELETE "/$B/k" -H "If-Match: $etag"
+	code 204
 }

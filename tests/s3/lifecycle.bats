@@ -481,3 +481,14 @@ print(json.dumps(m))' >"$W/plan"
 	    "$W/plan" >"$W/done"
 	is "$(field status "$W/done")" expired
 }
+
+@test 'P10 a rule with very many elements is refused at the first too many' {
+	{
+		printf '<LifecycleConfiguration><Rule>'
+		printf '<ID/>%.0s' {1..45000}
+		printf '</Rule></LifecycleConfiguration>'
+	} >"$W/lc.xml"
+	s3 PUT "/$B?lifecycle=" --data-binary "@$W/lc.xml" --max-time 10 \
+	    -H "Content-MD5: $(b64 md5 "$W/lc.xml")"
+	code 400 MalformedXML
+}

@@ -117,6 +117,7 @@ matching(void)
 	    "<CORSRule>" ORIGIN("*") METHOD("HEAD")
 	    "<MaxAgeSeconds>3</MaxAgeSeconds></CORSRule>"
 	    "</CORSConfiguration>";
+	char names[2 * VT_CORS_NAMES_MAX + 2];
 	struct vt_err err;
 
 	is_int(vt_cors_parse(xml, strlen(xml), &cors, NULL, &err), VT_OK,
@@ -139,6 +140,11 @@ matching(void)
 	match("starend", "DELETE", NULL, 0);
 	match("null", "HEAD", NULL, -3);
 	match("null", "HEAD", "x", 0);
+	for (size_t i = 0; i < VT_CORS_NAMES_MAX; i++)
+		memcpy(names + 2 * i, "a,", 3);
+	match("startend", "DELETE", names, 2);
+	memcpy(names + 2 * VT_CORS_NAMES_MAX, "a", 2);
+	match("startend", "DELETE", names, 0);
 	vt_cors_free(cors);
 	vt_cors_free(NULL);
 }

@@ -672,6 +672,43 @@ public(void)
 	    "over TLS");
 }
 
+/* --- bounds --------------------------------------------------------------- */
+
+#define LONG 6000
+#define PATTERNS 20
+
+/* Who writes a policy must not keep the server busy by a request. */
+static void
+bounded(void)
+{
+	static char text[LONG + 1];
+	char doc[VT_POLICY_BYTES_MAX], *at = doc;
+
+	memset(text, 'a', LONG);
+	fact("aws:UserAgent", text);
+	fact("aws:Referer", text);
+	is_int(ask(COND("{\"StringLike\":{\"aws:UserAgent\":\"*a*a*\"}}"),
+	    &ann, "s3:GetObject", K), VT_POLICY_ALLOW, "a long text");
+	is_int(ask(COND("{\"StringEquals\":{\"aws:UserAgent\":"
+	    "\"${aws:Referer}\"}}"), &ann, "s3:GetObject", K),
+	    VT_POLICY_ALLOW, "a long variable");
+	at += sprintf(at, "{\"Version\":\"2012-10-17\",\"Statement\":[{"
+	    "\"Effect\":\"Allow\",\"Principal\":\"*\"," GET "," ALL
+	    ",\"Condition\":{\"StringLike\":{\"aws:UserAgent\":[");
+	for (int i = 0; i < PATTERNS; i++)
+		at += sprintf(at, "\"*${aws:Referer}%d\",", i);
+	sprintf(at, "\"a*\"]}}}]}");
+	is_int(ask(doc, &ann, "s3:GetObject", K), VT_POLICY_DENY,
+	    "P10 what takes too long to compare allows nothing");
+	forget();
+	/* the same of short ones */
+	fact("aws:UserAgent", "abc");
+	fact("aws:Referer", "b");
+	is_int(ask(doc, &ann, "s3:GetObject", K), VT_POLICY_ALLOW,
+	    "and what does not is compared");
+	forget();
+}
+
 int
 main(void)
 {
@@ -684,5 +721,6 @@ main(void)
 	users();
 	refusals();
 	public();
+	bounded();
 	return test_done();
 }
