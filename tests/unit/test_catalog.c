@@ -511,40 +511,6 @@ test_multipart(void)
 	vt_arena_free(a);
 }
 
-/* Events that nobody takes. */
-static void
-test_events(void)
-{
-	struct vt_catalog *c = open_catalog("events", 0);
-	struct vt_cat_event e = { .e = { .dest = "gone", .name = "x",
-	    .rule = "", .bucket = "b", .owner = "", .key = "k", .key_len = 1,
-	    .requester = "", .remote = "", .request_id = "", .etag = "",
-	    .version_id = "", .detail = "" } };
-	int64_t day_us = 24LL * 3600 * 1000000, oldest_us;
-	struct vt_cat_op op;
-	uint64_t n;
-
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_NOTHING;
-	op.events = &e;
-	op.event_count = 1;
-	is_int(vt_catalog_run(c, &op, &err), VT_OK, "an event");
-	fixed.offset_us += 7 * day_us;
-	is_int(vt_catalog_run(c, &op, &err), VT_OK, "and one a week later");
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_EXPIRE;
-	is_int(vt_catalog_run(c, &op, &err), VT_OK, "nothing is old");
-	is_int(vt_catalog_event_count(c, "gone", &n, &oldest_us, &err),
-	    VT_OK, "counts");
-	is_int(n, 2, "two wait");
-	fixed.offset_us += day_us + 1;
-	is_int(vt_catalog_run(c, &op, &err), VT_OK, "a day later");
-	is_int(vt_catalog_event_count(c, "gone", &n, &oldest_us, &err),
-	    VT_OK, "counts");
-	is_int(n, 1, "P10 what nobody takes is not kept for ever");
-	vt_catalog_close(c);
-}
-
 struct load {
 	struct vt_catalog *c;
 	int64_t bucket;
@@ -757,7 +723,6 @@ main(void)
 	test_list_versions();
 	test_swap();
 	test_multipart();
-	test_events();
 	test_concurrent();
 	test_leases();
 	test_snapshot();
