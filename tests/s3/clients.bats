@@ -25,6 +25,7 @@ setup_file() {
 
 teardown_file() {
 	serve_stop
+	serve_said "$BATS_FILE_TMPDIR"
 }
 
 # flow CLIENT [WHAT FAILS...]
