@@ -262,7 +262,7 @@ test_scan(void)
 {
 	struct vt_scan_pos pos;
 	size_t blobs = 0;
-	char key[16];
+	char key[24];
 	int more;
 
 	for (int i = 0; i < 15; i++) {
