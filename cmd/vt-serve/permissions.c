@@ -702,7 +702,7 @@ op_get_object_acl(struct req *r)
 }
 
 /* What a PUT ?acl brings: a document or headers, not both; NULL after
- * answering. */
+ * answering, also that there is nothing to store. */
 static const char *
 acl_of_request(struct req *r, const char *owner, int is_bucket)
 {
@@ -717,9 +717,14 @@ acl_of_request(struct req *r, const char *owner, int is_bucket)
 
 	if (req_answered(r))
 		return NULL;
+	/* A document that says what is so anyway is let pass: s3cmd copies
+	 * each object's. */
 	if (o == OWNERSHIP_ENFORCED) {
-		req_error(r, "AccessControlListNotSupported", NULL);
-		return NULL;
+		if (r->body_len == 0) {
+			req_error(r, "AccessControlListNotSupported", NULL);
+			return NULL;
+		}
+		owner = r->bucket.owner;
 	}
 	given = acl_from_headers(r, &acl, owner, r->bucket.owner, is_bucket);
 	if (given < 0)
@@ -750,6 +755,11 @@ acl_of_request(struct req *r, const char *owner, int is_bucket)
 			    "cannot be changed");
 			return NULL;
 		}
+	}
+	if (o == OWNERSHIP_ENFORCED) {
+		if (acl_says_nothing(r, &acl, owner, NULL))
+			req_reply_empty(r, 200);
+		return NULL;
 	}
 	text = acl_text(r, &acl, owner);
 	return text != NULL && acl_unblocked(r, text) ? text : NULL;

@@ -695,6 +695,16 @@ walk() {
 	code 400 AccessControlListNotSupported
 	put k x -H 'x-amz-acl: private'
 	code 200
+	# a document that says what is so anyway, and one that does not
+	s3 GET "/$B/k?acl="
+	cp "$W/body" "$W/acl"
+	for what in "/$B" "/$B/k"; do
+		s3 PUT "$what?acl=" -T "$W/acl"
+		code 200
+		s3 PUT "$what?acl=" --data-binary "$(sed 's/FULL_CONTROL/READ/' \
+		    "$W/acl")"
+		code 400 AccessControlListNotSupported
+	done
 	s3 PUT "/$B-2" -H 'x-amz-acl: public-read'
 	code 400 InvalidBucketAclWithObjectOwnership
 	s3 PUT "/$B-2" -H 'x-amz-acl: public-read' \
