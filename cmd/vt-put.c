@@ -520,9 +520,11 @@ visit_upload(void *ctx, const char *key, const char *id, int64_t initiated_us)
 
 	if (strcmp(key, f->item->key) != 0)
 		return 0;
-	/* Begun before the file got its present contents: not of this file.
-	 * Servers tell whole seconds or milliseconds. */
-	if (initiated_us + 1000000 <= mtime_us)
+	/* Perhaps begun before the file got its present contents: not of this
+	 * file.  Servers tell whole seconds or milliseconds, cut off, so that
+	 * an upload begun right after a change is begun again: its bytes cost
+	 * less than a mix of old and new ones. */
+	if (initiated_us <= mtime_us)
 		return 0;
 	if (f->id != NULL && initiated_us <= f->initiated_us)
 		return 0;
