@@ -182,6 +182,15 @@ random_file() {
 	head -c "$2" /dev/urandom >"$1"
 }
 
+# rot PATH OFFSET: another byte there than there was, whatever that is.
+rot() {
+	local was
+	was=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059 # an octal escape
+	printf "\\$(printf %03o $((was ^ 255)))" |
+	    dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # contract COMMAND: what every command keeps, whatever it does.
 contract() {
 	# shellcheck disable=SC2154 # run sets output, stderr and lines

@@ -157,7 +157,7 @@ tiers() {
 	store a
 	moves cold >plan
 	f=$(find data/tiers/hot -type f)
-	printf x | dd of="$f" bs=1 seek=1000 conv=notrunc status=none
+	rot "$f" 1000
 	run -3 --separate-stderr vt-migrate --data data plan
 	[ "$(field status <<<"$output")" = failed ]
 	[ -n "$(field reason <<<"$output")" ]

@@ -510,7 +510,7 @@ load s3
 	blob=$(find "$SERVE_DIR/data/tiers/hot" -type f -size 5242880c |
 	    head -n 1)
 	chmod u+w "$blob"
-	printf X | dd of="$blob" bs=1 seek=1000 conv=notrunc 2>/dev/null
+	rot "$blob" 1000
 	run s3 GET "/$B/p"
 	[ "$status" -ne 0 ]
 	run ! cmp -s "$W/in" "$W/body"
