@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "libvt/base/buf.h"
+#include "libvt/work/optimum.h"
 #include "libvt/work/plan.h"
+#include "libvt/work/replay.h"
 
 #include "tests/unit/test.h"
 

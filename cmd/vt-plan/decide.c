@@ -1,0 +1,479 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/base/clock.h"
+#include "libvt/base/num.h"
+
+#include "plan.h"
+
+#define RULES_BYTES_MAX ((size_t)32 << 20)	/* of one bucket, parsed */
+
+/* --- proposals ------------------------------------------------------------ */
+
+/* What a month on tier `k` costs, reads being as in the last one. */
+static double
+month_bill(const struct run *r, const struct vt_cost *c, size_t k)
+{
+	const struct vt_past *p = &r->past;
+	double days = r->model.month_days, usd = c->day[k] * days;
+	size_t i;
+
+	for (i = p->count; i > 0 && p->e[i - 1].at > p->to - days; i--)
+		usd += vt_cost_serve(c, k, p->e[i - 1].gets,
+		    p->e[i - 1].bytes);
+	return usd;
+}
+
+/* Six digits: what a person reads, and the same on every machine. */
+static double
+rounded(double d)
+{
+	char text[40];
+	double out = d;
+
+	snprintf(text, sizeof(text), "%.6g", d);
+	if (vt_num_scan_double(text, strlen(text), &out) < 0)
+		return d;
+	return out;
+}
+
+static const char *
+keep(struct run *r, const char *s, size_t len)
+{
+	const char *p = vt_arena_dup(r->kept, s, len);
+
+	if (p == NULL)
+		plan_no_memory();
+	return p;
+}
+
+/* A proposal for what the record speaks of. */
+static struct proposal *
+new_proposal(struct run *r, const struct vt_scan_record *rec,
+    const char *reason)
+{
+	struct proposal *p;
+
+	if (r->count == r->cap) {
+		r->cap = r->cap != 0 ? r->cap * 2 : 1024;
+		p = realloc(r->p, r->cap * sizeof(*p));
+		if (p == NULL)
+			plan_no_memory();
+		r->p = p;
+	}
+	p = &r->p[r->count++];
+	memset(p, 0, sizeof(*p));
+	p->m.bucket = keep(r, rec->bucket, strlen(rec->bucket));
+	p->m.key = keep(r, rec->key, rec->key_len);
+	p->m.key_len = rec->key_len;
+	p->m.version = keep(r, rec->version, strlen(rec->version));
+	p->m.action = p->m.rule = "";
+	p->m.reason = keep(r, reason, strlen(reason));
+	p->m.seq = rec->seq;
+	p->m.generation = rec->generation;
+	p->m.bucket_generation = rec->bucket_generation;
+	p->m.size_bytes = rec->size_bytes;
+	return p;
+}
+
+static int64_t
+rules_now(const struct run *r)
+{
+	return r->now_us != INT64_MAX ? r->now_us : r->rules_at_us;
+}
+
+static void
+propose(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_decision *d, double now_month, double after_month)
+{
+	struct proposal *p = new_proposal(r, rec, d->reason);
+
+	if (d->rule != NULL) {
+		p->m.rule = keep(r, d->rule->id, strlen(d->rule->id));
+		p->asked_us = rules_now(r);
+	}
+	p->m.copy = rec->copy;
+	p->m.from = r->model.tier[d->from].name;
+	p->m.to = r->model.tier[d->to].name;
+	p->m.saving_usd_month = rounded(d->choice.saving_day *
+	    r->model.month_days);
+	p->m.cost_usd = rounded(d->choice.cost);
+	p->m.payback_days = rounded(d->choice.payback_days);
+	p->now_month = now_month;
+	p->after_month = after_month;
+}
+
+/* --- lifecycle rules ------------------------------------------------------ */
+
+void
+rules_forget(struct run *r)
+{
+	vt_arena_free(r->rules_arena);
+	r->rules_arena = NULL;
+	r->lc = NULL;
+}
+
+/* A bucket's rules come before its versions. */
+enum vt_code
+take_bucket(struct run *r, const struct vt_scan_record *rec,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rules_forget(r);
+	r->rules_arena = vt_arena_new(RULES_BYTES_MAX);
+	if (r->rules_arena == NULL)
+		plan_no_memory();
+	rc = vt_lifecycle_parse(r->rules_arena, rec->lifecycle,
+	    rec->lifecycle_len, &r->lc, NULL, err);
+	if (rc != VT_OK)
+		return rc;
+	if (rec->day_ms != 0)
+		r->lc->day_us = rec->day_ms * 1000;
+	if (rec->has_min_bytes)
+		r->lc->min_bytes = rec->min_bytes;
+	snprintf(r->rules_bucket, sizeof(r->rules_bucket), "%s", rec->bucket);
+	r->rules_generation = rec->bucket_generation;
+	r->rules_at_us = rec->at_us;
+	r->rules_marks = *rec->versioning != '\0';
+	return VT_OK;
+}
+
+/* The rules that hold for a line: those of its bucket, unless they were
+ * changed while it was scanned. */
+static const struct vt_lifecycle *
+rules_for(const struct run *r, const struct vt_scan_record *rec)
+{
+	return r->lc != NULL && rec->is_ruled &&
+	    strcmp(r->rules_bucket, rec->bucket) == 0 &&
+	    r->rules_generation == rec->bucket_generation ? r->lc : NULL;
+}
+
+/* A lock always wins; a marker that is added removes nothing. */
+static int
+removal_locked(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_lc_removal *removal)
+{
+	if (removal->action == VT_LC_EXPIRE && r->rules_marks)
+		return 0;
+	return rec->legal_hold || (rec->lock != NULL && *rec->lock != '\0' &&
+	    rec->retain_until_us > rules_now(r));
+}
+
+enum removal_state { REMOVAL_NONE, REMOVAL_LATER, REMOVAL_LOCKED,
+	REMOVAL_DUE };
+
+static enum removal_state
+find_removal(const struct run *r, const struct vt_lifecycle *lc,
+    const struct vt_scan_record *rec, struct vt_lc_removal *out)
+{
+	struct vt_lc_subject s;
+
+	vt_rules_record(rec, &s);
+	vt_lifecycle_removal(lc, &s, out);
+	if (out->action == VT_LC_NONE || out->due_us >= INT64_MAX / 4)
+		return REMOVAL_NONE;
+	if (out->due_us > rules_now(r))
+		return REMOVAL_LATER;
+	return removal_locked(r, rec, out) ? REMOVAL_LOCKED : REMOVAL_DUE;
+}
+
+/* Free of charge: what is due for leaving a tier early is due for staying as
+ * well. */
+static void
+propose_removal(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_lc_removal *removal, double now_month)
+{
+	int marks = removal->action == VT_LC_EXPIRE && r->rules_marks;
+	char text[VT_RULES_TEXT];
+	struct proposal *p;
+
+	vt_rules_removal_text(removal, text);
+	p = new_proposal(r, rec, text);
+	p->removal = removal->action;
+	p->asked_us = rules_now(r);
+	p->m.action = vt_lc_action_name(removal->action);
+	p->m.rule = keep(r, removal->rule->id, strlen(removal->rule->id));
+	if (rec->kind == VT_SCAN_UPLOAD)
+		p->m.upload = keep(r, rec->upload, strlen(rec->upload));
+	p->m.from = keep(r, rec->tier, strlen(rec->tier));
+	p->now_month = now_month;
+	p->after_month = marks ? now_month : 0;
+	p->m.saving_usd_month = rounded(p->now_month - p->after_month);
+}
+
+static void
+explain_removal(const struct vt_lc_removal *removal, enum removal_state state)
+{
+	char text[VT_RULES_TEXT], due[25];
+
+	if (state == REMOVAL_NONE)
+		return;
+	vt_rules_removal_text(removal, text);
+	vt_time_rfc3339_ms(removal->due_us, due);
+	cli_printf("  lifecycle  %s: %s (%s)\n",
+	    vt_lc_action_name(removal->action), text,
+	    state == REMOVAL_DUE ? "due" :
+	    state == REMOVAL_LOCKED ? "due, but locked" : due);
+}
+
+static void
+explain_transition(void *ctx, const struct vt_lc_move *m)
+{
+	const struct run *r = ctx;
+	char text[VT_RULES_TEXT], due[25];
+
+	vt_rules_move_text(m, text);
+	vt_time_rfc3339_ms(m->due_us, due);
+	cli_printf("  lifecycle  transition: %s (%s)\n", text,
+	    m->due_us == INT64_MAX ? "not while so few are newer" :
+	    m->due_us > rules_now(r) ? due : "due");
+}
+
+static void
+explain_rules(struct run *r, const struct vt_scan_record *rec)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+	struct vt_lc_subject s;
+	enum removal_state state;
+
+	if (lc == NULL)
+		return;
+	state = find_removal(r, lc, rec, &removal);
+	explain_removal(&removal, state);
+	vt_rules_record(rec, &s);
+	vt_lifecycle_transitions(lc, &s, explain_transition, r);
+}
+
+/* "bucket/key", the key being everything behind the first slash. */
+static int
+is_explained(const struct run *r, const struct vt_scan_record *rec)
+{
+	size_t n = strlen(rec->bucket);
+
+	return strncmp(r->explain, rec->bucket, n) == 0 &&
+	    r->explain[n] == '/' &&
+	    strlen(r->explain + n + 1) == rec->key_len &&
+	    memcmp(r->explain + n + 1, rec->key, rec->key_len) == 0;
+}
+
+/* A delete marker or an upload: only rules have a say. */
+void
+take_other(struct run *r, const struct vt_scan_record *rec)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+	struct vt_cost cost;
+	char t[25];
+	double now = 0;
+	int k;
+
+	if (r->explain != NULL) {
+		if (!is_explained(r, rec))
+			return;
+		if (r->found++ > 0)
+			cli_printf("\n");
+		vt_time_rfc3339_ms(rec->mtime_us, t);
+		cli_printf("%s/%.*s %s\n  %s since %s\n", rec->bucket,
+		    (int)rec->key_len, rec->key,
+		    rec->kind == VT_SCAN_UPLOAD ? rec->upload : rec->version,
+		    rec->kind == VT_SCAN_UPLOAD ? "upload" : "delete marker",
+		    t);
+		explain_rules(r, rec);
+		return;
+	}
+	if (lc == NULL || find_removal(r, lc, rec, &removal) != REMOVAL_DUE)
+		return;
+	k = vt_cost_model_tier(&r->model, rec->tier);
+	if (rec->size_bytes > 0 && k >= 0) {
+		vt_cost_of(&r->model, rec->size_bytes, &cost);
+		now = cost.day[k] * r->model.month_days;
+	}
+	r->bill_now += now;
+	r->bill_after += now;
+	propose_removal(r, rec, &removal, now);
+}
+
+/* What rules ask of the place of a version: into `bounds`, and into a copy of
+ * its bill.  0: nothing. */
+static int
+bind_to_rules(const struct run *r, const struct vt_scan_record *rec,
+    struct vt_cost *cost, struct vt_bounds *bounds)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_subject s;
+
+	if (lc == NULL)
+		return 0;
+	vt_rules_record(rec, &s);
+	vt_rules_bounds(lc, &s, r->classes, r->model.count, rules_now(r),
+	    bounds);
+	/* --tiers is for this run; a rule must wait for another */
+	if (bounds->must >= 0 && r->tiers != NULL &&
+	    r->model.tier[bounds->must].excluded)
+		bounds->must = -1;
+	vt_plan_bar(bounds, cost);
+	return 1;
+}
+
+/* --- planning ------------------------------------------------------------- */
+
+static void
+explain(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost, const struct vt_decision *d)
+{
+	static const char *const verdicts[VT_PLAN_VERDICTS] = {
+		"move", "stay", "wait", "too little is known", "stay", "stay",
+		"stay", "stay", "unknown tier"
+	};
+	char size[16], t[25], from[25];
+	size_t i;
+
+	cli_printf("%s/%.*s %s\n", rec->bucket, (int)rec->key_len, rec->key,
+	    rec->version);
+	vt_time_rfc3339_ms(rec->mtime_us, t);
+	cli_printf("  size       %s (%llu bytes), created %s\n",
+	    vt_num_human_bytes(rec->size_bytes, size),
+	    (unsigned long long)rec->size_bytes, t);
+	vt_time_rfc3339_ms(rec->copy_since_us, t);
+	cli_printf("  tier       %s since %s (%.1f days)\n", rec->tier, t,
+	    d->stayed_days);
+	cli_printf("  reads      %llu, %llu bytes; %llu in 30 days, %llu in "
+	    "90\n", (unsigned long long)rec->reads,
+	    (unsigned long long)rec->bytes_read,
+	    (unsigned long long)rec->r30, (unsigned long long)rec->r90);
+	if (rec->last_read_us != 0) {
+		vt_time_rfc3339_ms(rec->last_read_us, t);
+		cli_printf("  last read  %s (%.1f covered days ago)\n", t,
+		    d->idle_days);
+	} else {
+		cli_printf("  last read  never seen in %.1f covered days\n",
+		    d->idle_days);
+	}
+	vt_time_rfc3339_ms(rec->covered_from_us, from);
+	vt_time_rfc3339_ms(rec->covered_to_us, t);
+	cli_printf("  the log    covers %.1f days of its life, %s to %s\n",
+	    rec->covered_days, from, t);
+	cli_printf("\n  %-16s %13s %13s %13s %14s\n", "tier", "keep $/month",
+	    "reads $/month", "go there $", "always there $");
+	for (i = 0; i < cost->count; i++) {
+		double stay = cost->day[i] * r->model.month_days;
+
+		cli_printf("%c %-16s %13.6g %13.6g ",
+		    (int)i == d->from ? '*' : ' ', r->model.tier[i].name,
+		    stay, month_bill(r, cost, i) - stay);
+		if ((int)i == d->from)
+			cli_printf("%13s ", "-");
+		else if (cost->excluded[i])
+			cli_printf("%13s ", "excluded");
+		else if (d->from >= 0)
+			cli_printf("%13.6g ", cost->move[d->from][i] +
+			    vt_cost_early(cost, (size_t)d->from,
+			    d->stayed_days));
+		else
+			cli_printf("%13s ", "?");
+		cli_printf("%14.6g\n", d->work.spent[i]);
+	}
+	if (rules_for(r, rec) != NULL)
+		cli_printf("\n");
+	explain_rules(r, rec);
+	cli_printf("\n  %s%s%s: %s\n", verdicts[d->verdict],
+	    d->verdict == VT_PLAN_MOVE ? " to " : "",
+	    d->verdict == VT_PLAN_MOVE ? r->model.tier[d->to].name : "",
+	    d->reason);
+}
+
+static void
+plan_record(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+	struct vt_bounds bounds;
+	struct vt_cost bound;
+	struct vt_decision d;
+	double now = 0, after;
+
+	if (lc != NULL) {
+		bound = *cost;
+		cost = &bound;
+		bind_to_rules(r, rec, &bound, &bounds);
+	}
+	vt_plan_decide(&r->model, &r->policy, cost, rec, &r->past,
+	    lc != NULL ? &bounds : NULL, &d);
+	if (r->explain != NULL) {
+		if (is_explained(r, rec)) {
+			if (r->found++ > 0)
+				cli_printf("\n");
+			explain(r, rec, cost, &d);
+		}
+		return;
+	}
+	if (d.from >= 0)
+		now = month_bill(r, cost, (size_t)d.from);
+	r->bill_now += now;
+	r->bill_after += now;
+	if (lc != NULL)
+		switch (find_removal(r, lc, rec, &removal)) {
+		case REMOVAL_DUE:
+			propose_removal(r, rec, &removal, now);
+			return;
+		case REMOVAL_LOCKED:
+			r->locked++;
+			break;
+		default:
+			break;
+		}
+	r->verdicts[d.verdict]++;
+	if (d.verdict != VT_PLAN_MOVE)
+		return;
+	after = month_bill(r, cost, (size_t)d.to);
+	propose(r, rec, &d, now, after);
+}
+
+/* The past that is simulated is of what is there still; of what will not be
+ * for long the reader is told. */
+static void
+count_due(struct run *r, const struct vt_scan_record *rec)
+{
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	struct vt_lc_removal removal;
+
+	if (lc == NULL || find_removal(r, lc, rec, &removal) != REMOVAL_DUE)
+		return;
+	r->removals[removal.action]++;
+	r->removed_bytes += rec->size_bytes;
+}
+
+void
+take_record(struct run *r, struct vt_scan_record *rec)
+{
+	struct vt_cost cost;
+	struct vt_err err;
+
+	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK)
+		plan_die(&err);
+	/* Objects of foreign logs are where everything begins. */
+	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
+		rec->tier = r->model.tier[0].name;
+	vt_cost_of(&r->model, rec->size_bytes, &cost);
+	r->versions++;
+	r->bytes += rec->size_bytes;
+	if (rec->covered_days > 0) {
+		if (r->covered_from == 0 ||
+		    rec->covered_from_us < r->covered_from)
+			r->covered_from = rec->covered_from_us;
+		if (rec->covered_to_us > r->covered_to)
+			r->covered_to = rec->covered_to_us;
+		if (rec->covered_days > r->covered_days)
+			r->covered_days = rec->covered_days;
+	}
+	if (!r->simulate)
+		plan_record(r, rec, &cost);
+	else
+		count_due(r, rec);
+	if (r->explain == NULL)
+		simulate_record(r, rec, &cost);
+}

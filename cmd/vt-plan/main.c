@@ -1,0 +1,303 @@
+/*
+ * vt-plan: versions with their heat in (vt-scan), moves that pay for
+ * themselves out, and what lifecycle rules ask for, one JSON line each.  It
+ * changes nothing; vt-migrate does.
+ */
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+static const char usage[] =
+"usage: vt-plan [options] [SCAN...]\n"
+"       vt-plan [options] --explain BUCKET/KEY [SCAN...]\n"
+"       vt-plan [options] --simulate [SCAN...]\n"
+"Read what vt-scan wrote and print one JSON line for each move that pays for\n"
+"itself, and for what lifecycle rules ask for.  Nothing is changed: see\n"
+"vt-migrate.  '-': standard input (default).\n"
+"\n"
+"Where things can be:\n"
+"      --config FILE      configuration with the tiers\n"
+"      --data DIR         data folder with vaultaire.json ($VAULTAIRE_DATA)\n"
+"      --prices FILE      price file (of the configuration; AWS us-east-1)\n"
+"      --moves HOW        copy: vt-migrate reads and writes; transition: the\n"
+"                         provider's lifecycle moves down (copy)\n"
+"What may move:\n"
+"      --allow-restore    also to tiers whose reads need a restore first\n"
+"      --max-bytes SIZE   at most so much, best moves first; also\n"
+"      --max-objects N\n"
+"      --max-usd DOLLARS  of the cost of moving\n"
+"      --min-history D    covered days (30d) before anything is moved\n"
+"      --payback-max D    leave out what takes longer to pay back\n"
+"      --tiers A,B...     only to these tiers\n"
+"      --valid D          how long the moves may wait (7d)\n"
+"Instead of a plan:\n"
+"      --explain BUCKET/KEY   heat, what each tier costs, and why\n"
+"      --simulate         what the past would have cost: hot, by age, by this\n"
+"                         plan, at best\n"
+"      --split WHEN       simulate: 'half' or a time; score what is after it\n"
+"      --plain            simulate: also the bare work-function algorithm\n"
+"      --minimums SHARE   of minimum durations in its distances (1)\n"
+"      --json             simulate: JSON lines\n"
+"Else:\n"
+"      --now TIME         plan as of then (RFC 3339; the end of the logs)\n"
+"  -q, --quiet            no summary, no progress\n"
+"  -h, --help             this text\n"
+"  -V, --version          version\n"
+"\n"
+"Status 1: malformed lines were left out, or --explain found nothing.\n";
+
+enum {
+	OPT_ALLOW_RESTORE = 256, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN, OPT_JSON,
+	OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MIN_HISTORY,
+	OPT_MINIMUMS, OPT_MOVES, OPT_NOW, OPT_PAYBACK_MAX, OPT_PLAIN,
+	OPT_PRICES, OPT_SIMULATE, OPT_SPLIT, OPT_TIERS, OPT_VALID
+};
+
+static const struct option options[] = {
+	{ "allow-restore", no_argument, NULL, OPT_ALLOW_RESTORE },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "data", required_argument, NULL, OPT_DATA },
+	{ "explain", required_argument, NULL, OPT_EXPLAIN },
+	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "max-bytes", required_argument, NULL, OPT_MAX_BYTES },
+	{ "max-objects", required_argument, NULL, OPT_MAX_OBJECTS },
+	{ "max-usd", required_argument, NULL, OPT_MAX_USD },
+	{ "min-history", required_argument, NULL, OPT_MIN_HISTORY },
+	{ "minimums", required_argument, NULL, OPT_MINIMUMS },
+	{ "moves", required_argument, NULL, OPT_MOVES },
+	{ "now", required_argument, NULL, OPT_NOW },
+	{ "payback-max", required_argument, NULL, OPT_PAYBACK_MAX },
+	{ "plain", no_argument, NULL, OPT_PLAIN },
+	{ "prices", required_argument, NULL, OPT_PRICES },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "simulate", no_argument, NULL, OPT_SIMULATE },
+	{ "split", required_argument, NULL, OPT_SPLIT },
+	{ "tiers", required_argument, NULL, OPT_TIERS },
+	{ "valid", required_argument, NULL, OPT_VALID },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 }
+};
+
+void
+plan_die(const struct vt_err *err)
+{
+	int status = cli_status_of(err->code);
+
+	/* what a command cannot do without is no item that failed */
+	cli_die(status == CLI_SOME ? CLI_FAILED : status, "%s", err->text);
+}
+
+void
+plan_no_memory(void)
+{
+	cli_die(CLI_FAILED, "out of memory");
+}
+
+static double
+days_option(const char *name, const char *text)
+{
+	return (double)cli_opt_duration(name, text,
+	    INT64_C(100) * 366 * 86400000) / 86400e3;
+}
+
+static int
+parse_more(struct run *r, int c)
+{
+	switch (c) {
+	case OPT_ALLOW_RESTORE:
+		r->allow_restore = 1;
+		break;
+	case OPT_CONFIG:
+		r->config_path = optarg;
+		break;
+	case OPT_DATA:
+		r->data = optarg;
+		break;
+	case OPT_EXPLAIN:
+		if (strchr(optarg, '/') == NULL)
+			return cli_usage_error("--explain: '%s' is not of the "
+			    "form BUCKET/KEY", optarg);
+		r->explain = optarg;
+		break;
+	case OPT_JSON:
+		r->json = 1;
+		break;
+	case OPT_MAX_BYTES:
+		r->max_bytes = cli_opt_size("--max-bytes", optarg, 0,
+		    UINT64_MAX);
+		break;
+	case OPT_MAX_OBJECTS:
+		r->max_objects = cli_opt_u64("--max-objects", optarg, 0,
+		    UINT64_MAX);
+		break;
+	case OPT_MAX_USD:
+		r->max_usd = cli_opt_double("--max-usd", optarg, 0, 1e15);
+		break;
+	case OPT_MIN_HISTORY:
+		r->policy.min_history_days =
+		    days_option("--min-history", optarg);
+		break;
+	case OPT_MINIMUMS:
+		r->minimums = cli_opt_double("--minimums", optarg, 0, 1);
+		break;
+	case OPT_MOVES:
+		if (strcmp(optarg, "copy") == 0)
+			r->how = VT_MOVE_COPY;
+		else if (strcmp(optarg, "transition") == 0)
+			r->how = VT_MOVE_TRANSITION;
+		else
+			return cli_usage_error("--moves: '%s' is neither "
+			    "'copy' nor 'transition'", optarg);
+		break;
+	case OPT_NOW:
+		r->now_us = cli_opt_time("--now", optarg);
+		r->policy.now_us = r->now_us;
+		break;
+	case OPT_PAYBACK_MAX:
+		r->policy.payback_max_days =
+		    days_option("--payback-max", optarg);
+		break;
+	case OPT_PLAIN:
+		r->plain = 1;
+		break;
+	case OPT_PRICES:
+		r->price_path = optarg;
+		break;
+	case OPT_SIMULATE:
+		r->simulate = 1;
+		break;
+	case OPT_SPLIT:
+		r->split_half = strcmp(optarg, "half") == 0;
+		if (!r->split_half)
+			r->split_us = cli_opt_time("--split", optarg);
+		break;
+	case OPT_TIERS:
+		r->tiers = optarg;
+		break;
+	case OPT_VALID:
+		r->valid_ms = cli_opt_duration("--valid", optarg,
+		    INT64_C(3650) * 86400000);
+		break;
+	default:
+		return cli_usage();
+	}
+	return CLI_OK;
+}
+
+static int
+parse(struct run *r, int argc, char **argv)
+{
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "+hqV", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			exit(cli_help());
+		case 'q':
+			r->quiet = 1;
+			break;
+		case 'V':
+			exit(cli_version());
+		default:
+			status = parse_more(r, c);
+			if (status != CLI_OK)
+				return status;
+			break;
+		}
+	}
+	if (!r->simulate && (r->split_half || r->split_us != 0 ||
+	    r->plain || r->json))
+		return cli_usage_error("--split, --plain and --json belong to "
+		    "--simulate");
+	if (r->simulate && r->explain != NULL)
+		return cli_usage_error("--simulate and --explain exclude "
+		    "each other");
+	r->policy.minimums = r->minimums;
+	r->paths = argv + optind;
+	r->path_count = argc - optind;
+	return CLI_OK;
+}
+
+static void
+init(struct run *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->now_us = INT64_MAX;
+	r->max_bytes = r->max_objects = UINT64_MAX;
+	r->max_usd = INFINITY;
+	r->minimums = 1;
+	r->valid_ms = INT64_C(7) * 86400000;
+	r->policy.min_history_days = 30;
+}
+
+static void
+prepare(struct run *r)
+{
+	vt_past_init(&r->past);
+	vt_buf_init(&r->held, SIZE_MAX / 2);
+	r->optimum = vt_optimum_new();
+	r->kept = vt_arena_new(SIZE_MAX / 2);
+	if (r->optimum == NULL || r->kept == NULL ||
+	    vt_hash_init(&r->id, VT_SHA256) < 0)
+		plan_no_memory();
+}
+
+static int
+finish(struct run *r)
+{
+	int status = r->failed != 0 ? r->failed :
+	    r->bad_lines > 0 ? CLI_SOME : CLI_OK;
+
+	if (r->bad_lines > 1)
+		cli_warn("%llu malformed lines of %llu were left out",
+		    (unsigned long long)r->bad_lines,
+		    (unsigned long long)r->lines);
+	if (r->explain != NULL && r->found == 0) {
+		cli_warn("'%s' is not in the input", r->explain);
+		if (status == CLI_OK)
+			status = CLI_SOME;
+	}
+	rules_forget(r);
+	vt_past_release(&r->past);
+	vt_buf_release(&r->held);
+	vt_optimum_free(r->optimum);
+	vt_arena_free(r->kept);
+	vt_prices_free(r->prices);
+	vt_hash_release(&r->id);
+	free(r->p);
+	return cli_finish(status);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct vt_config *config;
+	struct run r;
+	int status;
+
+	cli_init(argv, usage);
+	init(&r);
+	status = parse(&r, argc, argv);
+	if (status != CLI_OK)
+		return status;
+	prepare(&r);
+	cli_catch_signals(-1);
+	config = load_config(&r);
+	load_prices(&r, config);
+	make_model(&r, config);
+	vt_config_free(config);
+	exclude(&r);
+	choose_rivals(&r);
+	read_input(&r);
+	if (r.simulate && !cli_stopping()) {
+		print_simulation(&r);
+	} else if (r.explain == NULL && !cli_stopping()) {
+		print_plan(&r);
+		summarize(&r);
+	}
+	return finish(&r);
+}

@@ -1,0 +1,128 @@
+/*
+ * What the files of vt-plan share: one run of it.
+ */
+#ifndef CMD_VT_PLAN_PLAN_H
+#define CMD_VT_PLAN_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libvt/base/arena.h"
+#include "libvt/base/buf.h"
+#include "libvt/base/hash.h"
+#include "libvt/proto/records.h"
+#include "libvt/work/config.h"
+#include "libvt/work/cost.h"
+#include "libvt/work/optimum.h"
+#include "libvt/work/plan.h"
+#include "libvt/work/replay.h"
+#include "libvt/work/rules.h"
+
+#include "cmd/cli.h"
+
+#define DAY_US INT64_C(86400000000)
+
+/* The age rule that plans are compared with: what most buckets have. */
+#define AGE_FIRST 30
+#define AGE_SECOND 90
+#define AGE_MIN_SIZE 131072	/* smaller ones are not moved by default */
+
+enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PROMOTE, SIM_PLAN, SIM_PLAIN,
+	SIM_BEST, SIMS };
+
+/* A move that may be printed, and what the summary needs of it. */
+struct proposal {
+	struct vt_move m;	/* strings in run.kept */
+	enum vt_lc_action removal;
+	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
+	double now_month, after_month;
+};
+
+struct run {
+	/* options */
+	const char *config_path, *data, *price_path, *tiers, *explain;
+	int allow_restore, simulate, json, plain, quiet, split_half;
+	double minimums;
+	enum vt_move_how how;
+	int64_t now_us, split_us;
+	uint64_t max_bytes, max_objects;
+	double max_usd;
+	int64_t valid_ms;
+	struct vt_policy policy;
+	char **paths;
+	int path_count;
+
+	/* the installation */
+	struct vt_prices *prices;
+	const struct vt_price *autoclass;
+	struct vt_cost_model model, lifecycle;
+	size_t age_tier[2], age_count;
+
+	/* the lifecycle rules of the bucket whose line came last */
+	struct vt_arena *rules_arena;
+	struct vt_lifecycle *lc;
+	char rules_bucket[64];
+	int64_t rules_generation, rules_at_us;
+	int rules_marks;	/* expiring adds a delete marker */
+	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
+	const char *classes[VT_COST_TIERS];
+
+	/* the input */
+	struct vt_hash id;
+	char plan_id[17];
+	struct vt_past past;
+	struct vt_optimum *optimum;
+	struct vt_arena *kept;
+	struct proposal *p;
+	size_t count, cap;
+	struct vt_buf held;	/* lines waiting for --split half */
+	uint64_t lines, bad_lines, found;
+	int failed;
+
+	/* sums */
+	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS];
+	uint64_t lines_out, moves, moved_bytes, capped;
+	uint64_t asked;		/* moves that rules ask for */
+	uint64_t removals[VT_LC_ACTIONS], removed_bytes, locked;
+	double bill_now, bill_after, moving, saving;
+	double payback;		/* days, weighed by saving */
+	int64_t covered_from, covered_to;
+	double covered_days;
+	double sim[SIMS], sim_storage[SIMS], sim_reads[SIMS], sim_moving[SIMS];
+	uint64_t sim_moves[SIMS];
+};
+
+/* Ends the program with the message and its status. */
+void plan_die(const struct vt_err *err) __attribute__((noreturn));
+void plan_no_memory(void) __attribute__((noreturn));
+
+/* tiers.c: where things can be, at what price. */
+struct vt_config *load_config(struct run *r);
+void load_prices(struct run *r, const struct vt_config *config);
+void make_model(struct run *r, const struct vt_config *config);
+void exclude(struct run *r);
+void choose_rivals(struct run *r);
+
+/* input.c: the lines, each given to decide.c. */
+void read_input(struct run *r);
+
+/* decide.c: one line's decision, its explanation, its proposal. */
+enum vt_code take_bucket(struct run *r, const struct vt_scan_record *rec,
+    struct vt_err *err) VT_MUST_CHECK;
+void take_other(struct run *r, const struct vt_scan_record *rec);
+void take_record(struct run *r, struct vt_scan_record *rec);
+void rules_forget(struct run *r);
+
+/* simulate.c: what the past would have cost. */
+void simulate_record(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost);
+void print_simulation(struct run *r);
+double ratio(double a, double b);
+char *usd_text(double usd, char out[32]);
+void day_text(int64_t us, char out[11]);
+
+/* output.c: the plan and its summary. */
+void print_plan(struct run *r);
+void summarize(const struct run *r);
+
+#endif

@@ -1,0 +1,225 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/work/optimum.h"
+
+/*
+ * Forward over time, per tier the Pareto set of (paid until, cost): entering
+ * a tier pays its minimum at once and storage is free until then, so waiting
+ * costs nothing while the minimum lasts.  Moving is best at one of: after a
+ * read, when a minimum has passed, just before a read, or so that the
+ * minimum of the new tier ends with a read (moves to dearer storage alone).
+ */
+
+/* Far beyond what traces need (1 to 5); when it is reached the longest-paid
+ * state is dropped, and the result is what somebody really could pay, which
+ * may be more than the least. */
+#define STATES 256
+
+struct state {
+	double until, cost;
+};
+
+struct vt_optimum {
+	const struct vt_cost *c;
+	struct state s[VT_COST_TIERS][STATES];	/* both ascending */
+	size_t n[VT_COST_TIERS];
+};
+
+struct vt_optimum *
+vt_optimum_new(void)
+{
+	return calloc(1, sizeof(struct vt_optimum));
+}
+
+void
+vt_optimum_free(struct vt_optimum *o)
+{
+	free(o);
+}
+
+/* Add a state of tier k unless another is as good; drop those it beats.  A
+ * state paid for less time is as good when paying as it goes costs no more. */
+static void
+offer(struct vt_optimum *o, size_t k, double until, double cost)
+{
+	struct state *s = o->s[k];
+	size_t n = o->n[k], i, keep;
+	double day = o->c->day[k];
+
+	for (i = 0; i < n; i++) {
+		if (s[i].until >= until ? s[i].cost <= cost :
+		    s[i].cost + day * (until - s[i].until) <= cost)
+			return;
+	}
+	for (i = keep = 0; i < n; i++)
+		if (!(until >= s[i].until ? cost <= s[i].cost :
+		    cost + day * (s[i].until - until) <= s[i].cost))
+			s[keep++] = s[i];
+	n = keep;
+	for (i = n; i > 0 && s[i - 1].until > until; i--)
+		;
+	if (n == STATES) {
+		if (i == n) {
+			o->n[k] = n;
+			return;
+		}
+		n--;
+	}
+	memmove(&s[i + 1], &s[i], (n - i) * sizeof(*s));
+	s[i].until = until;
+	s[i].cost = cost;
+	o->n[k] = n + 1;
+}
+
+/* Time passes to `t` on every tier. */
+static void
+advance(struct vt_optimum *o, double from, double t)
+{
+	size_t k, i, best;
+
+	for (k = 0; k < o->c->count; k++) {
+		struct state *s = o->s[k];
+		size_t n = o->n[k], first = 0;
+
+		for (i = 0; i < n && s[i].until <= t; i++) {
+			double paid = s[i].until > from ? s[i].until : from;
+
+			s[i].cost += o->c->day[k] * (t - paid);
+			s[i].until = t;
+		}
+		/* all those whose minimum has passed are alike now */
+		for (best = 0, first = 1; first < i; first++)
+			if (s[first].cost < s[best].cost)
+				best = first;
+		if (i > 1) {
+			s[0] = s[best];
+			memmove(&s[1], &s[i], (n - i) * sizeof(*s));
+			o->n[k] = n = n - i + 1;
+		}
+		/* paying as it goes, it may have become the dearer one */
+		if (i > 0 && n > 1 && s[1].cost <= s[0].cost) {
+			memmove(&s[0], &s[1], (n - 1) * sizeof(*s));
+			o->n[k] = n - 1;
+		}
+	}
+}
+
+/* All moves at time `t`; to dearer storage alone when `up`. */
+static void
+move_all(struct vt_optimum *o, double t, int up)
+{
+	const struct vt_cost *c = o->c;
+	size_t i, j, x;
+
+	for (i = 0; i < c->count; i++) {
+		double least = INFINITY;
+
+		for (x = 0; x < o->n[i]; x++)
+			if (o->s[i][x].cost < least)
+				least = o->s[i][x].cost;
+		if (!isfinite(least))
+			continue;
+		for (j = 0; j < c->count; j++)
+			if (j != i && !c->excluded[j] &&
+			    (!up || c->day[j] > c->day[i]))
+				offer(o, j, t + c->min_days[j], least +
+				    c->move[i][j] +
+				    c->day[j] * c->min_days[j]);
+	}
+}
+
+/* From `a` to `b` with no read between; `ahead` walks the reads whose
+ * distance to some minimum may make them the end of one. */
+static void
+pass(struct vt_optimum *o, const struct vt_past *p, size_t ahead[],
+    double a, double b)
+{
+	const struct vt_cost *c = o->c;
+	double t = a, next;
+	size_t k, i;
+	int up;
+
+	move_all(o, t, 0);
+	while (t < b) {
+		next = b;
+		up = 0;
+		for (k = 0; k < c->count; k++)
+			for (i = 0; i < o->n[k]; i++)
+				if (o->s[k][i].until > t) {
+					if (o->s[k][i].until < next)
+						next = o->s[k][i].until;
+					break;
+				}
+		for (k = 0; k < c->count; k++) {
+			if (c->min_days[k] <= 0 || c->excluded[k])
+				continue;
+			while (ahead[k] < p->count &&
+			    p->e[ahead[k]].at - c->min_days[k] <= t)
+				ahead[k]++;
+			if (ahead[k] < p->count &&
+			    p->e[ahead[k]].at - c->min_days[k] < next) {
+				next = p->e[ahead[k]].at - c->min_days[k];
+				up = 1;
+			}
+		}
+		advance(o, t, next);
+		t = next;
+		move_all(o, t, up);
+	}
+}
+
+static void
+read_day(struct vt_optimum *o, const struct vt_event *e)
+{
+	const struct vt_cost *c = o->c;
+	double hot = INFINITY, serve, promote, cost;
+	size_t k, i;
+
+	for (k = 0; k < c->count; k++) {
+		serve = vt_cost_serve(c, k, e->gets, e->bytes);
+		promote = vt_cost_serve_promote(c, k, e->gets, e->bytes);
+		for (i = 0; i < o->n[k]; i++) {
+			cost = o->s[k][i].cost + promote;
+			if (k != 0 && cost < hot)
+				hot = cost;
+			o->s[k][i].cost += serve;
+		}
+	}
+	if (isfinite(hot) && !c->excluded[0])
+		offer(o, 0, e->at + c->min_days[0],
+		    hot + c->day[0] * c->min_days[0]);
+}
+
+double
+vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from)
+{
+	double from = score_from > p->from ? score_from : p->from, t = from;
+	double least = INFINITY, cost;
+	size_t ahead[VT_COST_TIERS] = { 0 }, i, k;
+
+	o->c = c;
+	memset(o->n, 0, sizeof(o->n));
+	offer(o, 0, from, 0);
+	for (i = 0; i < p->count; i++) {
+		if (p->e[i].at < score_from)
+			continue;
+		pass(o, p, ahead, t, p->e[i].at);
+		read_day(o, &p->e[i]);
+		t = p->e[i].at;
+	}
+	pass(o, p, ahead, t, p->to > t ? p->to : t);
+	for (k = 0; k < c->count; k++)
+		for (i = 0; i < o->n[k]; i++) {
+			cost = o->s[k][i].cost;
+			/* no minimum is charged past the end */
+			if (o->s[k][i].until > p->to)
+				cost -= c->day[k] *
+				    (o->s[k][i].until - p->to);
+			if (cost < least)
+				least = cost;
+		}
+	return least;
+}

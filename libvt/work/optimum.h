@@ -1,0 +1,21 @@
+/*
+ * The bill of one who knew the future, against which every policy is judged.
+ * Pure.  Times are in days since 1970-01-01 UTC, money in dollars.
+ */
+#ifndef VT_WORK_OPTIMUM_H
+#define VT_WORK_OPTIMUM_H
+
+#include "libvt/work/cost.h"
+#include "libvt/work/past.h"
+
+/*
+ * The least that anyone could have paid who knew the future: exact, over all
+ * times of moving.  Not for threads to share; NULL: no memory.
+ */
+struct vt_optimum;
+struct vt_optimum *vt_optimum_new(void);
+void vt_optimum_free(struct vt_optimum *o);
+double vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from);
+
+#endif

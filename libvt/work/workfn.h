@@ -1,0 +1,66 @@
+/*
+ * The work-function algorithm: for each tier k it keeps w[k], the least that
+ * could have been paid so far by one who ends on k, and leaves a tier once
+ * another has been so much cheaper that going there and coming back would
+ * have been paid for.  Minimum durations are inside the distance between
+ * tiers, so that the worst-case bound speaks of them too.
+ *
+ * Pure.  Times are in covered days, money in dollars.
+ */
+#ifndef VT_WORK_WORKFN_H
+#define VT_WORK_WORKFN_H
+
+#include <stddef.h>
+
+#include "libvt/work/cost.h"
+
+struct vt_work {
+	const struct vt_cost *cost;	/* borrowed */
+	size_t at;			/* where the algorithm is by now */
+	double w[VT_COST_TIERS];
+	double d[VT_COST_TIERS][VT_COST_TIERS];
+	double clock;			/* covered days replayed */
+	double last_read;		/* on that clock */
+	double spent[VT_COST_TIERS];	/* by one who is always there */
+	/* [i][j]: when j was last as dear, against i, as going there makes
+	 * it; the evidence for j over i began then, spent[i] - spent[j] being
+	 * `base` */
+	double since[VT_COST_TIERS][VT_COST_TIERS];
+	double base[VT_COST_TIERS][VT_COST_TIERS];
+};
+
+/*
+ * Begin on tier `start`.  `minimums`: the share of each tier's minimum
+ * duration that counts as the price of going there, 1 as published.
+ */
+void vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start,
+    double minimums);
+void vt_work_idle(struct vt_work *w, double days);
+/* A day's reads.  `promote`: they could also have rewritten it hot. */
+void vt_work_read(struct vt_work *w, double gets, double bytes, int promote);
+/* Covered days of further idleness until it leaves w->at; INFINITY. */
+double vt_work_patience(const struct vt_work *w);
+
+enum vt_choice_why {
+	VT_STAY,		/* it is where the algorithm is */
+	VT_GO,
+	VT_WAIT_MINIMUM,	/* the tier's minimum is paid for anyway */
+	VT_WAIT_PAYBACK		/* would not pay back in the expected stay */
+};
+struct vt_choice {
+	enum vt_choice_why why;
+	size_t to;		/* w->at */
+	double cost;		/* moving, with what early leaving costs */
+	double saving_day;	/* as it was over the evidence */
+	double evidence_days;	/* also how long it is expected to stay so */
+	double payback_days;	/* of the cost and of the minimum that going
+				   there commits to */
+};
+/*
+ * What to do with an object that is on `at`, for `stayed` days.  It may lag
+ * behind w->at: plans run now and then, and wait.
+ */
+void vt_work_choose(const struct vt_work *w, size_t at, double stayed,
+    struct vt_choice *out);
+
+#endif
