@@ -35,6 +35,7 @@ struct vt_prices {
 	size_t pair_count;
 	struct offer offers[VT_COST_TIERS];
 	size_t offer_count;
+	const struct vt_price *automatic;
 };
 
 /* --- the file ------------------------------------------------------------- */
@@ -236,6 +237,24 @@ read_offers(struct reader *r, const json_t *a, struct vt_prices *p)
 	}
 }
 
+/* Which class plans are compared with, of those that move objects. */
+static void
+read_auto_class(struct reader *r, const json_t *doc, struct vt_prices *p)
+{
+	const json_t *o = json_object_get(doc, "auto_class");
+	const char *name = json_string_value(o);
+	size_t i;
+
+	if (r->rc != VT_OK)
+		return;
+	for (i = 0; i < p->class_count && p->automatic == NULL; i++)
+		if (p->classes[i].level_count > 0 && (o == NULL ||
+		    (name != NULL && strcmp(p->classes[i].name, name) == 0)))
+			p->automatic = &p->classes[i];
+	if (o != NULL && p->automatic == NULL)
+		refuse(r, "'auto_class' is no class with 'auto'");
+}
+
 static void
 read_document(struct reader *r, json_t *doc, struct vt_prices *p)
 {
@@ -265,6 +284,8 @@ read_document(struct reader *r, json_t *doc, struct vt_prices *p)
 	read_transfer(r, json_object_get(doc, "transfer"), p);
 	r->where = "tiers";
 	read_offers(r, json_object_get(doc, "tiers"), p);
+	r->where = "top";
+	read_auto_class(r, doc, p);
 }
 
 enum vt_code
@@ -340,6 +361,12 @@ vt_prices_find(const struct vt_prices *p, const char *name)
 		if (strcmp(p->classes[i].name, name) == 0)
 			return &p->classes[i];
 	return NULL;
+}
+
+const struct vt_price *
+vt_prices_auto(const struct vt_prices *p)
+{
+	return p->automatic;
 }
 
 int

@@ -66,6 +66,9 @@ const char *vt_prices_location(const struct vt_prices *p);
 /* NULL when there is no such class. */
 const struct vt_price *vt_prices_find(const struct vt_prices *p,
     const char *name);
+/* The class that moves objects between levels by itself which plans are
+ * compared with: the one that the file names, or its first; NULL: none. */
+const struct vt_price *vt_prices_auto(const struct vt_prices *p);
 /* The tiers the file offers when there is no configuration: tier name and
  * class of the i-th; 0, or -1 beyond the last. */
 int vt_prices_default_tier(const struct vt_prices *p, size_t i,

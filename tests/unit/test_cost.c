@@ -124,6 +124,33 @@ test_transfer(const struct vt_prices *p)
 }
 
 static void
+test_gcs(void)
+{
+	struct vt_prices *p;
+	const struct vt_price *a;
+	struct vt_cost_model m;
+	struct vt_cost c;
+	struct vt_err err;
+
+	if (!ok(vt_prices_load("scripts/prices/gcs-us-central1.json", &p,
+	    &err) == VT_OK, "the prices of Google are in order")) {
+		printf("# %s\n", err.text);
+		return;
+	}
+	build(&m, p);
+	is_int(m.count, 4, "four tiers, none with restores");
+	vt_cost_of(&m, GIB, &c);
+	ok(!c.needs_restore[3] && close_to(c.day[3] * m.month_days, 0.0012),
+	    "the archive is read at once");
+	ok(close_to(vt_cost_serve(&c, 3, 1, GIB), 5e-5 + 0.05),
+	    "and dearly");
+	a = vt_prices_auto(p);
+	ok(a != NULL && strcmp(a->name, "AUTOCLASS") == 0 &&
+	    a->level_count == 4, "the class that moves objects itself");
+	vt_prices_free(p);
+}
+
+static void
 refused(const char *text, const char *words)
 {
 	char path[] = "/tmp/vt-test-prices-XXXXXX";
@@ -174,7 +201,10 @@ main(void)
 	test_gib(&m);
 	test_small(&m);
 	test_transfer(p);
+	ok(vt_prices_auto(p) == vt_prices_find(p, "INTELLIGENT_TIERING"),
+	    "the first class that moves objects itself");
 	vt_prices_free(p);
+	test_gcs();
 
 	refused(HEAD CLASS("1", "t") PAIR "}", "unknown source 't'");
 	refused(HEAD CLASS("-1", "s") PAIR "}", "negative");
