@@ -1,15 +1,14 @@
 /*
- * The bill: what a tier charges for keeping, serving and taking in an object.
- * The one place that knows (DESIGN 9): planner, simulator, report and optimum
- * all ask here.  Prices are data, read from a dated file whose every figure
- * names its source; nothing is priced in code.
+ * The bill of an object: what a tier charges for keeping, serving and taking
+ * it in.  The one place that knows (DESIGN 9): planner, simulator, report and
+ * optimum all ask here.  Prices come from a price file; nothing is priced in
+ * code.
  *
  * Knows no log, no catalog and no decision; of the configuration its tiers.
  *
- * Units: dollars, bytes, days of 86,400 s.  A GB is what the file says (AWS
- * bills 2^30 bytes), a month too (AWS bills byte-hours over the hours of the
- * calendar month: 30.4375 days in the mean of four years).  Charges are of
- * the first volume band; taxes and free allowances are left out.
+ * Units: dollars, bytes, days of 86,400 s; a GB and a month are those of the
+ * price file.  What an object's GB costs is the price of the volume band that
+ * its tier is in; the sum over bands is vt_bill's (bill.h).
  */
 #ifndef VT_WORK_COST_H
 #define VT_WORK_COST_H
@@ -20,66 +19,9 @@
 #include "libvt/base/err.h"
 
 #include "libvt/work/config.h"
+#include "libvt/work/prices.h"
 
-#define VT_COST_TIERS 8		/* tiers that one decision weighs */
-#define VT_PRICE_NAME 48	/* bytes of a name, with its NUL */
-#define VT_PRICE_LEVELS 4
-
-/* A storage class.  Requests are priced each, not by the thousand. */
-struct vt_price {
-	char name[VT_PRICE_NAME];
-	double storage_gb_month;
-	double put, get, transition;	/* a request; transition: a move into
-					   it that the provider itself makes */
-	double retrieval_gb;
-	int needs_restore;		/* reads need a restore first */
-	double restore;			/* a restore request */
-	double restore_days;		/* the restored copy is kept, hot */
-	double min_days;		/* billed even if left earlier */
-	uint64_t min_size_bytes;	/* billed even if smaller */
-	uint64_t overhead_bytes;	/* billed beside, in this class */
-	uint64_t overhead_hot_bytes;	/* billed beside, at the hot price */
-	/* A class that moves objects between levels by itself, the idle days
-	 * of each level ascending; none when level_count is 0. */
-	double monitor_month;		/* for each object, each month */
-	uint64_t monitor_min_bytes;	/* smaller ones stay on level 0, free */
-	struct {
-		double idle_days, storage_gb_month;
-	} level[VT_PRICE_LEVELS];
-	size_t level_count;
-};
-
-/* A price file, read. */
-struct vt_prices;
-
-/* VT_INVALID names file, entry and figure; every figure must name a source
- * the file describes.  Free with vt_prices_free. */
-enum vt_code vt_prices_load(const char *path, struct vt_prices **out,
-    struct vt_err *err) VT_MUST_CHECK;
-void vt_prices_free(struct vt_prices *p);
-/* 16 hex digits of the file's SHA-256. */
-const char *vt_prices_digest(const struct vt_prices *p);
-/* "AWS S3 us-east-1, 2026-08-22": for people. */
-const char *vt_prices_title(const struct vt_prices *p);
-/* Where its tiers are, when nothing else says. */
-const char *vt_prices_location(const struct vt_prices *p);
-/* NULL when there is no such class. */
-const struct vt_price *vt_prices_find(const struct vt_prices *p,
-    const char *name);
-/* The class that moves objects between levels by itself which plans are
- * compared with: the one that the file names, or its first; NULL: none. */
-const struct vt_price *vt_prices_auto(const struct vt_prices *p);
-/* The tiers the file offers when there is no configuration: tier name and
- * class of the i-th; 0, or -1 beyond the last. */
-int vt_prices_default_tier(const struct vt_prices *p, size_t i,
-    const char **tier, const char **class_name);
-/*
- * Dollars to carry a GB from one location to another, which the file must
- * state, also for one location to itself: a missing pair is VT_INVALID,
- * never 0.
- */
-enum vt_code vt_prices_transfer(const struct vt_prices *p, const char *from,
-    const char *to, double *usd_gb, struct vt_err *err) VT_MUST_CHECK;
+#define VT_COST_TIERS VT_PRICE_TIERS	/* that one decision weighs */
 
 /* --- the tiers of one installation ---------------------------------------- */
 
@@ -93,6 +35,8 @@ enum vt_move_how {
 struct vt_cost_tier {
 	char name[VT_PRICE_NAME];
 	struct vt_price price;
+	double volume_gb;	/* kept there in a month: 0, or what decides
+				   which band the next GB is in */
 	double read_gb;		/* transfer from the tier to the server */
 	double write_gb;	/* and back */
 	int excluded;		/* never a target: constraints (P6) */
@@ -107,9 +51,15 @@ struct vt_cost_model {
 	enum vt_move_how how;
 	size_t count;
 	struct vt_cost_tier tier[VT_COST_TIERS];
+	/* In the bill, in no decision: they are the same wherever the bytes
+	 * lie. */
+	double client_gb;		/* from the server to who reads */
+	struct vt_bands client_bands;
+	double fixed_month;
 };
 
-/* An empty model with the units of `p`. */
+/* An empty model with the units and fixed charges of `p`; transfer to clients
+ * is free. */
 void vt_cost_model_init(struct vt_cost_model *m, const struct vt_prices *p);
 /*
  * Add a tier priced as `class_name` at `location`, with the server (and
@@ -125,8 +75,21 @@ enum vt_code vt_cost_model_add(struct vt_cost_model *m,
 enum vt_code vt_cost_model_config(struct vt_cost_model *m,
     const struct vt_prices *p, const struct vt_config *config,
     struct vt_err *err) VT_MUST_CHECK;
+/* Who reads is at `clients`, the server at `server`.  VT_INVALID: unknown
+ * pair of locations. */
+enum vt_code vt_cost_model_clients(struct vt_cost_model *m,
+    const struct vt_prices *p, const char *server, const char *clients,
+    struct vt_err *err) VT_MUST_CHECK;
+/* Restore from tier `k` at this speed, "standard" being the price file's own.
+ * VT_INVALID: the tier needs no restores or has no such speed. */
+enum vt_code vt_cost_model_speed(struct vt_cost_model *m, size_t k,
+    const char *speed, struct vt_err *err) VT_MUST_CHECK;
 /* The index of a tier, or -1. */
 int vt_cost_model_tier(const struct vt_cost_model *m, const char *name);
+
+/* Whether a move is a request to the provider; else it is a copy. */
+int vt_cost_by_provider(const struct vt_cost_model *m, size_t from,
+    size_t to);
 
 /* --- the bill of one object ----------------------------------------------- */
 
@@ -151,6 +114,29 @@ struct vt_cost {
 
 void vt_cost_of(const struct vt_cost_model *m, uint64_t size_bytes,
     struct vt_cost *out);
+
+/*
+ * For many objects: a model's prices, worked out once, of which an object of
+ * any size takes a part that does not depend on it and one for each byte.
+ * Stale as soon as the model changes: make it anew then.
+ */
+struct vt_cost_rates {
+	struct vt_cost zero;		/* of an object without a byte */
+	double min_bytes[VT_COST_TIERS];	/* kept as if so large */
+	double day_byte[VT_COST_TIERS];
+	double monitor_bytes[VT_COST_TIERS];	/* monitored from here on */
+	double monitor_day[VT_COST_TIERS];
+	double restore_byte[VT_COST_TIERS];
+	double move_byte[VT_COST_TIERS][VT_COST_TIERS];
+	double promote_byte[VT_COST_TIERS];
+};
+
+void vt_cost_rates_of(const struct vt_cost_model *m,
+    struct vt_cost_rates *out);
+/* The same as vt_cost_of. */
+void vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
+    struct vt_cost *out);
+
 /* Serving a day's reads from tier `k`: `gets` requests, `bytes` in all.  From
  * a tier that needs restores, the whole object is restored once for the day
  * and read from its hot copy. */

@@ -1,14 +1,24 @@
-/* The bill: figures worked out by hand. */
+/*
+ * The bill of an object, worked out by hand from tests/data/prices.json: a
+ * GB of 10^9 bytes, a month of 30 days, and
+ *
+ *	     $/GB-day  PUT   GET   move in  $/GB  least    else
+ *	hot  0.001     5e-6  4e-7  0        0              0.0008 from 100 GB
+ *	warm 0.0005    1e-5  1e-6  1e-5     0.01  30 d, 100,000 bytes
+ *	cold 0.0002    2e-5  1e-5  2e-5     0.03  90 d, 100,000 bytes
+ *	arch 0.0001    5e-5  4e-7  5e-5     0.02  180 d
+ *		+ 32,000 bytes and 8,000 hot; restore 1e-4, 2 days hot;
+ *		bulk: 2.5e-5 and 0.0025
+ */
 #include <math.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include "libvt/work/cost.h"
 
 #include "tests/unit/test.h"
 
-#define PRICES "scripts/prices/aws-us-east-1.json"
-#define GIB (UINT64_C(1) << 30)
+#define PRICES "tests/data/prices.json"
+#define GB UINT64_C(1000000000)
 
 static int
 close_to(double a, double b)
@@ -32,63 +42,135 @@ build(struct vt_cost_model *m, const struct vt_prices *p)
 }
 
 static void
-test_gib(const struct vt_cost_model *m)
+test_keep(struct vt_cost_model *m)
 {
-	double month = m->month_days;
 	struct vt_cost c;
 
 	is_int(m->count, 4, "four tiers");
-	vt_cost_of(m, GIB, &c);
-	ok(close_to(c.day[0] * month, 0.023), "a hot GiB-month");
-	ok(close_to(c.day[1] * month, 0.0125), "a warm one");
-	ok(close_to(c.day[2] * month, 0.004), "a cold one");
-	ok(close_to(c.day[3] * month, 0.00099 + 0.00099 * 32768 / GIB +
-	    0.023 * 8192 / GIB), "an archived one, with both overheads");
-	ok(close_to(vt_cost_serve(&c, 0, 10, 10.0 * GIB), 4e-6),
-	    "ten hot reads");
-	ok(close_to(vt_cost_serve(&c, 2, 10, 10.0 * GIB), 1e-4 + 0.3),
-	    "ten cold ones");
-	ok(close_to(vt_cost_serve(&c, 2, 1, GIB / 4), 1e-5 + 0.0075),
-	    "a range of a quarter");
-	ok(close_to(vt_cost_serve(&c, 2, 0, 0), 0), "no read");
-	ok(close_to(vt_cost_serve(&c, 3, 5, 5.0 * GIB),
-	    1e-4 + 0.023 / month + 0.02 + 5 * 4e-7),
-	    "a day's reads of the archive are one restore");
-	ok(close_to(vt_cost_serve_promote(&c, 1, 3, 3.0 * GIB),
-	    1e-6 + 0.01 + 5e-6 + 2 * 4e-7),
-	    "promoted by the first of three reads");
-	ok(close_to(vt_cost_early(&c, 2, 10), 0.004 * 80 / month),
-	    "80 days of the minimum are left");
-	ok(vt_cost_early(&c, 2, 90) <= 0 && vt_cost_early(&c, 0, 0) <= 0,
-	    "none is left");
-	ok(close_to(c.move[0][2], 4e-7 + 2e-5), "a copy hot to cold");
-	ok(close_to(c.move[2][0], 1e-5 + 0.03 + 5e-6), "and back");
-	ok(close_to(c.move[3][0], 1e-4 + 0.023 / month + 4e-7 + 0.02 + 5e-6),
-	    "from the archive, with its restore");
+	vt_cost_of(m, GB, &c);
+	ok(close_to(c.day[0], 0.001), "a hot GB-day");
+	ok(close_to(c.day[1], 0.0005), "a warm one");
+	ok(close_to(c.day[2], 0.0002), "a cold one");
+	/* 1.000032 GB at 0.0001, 0.000008 GB at 0.001 */
+	ok(close_to(c.day[3], 0.0001000032 + 8e-9),
+	    "an archived one, with both overheads");
+	vt_cost_of(m, 50000, &c);
+	ok(close_to(c.day[0], 5e-8), "50,000 bytes are that much hot");
+	/* 0.0001 GB at 0.0002 */
+	ok(close_to(c.day[2], 2e-8), "and 100,000 cold");
+	vt_cost_of(m, 19999, &c);
+	ok(c.day[2] > c.day[0], "19,999 bytes are never cheaper in cold");
+	vt_cost_of(m, 20001, &c);
+	ok(c.day[2] < c.day[0], "20,001 are: 100,000 / 5 = 20,000");
+	vt_cost_of(m, 0, &c);
+	ok(c.day[0] <= 0 && c.day[2] > 0, "an empty object has a minimum");
+	m->tier[0].volume_gb = 99;
+	vt_cost_of(m, GB, &c);
+	ok(close_to(c.day[0], 0.001), "the first band, 99 GB being there");
+	m->tier[0].volume_gb = 100;
+	vt_cost_of(m, GB, &c);
+	ok(close_to(c.day[0], 0.0008), "the next one from 100 GB on");
+	ok(close_to(c.day[3], 0.0001000032 + 6.4e-9),
+	    "for what the archive keeps hot too");
+	m->tier[0].volume_gb = 0;
 }
 
 static void
-test_small(struct vt_cost_model *m)
+test_read(const struct vt_cost_model *m)
 {
 	struct vt_cost c;
 
-	vt_cost_of(m, 22000, &c);
-	ok(c.day[2] > c.day[0], "22,000 bytes are never cheaper in cold");
-	vt_cost_of(m, 23000, &c);
-	ok(c.day[2] < c.day[0], "23,000 bytes are, TIERING 3.6");
-	vt_cost_of(m, 9700, &c);
-	ok(c.day[3] > c.day[0], "nor 9,700 in the archive");
-	vt_cost_of(m, 10100, &c);
-	ok(c.day[3] < c.day[0], "10,100 are");
-	vt_cost_of(m, 0, &c);
-	ok(c.day[0] <= 0 && c.day[2] > 0, "an empty object has a minimum");
+	vt_cost_of(m, GB, &c);
+	ok(close_to(vt_cost_serve(&c, 0, 10, 10e9), 4e-6), "ten hot reads");
+	ok(close_to(vt_cost_serve(&c, 2, 10, 10e9), 1e-4 + 0.3),
+	    "ten cold ones");
+	ok(close_to(vt_cost_serve(&c, 2, 1, 0.25e9), 1e-5 + 0.0075),
+	    "a range of a quarter");
+	ok(close_to(vt_cost_serve(&c, 2, 0, 0), 0), "no read");
+	/* one request, 2 GB-days hot, 1 GB retrieved, five hot GETs */
+	ok(close_to(vt_cost_serve(&c, 3, 5, 5e9),
+	    1e-4 + 0.002 + 0.02 + 5 * 4e-7),
+	    "a day's reads of the archive are one restore");
+	ok(close_to(vt_cost_serve_promote(&c, 1, 3, 3e9),
+	    1e-6 + 0.01 + 5e-6 + 2 * 4e-7),
+	    "promoted by the first of three reads");
+}
+
+static void
+test_move(struct vt_cost_model *m)
+{
+	struct vt_cost c;
+
+	vt_cost_of(m, GB, &c);
+	ok(close_to(c.move[0][2], 4e-7 + 2e-5), "a copy hot to cold");
+	ok(close_to(c.move[2][0], 1e-5 + 0.03 + 5e-6), "and back");
+	ok(close_to(c.move[3][0], 1e-4 + 0.002 + 4e-7 + 0.02 + 5e-6),
+	    "from the archive, with its restore");
+	ok(c.move[2][2] <= 0, "staying is none");
+	ok(close_to(c.move[1][2], 1e-6 + 0.01 + 2e-5), "a copy retrieves");
+	ok(close_to(vt_cost_early(&c, 2, 10), 0.0002 * 80),
+	    "80 days of the minimum are left");
+	ok(vt_cost_early(&c, 2, 90) <= 0 && vt_cost_early(&c, 0, 0) <= 0,
+	    "none is left");
 	m->how = VT_MOVE_TRANSITION;
-	vt_cost_of(m, GIB, &c);
+	vt_cost_of(m, GB, &c);
 	ok(close_to(c.move[1][2], 2e-5), "a lifecycle move costs its request");
 	ok(close_to(c.move[2][1], 1e-5 + 0.03 + 1e-5), "none goes up");
+	ok(vt_cost_by_provider(m, 1, 2) && !vt_cost_by_provider(m, 2, 1),
+	    "and is told apart");
 	m->how = VT_MOVE_COPY;
-	vt_cost_of(m, GIB, &c);
-	ok(close_to(c.move[1][2], 1e-6 + 0.01 + 2e-5), "a copy retrieves");
+}
+
+/* Both ways of asking, over sizes on either side of every threshold. */
+static void
+test_rates(const struct vt_cost_model *m)
+{
+	static const uint64_t sizes[] = {
+		0, 1, 99999, 100000, 100001, 5000000, GB, 5000 * GB
+	};
+	struct vt_cost_rates r;
+	struct vt_cost a, b;
+	size_t i, j, k;
+	int same = 1;
+
+	vt_cost_rates_of(m, &r);
+	for (k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+		vt_cost_of(m, sizes[k], &a);
+		vt_cost_at(&r, sizes[k], &b);
+		same &= a.count == b.count && a.size_bytes == b.size_bytes;
+		for (i = 0; i < a.count; i++) {
+			same &= close_to(a.day[i], b.day[i]) &&
+			    close_to(a.min_days[i], b.min_days[i]) &&
+			    close_to(a.get[i], b.get[i]) &&
+			    close_to(a.byte[i], b.byte[i]) &&
+			    close_to(a.restore[i], b.restore[i]) &&
+			    close_to(a.promote[i], b.promote[i]) &&
+			    a.needs_restore[i] == b.needs_restore[i] &&
+			    a.excluded[i] == b.excluded[i];
+			for (j = 0; j < a.count; j++)
+				same &= close_to(a.move[i][j], b.move[i][j]);
+		}
+	}
+	ok(same, "rates give the same bills");
+}
+
+static void
+test_speed(struct vt_cost_model *m)
+{
+	struct vt_cost c;
+	struct vt_err err;
+
+	is_int(vt_cost_model_speed(m, 3, "standard", &err), VT_OK,
+	    "the file's own speed");
+	is_int(vt_cost_model_speed(m, 3, "bulk", &err), VT_OK, "another");
+	vt_cost_of(m, GB, &c);
+	ok(close_to(vt_cost_serve(&c, 3, 1, 1e9),
+	    2.5e-5 + 0.002 + 0.0025 + 4e-7), "has its own prices");
+	is_int(vt_cost_model_speed(m, 3, "soon", &err), VT_INVALID,
+	    "an unknown one");
+	ok(strstr(err.text, "'soon'") != NULL, "is named: %s", err.text);
+	is_int(vt_cost_model_speed(m, 0, "bulk", &err), VT_INVALID,
+	    "and none where nothing is restored");
 }
 
 static void
@@ -97,90 +179,49 @@ test_transfer(const struct vt_prices *p)
 	struct vt_cost_model m;
 	struct vt_cost c;
 	struct vt_err err;
-	double usd = -1;
 
-	is_int(vt_prices_transfer(p, "aws-us-east-1", "aws-us-east-1", &usd,
-	    &err), VT_OK, "a location to itself is stated");
-	ok(usd <= 0 && usd >= 0, "as free");
-	is_int(vt_prices_transfer(p, "aws-us-east-1", "mars", &usd, &err),
-	    VT_INVALID, "a missing pair is an error, never 0");
-	ok(strstr(err.text, "'mars'") != NULL, "that names it: %s", err.text);
 	vt_cost_model_init(&m, p);
-	is_int(vt_cost_model_add(&m, p, "disk", "STANDARD", "local", "local",
-	    &err), VT_OK, "a local tier");
-	is_int(vt_cost_model_add(&m, p, "far", "STANDARD_IA",
-	    "aws-us-east-1", "local", &err), VT_OK, "and one far away");
-	is_int(vt_cost_model_add(&m, p, "far", "STANDARD_IA",
-	    "aws-us-east-1", "local", &err), VT_INVALID, "names are unique");
-	is_int(vt_cost_model_add(&m, p, "x", "NONE", "local", "local", &err),
+	is_int(vt_cost_model_add(&m, p, "disk", "HOT", "here", "here", &err),
+	    VT_OK, "a tier here");
+	is_int(vt_cost_model_add(&m, p, "far", "WARM", "there", "here", &err),
+	    VT_OK, "and one far away");
+	is_int(vt_cost_model_add(&m, p, "far", "WARM", "there", "here", &err),
+	    VT_INVALID, "names are unique");
+	is_int(vt_cost_model_add(&m, p, "x", "NONE", "here", "here", &err),
 	    VT_INVALID, "an unknown class");
-	vt_cost_of(&m, GIB, &c);
-	ok(close_to(vt_cost_serve(&c, 1, 1, GIB), 1e-6 + 0.01 + 0.09),
+	is_int(vt_cost_model_add(&m, p, "x", "HOT", "mars", "here", &err),
+	    VT_INVALID, "an unknown location");
+	vt_cost_of(&m, GB, &c);
+	ok(close_to(vt_cost_serve(&c, 1, 1, 1e9), 1e-6 + 0.01 + 0.02),
 	    "reading from afar pays the way");
-	ok(close_to(c.move[1][0], 1e-6 + 0.01 + 0.09 + 5e-6),
+	ok(close_to(c.move[1][0], 1e-6 + 0.01 + 0.02 + 5e-6),
 	    "so does moving back");
+	ok(close_to(c.move[0][1], 4e-7 + 1e-5 + 0.01), "and moving there");
 	is_int(vt_cost_model_tier(&m, "far"), 1, "found by name");
 	is_int(vt_cost_model_tier(&m, "near"), -1, "or not");
+	is_int(vt_cost_model_clients(&m, p, "here", "internet", &err), VT_OK,
+	    "clients elsewhere");
+	is_int(vt_cost_model_clients(&m, p, "here", "moon", &err), VT_INVALID,
+	    "whose way must be stated");
 }
 
+/* A class that moves objects itself, as a tier: its first level and fee. */
 static void
-test_gcs(void)
+test_self(const struct vt_prices *p)
 {
-	struct vt_prices *p;
-	const struct vt_price *a;
 	struct vt_cost_model m;
 	struct vt_cost c;
 	struct vt_err err;
 
-	if (!ok(vt_prices_load("scripts/prices/gcs-us-central1.json", &p,
-	    &err) == VT_OK, "the prices of Google are in order")) {
-		printf("# %s\n", err.text);
-		return;
-	}
-	build(&m, p);
-	is_int(m.count, 4, "four tiers, none with restores");
-	vt_cost_of(&m, GIB, &c);
-	ok(!c.needs_restore[3] && close_to(c.day[3] * m.month_days, 0.0012),
-	    "the archive is read at once");
-	ok(close_to(vt_cost_serve(&c, 3, 1, GIB), 5e-5 + 0.05),
-	    "and dearly");
-	a = vt_prices_auto(p);
-	ok(a != NULL && strcmp(a->name, "AUTOCLASS") == 0 &&
-	    a->level_count == 4, "the class that moves objects itself");
-	vt_prices_free(p);
+	vt_cost_model_init(&m, p);
+	is_int(vt_cost_model_add(&m, p, "self", "SELF", "here", "here", &err),
+	    VT_OK, "a tier that moves objects itself");
+	vt_cost_of(&m, GB, &c);
+	/* 0.003 for 1,000 objects and 30 days */
+	ok(close_to(c.day[0], 0.001 + 1e-7), "pays for being watched");
+	vt_cost_of(&m, 99999, &c);
+	ok(close_to(c.day[0], 9.9999e-8), "small objects do not");
 }
-
-static void
-refused(const char *text, const char *words)
-{
-	char path[] = "/tmp/vt-test-prices-XXXXXX";
-	struct vt_prices *p;
-	struct vt_err err;
-	int fd = mkstemp(path);
-	enum vt_code rc;
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		exit(1);
-	close(fd);
-	rc = vt_prices_load(path, &p, &err);
-	ok(rc == VT_INVALID && p == NULL && strstr(err.text, words) != NULL,
-	    "refused: %s", rc == VT_OK ? "no" : err.text);
-	vt_prices_free(p);
-	unlink(path);
-}
-
-#define HEAD "{\"v\":1,\"provider\":\"P\",\"region\":\"r\"," \
-	"\"date\":\"2026-01-01\",\"location\":\"l\"," \
-	"\"sources\":{\"s\":\"a page\"}," \
-	"\"bytes_per_gb\":{\"value\":1e9,\"source\":\"s\"}," \
-	"\"month_days\":{\"value\":30,\"source\":\"s\"},"
-#define FIG(v, s) "{\"usd\":" v ",\"source\":\"" s "\"}"
-#define CLASS(st, src) "\"classes\":{\"A\":{\"storage_gb_month\":" \
-	FIG(st, src) ",\"put_1000\":" FIG("0", "s") ",\"get_1000\":" \
-	FIG("0", "s") ",\"transition_1000\":" FIG("0", "s") \
-	",\"retrieval_gb\":" FIG("0", "s") "}}"
-#define PAIR ",\"transfer\":[{\"from\":\"l\",\"to\":\"l\",\"gb\":" \
-	FIG("0", "s") "}]"
 
 int
 main(void)
@@ -190,32 +231,19 @@ main(void)
 	struct vt_err err;
 
 	if (!ok(vt_prices_load(PRICES, &p, &err) == VT_OK,
-	    "the shipped price file is in order")) {
+	    "the prices of the tests")) {
 		printf("# %s\n", err.text);
 		return test_done();
 	}
-	is_int(strlen(vt_prices_digest(p)), 16, "it has a digest");
-	ok(strncmp(vt_prices_title(p), "AWS S3 us-east-1, 20", 20) == 0,
-	    "and a title: %s", vt_prices_title(p));
 	build(&m, p);
-	test_gib(&m);
-	test_small(&m);
+	ok(close_to(m.fixed_month, 36), "fixed charges: a machine, a disk");
+	test_keep(&m);
+	test_read(&m);
+	test_move(&m);
+	test_rates(&m);
+	test_speed(&m);
 	test_transfer(p);
-	ok(vt_prices_auto(p) == vt_prices_find(p, "INTELLIGENT_TIERING"),
-	    "the first class that moves objects itself");
+	test_self(p);
 	vt_prices_free(p);
-	test_gcs();
-
-	refused(HEAD CLASS("1", "t") PAIR "}", "unknown source 't'");
-	refused(HEAD CLASS("-1", "s") PAIR "}", "negative");
-	refused(HEAD CLASS("\"1\"", "s") PAIR "}", "neither");
-	refused(HEAD CLASS("1", "s") "}", "transfer");
-	refused(HEAD "\"classes\":{}" PAIR "}", "classes");
-	refused(HEAD CLASS("1", "s") PAIR
-	    ",\"tiers\":[{\"tier\":\"x\",\"class\":\"B\"}]}",
-	    "unknown class 'B'");
-	refused("{\"v\":2}", "\"v\" is not 1");
-	refused("[", "line 1");
-	is_int(vt_prices_load("/nowhere", &p, &err), VT_ABSENT, "no file");
 	return test_done();
 }
