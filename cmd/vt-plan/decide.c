@@ -288,7 +288,7 @@ take_other(struct run *r, const struct vt_scan_record *rec)
 		return;
 	k = vt_cost_model_tier(&r->model, rec->tier);
 	if (rec->size_bytes > 0 && k >= 0) {
-		vt_cost_of(&r->model, rec->size_bytes, &cost);
+		vt_cost_at(&r->rates, rec->size_bytes, &cost);
 		now = cost.day[k] * r->model.month_days;
 	}
 	r->bill_now += now;
@@ -453,12 +453,14 @@ take_record(struct run *r, struct vt_scan_record *rec)
 	struct vt_cost cost;
 	struct vt_err err;
 
+	check_prices(r, r->now_us != INT64_MAX ? r->now_us :
+	    rec->covered_to_us);
 	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK)
 		plan_die(&err);
 	/* Objects of foreign logs are where everything begins. */
 	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
 		rec->tier = r->model.tier[0].name;
-	vt_cost_of(&r->model, rec->size_bytes, &cost);
+	vt_cost_at(&r->rates, rec->size_bytes, &cost);
 	r->versions++;
 	r->bytes += rec->size_bytes;
 	if (rec->covered_days > 0) {

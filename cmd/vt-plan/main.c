@@ -14,6 +14,7 @@ static const char usage[] =
 "usage: vt-plan [options] [SCAN...]\n"
 "       vt-plan [options] --explain BUCKET/KEY [SCAN...]\n"
 "       vt-plan [options] --simulate [SCAN...]\n"
+"       vt-plan [--json] --list-prices\n"
 "Read what vt-scan wrote and print one JSON line for each move that pays for\n"
 "itself, and for what lifecycle rules ask for.  Nothing is changed: see\n"
 "vt-migrate.  '-': standard input (default).\n"
@@ -21,7 +22,12 @@ static const char usage[] =
 "Where things can be:\n"
 "      --config FILE      configuration with the tiers\n"
 "      --data DIR         data folder with vaultaire.json ($VAULTAIRE_DATA)\n"
-"      --prices FILE      price file (of the configuration; AWS us-east-1)\n"
+"      --prices FILE      price file, or the name of one that comes along (of\n"
+"                         the configuration; aws-us-east-1)\n"
+"      --prices-max-age D how old prices may be when the log ends (400d)\n"
+"      --stale-prices     plan with older ones all the same\n"
+"      --restore-speed S  of tiers that need restores, as 'bulk' (standard)\n"
+"      --volume TIER=SIZE,...  held there: which volume band prices are of\n"
 "      --moves HOW        copy: vt-migrate reads and writes; transition: the\n"
 "                         provider's lifecycle moves down (copy)\n"
 "What may move:\n"
@@ -35,12 +41,13 @@ static const char usage[] =
 "      --valid D          how long the moves may wait (7d)\n"
 "Instead of a plan:\n"
 "      --explain BUCKET/KEY   heat, what each tier costs, and why\n"
+"      --list-prices      the price files that come along\n"
 "      --simulate         what the past would have cost: hot, by age, by this\n"
 "                         plan, at best\n"
 "      --split WHEN       simulate: 'half' or a time; score what is after it\n"
 "      --plain            simulate: also the bare work-function algorithm\n"
 "      --minimums SHARE   of minimum durations in its distances (1)\n"
-"      --json             simulate: JSON lines\n"
+"      --json             simulate and list: JSON lines\n"
 "Else:\n"
 "      --now TIME         plan as of then (RFC 3339; the end of the logs)\n"
 "  -q, --quiet            no summary, no progress\n"
@@ -51,9 +58,11 @@ static const char usage[] =
 
 enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN, OPT_JSON,
-	OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MIN_HISTORY,
-	OPT_MINIMUMS, OPT_MOVES, OPT_NOW, OPT_PAYBACK_MAX, OPT_PLAIN,
-	OPT_PRICES, OPT_SIMULATE, OPT_SPLIT, OPT_TIERS, OPT_VALID
+	OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
+	OPT_MIN_HISTORY, OPT_MINIMUMS, OPT_MOVES, OPT_NOW, OPT_PAYBACK_MAX,
+	OPT_PLAIN, OPT_PRICES, OPT_PRICES_MAX_AGE, OPT_RESTORE_SPEED,
+	OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES, OPT_TIERS, OPT_VALID,
+	OPT_VOLUME
 };
 
 static const struct option options[] = {
@@ -63,6 +72,7 @@ static const struct option options[] = {
 	{ "explain", required_argument, NULL, OPT_EXPLAIN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "list-prices", no_argument, NULL, OPT_LIST_PRICES },
 	{ "max-bytes", required_argument, NULL, OPT_MAX_BYTES },
 	{ "max-objects", required_argument, NULL, OPT_MAX_OBJECTS },
 	{ "max-usd", required_argument, NULL, OPT_MAX_USD },
@@ -73,12 +83,16 @@ static const struct option options[] = {
 	{ "payback-max", required_argument, NULL, OPT_PAYBACK_MAX },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "prices", required_argument, NULL, OPT_PRICES },
+	{ "prices-max-age", required_argument, NULL, OPT_PRICES_MAX_AGE },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "restore-speed", required_argument, NULL, OPT_RESTORE_SPEED },
 	{ "simulate", no_argument, NULL, OPT_SIMULATE },
 	{ "split", required_argument, NULL, OPT_SPLIT },
+	{ "stale-prices", no_argument, NULL, OPT_STALE_PRICES },
 	{ "tiers", required_argument, NULL, OPT_TIERS },
 	{ "valid", required_argument, NULL, OPT_VALID },
 	{ "version", no_argument, NULL, 'V' },
+	{ "volume", required_argument, NULL, OPT_VOLUME },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -102,6 +116,34 @@ days_option(const char *name, const char *text)
 {
 	return (double)cli_opt_duration(name, text,
 	    INT64_C(100) * 366 * 86400000) / 86400e3;
+}
+
+static int
+parse_prices(struct run *r, int c)
+{
+	switch (c) {
+	case OPT_LIST_PRICES:
+		r->list_prices = 1;
+		break;
+	case OPT_PRICES:
+		r->price_path = optarg;
+		break;
+	case OPT_PRICES_MAX_AGE:
+		r->prices_max_age = days_option("--prices-max-age", optarg);
+		break;
+	case OPT_RESTORE_SPEED:
+		r->restore_speed = optarg;
+		break;
+	case OPT_STALE_PRICES:
+		r->stale_prices = 1;
+		break;
+	case OPT_VOLUME:
+		r->volumes = optarg;
+		break;
+	default:
+		return cli_usage();
+	}
+	return CLI_OK;
 }
 
 static int
@@ -164,9 +206,6 @@ parse_more(struct run *r, int c)
 	case OPT_PLAIN:
 		r->plain = 1;
 		break;
-	case OPT_PRICES:
-		r->price_path = optarg;
-		break;
 	case OPT_SIMULATE:
 		r->simulate = 1;
 		break;
@@ -183,7 +222,7 @@ parse_more(struct run *r, int c)
 		    INT64_C(3650) * 86400000);
 		break;
 	default:
-		return cli_usage();
+		return parse_prices(r, c);
 	}
 	return CLI_OK;
 }
@@ -209,10 +248,12 @@ parse(struct run *r, int argc, char **argv)
 			break;
 		}
 	}
-	if (!r->simulate && (r->split_half || r->split_us != 0 ||
-	    r->plain || r->json))
-		return cli_usage_error("--split, --plain and --json belong to "
+	if (!r->simulate && (r->split_half || r->split_us != 0 || r->plain))
+		return cli_usage_error("--split and --plain belong to "
 		    "--simulate");
+	if (!r->simulate && !r->list_prices && r->json)
+		return cli_usage_error("--json belongs to --simulate and "
+		    "--list-prices");
 	if (r->simulate && r->explain != NULL)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
@@ -231,6 +272,7 @@ init(struct run *r)
 	r->max_usd = INFINITY;
 	r->minimums = 1;
 	r->valid_ms = INT64_C(7) * 86400000;
+	r->prices_max_age = VT_PRICE_MAX_AGE;
 	r->policy.min_history_days = 30;
 }
 
@@ -284,12 +326,15 @@ main(int argc, char **argv)
 	status = parse(&r, argc, argv);
 	if (status != CLI_OK)
 		return status;
+	if (r.list_prices)
+		return cli_finish(list_prices(&r));
 	prepare(&r);
 	cli_catch_signals(-1);
 	config = load_config(&r);
 	load_prices(&r, config);
 	make_model(&r, config);
 	vt_config_free(config);
+	set_volumes(&r);
 	exclude(&r);
 	choose_rivals(&r);
 	read_input(&r);

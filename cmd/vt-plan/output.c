@@ -65,8 +65,10 @@ name_plan(struct run *r)
 	    (long long)r->valid_ms, r->policy.min_history_days,
 	    r->policy.payback_max_days, r->policy.minimums);
 	for (i = 0; i < r->model.count; i++)
-		vt_buf_printf(&b, " %s %s %d", r->model.tier[i].name,
-		    r->model.tier[i].price.name, r->model.tier[i].excluded);
+		vt_buf_printf(&b, " %s %s %d %.17g %.17g",
+		    r->model.tier[i].name, r->model.tier[i].price.name,
+		    r->model.tier[i].excluded, r->model.tier[i].volume_gb,
+		    r->model.tier[i].price.restore);
 	vt_hash_update(&r->id, b.data, b.len);
 	vt_hash_final(&r->id, sum);
 	vt_hex_encode(sum, 8, r->plan_id);

@@ -41,7 +41,10 @@ struct proposal {
 struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
+	const char *volumes, *restore_speed;
 	int allow_restore, simulate, json, plain, quiet, split_half;
+	int list_prices, stale_prices;
+	double prices_max_age;		/* days */
 	double minimums;
 	enum vt_move_how how;
 	int64_t now_us, split_us;
@@ -55,7 +58,9 @@ struct run {
 	/* the installation */
 	struct vt_prices *prices;
 	const struct vt_price *autoclass;
+	int prices_checked;
 	struct vt_cost_model model, lifecycle;
+	struct vt_cost_rates rates, lifecycle_rates;	/* of these */
 	size_t age_tier[2], age_count;
 
 	/* the lifecycle rules of the bucket whose line came last */
@@ -98,10 +103,17 @@ void plan_no_memory(void) __attribute__((noreturn));
 
 /* tiers.c: where things can be, at what price. */
 struct vt_config *load_config(struct run *r);
-void load_prices(struct run *r, const struct vt_config *config);
 void make_model(struct run *r, const struct vt_config *config);
+void set_volumes(struct run *r);
 void exclude(struct run *r);
 void choose_rivals(struct run *r);
+
+/* pricelist.c: which price file, whether it is fresh, which there are. */
+char *file_in(const char *folder, const char *name);	/* NULL: none */
+void load_prices(struct run *r, const struct vt_config *config);
+/* Once: prices too old for a log that ends then end the program. */
+void check_prices(struct run *r, int64_t as_of_us);
+int list_prices(const struct run *r);
 
 /* input.c: the lines, each given to decide.c. */
 void read_input(struct run *r);

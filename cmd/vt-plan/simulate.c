@@ -51,7 +51,7 @@ simulate_record(struct run *r, const struct vt_scan_record *rec,
 		vt_replay_plan(cost, &r->past, from, &o, &a);
 		add_sim(r, SIM_PLAIN, &a);
 	}
-	vt_cost_of(&r->lifecycle, rec->size_bytes, &life);
+	vt_cost_at(&r->lifecycle_rates, rec->size_bytes, &life);
 	vt_replay_age(&life, &r->past, from, ages, r->age_tier, r->age_count,
 	    AGE_MIN_SIZE, &a);
 	add_sim(r, SIM_AGE, &a);
@@ -89,7 +89,7 @@ sim_label(const struct run *r, enum sim which, char out[80])
 		    r->age_count > 1 ? AGE_SECOND : AGE_FIRST);
 		return out;
 	case SIM_AUTO:
-		return "INTELLIGENT_TIERING";
+		return r->autoclass->name;
 	case SIM_PROMOTE:
 		return "this plan, run daily, with vt-serve";
 	case SIM_PLAN:

@@ -1,65 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plan.h"
-
-#define PRICE_FILE "aws-us-east-1.json"
-
-static char *
-file_in(const char *folder, const char *name)
-{
-	char *path;
-
-	if (asprintf(&path, "%s/%s", folder, name) < 0)
-		plan_no_memory();
-	if (access(path, R_OK) == 0)
-		return path;
-	free(path);
-	return NULL;
-}
-
-/* The price file that came with this program: $VAULTAIRE_SHARE, beside the
- * folder the program lies in, or in the source tree it was built in. */
-static char *
-shipped_prices(void)
-{
-	static const char *const places[] = {
-		"../share/vaultaire/prices", "../../../scripts/prices"
-	};
-	char exe[4096], *slash, *path, *folder, *share;
-	ssize_t n;
-	size_t i;
-
-	share = cli_env("VAULTAIRE_SHARE");
-	if (share != NULL) {
-		if (asprintf(&folder, "%s/prices", share) < 0)
-			plan_no_memory();
-		path = file_in(folder, PRICE_FILE);
-		free(folder);
-		free(share);
-		if (path != NULL)
-			return path;
-	}
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (n <= 0)
-		return NULL;
-	exe[n] = '\0';
-	slash = strrchr(exe, '/');
-	if (slash == NULL)
-		return NULL;
-	*slash = '\0';
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (asprintf(&folder, "%s/%s", exe, places[i]) < 0)
-			plan_no_memory();
-		path = file_in(folder, PRICE_FILE);
-		free(folder);
-		if (path != NULL)
-			return path;
-	}
-	return NULL;
-}
 
 struct vt_config *
 load_config(struct run *r)
@@ -81,32 +24,6 @@ load_config(struct run *r)
 	free(path);
 	free(data);
 	return config;
-}
-
-void
-load_prices(struct run *r, const struct vt_config *config)
-{
-	char *path = NULL;
-	const char *slash;
-	struct vt_err err;
-
-	if (r->price_path != NULL) {
-		path = cli_strdup(r->price_path);
-	} else if (config != NULL) {
-		/* the standard one may lie elsewhere than where it would be
-		 * installed; one that the user named may not */
-		slash = strrchr(config->price_file, '/');
-		if (access(config->price_file, R_OK) == 0 || slash == NULL ||
-		    strcmp(slash + 1, PRICE_FILE) != 0)
-			path = cli_strdup(config->price_file);
-	}
-	if (path == NULL)
-		path = shipped_prices();
-	if (path == NULL)
-		cli_die(CLI_FAILED, "no price file: name one with --prices");
-	if (vt_prices_load(path, &r->prices, &err) != VT_OK)
-		plan_die(&err);
-	free(path);
 }
 
 /* The tiers of the configuration, or those the price file offers. */
@@ -132,12 +49,42 @@ make_model(struct run *r, const struct vt_config *config)
 	if (m->count == 0)
 		cli_die(CLI_FAILED, "there are no tiers to plan for");
 	m->how = r->how;
+	for (i = 0; i < m->count && r->restore_speed != NULL; i++)
+		if (m->tier[i].price.needs_restore && vt_cost_model_speed(m,
+		    i, r->restore_speed, &err) != VT_OK)
+			plan_die(&err);
 	for (i = 0; i < m->count; i++) {
 		r->classes[i] = r->class_name[i];
 		snprintf(r->class_name[i], sizeof(r->class_name[i]), "%s",
 		    config != NULL ? config->tier[i].storage_class :
 		    m->tier[i].price.name);
 	}
+}
+
+/* "hot=600T,warm=2P": how much is there decides what the next GB costs. */
+void
+set_volumes(struct run *r)
+{
+	char *list, *one, *save, *tier, *size;
+	uint64_t bytes;
+	int k;
+
+	if (r->volumes == NULL)
+		return;
+	list = cli_strdup(r->volumes);
+	for (one = strtok_r(list, ",", &save); one != NULL;
+	    one = strtok_r(NULL, ",", &save)) {
+		cli_opt_pair("--volume", one, &tier, &size);
+		k = vt_cost_model_tier(&r->model, tier);
+		if (k < 0)
+			exit(cli_usage_error("--volume: no tier '%s'", tier));
+		bytes = cli_opt_size("--volume", size, 0, UINT64_MAX);
+		r->model.tier[k].volume_gb = (double)bytes /
+		    r->model.bytes_per_gb;
+		free(tier);
+		free(size);
+	}
+	free(list);
 }
 
 /* P6: what the user rules out is out before cost is asked. */
@@ -190,11 +137,11 @@ choose_rivals(struct run *r)
 		r->age_tier[r->age_count++] = best;
 		above = m->tier[best].price.storage_gb_month;
 	}
-	r->autoclass = vt_prices_find(r->prices, "INTELLIGENT_TIERING");
-	if (r->autoclass != NULL && r->autoclass->level_count == 0)
-		r->autoclass = NULL;
+	r->autoclass = vt_prices_auto(r->prices);
 	r->lifecycle = r->model;
 	r->lifecycle.how = VT_MOVE_TRANSITION;
 	for (i = 0; i < m->count; i++)
 		r->lifecycle.tier[i].excluded = 0;
+	vt_cost_rates_of(&r->model, &r->rates);
+	vt_cost_rates_of(&r->lifecycle, &r->lifecycle_rates);
 }

@@ -669,20 +669,27 @@ vt_prices_age_days(const struct vt_prices *p, int64_t now_us)
 }
 
 enum vt_code
-vt_prices_fresh(const struct vt_prices *p, int64_t now_us,
+vt_prices_fresh(const struct vt_prices *p, int64_t as_of_us,
     double max_age_days, struct vt_err *err)
 {
-	double age = vt_prices_age_days(p, now_us);
+	double age = vt_prices_age_days(p, as_of_us);
 
-	if (age < -1)
-		return vt_fail(err, VT_INVALID,
-		    "price file '%s': it is dated %s, which is to come",
-		    p->path, p->date);
 	if (age > max_age_days)
 		return vt_fail(err, VT_INVALID,
 		    "price file '%s': its figures are of %s, %.0f days old, "
 		    "more than %.15g", p->path, p->date, floor(age),
 		    max_age_days);
+	return VT_OK;
+}
+
+enum vt_code
+vt_prices_arrived(const struct vt_prices *p, int64_t today_us,
+    struct vt_err *err)
+{
+	if (vt_prices_age_days(p, today_us) < -1)
+		return vt_fail(err, VT_INVALID,
+		    "price file '%s': it is dated %s, which is to come",
+		    p->path, p->date);
 	return VT_OK;
 }
 

@@ -85,10 +85,14 @@ void vt_prices_free(struct vt_prices *p);
 
 /* How old the figures are; negative: dated after `now_us`. */
 double vt_prices_age_days(const struct vt_prices *p, int64_t now_us);
-/* VT_INVALID when they are older than `max_age_days`, or dated more than a
- * day ahead, naming the file, its date and the limit. */
-enum vt_code vt_prices_fresh(const struct vt_prices *p, int64_t now_us,
+/* VT_INVALID when they were older than `max_age_days` at that time, naming
+ * the file, its date and the limit. */
+enum vt_code vt_prices_fresh(const struct vt_prices *p, int64_t as_of_us,
     double max_age_days, struct vt_err *err) VT_MUST_CHECK;
+/* VT_INVALID when they are dated more than a day after `today_us`: a slip of
+ * the pen, which would keep them fresh for ever. */
+enum vt_code vt_prices_arrived(const struct vt_prices *p, int64_t today_us,
+    struct vt_err *err) VT_MUST_CHECK;
 
 /* 16 hex digits of the file's SHA-256. */
 const char *vt_prices_digest(const struct vt_prices *p);

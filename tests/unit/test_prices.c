@@ -116,9 +116,11 @@ test_age(void)
 	    VT_INVALID, "stale a day later");
 	ok(strstr(err.text, "2026-01-01, 31 days old, more than 30") != NULL,
 	    "which says so: %s", err.text);
-	is_int(vt_prices_fresh(p, at("2025-12-31T12:00:00Z"), 30, &err),
+	is_int(vt_prices_fresh(p, at("2025-01-01T00:00:00Z"), 30, &err),
+	    VT_OK, "a log from before them is no matter");
+	is_int(vt_prices_arrived(p, at("2025-12-31T12:00:00Z"), &err),
 	    VT_OK, "elsewhere it is tomorrow already");
-	is_int(vt_prices_fresh(p, at("2025-12-30T00:00:00Z"), 30, &err),
+	is_int(vt_prices_arrived(p, at("2025-12-30T00:00:00Z"), &err),
 	    VT_INVALID, "but not two days ahead");
 	ok(strstr(err.text, "to come") != NULL, "which says so: %s",
 	    err.text);
