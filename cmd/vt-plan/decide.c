@@ -464,6 +464,7 @@ take_record(struct run *r, struct vt_scan_record *rec)
 	r->versions++;
 	r->bytes += rec->size_bytes;
 	if (rec->covered_days > 0) {
+		r->read_day += (double)rec->bytes_read / rec->covered_days;
 		if (r->covered_from == 0 ||
 		    rec->covered_from_us < r->covered_from)
 			r->covered_from = rec->covered_from_us;

@@ -20,6 +20,7 @@ static const char usage[] =
 "vt-migrate.  '-': standard input (default).\n"
 "\n"
 "Where things can be:\n"
+"      --clients LOCATION tell what carrying reads there costs, as 'internet'\n"
 "      --config FILE      configuration with the tiers\n"
 "      --data DIR         data folder with vaultaire.json ($VAULTAIRE_DATA)\n"
 "      --prices FILE      price file, or the name of one that comes along (of\n"
@@ -57,7 +58,8 @@ static const char usage[] =
 "Status 1: malformed lines were left out, or --explain found nothing.\n";
 
 enum {
-	OPT_ALLOW_RESTORE = 256, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN, OPT_JSON,
+	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN,
+	OPT_JSON,
 	OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
 	OPT_MIN_HISTORY, OPT_MINIMUMS, OPT_MOVES, OPT_NOW, OPT_PAYBACK_MAX,
 	OPT_PLAIN, OPT_PRICES, OPT_PRICES_MAX_AGE, OPT_RESTORE_SPEED,
@@ -67,6 +69,7 @@ enum {
 
 static const struct option options[] = {
 	{ "allow-restore", no_argument, NULL, OPT_ALLOW_RESTORE },
+	{ "clients", required_argument, NULL, OPT_CLIENTS },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "data", required_argument, NULL, OPT_DATA },
 	{ "explain", required_argument, NULL, OPT_EXPLAIN },
@@ -122,6 +125,9 @@ static int
 parse_prices(struct run *r, int c)
 {
 	switch (c) {
+	case OPT_CLIENTS:
+		r->clients = optarg;
+		break;
 	case OPT_LIST_PRICES:
 		r->list_prices = 1;
 		break;

@@ -5,6 +5,8 @@
 #include "libvt/base/hex.h"
 #include "libvt/base/num.h"
 
+#include "libvt/work/bill.h"
+
 #include "plan.h"
 
 #define OUT_BLOCK ((size_t)256 << 10)
@@ -191,6 +193,30 @@ summarize_rules(const struct run *r)
 		    (unsigned long long)r->asked);
 }
 
+/* What is paid wherever the objects lie: no move changes it. */
+static void
+summarize_beside(const struct run *r)
+{
+	double month = r->model.month_days, usd;
+	char text[32], size[16];
+	const char *name;
+	struct vt_bill b;
+	size_t i;
+
+	for (i = 0; vt_prices_fixed(r->prices, i, &name, &usd) == 0; i++)
+		cli_warn("beside it %s dollars a month for %s",
+		    usd_text(usd, text), name);
+	if (r->clients == NULL)
+		return;
+	vt_bill_init(&b, &r->model, month);
+	vt_bill_keep(&b, 0, r->bytes, month);
+	vt_bill_clients(&b, r->read_day * month);
+	cli_warn("beside it %s dollars a month for %s that clients at '%s' "
+	    "read", usd_text(vt_bill_usd(&b, 0, VT_BILL_CLIENTS), text),
+	    vt_num_human_bytes((uint64_t)(r->read_day * month), size),
+	    r->clients);
+}
+
 void
 summarize(const struct run *r)
 {
@@ -227,6 +253,7 @@ summarize(const struct run *r)
 		cli_warn("moving costs %s dollars, paid back in %.0f days",
 		    usd_text(r->moving, now),
 		    r->saving > 0 ? r->payback / r->saving : 0);
+	summarize_beside(r);
 	summarize_held(r);
 	if (r->covered_days > 0 && r->sim[SIM_BEST] > 0)
 		cli_warn("over that time this planner would have paid %.3f "

@@ -41,7 +41,7 @@ struct proposal {
 struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
-	const char *volumes, *restore_speed;
+	const char *volumes, *restore_speed, *clients;
 	int allow_restore, simulate, json, plain, quiet, split_half;
 	int list_prices, stale_prices;
 	double prices_max_age;		/* days */
@@ -90,6 +90,7 @@ struct run {
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t removals[VT_LC_ACTIONS], removed_bytes, locked;
 	double bill_now, bill_after, moving, saving;
+	double read_day;	/* bytes that clients read in a day */
 	double payback;		/* days, weighed by saving */
 	int64_t covered_from, covered_to;
 	double covered_days;

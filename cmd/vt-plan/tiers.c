@@ -49,6 +49,10 @@ make_model(struct run *r, const struct vt_config *config)
 	if (m->count == 0)
 		cli_die(CLI_FAILED, "there are no tiers to plan for");
 	m->how = r->how;
+	if (r->clients != NULL && vt_cost_model_clients(m, r->prices,
+	    config != NULL ? config->location : here, r->clients, &err) !=
+	    VT_OK)
+		plan_die(&err);
 	for (i = 0; i < m->count && r->restore_speed != NULL; i++)
 		if (m->tier[i].price.needs_restore && vt_cost_model_speed(m,
 		    i, r->restore_speed, &err) != VT_OK)

@@ -1,5 +1,6 @@
 # fish completion for vt-plan(1)
 complete -c vt-plan -l allow-restore -d 'Also to tiers whose reads need a restore'
+complete -c vt-plan -l clients -x -a 'internet' -d 'Where reads are carried to'
 complete -c vt-plan -l config -r -F -d 'Configuration file'
 complete -c vt-plan -l data -x -a '(__fish_complete_directories)' -d 'Data folder of the server'
 complete -c vt-plan -l explain -x -d 'Say why BUCKET/KEY is where it is'

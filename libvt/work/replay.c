@@ -128,6 +128,17 @@ auto_storage(const struct vt_price *p, double gb, double month_days,
 	return usd;
 }
 
+/* What a read costs that brings the object back after so many idle days. */
+static double
+auto_back(const struct vt_price *p, double idle)
+{
+	size_t i = p->level_count;
+
+	while (i > 0 && p->level[i - 1].idle_days > idle)
+		i--;
+	return i > 0 ? p->level[i - 1].back : 0;
+}
+
 void
 vt_replay_auto(const struct vt_cost_model *m, const struct vt_price *price,
     uint64_t size_bytes, const struct vt_past *p, double score_from,
@@ -159,6 +170,7 @@ vt_replay_auto(const struct vt_cost_model *m, const struct vt_price *price,
 		out->reads += p->e[i].gets * price->get + p->e[i].bytes *
 		    (price->retrieval_gb + m->tier[0].read_gb) /
 		    m->bytes_per_gb;
+		out->moving += auto_back(&flat, p->e[i].at - since);
 		since = t = p->e[i].at;
 	}
 	out->storage += auto_storage(&flat, gb, m->month_days, since, t,

@@ -125,6 +125,20 @@ for l in sys.stdin:
 	[[ $stderr == *"tier 'archive'"*"'soon'"* ]]
 }
 
+@test "beside the bill: what is fixed, what clients read" {
+	# 100 GB read once in 200 days are 15 a month, at 0.09
+	object big 100000000000 '"bytes_read":100000000000' >scan
+	run -0 --separate-stderr vt-plan --prices "$good" scan
+	[[ $stderr == *"beside it 30.00 dollars a month for machine"* ]]
+	[[ $stderr == *"beside it 6.00 dollars a month for disk"* ]]
+	[[ $stderr != *clients* ]]
+	run -0 --separate-stderr vt-plan --prices "$good" \
+	    --clients internet scan
+	[[ $stderr == *"beside it 1.35 dollars a month for 14.0 GiB that clients at 'internet' read"* ]]
+	run -3 --separate-stderr vt-plan --prices "$good" --clients mars scan
+	[[ $stderr == *"from 'here' to 'mars'"* ]]
+}
+
 @test "the example of vt-prices(5) is one" {
 	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' \
 	    "$BATS_TEST_DIRNAME/../../man/vt-prices.5" | sed '/^\./d; 1d' \
