@@ -183,7 +183,8 @@ vt_bill_usd(const struct vt_bill *b, size_t k, enum vt_bill_line line)
 		return b->tier[k].monitored_days * p->monitor_month /
 		    m->month_days;
 	case VT_BILL_TRANSFER:
-		return read_gb * t->read_gb + written_gb * t->write_gb;
+		return read_gb * t->read_gb +
+		    written_gb * (t->write_gb + p->write_gb);
 	case VT_BILL_CLIENTS:
 		return k == 0 ? to_clients(b) : 0;
 	case VT_BILL_FIXED:

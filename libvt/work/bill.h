@@ -19,7 +19,8 @@ enum vt_bill_line {
 	VT_BILL_RETRIEVAL,	/* by the GB */
 	VT_BILL_RESTORES,	/* requests */
 	VT_BILL_MONITORING,
-	VT_BILL_TRANSFER,	/* between tiers and server */
+	VT_BILL_TRANSFER,	/* between tiers and server, and to where a
+				   tier keeps further copies */
 	VT_BILL_CLIENTS,	/* from the server to who reads */
 	VT_BILL_FIXED,
 	VT_BILL_LINES

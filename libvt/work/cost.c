@@ -136,6 +136,14 @@ vt_cost_by_provider(const struct vt_cost_model *m, size_t from, size_t to)
 	    storage_gb(&m->tier[to]) < storage_gb(&m->tier[from]);
 }
 
+/* What putting a byte there costs beside the request. */
+static double
+write_byte(const struct vt_cost_model *m, size_t k)
+{
+	return (m->tier[k].price.write_gb + m->tier[k].write_gb) /
+	    m->bytes_per_gb;
+}
+
 static void
 rates_of_tier(const struct vt_cost_model *m, size_t i, double per_byte_day,
     double hot_byte_day, struct vt_cost_rates *out)
@@ -177,7 +185,7 @@ rates_of_move(const struct vt_cost_model *m, size_t i, size_t j,
 	}
 	z->move[i][j] = z->restore[i] + z->get[i] + to->put;
 	out->move_byte[i][j] = out->restore_byte[i] + z->byte[i] +
-	    m->tier[j].write_gb / m->bytes_per_gb;
+	    write_byte(m, j);
 }
 
 void
@@ -197,7 +205,7 @@ vt_cost_rates_of(const struct vt_cost_model *m, struct vt_cost_rates *out)
 		if (i == 0)
 			continue;
 		out->zero.promote[i] = m->tier[0].price.put;
-		out->promote_byte[i] = m->tier[0].write_gb / m->bytes_per_gb;
+		out->promote_byte[i] = write_byte(m, 0);
 	}
 }
 

@@ -337,7 +337,7 @@ read_class(struct reader *r, json_t *o, struct vt_price *p)
 {
 	static const char *const fields[] = {
 		"storage_gb_month", "storage_bands", "put_1000", "get_1000",
-		"transition_1000", "retrieval_gb", "min_days",
+		"transition_1000", "retrieval_gb", "write_gb", "min_days",
 		"min_size_bytes", "overhead_bytes", "overhead_hot_bytes",
 		"restore_1000", "restore_days", "restores", "auto", "note",
 		NULL
@@ -354,6 +354,7 @@ read_class(struct reader *r, json_t *o, struct vt_price *p)
 	p->get = dollars(r, o, "get_1000") / 1000;
 	p->transition = dollars(r, o, "transition_1000") / 1000;
 	p->retrieval_gb = dollars(r, o, "retrieval_gb");
+	p->write_gb = figure(r, o, "write_gb", USD_MAX);
 	p->min_days = figure(r, o, "min_days", DAYS_MAX);
 	p->min_size_bytes = bytes(r, o, "min_size_bytes");
 	p->overhead_bytes = bytes(r, o, "overhead_bytes");

@@ -51,6 +51,8 @@ struct vt_price {
 	double put, get, transition;	/* a request; transition: a move into
 					   it that the provider itself makes */
 	double retrieval_gb;
+	double write_gb;		/* of what is put, as for copies in
+					   other regions */
 	int needs_restore;		/* reads need a restore first */
 	double restore;			/* a restore request */
 	double restore_days;		/* the restored copy is kept, hot */

@@ -197,6 +197,12 @@ test_transfer(const struct vt_prices *p)
 	ok(close_to(c.move[1][0], 1e-6 + 0.01 + 0.02 + 5e-6),
 	    "so does moving back");
 	ok(close_to(c.move[0][1], 4e-7 + 1e-5 + 0.01), "and moving there");
+	m.tier[0].price.write_gb = 0.04;
+	vt_cost_of(&m, GB, &c);
+	ok(close_to(c.move[1][0], 1e-6 + 0.01 + 0.02 + 5e-6 + 0.04),
+	    "what writing a GB costs is paid too");
+	ok(close_to(c.promote[1], 5e-6 + 0.04), "also by a read");
+	m.tier[0].price.write_gb = 0;
 	is_int(vt_cost_model_tier(&m, "far"), 1, "found by name");
 	is_int(vt_cost_model_tier(&m, "near"), -1, "or not");
 	is_int(vt_cost_model_clients(&m, p, "here", "internet", &err), VT_OK,
