@@ -1,0 +1,59 @@
+/*
+ * The objects that engines are tried on: all of them while they are few, else
+ * a sample of bounded size, in which an object's chance grows with what it can
+ * cost and each stands for as many as its chance was small (priority
+ * sampling).  Which objects are in it depends on their names and sizes alone,
+ * not on the order they come in.
+ *
+ *	N. Duffield, C. Lund, M. Thorup, "Priority sampling for estimation of
+ *	arbitrary subset sums", J. ACM 54(6), 2007
+ *
+ * Pure.  Not for threads to share.
+ */
+#ifndef VT_WORK_SAMPLE_H
+#define VT_WORK_SAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libvt/base/err.h"
+#include "libvt/work/past.h"
+
+#define VT_SAMPLE_PREFIXES 65536	/* told apart; others share */
+
+struct vt_object {
+	struct vt_past past;	/* its events are the sample's */
+	uint64_t size_bytes;
+	double stands_for;	/* objects, at least 1 */
+	double share;		/* of what it can cost, see sampling */
+	double rank;
+	uint64_t name;		/* a digest, to tell equal ranks apart */
+	uint32_t prefix;	/* index for vt_sample_prefix */
+};
+
+struct vt_sample;
+/* At most so many objects, and days with reads of them in all.  NULL: no
+ * memory. */
+struct vt_sample *vt_sample_new(size_t max_objects, size_t max_events);
+/* NULL is accepted. */
+void vt_sample_free(struct vt_sample *s);
+/* Offer an object; its past is copied if it is taken.  A past without any
+ * time is left out.  VT_NOMEM. */
+enum vt_code vt_sample_add(struct vt_sample *s, const struct vt_past *p,
+    uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
+    struct vt_err *err) VT_MUST_CHECK;
+/* After the last: what each stands for, in an order that does not depend on
+ * that of adding. */
+void vt_sample_finish(struct vt_sample *s);
+
+size_t vt_sample_count(const struct vt_sample *s);
+/* Offered in all. */
+uint64_t vt_sample_offered(const struct vt_sample *s);
+struct vt_object *vt_sample_at(struct vt_sample *s, size_t i);
+size_t vt_sample_prefix_count(const struct vt_sample *s);
+/* "bucket/first part of the key/"; borrowed. */
+const char *vt_sample_prefix(const struct vt_sample *s, size_t prefix);
+/* The first and the last time that any past speaks of; 0, 0 when empty. */
+void vt_sample_span(const struct vt_sample *s, double *from, double *to);
+
+#endif
