@@ -90,7 +90,7 @@ prefix_length(const char *key, size_t len)
 	for (i = 1; i < n; i++)
 		if (key[i] == '/')
 			return i + 1;
-	return n;
+	return 0;
 }
 
 static int

@@ -51,7 +51,7 @@ size_t vt_sample_count(const struct vt_sample *s);
 uint64_t vt_sample_offered(const struct vt_sample *s);
 struct vt_object *vt_sample_at(struct vt_sample *s, size_t i);
 size_t vt_sample_prefix_count(const struct vt_sample *s);
-/* "bucket/first part of the key/"; borrowed. */
+/* "bucket/first folder/", or "bucket/" for keys in none; borrowed. */
 const char *vt_sample_prefix(const struct vt_sample *s, size_t prefix);
 /* The first and the last time that any past speaks of; 0, 0 when empty. */
 void vt_sample_span(const struct vt_sample *s, double *from, double *to);

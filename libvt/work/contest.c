@@ -1,0 +1,757 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/work/contest.h"
+#include "libvt/work/optimum.h"
+
+#define ENGINES_MAX 12
+#define WEEKS_MAX 5200		/* a century; what is longer ends there */
+
+/* An engine is in charge until another was cheaper by so much, both in the
+ * last half of the time known and in the last quarter: who switches for less
+ * follows noise, and pays for the moves. */
+#define BETTER 0.95
+
+#define GUARD 1.2		/* times the plain work function's bill */
+
+/* Sweeps of the first solving, and of each week's. */
+#define SWEEPS_FIRST 200
+#define SWEEPS_WEEK 3
+/* Large objects count for more in what is learned: bytes to this power. */
+#define LEARN_POWER 0.7
+
+/* One engine's objects and sums. */
+struct side {
+	struct vt_engine e;
+	struct vt_seat *seat;
+	double usd, storage, reads, moving, moves, before;
+	double *week;
+	double weeks_in_charge;
+	int candidate;		/* may be in charge */
+};
+
+struct mark {
+	double plan, hot, work;		/* a prefix's bills */
+	double month;			/* of all its objects on tier 0 */
+	unsigned char guarded;
+};
+
+struct vt_contest {
+	const struct vt_cost_model *m;
+	struct vt_sample *sample;
+	struct vt_contest_options o;
+	double from, to;	/* of all pasts */
+	size_t weeks, week;
+	size_t count;		/* objects */
+	struct vt_cost *cost;
+	struct vt_track *track;
+	unsigned char *scored;	/* the object has passed score_from */
+	double *learn;		/* weight in what is learned */
+	struct side side[ENGINES_MAX];
+	size_t sides;
+	int hot, work, plan;	/* sides; plan is the last */
+	size_t in_charge;
+	struct vt_hazard *hazard;
+	struct vt_hazard_table *table, *table_auto;
+	struct mark *mark;
+	size_t marks;
+	double worst_guard;
+	double optimum;		/* < 0: not yet */
+};
+
+/* --- setting up ----------------------------------------------------------- */
+
+static struct side *
+add_side(struct vt_contest *k, enum vt_engine_kind kind, const char *name,
+    int candidate)
+{
+	struct side *d = &k->side[k->sides++];
+
+	d->e.kind = kind;
+	d->e.name = name;
+	d->e.self_moving = -1;
+	d->e.down = 1;
+	d->candidate = candidate && (k->o.only == 0 ||
+	    (k->o.only >> kind) & 1);
+	return d;
+}
+
+static void
+use_self_moving(const struct vt_contest *k, struct side *d)
+{
+	d->e.self_moving = k->o.self_moving;
+	d->e.self_moving_min_bytes =
+	    k->m->tier[k->o.self_moving].price.monitor_min_bytes;
+}
+
+static void
+add_sides(struct vt_contest *k)
+{
+	const struct vt_contest_options *o = &k->o;
+	struct side *d;
+
+	k->hot = (int)k->sides;
+	add_side(k, VT_ENGINE_HOT, "hot", 1);
+	if (o->age_count > 0) {
+		d = add_side(k, VT_ENGINE_AGE, "age", 0);
+		memcpy(d->e.age_days, o->age_days, sizeof(o->age_days));
+		memcpy(d->e.age_tier, o->age_tier, sizeof(o->age_tier));
+		d->e.age_count = o->age_count;
+		d->e.age_min_bytes = o->age_min_bytes;
+	}
+	add_side(k, VT_ENGINE_IDLE, "idle", 0);
+	if (o->self_moving >= 0) {
+		d = add_side(k, VT_ENGINE_AUTO, "auto", o->allow_self_moving);
+		use_self_moving(k, d);
+	}
+	k->work = (int)k->sides;
+	add_side(k, VT_ENGINE_WORK, "work", 1);
+	/* never in charge: in no replay did it pay against hazard, and it
+	 * fails badly where restores are due */
+	add_side(k, VT_ENGINE_WORK, "work-quick", 0)->e.down = 0.25;
+	d = add_side(k, VT_ENGINE_HAZARD, "hazard", 1);
+	d->e.hazard = k->hazard;
+	d->e.table = k->table;
+	if (o->self_moving >= 0 && o->allow_self_moving) {
+		d = add_side(k, VT_ENGINE_HAZARD, "hazard+auto", 1);
+		d->e.hazard = k->hazard;
+		d->e.table = k->table_auto;
+		use_self_moving(k, d);
+	}
+	k->plan = (int)k->sides;
+	add_side(k, VT_ENGINE_PLAN, "plan", 0);
+}
+
+static int
+allocate(struct vt_contest *k)
+{
+	size_t i;
+
+	k->cost = calloc(k->count + 1, sizeof(*k->cost));
+	k->track = calloc(k->count + 1, sizeof(*k->track));
+	k->scored = calloc(k->count + 1, 1);
+	k->learn = calloc(k->count + 1, sizeof(*k->learn));
+	k->marks = vt_sample_prefix_count(k->sample);
+	k->mark = calloc(k->marks + 1, sizeof(*k->mark));
+	if (k->cost == NULL || k->track == NULL || k->scored == NULL ||
+	    k->learn == NULL || k->mark == NULL)
+		return -1;
+	for (i = 0; i < k->sides; i++) {
+		k->side[i].seat = calloc(k->count + 1, sizeof(struct vt_seat));
+		k->side[i].week = calloc(k->weeks + 1, sizeof(double));
+		if (k->side[i].seat == NULL || k->side[i].week == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static unsigned
+excluded_mask(const struct vt_cost_model *m, int but)
+{
+	unsigned mask = 0;
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		if ((int)i != but && m->tier[i].excluded)
+			mask |= 1u << i;
+	return mask;
+}
+
+static void
+weigh(struct vt_contest *k)
+{
+	double sum = 0, each;
+	size_t i;
+
+	for (i = 0; i < k->count; i++) {
+		const struct vt_object *o = vt_sample_at(k->sample, i);
+
+		k->learn[i] = o->stands_for *
+		    pow((double)o->size_bytes + 1, LEARN_POWER);
+		sum += k->learn[i];
+	}
+	each = sum > 0 ? (double)k->count / sum : 1;
+	for (i = 0; i < k->count; i++)
+		k->learn[i] *= each;
+}
+
+static enum vt_code
+prepare(struct vt_contest *k, struct vt_err *err)
+{
+	int move = k->o.self_moving;
+	unsigned mask = excluded_mask(k->m, move);
+	struct vt_cost_rates rates;
+	size_t i;
+
+	k->hazard = vt_hazard_new();
+	k->table = vt_hazard_table_new(k->m,
+	    move >= 0 ? mask | 1u << move : mask);
+	if (move >= 0 && k->o.allow_self_moving)
+		k->table_auto = vt_hazard_table_new(k->m, mask);
+	if (k->hazard == NULL || k->table == NULL ||
+	    (move >= 0 && k->o.allow_self_moving && k->table_auto == NULL))
+		return vt_fail(err, VT_NOMEM, "no memory for engines");
+	add_sides(k);
+	if (allocate(k) < 0)
+		return vt_fail(err, VT_NOMEM, "no memory for engines");
+	vt_cost_rates_of(k->m, &rates);
+	for (i = 0; i < k->count; i++) {
+		uint64_t size = vt_sample_at(k->sample, i)->size_bytes;
+
+		vt_cost_at(&rates, size, &k->cost[i]);
+		/* only who asks for it may go there */
+		if (move >= 0)
+			k->cost[i].excluded[move] = 1;
+		vt_hazard_table_size(k->table, size);
+		if (k->table_auto != NULL)
+			vt_hazard_table_size(k->table_auto, size);
+	}
+	weigh(k);
+	for (i = 0; i < k->sides; i++)
+		if (k->side[i].candidate &&
+		    (k->side[i].e.kind == VT_ENGINE_HAZARD ||
+		    !k->side[k->in_charge].candidate))
+			k->in_charge = i;
+	return VT_OK;
+}
+
+enum vt_code
+vt_contest_new(const struct vt_cost_model *m, struct vt_sample *s,
+    const struct vt_contest_options *o, struct vt_contest **out,
+    struct vt_err *err)
+{
+	struct vt_contest *k = calloc(1, sizeof(*k));
+	enum vt_code rc;
+
+	*out = NULL;
+	if (k == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for engines");
+	k->m = m;
+	k->sample = s;
+	k->o = *o;
+	k->optimum = -1;
+	k->count = vt_sample_count(s);
+	vt_sample_span(s, &k->from, &k->to);
+	if (k->o.score_from < k->from)
+		k->o.score_from = k->from;
+	k->weeks = (size_t)ceil((k->to - k->from) / VT_CONTEST_WEEK);
+	if (k->weeks > WEEKS_MAX)
+		k->weeks = WEEKS_MAX;
+	rc = prepare(k, err);
+	if (rc != VT_OK) {
+		vt_contest_free(k);
+		return rc;
+	}
+	*out = k;
+	return VT_OK;
+}
+
+void
+vt_contest_free(struct vt_contest *k)
+{
+	size_t i;
+
+	if (k == NULL)
+		return;
+	for (i = 0; i < k->sides; i++) {
+		free(k->side[i].seat);
+		free(k->side[i].week);
+	}
+	vt_hazard_free(k->hazard);
+	vt_hazard_table_free(k->table);
+	vt_hazard_table_free(k->table_auto);
+	free(k->cost);
+	free(k->track);
+	free(k->scored);
+	free(k->learn);
+	free(k->mark);
+	free(k);
+}
+
+/* --- the bill ------------------------------------------------------------- */
+
+enum item { STORAGE, READS, MOVING };
+
+/* One object in the week that is replayed. */
+struct turn {
+	struct vt_contest *k;
+	size_t i;
+	const struct vt_object *o;
+	const struct vt_past *p;
+	const struct vt_cost *c;
+	struct vt_track *t;
+};
+
+static void
+pay(const struct turn *u, struct side *d, enum item what, double usd)
+{
+	struct vt_contest *k = u->k;
+	struct mark *m;
+
+	usd *= u->o->stands_for;
+	d->week[k->week] += usd;
+	if (!k->scored[u->i]) {
+		d->before += usd;
+		return;
+	}
+	d->usd += usd;
+	if (what == STORAGE)
+		d->storage += usd;
+	else if (what == READS)
+		d->reads += usd;
+	else
+		d->moving += usd;
+	if (u->o->prefix >= k->marks)
+		return;
+	m = &k->mark[u->o->prefix];
+	if (d == &k->side[k->plan])
+		m->plan += usd;
+	else if (d == &k->side[k->work])
+		m->work += usd;
+	else if (d == &k->side[k->hot])
+		m->hot += usd;
+}
+
+/* What a self-moving class bills for `days` when it has counted `idle`. */
+static double
+level_storage(const struct vt_contest *k, size_t tier, uint64_t size_bytes,
+    double idle, double days)
+{
+	const struct vt_price *p = &k->m->tier[tier].price;
+	double gb = (double)size_bytes / k->m->bytes_per_gb, usd = 0, a, b;
+	size_t n = size_bytes < p->monitor_min_bytes ? 1 : p->level_count, l;
+
+	for (l = 0; l < n; l++) {
+		a = p->level[l].idle_days;
+		b = l + 1 < n ? p->level[l + 1].idle_days : INFINITY;
+		a = a > idle ? a : idle;
+		b = b < idle + days ? b : idle + days;
+		if (b > a)
+			usd += p->level[l].storage_gb_month * gb * (b - a);
+	}
+	if (size_bytes >= p->monitor_min_bytes)
+		usd += p->monitor_month * days;
+	return usd / k->m->month_days;
+}
+
+static double
+storage(const struct turn *u, const struct vt_seat *s, double days)
+{
+	if ((int)s->at == u->k->o.self_moving)
+		return level_storage(u->k, s->at, u->o->size_bytes,
+		    s->level_idle, days);
+	return u->c->day[s->at] * days;
+}
+
+/* Brought back from a level that charges for it. */
+static double
+level_back(const struct turn *u, const struct vt_seat *s)
+{
+	const struct vt_price *p;
+	size_t l;
+
+	if ((int)s->at != u->k->o.self_moving)
+		return 0;
+	p = &u->k->m->tier[s->at].price;
+	if (u->o->size_bytes < p->monitor_min_bytes)
+		return 0;
+	for (l = p->level_count - 1; l > 0; l--)
+		if (s->level_idle >= p->level[l].idle_days)
+			break;
+	return p->level[l].back;
+}
+
+/* The age rule's moves are the provider's. */
+static double
+move_price(const struct turn *u, const struct side *d, size_t from, size_t to)
+{
+	if (d->e.kind == VT_ENGINE_AGE)
+		return u->k->m->tier[to].price.transition;
+	return u->c->move[from][to];
+}
+
+static void
+move(const struct turn *u, struct side *d, struct vt_seat *s, size_t to,
+    double now)
+{
+	pay(u, d, MOVING, move_price(u, d, s->at, to) +
+	    vt_cost_early(u->c, s->at, now - s->entered));
+	if (u->k->scored[u->i])
+		d->moves += u->o->stands_for;
+	vt_seat_move(s, to, now);
+}
+
+/* --- who decides ---------------------------------------------------------- */
+
+static const struct vt_engine *
+engine_for(const struct turn *u, const struct side *d)
+{
+	const struct vt_contest *k = u->k;
+
+	if (d->e.kind != VT_ENGINE_PLAN)
+		return &d->e;
+	if (u->o->prefix < k->marks && k->mark[u->o->prefix].guarded)
+		return &k->side[k->work].e;
+	return &k->side[k->in_charge].e;
+}
+
+static int
+may_move(const struct turn *u, double now)
+{
+	return now - u->k->from >= u->k->o.min_history;
+}
+
+/* Idle from the track's clock: `days` covered ones in `real` days.  The engine
+ * is asked at the start and whenever its patience ends. */
+static void
+idle(const struct turn *u, struct side *d, double days, double real)
+{
+	const struct vt_engine *e = engine_for(u, d);
+	struct vt_seat *s = &d->seat[u->i];
+	double now = u->t->clock, left = days, step, slow;
+	struct vt_track t = *u->t;
+	size_t to;
+
+	slow = days > 0 ? real / days : 0;
+	if (days <= 0)
+		pay(u, d, STORAGE, storage(u, s, real));
+	while (left > 0) {
+		to = vt_seat_want(e, u->c, u->p, &t, s, now);
+		if (to != s->at && may_move(u, now))
+			move(u, d, s, to, now);
+		step = vt_seat_patience(e, u->c, &t, s);
+		if (step > left)
+			step = left;
+		pay(u, d, STORAGE, storage(u, s, step * slow));
+		vt_seat_idle(&d->e, u->c, s, step);
+		s->level_idle += step * slow;
+		t.idle += step;
+		now += step * slow;
+		left -= step;
+	}
+}
+
+/* The reads of the event that the track has just passed. */
+static void
+read_day(const struct turn *u, struct side *d, const struct vt_event *v)
+{
+	const struct vt_engine *e = engine_for(u, d);
+	struct vt_seat *s = &d->seat[u->i];
+	double each = v->gets > 0 ? v->bytes / v->gets : 0, n = INFINITY;
+	size_t at = s->at;
+
+	if (may_move(u, v->at))
+		n = vt_seat_promote(e, u->c, u->t, s, v->gets, v->bytes,
+		    v->at);
+	vt_seat_read(&d->e, u->c, s, v->gets, v->bytes);
+	if (!(n <= v->gets)) {
+		pay(u, d, READS, vt_cost_serve(u->c, at, v->gets, v->bytes) +
+		    level_back(u, s));
+		s->level_idle = 0;
+		return;
+	}
+	pay(u, d, READS, vt_cost_serve(u->c, at, n - 1, (n - 1) * each) +
+	    vt_cost_serve_promote(u->c, at, v->gets - n + 1,
+	    (v->gets - n + 1) * each));
+	pay(u, d, MOVING, vt_cost_early(u->c, at, v->at - s->entered));
+	if (u->k->scored[u->i])
+		d->moves += u->o->stands_for;
+	vt_seat_move(s, 0, v->at);
+}
+
+/* --- one object's week ---------------------------------------------------- */
+
+/* Would the plan rather have the object in the self-moving class, and have it
+ * created there?  Asked where every side begins. */
+static int
+rather_self_moving(const struct turn *u, const struct side *d)
+{
+	const struct vt_engine *e = engine_for(u, d);
+	int k = e->self_moving;
+
+	if (k < 0 || u->o->size_bytes < e->self_moving_min_bytes)
+		return 0;
+	if (e->kind == VT_ENGINE_AUTO)
+		return 1;
+	return e->kind == VT_ENGINE_HAZARD && vt_hazard_solved(e->table) &&
+	    vt_hazard_value(e->table, u->o->size_bytes, u->t->group,
+	    u->t->idle, (size_t)k) < vt_hazard_value(e->table,
+	    u->o->size_bytes, u->t->group, u->t->idle, 0);
+}
+
+/* Every side's object on tier 0, or where the self-moving class would have it
+ * had it been there all along; `old`: it was there before, which its own
+ * lifecycle transition brought about. */
+static void
+begin(const struct turn *u, double now, int old)
+{
+	struct vt_contest *k = u->k;
+	size_t x;
+
+	if (k->scored[u->i] && u->o->prefix < k->marks)
+		k->mark[u->o->prefix].month += u->o->stands_for *
+		    u->c->day[0] * k->m->month_days;
+	for (x = 0; x < k->sides; x++) {
+		struct side *d = &k->side[x];
+		struct vt_seat *s = &d->seat[u->i];
+		double w[VT_COST_TIERS];
+
+		memcpy(w, s->w, sizeof(w));
+		vt_seat_begin(&d->e, u->c, s, 0, old ? -1e9 : now);
+		if (k->scored[u->i] && old && u->t->clock > u->p->from)
+			memcpy(s->w, w, sizeof(w));
+		if (!rather_self_moving(u, d))
+			continue;
+		s->at = (unsigned char)engine_for(u, d)->self_moving;
+		s->level_idle = u->t->idle;
+		if (old)
+			pay(u, d, MOVING,
+			    k->m->tier[s->at].price.transition);
+	}
+}
+
+/* Days pass for all sides, until `to`. */
+static void
+pass(const struct turn *u, double to, double covered_share)
+{
+	struct vt_contest *k = u->k;
+	double real = to - u->t->clock, days = real * covered_share;
+	size_t x;
+
+	if (real <= 0)
+		return;
+	for (x = 0; x < k->sides; x++)
+		idle(u, &k->side[x], days, real);
+	vt_hazard_idle(k->hazard, u->t->group, u->t->idle,
+	    u->t->idle + days, k->learn[u->i]);
+	u->t->idle += days;
+	u->t->clock = to;
+}
+
+static void
+pass_event(const struct turn *u)
+{
+	struct vt_contest *k = u->k;
+	const struct vt_event *v = &u->p->e[u->t->next];
+	double idle_before = u->t->idle;
+	unsigned before = u->t->group;
+	double size = u->o->size_bytes > 0 ? (double)u->o->size_bytes : 1;
+	size_t x;
+
+	vt_track_read(u->t, u->p, u->o->size_bytes);
+	vt_hazard_read(k->hazard, before, idle_before, u->t->group, v->gets,
+	    v->bytes / size, k->learn[u->i]);
+	for (x = 0; x < k->sides; x++)
+		read_day(u, &k->side[x], v);
+}
+
+static void
+run_object(struct vt_contest *k, size_t i, double end)
+{
+	const struct vt_object *o = vt_sample_at(k->sample, i);
+	struct turn u = { k, i, o, &o->past, &k->cost[i], &k->track[i] };
+	double next, span, covered, share, before;
+
+	if (u.p->from >= end)
+		return;
+	if (u.t->clock < u.p->from) {
+		vt_track_begin(u.t, u.p, o->size_bytes);
+		k->scored[i] = u.p->from >= k->o.score_from;
+		begin(&u, u.p->from, u.p->created < u.p->from);
+	}
+	for (;;) {
+		int last = u.t->next >= u.p->count;
+
+		next = last ? u.p->to : u.p->e[u.t->next].at;
+		covered = last ? u.p->tail_idle : u.p->e[u.t->next].idle;
+		before = u.t->next > 0 ? u.p->e[u.t->next - 1].at : u.p->from;
+		span = next - before;
+		share = span > 0 ? covered / span : 1;
+		if (next > end)
+			next = end;
+		if (!k->scored[i] && next >= k->o.score_from) {
+			pass(&u, k->o.score_from, share);
+			k->scored[i] = 1;
+			begin(&u, k->o.score_from, 1);
+		}
+		pass(&u, next, share);
+		if (last || u.p->e[u.t->next].at >= end)
+			return;
+		pass_event(&u);
+	}
+}
+
+/* --- weeks ---------------------------------------------------------------- */
+
+static double
+paid_since(const struct vt_contest *k, size_t side, size_t week)
+{
+	double sum = 0;
+
+	for (; week <= k->week; week++)
+		sum += k->side[side].week[week];
+	return sum;
+}
+
+static void
+choose(struct vt_contest *k)
+{
+	size_t known = k->week + 1, half = known / 2, x, best = k->in_charge;
+	size_t quarter = known - known / 4;
+	double least = paid_since(k, best, half) * BETTER;
+	double recent = paid_since(k, best, quarter) * BETTER, usd;
+
+	for (x = 0; x < k->sides; x++) {
+		if (!k->side[x].candidate)
+			continue;
+		usd = paid_since(k, x, half);
+		if (usd < least && paid_since(k, x, quarter) < recent) {
+			least = usd;
+			best = x;
+		}
+	}
+	k->in_charge = best;
+}
+
+static void
+guard(struct vt_contest *k)
+{
+	double allowed, ratio;
+	size_t i;
+
+	for (i = 0; i < k->marks; i++) {
+		struct mark *m = &k->mark[i];
+
+		allowed = GUARD * m->work + m->month;
+		ratio = allowed > 0 ? m->plan / allowed : 0;
+		m->guarded = ratio > 1;
+		if (ratio > k->worst_guard)
+			k->worst_guard = ratio;
+	}
+}
+
+int
+vt_contest_step(struct vt_contest *k)
+{
+	unsigned sweeps;
+	double end;
+	size_t i;
+
+	if (k->week >= k->weeks)
+		return 0;
+	end = k->from + VT_CONTEST_WEEK * (double)(k->week + 1);
+	if (k->week + 1 == k->weeks)
+		end = k->to + 1;
+	for (i = 0; i < k->count; i++)
+		run_object(k, i, end);
+	if (end > k->o.score_from)
+		k->side[k->in_charge].weeks_in_charge++;
+	vt_hazard_fit(k->hazard);
+	if (end - k->from >= k->o.min_history - 2 * VT_CONTEST_WEEK) {
+		sweeps = vt_hazard_solved(k->table) ? SWEEPS_WEEK :
+		    SWEEPS_FIRST;
+		vt_hazard_solve(k->hazard, k->table, sweeps);
+		if (k->table_auto != NULL)
+			vt_hazard_solve(k->hazard, k->table_auto, sweeps);
+	}
+	choose(k);
+	guard(k);
+	return ++k->week < k->weeks;
+}
+
+size_t
+vt_contest_weeks(const struct vt_contest *k)
+{
+	return k->weeks;
+}
+
+double
+vt_contest_week_at(const struct vt_contest *k, size_t week)
+{
+	return k->from + VT_CONTEST_WEEK * (double)week;
+}
+
+/* --- results -------------------------------------------------------------- */
+
+size_t
+vt_contest_count(const struct vt_contest *k)
+{
+	return k->sides;
+}
+
+void
+vt_contest_score(const struct vt_contest *k, size_t i, struct vt_score *out)
+{
+	const struct side *d = &k->side[i];
+
+	out->name = d->e.name;
+	out->kind = d->e.kind;
+	out->usd = d->usd;
+	out->storage = d->storage;
+	out->reads = d->reads;
+	out->moving = d->moving;
+	out->moves = d->moves;
+	out->before = d->before;
+	out->week = d->week;
+	out->weeks_in_charge = d->weeks_in_charge;
+}
+
+const struct vt_engine *
+vt_contest_winner(const struct vt_contest *k)
+{
+	return &k->side[k->in_charge].e;
+}
+
+const struct vt_engine *
+vt_contest_prefix(const struct vt_contest *k, size_t prefix)
+{
+	return prefix < k->marks && k->mark[prefix].guarded ?
+	    &k->side[k->work].e : vt_contest_winner(k);
+}
+
+double
+vt_contest_optimum(struct vt_contest *k)
+{
+	struct vt_optimum *o;
+	size_t i;
+
+	if (k->optimum >= 0)
+		return k->optimum;
+	o = vt_optimum_new();
+	if (o == NULL)
+		return -1;
+	k->optimum = 0;
+	for (i = 0; i < k->count; i++) {
+		const struct vt_object *b = vt_sample_at(k->sample, i);
+
+		if (b->past.to >= k->o.score_from)
+			k->optimum += b->stands_for * vt_optimum_usd(o,
+			    &k->cost[i], &b->past, k->o.score_from);
+	}
+	vt_optimum_free(o);
+	return k->optimum;
+}
+
+void
+vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
+    double *plan, double *hot, double *work)
+{
+	const struct mark *m = &k->mark[prefix < k->marks ? prefix : 0];
+
+	*plan = m->plan;
+	*hot = m->hot;
+	*work = m->work;
+}
+
+double
+vt_contest_guard(const struct vt_contest *k)
+{
+	return k->worst_guard;
+}
+
+const struct vt_hazard *
+vt_contest_hazard(const struct vt_contest *k)
+{
+	return k->hazard;
+}
