@@ -68,6 +68,18 @@ plain_run(const char *p, const char *end, int high)
 	return p;
 }
 
+size_t
+vt_json_plain(const char *s, size_t len)
+{
+	return (size_t)(plain_run(s, s + len, 0) - s);
+}
+
+size_t
+vt_json_ascii(const char *s, size_t len)
+{
+	return (size_t)(plain_run(s, s + len, 1) - s);
+}
+
 /* --- writing ------------------------------------------------------------- */
 
 /* Length of the valid UTF-8 sequence (RFC 3629) at p, or 0. */

@@ -57,6 +57,10 @@ const struct vt_json_field *vt_json_find(const struct vt_json_field *f,
     int count, const char *name);
 /* Undo escapes of a string value: appends bytes to `out`; 0 or -1. */
 int vt_json_unescape(const struct vt_json_field *f, struct vt_buf *out);
+/* How many bytes from the start need no unescaping: up to a control, a quote
+ * or a backslash; or no escaping either, as they are ASCII too. */
+size_t vt_json_plain(const char *s, size_t len);
+size_t vt_json_ascii(const char *s, size_t len);
 /* Typed reads: 0, or -1 when the field is missing, of another type or out of
  * range. */
 int vt_json_get_u64(const struct vt_json_field *f, uint64_t *out);

@@ -8,6 +8,12 @@
 
 #include "libvt/base/num.h"
 
+const char vt_num_pairs[201] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
 /* Digits at *p up to `end`: their value, stopping at what is no digit.  -1
  * when there is none, 1 when the value is over 64 bits (then UINT64_MAX). */
 static int
