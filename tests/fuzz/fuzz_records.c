@@ -35,8 +35,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (vt_scan_record_format_quick(&plain, &c) &&
 		    (b.len != c.len || memcmp(b.data, c.data, b.len) != 0))
 			abort();
-		/* what is written is read, if it can be said in a line */
-		if (vt_scan_record_parse(b.data, b.len - 1, a, &again,
+		/* what is written is read, but for names of tiers that no
+		 * configuration takes */
+		if (plain.also_count == 0 && vt_scan_record_parse(b.data, b.len - 1, a, &again,
 		    &err) != VT_OK)
 			abort();
 	}
