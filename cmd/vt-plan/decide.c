@@ -38,43 +38,22 @@ rounded(double d)
 	return out;
 }
 
-static const char *
-keep(struct run *r, const char *s, size_t len)
-{
-	const char *p = vt_arena_dup(r->kept, s, len);
-
-	if (p == NULL)
-		plan_no_memory();
-	return p;
-}
-
-/* A proposal for what the record speaks of. */
-static struct proposal *
-new_proposal(struct run *r, const struct vt_scan_record *rec,
+/* A proposal for what the record speaks of; its strings are borrowed. */
+static void
+begin_proposal(struct proposal *p, const struct vt_scan_record *rec,
     const char *reason)
 {
-	struct proposal *p;
-
-	if (r->count == r->cap) {
-		r->cap = r->cap != 0 ? r->cap * 2 : 1024;
-		p = realloc(r->p, r->cap * sizeof(*p));
-		if (p == NULL)
-			plan_no_memory();
-		r->p = p;
-	}
-	p = &r->p[r->count++];
 	memset(p, 0, sizeof(*p));
-	p->m.bucket = keep(r, rec->bucket, strlen(rec->bucket));
-	p->m.key = keep(r, rec->key, rec->key_len);
+	p->m.bucket = rec->bucket;
+	p->m.key = rec->key;
 	p->m.key_len = rec->key_len;
-	p->m.version = keep(r, rec->version, strlen(rec->version));
+	p->m.version = rec->version;
 	p->m.action = p->m.rule = "";
-	p->m.reason = keep(r, reason, strlen(reason));
+	p->m.reason = reason;
 	p->m.seq = rec->seq;
 	p->m.generation = rec->generation;
 	p->m.bucket_generation = rec->bucket_generation;
 	p->m.size_bytes = rec->size_bytes;
-	return p;
 }
 
 static int64_t
@@ -87,21 +66,23 @@ static void
 propose(struct run *r, const struct vt_scan_record *rec,
     const struct vt_decision *d, double now_month, double after_month)
 {
-	struct proposal *p = new_proposal(r, rec, d->reason);
+	struct proposal p;
 
+	begin_proposal(&p, rec, d->reason);
 	if (d->rule != NULL) {
-		p->m.rule = keep(r, d->rule->id, strlen(d->rule->id));
-		p->asked_us = rules_now(r);
+		p.m.rule = d->rule->id;
+		p.asked_us = rules_now(r);
 	}
-	p->m.copy = rec->copy;
-	p->m.from = r->model.tier[d->from].name;
-	p->m.to = r->model.tier[d->to].name;
-	p->m.saving_usd_month = rounded(d->choice.saving_day *
+	p.m.copy = rec->copy;
+	p.m.from = r->model.tier[d->from].name;
+	p.m.to = r->model.tier[d->to].name;
+	p.m.saving_usd_month = rounded(d->choice.saving_day *
 	    r->model.month_days);
-	p->m.cost_usd = rounded(d->choice.cost);
-	p->m.payback_days = rounded(d->choice.payback_days);
-	p->now_month = now_month;
-	p->after_month = after_month;
+	p.m.cost_usd = rounded(d->choice.cost);
+	p.m.payback_days = rounded(d->choice.payback_days);
+	p.now_month = now_month;
+	p.after_month = after_month;
+	keep_proposal(r, &p);
 }
 
 /* --- lifecycle rules ------------------------------------------------------ */
@@ -109,8 +90,13 @@ propose(struct run *r, const struct vt_scan_record *rec,
 void
 rules_forget(struct run *r)
 {
-	vt_arena_free(r->rules_arena);
-	r->rules_arena = NULL;
+	size_t i;
+
+	for (i = 0; i < r->rules_count; i++)
+		vt_arena_free(r->rules[i].arena);
+	free(r->rules);
+	r->rules = NULL;
+	r->rules_count = 0;
 	r->lc = NULL;
 }
 
@@ -119,25 +105,50 @@ enum vt_code
 take_bucket(struct run *r, const struct vt_scan_record *rec,
     struct vt_err *err)
 {
+	struct bucket_rules *b;
 	enum vt_code rc;
 
-	rules_forget(r);
-	r->rules_arena = vt_arena_new(RULES_BYTES_MAX);
-	if (r->rules_arena == NULL)
+	b = realloc(r->rules, (r->rules_count + 1) * sizeof(*b));
+	if (b == NULL)
 		plan_no_memory();
-	rc = vt_lifecycle_parse(r->rules_arena, rec->lifecycle,
-	    rec->lifecycle_len, &r->lc, NULL, err);
-	if (rc != VT_OK)
+	r->rules = b;
+	b += r->rules_count++;
+	memset(b, 0, sizeof(*b));
+	b->arena = vt_arena_new(RULES_BYTES_MAX);
+	if (b->arena == NULL)
+		plan_no_memory();
+	rc = vt_lifecycle_parse(b->arena, rec->lifecycle, rec->lifecycle_len,
+	    &b->lc, NULL, err);
+	if (rc != VT_OK) {
+		b->lc = NULL;
 		return rc;
+	}
 	if (rec->day_ms != 0)
-		r->lc->day_us = rec->day_ms * 1000;
+		b->lc->day_us = rec->day_ms * 1000;
 	if (rec->has_min_bytes)
-		r->lc->min_bytes = rec->min_bytes;
-	snprintf(r->rules_bucket, sizeof(r->rules_bucket), "%s", rec->bucket);
-	r->rules_generation = rec->bucket_generation;
-	r->rules_at_us = rec->at_us;
-	r->rules_marks = *rec->versioning != '\0';
+		b->lc->min_bytes = rec->min_bytes;
+	snprintf(b->bucket, sizeof(b->bucket), "%s", rec->bucket);
+	b->generation = rec->bucket_generation;
+	b->at_us = rec->at_us;
+	b->marks = *rec->versioning != '\0';
 	return VT_OK;
+}
+
+/* Those of the line that was the `count`th; 0: there was none. */
+void
+use_rules(struct run *r, size_t count)
+{
+	const struct bucket_rules *b;
+
+	r->lc = NULL;
+	if (count == 0)
+		return;
+	b = &r->rules[count - 1];
+	r->lc = b->lc;
+	r->rules_bucket = b->bucket;
+	r->rules_generation = b->generation;
+	r->rules_at_us = b->at_us;
+	r->rules_marks = b->marks;
 }
 
 /* The rules that hold for a line: those of its bucket, unless they were
@@ -187,20 +198,21 @@ propose_removal(struct run *r, const struct vt_scan_record *rec,
 {
 	int marks = removal->action == VT_LC_EXPIRE && r->rules_marks;
 	char text[VT_RULES_TEXT];
-	struct proposal *p;
+	struct proposal p;
 
 	vt_rules_removal_text(removal, text);
-	p = new_proposal(r, rec, text);
-	p->removal = removal->action;
-	p->asked_us = rules_now(r);
-	p->m.action = vt_lc_action_name(removal->action);
-	p->m.rule = keep(r, removal->rule->id, strlen(removal->rule->id));
+	begin_proposal(&p, rec, text);
+	p.removal = removal->action;
+	p.asked_us = rules_now(r);
+	p.m.action = vt_lc_action_name(removal->action);
+	p.m.rule = removal->rule->id;
 	if (rec->kind == VT_SCAN_UPLOAD)
-		p->m.upload = keep(r, rec->upload, strlen(rec->upload));
-	p->m.from = keep(r, rec->tier, strlen(rec->tier));
-	p->now_month = now_month;
-	p->after_month = marks ? now_month : 0;
-	p->m.saving_usd_month = rounded(p->now_month - p->after_month);
+		p.m.upload = rec->upload;
+	p.m.from = rec->tier;
+	p.now_month = now_month;
+	p.after_month = marks ? now_month : 0;
+	p.m.saving_usd_month = rounded(p.now_month - p.after_month);
+	keep_proposal(r, &p);
 }
 
 static void
@@ -463,16 +475,8 @@ take_record(struct run *r, struct vt_scan_record *rec)
 	vt_cost_at(&r->rates, rec->size_bytes, &cost);
 	r->versions++;
 	r->bytes += rec->size_bytes;
-	if (rec->covered_days > 0) {
+	if (rec->covered_days > 0)
 		r->read_day += (double)rec->bytes_read / rec->covered_days;
-		if (r->covered_from == 0 ||
-		    rec->covered_from_us < r->covered_from)
-			r->covered_from = rec->covered_from_us;
-		if (rec->covered_to_us > r->covered_to)
-			r->covered_to = rec->covered_to_us;
-		if (rec->covered_days > r->covered_days)
-			r->covered_days = rec->covered_days;
-	}
 	if (!r->simulate)
 		plan_record(r, rec, &cost);
 	else

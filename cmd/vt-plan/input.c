@@ -1,8 +1,14 @@
+/*
+ * The lines are read once: what is told of the whole is gathered, and each
+ * version kept, packed.  Then, as the whole is known, they are decided on one
+ * by one, in their order.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "libvt/base/hash.h"
 #include "libvt/base/jsonl.h"
 
 #include "plan.h"
@@ -25,64 +31,43 @@ note_bad(struct run *r, const char *path, uint64_t number, const char *line,
 	    err->text, n > 0 ? ": " : "", shown, n < len ? "..." : "");
 }
 
+/* --- reading -------------------------------------------------------------- */
+
 static void
-take_line(struct run *r, const char *path, uint64_t number, const char *line,
-    size_t len)
+take_line(struct run *r, struct vt_arena *a, const char *path,
+    uint64_t number, const char *line, size_t len)
 {
-	struct vt_arena *a = vt_arena_new(ARENA_MAX);
 	struct vt_scan_record rec;
 	struct vt_err err;
 	enum vt_code rc;
 
-	if (a == NULL)
-		plan_no_memory();
+	vt_arena_reset(a);
 	rc = vt_scan_record_parse(line, len, a, &rec, &err);
 	if (rc == VT_OK && rec.kind == VT_SCAN_BUCKET)
 		rc = take_bucket(r, &rec, &err);
-	else if (rc == VT_OK && rec.kind != VT_SCAN_VERSION && !r->simulate)
-		take_other(r, &rec);
 	else if (rc == VT_OK && rec.kind == VT_SCAN_VERSION)
-		take_record(r, &rec);
-	if (rc != VT_OK)
+		first_pass(r, &rec);
+	if (rc != VT_OK) {
 		note_bad(r, path, number, line, len, &err);
-	vt_arena_free(a);
-}
-
-/* With --split half the range must be known before anything is replayed. */
-static void
-hold_line(struct run *r, const char *path, uint64_t number, const char *line,
-    size_t len)
-{
-	struct vt_arena *a = vt_arena_new(ARENA_MAX);
-	struct vt_scan_record rec;
-	struct vt_err err;
-
-	if (a == NULL)
-		plan_no_memory();
-	if (vt_scan_record_parse(line, len, a, &rec, &err) != VT_OK) {
-		note_bad(r, path, number, line, len, &err);
-	} else {
-		if (rec.covered_from_us != 0 && (r->covered_from == 0 ||
-		    rec.covered_from_us < r->covered_from))
-			r->covered_from = rec.covered_from_us;
-		if (rec.covered_to_us > r->covered_to)
-			r->covered_to = rec.covered_to_us;
-		if (vt_buf_add(&r->held, line, len) < 0 ||
-		    vt_buf_char(&r->held, '\n') < 0)
-			plan_no_memory();
+		return;
 	}
-	vt_arena_free(a);
+	if (rec.kind != VT_SCAN_BUCKET &&
+	    vt_spool_add(r->spool, &rec, r->rules_count, &err) != VT_OK)
+		plan_die(&err);
 }
 
 static void
 read_lines(struct run *r, struct vt_lines *l, const char *path)
 {
+	struct vt_arena *a = vt_arena_new(ARENA_MAX);
 	uint64_t number = 0;
 	const char *line;
 	struct vt_err err;
 	enum vt_code rc;
 	size_t len;
 
+	if (a == NULL)
+		plan_no_memory();
 	while (!cli_stopping()) {
 		rc = vt_lines_next(l, &line, &len, &number, &err);
 		if (rc == VT_ABSENT)
@@ -99,28 +84,24 @@ read_lines(struct run *r, struct vt_lines *l, const char *path)
 		if (len == 0)
 			continue;
 		r->lines++;
-		vt_hash_update(&r->id, line, len);
-		vt_hash_update(&r->id, "\n", 1);
+		r->id = vt_crc64nvme(r->id, line, len);
+		r->id = vt_crc64nvme(r->id, "\n", 1);
 		if ((number & 0x3ff) == 0)
 			cli_progress_add(0, 0x400);
-		if (r->split_half)
-			hold_line(r, path, number, line, len);
-		else
-			take_line(r, path, number, line, len);
+		take_line(r, a, path, number, line, len);
 	}
+	vt_arena_free(a);
 }
 
-void
-read_input(struct run *r)
+static void
+read_files(struct run *r)
 {
 	static char dash[] = "-";
 	static char *standard[] = { dash };
 	char **paths = r->path_count > 0 ? r->paths : standard;
 	int n = r->path_count > 0 ? r->path_count : 1, i, fd, is_stdin;
 	struct vt_lines *l;
-	const char *p, *end, *line;
 
-	cli_progress_start(r->quiet, "planning");
 	for (i = 0; i < n && !cli_stopping(); i++) {
 		is_stdin = strcmp(paths[i], "-") == 0;
 		fd = is_stdin ? STDIN_FILENO :
@@ -139,14 +120,48 @@ read_input(struct run *r)
 		if (!is_stdin)
 			close(fd);
 	}
-	if (r->split_half) {
-		r->split_us = r->covered_from +
-		    (r->covered_to - r->covered_from) / 2;
-		end = r->held.data + r->held.len;
-		for (line = r->held.data; line < end; line = p + 1) {
-			p = memchr(line, '\n', (size_t)(end - line));
-			take_line(r, "input", 0, line, (size_t)(p - line));
-		}
+}
+
+/* --- deciding ------------------------------------------------------------- */
+
+static void
+decide_block(struct run *r, struct vt_spool_reader *reader, size_t block)
+{
+	struct vt_scan_record rec;
+	struct vt_err err;
+	uint64_t rules;
+	int more;
+
+	if (vt_spool_block(reader, block, &err) != VT_OK)
+		plan_die(&err);
+	while ((more = vt_spool_next(reader, &rec, &rules)) > 0) {
+		use_rules(r, (size_t)rules);
+		if (rec.kind == VT_SCAN_VERSION)
+			take_record(r, &rec);
+		else if (!r->simulate)
+			take_other(r, &rec);
 	}
+	if (more < 0)
+		plan_no_memory();
+}
+
+void
+read_input(struct run *r)
+{
+	struct vt_spool_reader *reader;
+	struct vt_err err;
+	size_t i;
+
+	cli_progress_start(r->quiet, "planning");
+	read_files(r);
+	if (vt_spool_finish(r->spool, &err) != VT_OK)
+		plan_die(&err);
+	first_pass_end(r);
+	reader = vt_spool_reader_new(r->spool);
+	if (reader == NULL)
+		plan_no_memory();
+	for (i = 0; i < vt_spool_blocks(r->spool) && !cli_stopping(); i++)
+		decide_block(r, reader, i);
+	vt_spool_reader_free(reader);
 	cli_progress_stop();
 }
