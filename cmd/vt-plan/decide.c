@@ -25,17 +25,11 @@ month_bill(const struct run *r, const struct vt_cost *c, size_t k)
 	return usd;
 }
 
-/* Six digits: what a person reads, and the same on every machine. */
+/* What a person reads, and the same on every machine. */
 static double
 rounded(double d)
 {
-	char text[40];
-	double out = d;
-
-	snprintf(text, sizeof(text), "%.6g", d);
-	if (vt_num_scan_double(text, strlen(text), &out) < 0)
-		return d;
-	return out;
+	return vt_num_six_digits(d);
 }
 
 /* A proposal for what the record speaks of; its strings are borrowed. */

@@ -270,6 +270,7 @@ parse(struct run *r, int argc, char **argv)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
 	r->policy.minimums = r->minimums;
+	r->policy.moves_only = r->explain == NULL;
 	r->paths = argv + optind;
 	r->path_count = argc - optind;
 	return CLI_OK;
