@@ -669,7 +669,8 @@ get_heat(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 	if (!(f & SAME_COVERED)) {
 		get_eight(r, &r->covered_to_us);
 		r->gap_count = get_bits(r);
-		gaps = make_room(r->gaps, &r->gap_cap, r->gap_count, sizeof(*gaps));
+		gaps = make_room(r->gaps, &r->gap_cap, r->gap_count,
+		    sizeof(*gaps));
 		if (gaps == NULL && r->gap_count > 0)
 			return -1;
 		r->gaps = gaps;

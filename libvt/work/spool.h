@@ -50,8 +50,8 @@ void vt_spool_reader_free(struct vt_spool_reader *r);
 enum vt_code vt_spool_block(struct vt_spool_reader *r, size_t block,
     struct vt_err *err) VT_MUST_CHECK;
 /* The next record of the block in the order of adding: 1; 0 at its end; -1: no
- * memory.  Its strings are borrowed until the next call of vt_spool_block, its lists
- * until the next of vt_spool_next. */
+ * memory.  Its strings are borrowed until the next call of vt_spool_block, its
+ * lists until the next of vt_spool_next. */
 int vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *out,
     uint64_t *tag);
 

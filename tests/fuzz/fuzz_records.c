@@ -37,8 +37,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		/* what is written is read, but for names of tiers that no
 		 * configuration takes */
-		if (plain.also_count == 0 && vt_scan_record_parse(b.data, b.len - 1, a, &again,
-		    &err) != VT_OK)
+		if (plain.also_count == 0 && vt_scan_record_parse(b.data,
+		    b.len - 1, a, &again, &err) != VT_OK)
 			abort();
 	}
 	vt_buf_release(&b);

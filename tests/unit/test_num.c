@@ -206,7 +206,7 @@ test_six_digits(void)
 	double d;
 
 	for (i = 0; i < 400000; i++) {
-		bits = bits * UINT64_C(6364136223846793005) + 1442695040888963407;
+		bits = bits * UINT64_C(6364136223846793005) + 1;
 		d = (double)(int64_t)bits * pow(10, (int)(i % 80) - 50);
 		if (i % 3 == 0)		/* seven digits that end in 5 */
 			d = (double)(bits >> 44) * 10 + 5;
