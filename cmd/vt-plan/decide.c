@@ -155,6 +155,21 @@ rules_for(const struct run *r, const struct vt_scan_record *rec)
 	    r->rules_generation == rec->bucket_generation ? r->lc : NULL;
 }
 
+/* The same before its turn has come. */
+static const struct vt_lifecycle *
+rules_of(const struct run *r, const struct decided *p, int64_t *now_us)
+{
+	const struct bucket_rules *b;
+
+	if (p->rules == 0)
+		return NULL;
+	b = &r->rules[p->rules - 1];
+	*now_us = r->now_us != INT64_MAX ? r->now_us : b->at_us;
+	return b->lc != NULL && p->rec.is_ruled &&
+	    strcmp(b->bucket, p->rec.bucket) == 0 &&
+	    b->generation == p->rec.bucket_generation ? b->lc : NULL;
+}
+
 /* A lock always wins; a marker that is added removes nothing. */
 static int
 removal_locked(const struct run *r, const struct vt_scan_record *rec,
@@ -303,25 +318,21 @@ take_other(struct run *r, const struct vt_scan_record *rec)
 }
 
 /* What rules ask of the place of a version: into `bounds`, and into a copy of
- * its bill.  0: nothing. */
-static int
-bind_to_rules(const struct run *r, const struct vt_scan_record *rec,
-    struct vt_cost *cost, struct vt_bounds *bounds)
+ * its bill. */
+static void
+bind_to_rules(const struct run *r, const struct vt_lifecycle *lc,
+    int64_t now_us, const struct vt_scan_record *rec, struct vt_cost *cost,
+    struct vt_bounds *bounds)
 {
-	const struct vt_lifecycle *lc = rules_for(r, rec);
 	struct vt_lc_subject s;
 
-	if (lc == NULL)
-		return 0;
 	vt_rules_record(rec, &s);
-	vt_rules_bounds(lc, &s, r->classes, r->model.count, rules_now(r),
-	    bounds);
+	vt_rules_bounds(lc, &s, r->classes, r->model.count, now_us, bounds);
 	/* --tiers is for this run; a rule must wait for another */
 	if (bounds->must >= 0 && r->tiers != NULL &&
 	    r->model.tier[bounds->must].excluded)
 		bounds->must = -1;
 	vt_plan_bar(bounds, cost);
-	return 1;
 }
 
 /* --- planning ------------------------------------------------------------- */
@@ -391,34 +402,59 @@ explain(struct run *r, const struct vt_scan_record *rec,
 	    d->reason);
 }
 
-static void
-plan_record(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost)
+/*
+ * What is decided of a version hangs on the run's options and on what was read
+ * first, and on no other version: several threads may be at it.
+ */
+void
+decide(const struct run *r, struct decided *p)
 {
-	const struct vt_lifecycle *lc = rules_for(r, rec);
-	struct vt_lc_removal removal;
+	struct vt_scan_record *rec = &p->rec;
+	const struct vt_lifecycle *lc;
+	const struct vt_cost *cost = &p->cost;
 	struct vt_bounds bounds;
-	struct vt_cost bound;
-	struct vt_decision d;
+	int64_t now_us = 0;
+
+	p->err.code = VT_OK;
+	if (rec->kind != VT_SCAN_VERSION ||
+	    vt_past_fill(&p->past, rec, r->now_us, &p->err) != VT_OK)
+		return;
+	/* Objects of foreign logs are where everything begins. */
+	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
+		rec->tier = r->model.tier[0].name;
+	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
+	if (r->simulate)
+		return;
+	lc = rules_of(r, p, &now_us);
+	if (lc != NULL) {
+		p->bound = p->cost;
+		cost = &p->bound;
+		bind_to_rules(r, lc, now_us, rec, &p->bound, &bounds);
+	}
+	vt_plan_decide(&r->model, &r->policy, cost, rec, &p->past,
+	    lc != NULL ? &bounds : NULL, &p->d);
+}
+
+static void
+plan_record(struct run *r, const struct decided *p)
+{
+	const struct vt_scan_record *rec = &p->rec;
+	const struct vt_decision *d = &p->d;
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	const struct vt_cost *cost = lc != NULL ? &p->bound : &p->cost;
+	struct vt_lc_removal removal;
 	double now = 0, after;
 
-	if (lc != NULL) {
-		bound = *cost;
-		cost = &bound;
-		bind_to_rules(r, rec, &bound, &bounds);
-	}
-	vt_plan_decide(&r->model, &r->policy, cost, rec, &r->past,
-	    lc != NULL ? &bounds : NULL, &d);
 	if (r->explain != NULL) {
 		if (is_explained(r, rec)) {
 			if (r->found++ > 0)
 				cli_printf("\n");
-			explain(r, rec, cost, &d);
+			explain(r, rec, cost, d);
 		}
 		return;
 	}
-	if (d.from >= 0)
-		now = month_bill(r, cost, (size_t)d.from);
+	if (d->from >= 0)
+		now = month_bill(r, cost, (size_t)d->from);
 	r->bill_now += now;
 	r->bill_after += now;
 	if (lc != NULL)
@@ -432,11 +468,11 @@ plan_record(struct run *r, const struct vt_scan_record *rec,
 		default:
 			break;
 		}
-	r->verdicts[d.verdict]++;
-	if (d.verdict != VT_PLAN_MOVE)
+	r->verdicts[d->verdict]++;
+	if (d->verdict != VT_PLAN_MOVE)
 		return;
-	after = month_bill(r, cost, (size_t)d.to);
-	propose(r, rec, &d, now, after);
+	after = month_bill(r, cost, (size_t)d->to);
+	propose(r, rec, d, now, after);
 }
 
 /* The past that is simulated is of what is there still; of what will not be
@@ -453,28 +489,21 @@ count_due(struct run *r, const struct vt_scan_record *rec)
 	r->removed_bytes += rec->size_bytes;
 }
 
+/* In the order of the input. */
 void
-take_record(struct run *r, struct vt_scan_record *rec)
+take_record(struct run *r, const struct decided *p)
 {
-	struct vt_cost cost;
-	struct vt_err err;
+	const struct vt_scan_record *rec = &p->rec;
 
-	check_prices(r, r->now_us != INT64_MAX ? r->now_us :
-	    rec->covered_to_us);
-	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK)
-		plan_die(&err);
-	/* Objects of foreign logs are where everything begins. */
-	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
-		rec->tier = r->model.tier[0].name;
-	vt_cost_at(&r->rates, rec->size_bytes, &cost);
+	r->past = p->past;
 	r->versions++;
 	r->bytes += rec->size_bytes;
 	if (rec->covered_days > 0)
 		r->read_day += (double)rec->bytes_read / rec->covered_days;
 	if (!r->simulate)
-		plan_record(r, rec, &cost);
+		plan_record(r, p);
 	else
 		count_due(r, rec);
 	if (r->explain == NULL)
-		simulate_record(r, rec, &cost);
+		simulate_record(r, rec, &p->cost);
 }

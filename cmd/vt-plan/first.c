@@ -7,6 +7,9 @@
 void
 first_pass(struct run *r, const struct vt_scan_record *rec)
 {
+	/* before much is read, and nothing is decided */
+	check_prices(r, r->now_us != INT64_MAX ? r->now_us :
+	    rec->covered_to_us);
 	if (rec->covered_days <= 0)
 		return;
 	if (r->covered_from == 0 || rec->covered_from_us < r->covered_from)

@@ -7,8 +7,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plan.h"
+
+#define THREADS_MAX 256
+#define THREADS_DEFAULT 8
 
 static const char usage[] =
 "usage: vt-plan [options] [SCAN...]\n"
@@ -53,6 +57,7 @@ static const char usage[] =
 "      --memory SIZE      for versions and moves; more of them go to files in\n"
 "                         $TMPDIR (384M)\n"
 "      --now TIME         plan as of then (RFC 3339; the end of the logs)\n"
+"      --threads N        that read and decide (one a core, at most 8)\n"
 "  -q, --quiet            no summary, no progress\n"
 "  -h, --help             this text\n"
 "  -V, --version          version\n"
@@ -65,7 +70,7 @@ enum {
 	OPT_MEMORY, OPT_MIN_HISTORY, OPT_MINIMUMS, OPT_MOVES, OPT_NOW,
 	OPT_PAYBACK_MAX, OPT_PLAIN, OPT_PRICES, OPT_PRICES_MAX_AGE,
 	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
-	OPT_TIERS, OPT_VALID, OPT_VOLUME
+	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
 
 static const struct option options[] = {
@@ -94,6 +99,7 @@ static const struct option options[] = {
 	{ "simulate", no_argument, NULL, OPT_SIMULATE },
 	{ "split", required_argument, NULL, OPT_SPLIT },
 	{ "stale-prices", no_argument, NULL, OPT_STALE_PRICES },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "tiers", required_argument, NULL, OPT_TIERS },
 	{ "valid", required_argument, NULL, OPT_VALID },
 	{ "version", no_argument, NULL, 'V' },
@@ -226,6 +232,10 @@ parse_more(struct run *r, int c)
 		if (!r->split_half)
 			r->split_us = cli_opt_time("--split", optarg);
 		break;
+	case OPT_THREADS:
+		r->threads = (unsigned)cli_opt_u64("--threads", optarg, 1,
+		    THREADS_MAX);
+		break;
 	case OPT_TIERS:
 		r->tiers = optarg;
 		break;
@@ -293,7 +303,12 @@ init(struct run *r)
 static void
 prepare(struct run *r)
 {
-	vt_past_init(&r->past);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (r->threads == 0)
+		r->threads = cores < 1 ? 1 :
+		    cores > THREADS_DEFAULT ? THREADS_DEFAULT :
+		    (unsigned)cores;
 	vt_buf_init(&r->packed, SIZE_MAX / 2);
 	r->temp_folder = cli_temp_folder();
 	r->optimum = vt_optimum_new();
@@ -322,7 +337,6 @@ finish(struct run *r)
 			status = CLI_SOME;
 	}
 	rules_forget(r);
-	vt_past_release(&r->past);
 	vt_optimum_free(r->optimum);
 	vt_spool_free(r->spool);
 	vt_sorter_free(r->proposals);

@@ -48,6 +48,17 @@ struct bucket_rules {
 	int marks;
 };
 
+/* A version, or another record of the spool, and what is worked out of it
+ * alone: by any thread, before take_record. */
+struct decided {
+	struct vt_scan_record rec;
+	size_t rules;			/* as use_rules takes it */
+	struct vt_past past;
+	struct vt_cost cost, bound;	/* the latter by rules, if there are */
+	struct vt_decision d;
+	struct vt_err err;		/* err.code: it could not be done */
+};
+
 struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
@@ -59,6 +70,7 @@ struct run {
 	enum vt_move_how how;
 	int64_t now_us, split_us;
 	uint64_t max_bytes, max_objects, memory_bytes;
+	unsigned threads;
 	double max_usd;
 	int64_t valid_ms;
 	struct vt_policy policy;
@@ -89,7 +101,7 @@ struct run {
 	char plan_id[17];
 	char *temp_folder;
 	struct vt_spool *spool;		/* what waits for the second pass */
-	struct vt_past past;
+	struct vt_past past;		/* of the version at hand, borrowed */
 	struct vt_optimum *optimum;
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
@@ -135,12 +147,14 @@ void read_input(struct run *r);
 void first_pass(struct run *r, const struct vt_scan_record *rec);
 void first_pass_end(struct run *r);
 
-/* decide.c: one line's decision, its explanation, its proposal. */
+/* decide.c: one line's decision, its explanation, its proposal.  decide() only
+ * reads the run; the others are for one thread. */
+void decide(const struct run *r, struct decided *p);
 enum vt_code take_bucket(struct run *r, const struct vt_scan_record *rec,
     struct vt_err *err) VT_MUST_CHECK;
 void use_rules(struct run *r, size_t count);
 void take_other(struct run *r, const struct vt_scan_record *rec);
-void take_record(struct run *r, struct vt_scan_record *rec);
+void take_record(struct run *r, const struct decided *p);
 void rules_forget(struct run *r);
 
 /* simulate.c: what the past would have cost. */

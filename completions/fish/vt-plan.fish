@@ -24,6 +24,7 @@ complete -c vt-plan -l restore-speed -x -a 'bulk expedited standard' -d 'How fas
 complete -c vt-plan -l simulate -d 'What the past would have cost'
 complete -c vt-plan -l split -x -a 'half' -d 'With --simulate, bill what is after this'
 complete -c vt-plan -l stale-prices -d 'Plan with old prices all the same'
+complete -c vt-plan -l threads -x -d 'That read and decide'
 complete -c vt-plan -l tiers -x -d 'Move only to these tiers'
 complete -c vt-plan -l valid -x -d 'How long the moves may wait'
 complete -c vt-plan -s V -l version -d 'Version'

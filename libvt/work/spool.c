@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
 
 #include "libvt/work/spool.h"
 
-#define BLOCK ((size_t)1 << 20)
+#define BLOCK ((size_t)32 << 10)
 
 /* What follows, or need not. */
 enum {
@@ -448,13 +449,9 @@ struct vt_spool_reader {
 	const char *bucket, *tier, *class_name;
 	int64_t covered_to_us;
 	uint64_t tag;
-	/* the lists of the one given out */
-	struct vt_heat_gap *gaps;
-	size_t gap_count, gap_cap;
-	struct vt_heat_day *days;
-	size_t day_cap;
-	const char **also;
-	size_t also_cap;
+	const struct vt_heat_gap *gaps;
+	size_t gap_count;
+	struct vt_arena *lists;		/* of the block's records */
 };
 
 struct vt_spool_reader *
@@ -466,6 +463,11 @@ vt_spool_reader_new(const struct vt_spool *s)
 		return NULL;
 	r->s = s;
 	vt_buf_init(&r->b, SIZE_MAX / 2);
+	r->lists = vt_arena_new(SIZE_MAX / 2);
+	if (r->lists == NULL) {
+		free(r);
+		return NULL;
+	}
 	return r;
 }
 
@@ -475,9 +477,7 @@ vt_spool_reader_free(struct vt_spool_reader *r)
 	if (r == NULL)
 		return;
 	vt_buf_release(&r->b);
-	free(r->gaps);
-	free(r->days);
-	free(r->also);
+	vt_arena_free(r->lists);
 	free(r);
 }
 
@@ -489,6 +489,8 @@ vt_spool_block(struct vt_spool_reader *r, size_t block, struct vt_err *err)
 	ssize_t n;
 
 	r->bucket = r->tier = r->class_name = "";
+	vt_arena_reset(r->lists);
+	r->gaps = NULL;
 	r->gap_count = 0;
 	r->covered_to_us = 0;
 	r->tag = 0;
@@ -552,20 +554,6 @@ get_text(struct vt_spool_reader *r, size_t *len)
 	return s;
 }
 
-/* A list with room for `count`, or NULL: no memory, it stays as it was. */
-static void *
-make_room(void *list, size_t *cap, size_t count, size_t each)
-{
-	void *more;
-
-	if (count <= *cap)
-		return list;
-	more = realloc(list, count * 2 * each);
-	if (more != NULL)
-		*cap = count * 2;
-	return more;
-}
-
 static void
 get_place(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 {
@@ -592,13 +580,12 @@ get_also(struct vt_spool_reader *r, struct vt_scan_record *o)
 	size_t i;
 
 	o->also_count = get_bits(r);
-	also = make_room(r->also, &r->also_cap, o->also_count, sizeof(*also));
-	if (also == NULL && o->also_count > 0)
+	also = vt_arena_alloc(r->lists, o->also_count * sizeof(*also));
+	if (also == NULL)
 		return -1;
-	r->also = also;
 	for (i = 0; i < o->also_count; i++)
-		r->also[i] = get_text(r, NULL);
-	o->also = r->also;
+		also[i] = get_text(r, NULL);
+	o->also = also;
 	return 0;
 }
 
@@ -627,12 +614,11 @@ get_days(struct vt_spool_reader *r, struct vt_scan_record *o)
 	size_t i;
 
 	o->h_count = get_bits(r);
-	days = make_room(r->days, &r->day_cap, o->h_count, sizeof(*days));
-	if (days == NULL && o->h_count > 0)
+	days = vt_arena_alloc(r->lists, o->h_count * sizeof(*days));
+	if (days == NULL)
 		return -1;
-	r->days = days;
 	for (i = 0; i < o->h_count; i++) {
-		struct vt_heat_day *h = &r->days[i];
+		struct vt_heat_day *h = &days[i];
 
 		step = get_signed(r);
 		day += (step - (step & 1)) / 2;
@@ -646,7 +632,7 @@ get_days(struct vt_spool_reader *r, struct vt_scan_record *o)
 			h->last = (int32_t)day;
 		}
 	}
-	o->h = r->days;
+	o->h = days;
 	return 0;
 }
 
@@ -669,18 +655,18 @@ get_heat(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 	if (!(f & SAME_COVERED)) {
 		get_eight(r, &r->covered_to_us);
 		r->gap_count = get_bits(r);
-		gaps = make_room(r->gaps, &r->gap_cap, r->gap_count,
-		    sizeof(*gaps));
-		if (gaps == NULL && r->gap_count > 0)
+		gaps = vt_arena_alloc(r->lists,
+		    r->gap_count * sizeof(*gaps));
+		if (gaps == NULL)
 			return -1;
-		r->gaps = gaps;
 		if (r->gap_count > 0)
-			memcpy(r->gaps, r->p, r->gap_count * sizeof(*r->gaps));
-		r->p += r->gap_count * sizeof(*r->gaps);
+			memcpy(gaps, r->p, r->gap_count * sizeof(*gaps));
+		r->p += r->gap_count * sizeof(*gaps);
+		r->gaps = r->gap_count > 0 ? gaps : NULL;
 	}
 	o->covered_to_us = r->covered_to_us;
 	o->gap_count = r->gap_count;
-	o->gaps = r->gap_count > 0 ? r->gaps : NULL;
+	o->gaps = r->gaps;
 	return f & HAS_HEAT ? get_days(r, o) : 0;
 }
 

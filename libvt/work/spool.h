@@ -1,7 +1,7 @@
 /*
  * Versions that have been read and wait to be decided on, as what is decided
  * of one may hang on what was read of all.  They are kept packed, in memory up
- * to a limit and then in an unlinked file, in blocks of a megabyte: what is in
+ * to a limit and then in an unlinked file, in blocks of 32 KiB: what is in
  * a block follows from what was added alone, so that threads can take blocks
  * and the result does not depend on how many they are.
  *
@@ -50,8 +50,8 @@ void vt_spool_reader_free(struct vt_spool_reader *r);
 enum vt_code vt_spool_block(struct vt_spool_reader *r, size_t block,
     struct vt_err *err) VT_MUST_CHECK;
 /* The next record of the block in the order of adding: 1; 0 at its end; -1: no
- * memory.  Its strings are borrowed until the next call of vt_spool_block, its
- * lists until the next of vt_spool_next. */
+ * memory.  What it points to is borrowed until the next call of
+ * vt_spool_block. */
 int vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *out,
     uint64_t *tag);
 

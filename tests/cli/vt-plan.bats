@@ -190,6 +190,20 @@ P
 	run -2 --separate-stderr vt-plan --memory 1K scan
 }
 
+@test "--threads: the same plan, summary and first malformed line" {
+	many 20000
+	sed -i '7000s/^/x/; 9000s/"v":1/"v":2/; 15000s/"size"/"sise"/' many
+	for n in 1 2 7; do
+		run -1 --separate-stderr vt-plan --threads "$n" many
+		printf '%s\n' "$output" "$stderr" >"with$n"
+	done
+	[[ $stderr == *"many:7000: not a JSON object: x{"* ]]
+	[[ $stderr == *"3 malformed lines of 20000"* ]]
+	cmp with1 with2
+	cmp with1 with7
+	run -2 --separate-stderr vt-plan --threads 0 many
+}
+
 @test "a full TMPDIR: 3, its name, and nothing printed" {
 	many 20000
 	mkdir temp
