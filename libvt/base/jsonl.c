@@ -68,18 +68,6 @@ plain_run(const char *p, const char *end, int high)
 	return p;
 }
 
-size_t
-vt_json_plain(const char *s, size_t len)
-{
-	return (size_t)(plain_run(s, s + len, 0) - s);
-}
-
-size_t
-vt_json_ascii(const char *s, size_t len)
-{
-	return (size_t)(plain_run(s, s + len, 1) - s);
-}
-
 /* --- writing ------------------------------------------------------------- */
 
 /* Length of the valid UTF-8 sequence (RFC 3629) at p, or 0. */
@@ -175,6 +163,12 @@ vt_json_quote(struct vt_buf *b, const void *s, size_t len)
 	}
 	vt_buf_add(b, run, (size_t)(end - run));
 	vt_buf_char(b, '"');
+}
+
+int
+vt_json_is_ascii(const char *s, size_t len)
+{
+	return plain_run(s, s + len, 1) == s + len;
 }
 
 /* The comma, when it is not the first field, the name and the colon. */
@@ -574,6 +568,12 @@ vt_json_scan(const char *line, size_t len, struct vt_json_field *f, int max)
 	}
 tail:
 	return skip_space(p, end) == end ? n : -1;
+}
+
+const char *
+vt_json_plain_end(const char *p, const char *end)
+{
+	return plain_run(p, end, 0);
 }
 
 const struct vt_json_field *

@@ -19,6 +19,8 @@ struct quick {
 	char *p, *end;
 	struct vt_arena *a;
 	int odd;		/* sticks: this line goes the plain way */
+	const char *time;	/* the last one, as most lines have some twice */
+	int64_t time_us;
 };
 
 static inline int
@@ -40,7 +42,7 @@ static const char *
 text(struct quick *q, size_t *len)
 {
 	char *start = q->p;
-	char *stop = start + vt_json_plain(start, (size_t)(q->end - start));
+	char *stop = start + (vt_json_plain_end(start, q->end) - start);
 
 	if (stop == q->end || *stop != '"') {
 		q->odd = 1;
@@ -75,14 +77,17 @@ natural(struct quick *q)
 static int64_t
 when(struct quick *q)
 {
-	int64_t us = 0;
-
-	if (q->end - q->p < 25 || q->p[24] != '"' ||
-	    vt_time_parse_rfc3339(q->p, 24, &us) < 0)
+	if (q->end - q->p < 25 || q->p[24] != '"') {
 		q->odd = 1;
-	else
-		q->p += 25;
-	return us;
+		return 0;
+	}
+	if (q->time == NULL || memcmp(q->p, q->time, 24) != 0) {
+		q->time = q->p;
+		if (vt_time_parse_rfc3339(q->p, 24, &q->time_us) < 0)
+			q->odd = 1;
+	}
+	q->p += 25;
+	return q->time_us;
 }
 
 static int
@@ -295,7 +300,7 @@ int
 vt_scan_record_parse_quick(const char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out)
 {
-	struct quick q = { NULL, NULL, a, 0 };
+	struct quick q = { NULL, NULL, a, 0, NULL, 0 };
 
 	q.p = vt_arena_dup(a, line, len);
 	if (q.p == NULL)
@@ -354,14 +359,21 @@ put_i64(char *p, int64_t n)
 	return put_u64(p, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
 }
 
-static char *
-put_when(char *p, int64_t us)
-{
-	char t[25];
+/* The last time that was written. */
+struct written {
+	int64_t us;
+	char text[25];		/* "": none was */
+};
 
+static char *
+put_when(char *p, int64_t us, struct written *last)
+{
+	if (us != last->us || *last->text == '\0') {
+		vt_time_rfc3339_ms(us, last->text);
+		last->us = us;
+	}
 	*p++ = '"';
-	vt_time_rfc3339_ms(us, t);
-	p = put(p, t, 24);
+	p = put(p, last->text, 24);
 	*p++ = '"';
 	return p;
 }
@@ -398,7 +410,7 @@ find_strings(const struct vt_scan_record *r, struct plain s[STRINGS],
 	for (i = 0; i < STRINGS; i++) {
 		s[i].s = from[i] != NULL ? from[i] : "";
 		s[i].len = i == KEY ? r->key_len : strlen(s[i].s);
-		if (vt_json_ascii(s[i].s, s[i].len) != s[i].len)
+		if (!vt_json_is_ascii(s[i].s, s[i].len))
 			return 0;
 		*bytes += s[i].len;
 	}
@@ -406,7 +418,8 @@ find_strings(const struct vt_scan_record *r, struct plain s[STRINGS],
 }
 
 static char *
-put_name(char *p, const struct vt_scan_record *r, const struct plain *s)
+put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
+    struct written *last)
 {
 	p = PUT(p, "{\"v\":1,\"bucket\":");
 	p = put_plain(p, &s[BUCKET]);
@@ -426,12 +439,13 @@ put_name(char *p, const struct vt_scan_record *r, const struct plain *s)
 	    PUT(p, ",\"current\":false");
 	p = put_u64(PUT(p, ",\"size\":"), r->size_bytes);
 	if (r->mtime_us != 0)
-		p = put_when(PUT(p, ",\"mtime\":"), r->mtime_us);
+		p = put_when(PUT(p, ",\"mtime\":"), r->mtime_us, last);
 	return p;
 }
 
 static char *
-put_place(char *p, const struct vt_scan_record *r, const struct plain *s)
+put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
+    struct written *last)
 {
 	p = put_plain(PUT(p, ",\"tier\":"), &s[TIER]);
 	if (s[CLASS].len > 0)
@@ -439,7 +453,8 @@ put_place(char *p, const struct vt_scan_record *r, const struct plain *s)
 	if (r->copy != 0)
 		p = put_i64(PUT(p, ",\"copy\":"), r->copy);
 	if (r->copy_since_us != 0)
-		p = put_when(PUT(p, ",\"copy_since\":"), r->copy_since_us);
+		p = put_when(PUT(p, ",\"copy_since\":"), r->copy_since_us,
+		    last);
 	p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
 	if (r->adopted)
 		p = PUT(p, ",\"adopted\":true");
@@ -449,26 +464,28 @@ put_place(char *p, const struct vt_scan_record *r, const struct plain *s)
 		p = put_plain(PUT(p, ",\"lock\":"), &s[LOCK]);
 	if (r->retain_until_us != 0)
 		p = put_when(PUT(p, ",\"retain_until\":"),
-		    r->retain_until_us);
+		    r->retain_until_us, last);
 	if (r->legal_hold)
 		p = PUT(p, ",\"legal_hold\":true");
 	return p;
 }
 
 static char *
-put_heat(char *p, const struct vt_scan_record *r)
+put_heat(char *p, const struct vt_scan_record *r, struct written *last)
 {
 	p = put_u64(PUT(p, ",\"reads\":"), r->reads);
 	p = put_u64(PUT(p, ",\"bytes_read\":"), r->bytes_read);
 	if (r->last_read_us != 0)
-		p = put_when(PUT(p, ",\"last_read\":"), r->last_read_us);
+		p = put_when(PUT(p, ",\"last_read\":"), r->last_read_us,
+		    last);
 	p = put_u64(PUT(p, ",\"r30\":"), r->r30);
 	p = put_u64(PUT(p, ",\"r90\":"), r->r90);
 	if (r->covered_from_us != 0)
 		p = put_when(PUT(p, ",\"covered_from\":"),
-		    r->covered_from_us);
+		    r->covered_from_us, last);
 	if (r->covered_to_us != 0)
-		p = put_when(PUT(p, ",\"covered_to\":"), r->covered_to_us);
+		p = put_when(PUT(p, ",\"covered_to\":"), r->covered_to_us,
+		    last);
 	return p;
 }
 
@@ -508,6 +525,7 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out)
 {
 	struct plain s[STRINGS];
+	struct written last;
 	size_t bytes;
 	char *p;
 
@@ -521,9 +539,10 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 	p = vt_buf_reserve(out, bytes);
 	if (p == NULL)
 		return 1;	/* told by the buffer */
-	p = put_name(p, r, s);
-	p = put_place(p, r, s);
-	p = put_heat(p, r);
+	*last.text = '\0';
+	p = put_name(p, r, s, &last);
+	p = put_place(p, r, s, &last);
+	p = put_heat(p, r, &last);
 	*p = '\0';
 	out->len = (size_t)(p - out->data);
 	vt_json_double(out, "covered_days", r->covered_days);
