@@ -19,7 +19,7 @@ struct quick {
 	char *p, *end;
 	struct vt_arena *a;
 	int odd;		/* sticks: this line goes the plain way */
-	const char *time;	/* the last one, as most lines have some twice */
+	const char *time;	/* the last: most lines have some twice */
 	int64_t time_us;
 };
 
