@@ -11,7 +11,7 @@ SHARE   := $(PREFIX)/share/vaultaire
 override CPPFLAGS += -I. -D_GNU_SOURCE -DVT_VERSION='"$(VERSION)"' \
            -DVT_SHAREDIR='"$(SHARE)"'
 override CFLAGS   += -std=c11 $(WARN) $(SAN) $(shell pkg-config --cflags $(DEPS))
-LDLIBS  := $(shell pkg-config --libs $(DEPS)) -lpthread
+LDLIBS  := $(shell pkg-config --libs $(DEPS)) -lpthread -lm
 
 # cmd/vt-x.c is a one-file program, cmd/vt-x/*.c a larger one, cmd/cli.c is shared.
 PROGS   := $(sort $(notdir $(patsubst %/,%,$(basename $(wildcard cmd/vt-*.c cmd/vt-*/)))))

@@ -409,6 +409,14 @@ cli_env(const char *name)
 	return v == NULL || v[0] == '\0' ? NULL : cli_strdup(v);
 }
 
+char *
+cli_temp_folder(void)
+{
+	char *folder = cli_env("TMPDIR");
+
+	return folder != NULL ? folder : cli_strdup("/tmp");
+}
+
 void *
 cli_alloc(size_t size)
 {

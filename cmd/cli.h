@@ -124,6 +124,8 @@ char *cli_absolute(const char *path);
 /* malloc'ed "$NAME", or NULL when unset or empty: an empty variable says
  * nothing, as the AWS tools take it. */
 char *cli_env(const char *name);
+/* Where files go that nobody is to keep: $TMPDIR, else /tmp; malloc'ed. */
+char *cli_temp_folder(void);
 /* malloc or exit with 3. */
 void *cli_alloc(size_t size);		/* zeroed */
 char *cli_strdup(const char *s);

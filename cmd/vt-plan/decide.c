@@ -25,56 +25,29 @@ month_bill(const struct run *r, const struct vt_cost *c, size_t k)
 	return usd;
 }
 
-/* Six digits: what a person reads, and the same on every machine. */
+/* What a person reads, and the same on every machine. */
 static double
 rounded(double d)
 {
-	char text[40];
-	double out = d;
-
-	snprintf(text, sizeof(text), "%.6g", d);
-	if (vt_num_scan_double(text, strlen(text), &out) < 0)
-		return d;
-	return out;
+	return vt_num_six_digits(d);
 }
 
-static const char *
-keep(struct run *r, const char *s, size_t len)
-{
-	const char *p = vt_arena_dup(r->kept, s, len);
-
-	if (p == NULL)
-		plan_no_memory();
-	return p;
-}
-
-/* A proposal for what the record speaks of. */
-static struct proposal *
-new_proposal(struct run *r, const struct vt_scan_record *rec,
+/* A proposal for what the record speaks of; its strings are borrowed. */
+static void
+begin_proposal(struct proposal *p, const struct vt_scan_record *rec,
     const char *reason)
 {
-	struct proposal *p;
-
-	if (r->count == r->cap) {
-		r->cap = r->cap != 0 ? r->cap * 2 : 1024;
-		p = realloc(r->p, r->cap * sizeof(*p));
-		if (p == NULL)
-			plan_no_memory();
-		r->p = p;
-	}
-	p = &r->p[r->count++];
 	memset(p, 0, sizeof(*p));
-	p->m.bucket = keep(r, rec->bucket, strlen(rec->bucket));
-	p->m.key = keep(r, rec->key, rec->key_len);
+	p->m.bucket = rec->bucket;
+	p->m.key = rec->key;
 	p->m.key_len = rec->key_len;
-	p->m.version = keep(r, rec->version, strlen(rec->version));
+	p->m.version = rec->version;
 	p->m.action = p->m.rule = "";
-	p->m.reason = keep(r, reason, strlen(reason));
+	p->m.reason = reason;
 	p->m.seq = rec->seq;
 	p->m.generation = rec->generation;
 	p->m.bucket_generation = rec->bucket_generation;
 	p->m.size_bytes = rec->size_bytes;
-	return p;
 }
 
 static int64_t
@@ -87,21 +60,23 @@ static void
 propose(struct run *r, const struct vt_scan_record *rec,
     const struct vt_decision *d, double now_month, double after_month)
 {
-	struct proposal *p = new_proposal(r, rec, d->reason);
+	struct proposal p;
 
+	begin_proposal(&p, rec, d->reason);
 	if (d->rule != NULL) {
-		p->m.rule = keep(r, d->rule->id, strlen(d->rule->id));
-		p->asked_us = rules_now(r);
+		p.m.rule = d->rule->id;
+		p.asked_us = rules_now(r);
 	}
-	p->m.copy = rec->copy;
-	p->m.from = r->model.tier[d->from].name;
-	p->m.to = r->model.tier[d->to].name;
-	p->m.saving_usd_month = rounded(d->choice.saving_day *
+	p.m.copy = rec->copy;
+	p.m.from = r->model.tier[d->from].name;
+	p.m.to = r->model.tier[d->to].name;
+	p.m.saving_usd_month = rounded(d->choice.saving_day *
 	    r->model.month_days);
-	p->m.cost_usd = rounded(d->choice.cost);
-	p->m.payback_days = rounded(d->choice.payback_days);
-	p->now_month = now_month;
-	p->after_month = after_month;
+	p.m.cost_usd = rounded(d->choice.cost);
+	p.m.payback_days = rounded(d->choice.payback_days);
+	p.now_month = now_month;
+	p.after_month = after_month;
+	keep_proposal(r, &p);
 }
 
 /* --- lifecycle rules ------------------------------------------------------ */
@@ -109,8 +84,13 @@ propose(struct run *r, const struct vt_scan_record *rec,
 void
 rules_forget(struct run *r)
 {
-	vt_arena_free(r->rules_arena);
-	r->rules_arena = NULL;
+	size_t i;
+
+	for (i = 0; i < r->rules_count; i++)
+		vt_arena_free(r->rules[i].arena);
+	free(r->rules);
+	r->rules = NULL;
+	r->rules_count = 0;
 	r->lc = NULL;
 }
 
@@ -119,25 +99,50 @@ enum vt_code
 take_bucket(struct run *r, const struct vt_scan_record *rec,
     struct vt_err *err)
 {
+	struct bucket_rules *b;
 	enum vt_code rc;
 
-	rules_forget(r);
-	r->rules_arena = vt_arena_new(RULES_BYTES_MAX);
-	if (r->rules_arena == NULL)
+	b = realloc(r->rules, (r->rules_count + 1) * sizeof(*b));
+	if (b == NULL)
 		plan_no_memory();
-	rc = vt_lifecycle_parse(r->rules_arena, rec->lifecycle,
-	    rec->lifecycle_len, &r->lc, NULL, err);
-	if (rc != VT_OK)
+	r->rules = b;
+	b += r->rules_count++;
+	memset(b, 0, sizeof(*b));
+	b->arena = vt_arena_new(RULES_BYTES_MAX);
+	if (b->arena == NULL)
+		plan_no_memory();
+	rc = vt_lifecycle_parse(b->arena, rec->lifecycle, rec->lifecycle_len,
+	    &b->lc, NULL, err);
+	if (rc != VT_OK) {
+		b->lc = NULL;
 		return rc;
+	}
 	if (rec->day_ms != 0)
-		r->lc->day_us = rec->day_ms * 1000;
+		b->lc->day_us = rec->day_ms * 1000;
 	if (rec->has_min_bytes)
-		r->lc->min_bytes = rec->min_bytes;
-	snprintf(r->rules_bucket, sizeof(r->rules_bucket), "%s", rec->bucket);
-	r->rules_generation = rec->bucket_generation;
-	r->rules_at_us = rec->at_us;
-	r->rules_marks = *rec->versioning != '\0';
+		b->lc->min_bytes = rec->min_bytes;
+	snprintf(b->bucket, sizeof(b->bucket), "%s", rec->bucket);
+	b->generation = rec->bucket_generation;
+	b->at_us = rec->at_us;
+	b->marks = *rec->versioning != '\0';
 	return VT_OK;
+}
+
+/* Those of the line that was the `count`th; 0: there was none. */
+void
+use_rules(struct run *r, size_t count)
+{
+	const struct bucket_rules *b;
+
+	r->lc = NULL;
+	if (count == 0)
+		return;
+	b = &r->rules[count - 1];
+	r->lc = b->lc;
+	r->rules_bucket = b->bucket;
+	r->rules_generation = b->generation;
+	r->rules_at_us = b->at_us;
+	r->rules_marks = b->marks;
 }
 
 /* The rules that hold for a line: those of its bucket, unless they were
@@ -148,6 +153,21 @@ rules_for(const struct run *r, const struct vt_scan_record *rec)
 	return r->lc != NULL && rec->is_ruled &&
 	    strcmp(r->rules_bucket, rec->bucket) == 0 &&
 	    r->rules_generation == rec->bucket_generation ? r->lc : NULL;
+}
+
+/* The same before its turn has come. */
+static const struct vt_lifecycle *
+rules_of(const struct run *r, const struct decided *p, int64_t *now_us)
+{
+	const struct bucket_rules *b;
+
+	if (p->rules == 0)
+		return NULL;
+	b = &r->rules[p->rules - 1];
+	*now_us = r->now_us != INT64_MAX ? r->now_us : b->at_us;
+	return b->lc != NULL && p->rec.is_ruled &&
+	    strcmp(b->bucket, p->rec.bucket) == 0 &&
+	    b->generation == p->rec.bucket_generation ? b->lc : NULL;
 }
 
 /* A lock always wins; a marker that is added removes nothing. */
@@ -187,20 +207,21 @@ propose_removal(struct run *r, const struct vt_scan_record *rec,
 {
 	int marks = removal->action == VT_LC_EXPIRE && r->rules_marks;
 	char text[VT_RULES_TEXT];
-	struct proposal *p;
+	struct proposal p;
 
 	vt_rules_removal_text(removal, text);
-	p = new_proposal(r, rec, text);
-	p->removal = removal->action;
-	p->asked_us = rules_now(r);
-	p->m.action = vt_lc_action_name(removal->action);
-	p->m.rule = keep(r, removal->rule->id, strlen(removal->rule->id));
+	begin_proposal(&p, rec, text);
+	p.removal = removal->action;
+	p.asked_us = rules_now(r);
+	p.m.action = vt_lc_action_name(removal->action);
+	p.m.rule = removal->rule->id;
 	if (rec->kind == VT_SCAN_UPLOAD)
-		p->m.upload = keep(r, rec->upload, strlen(rec->upload));
-	p->m.from = keep(r, rec->tier, strlen(rec->tier));
-	p->now_month = now_month;
-	p->after_month = marks ? now_month : 0;
-	p->m.saving_usd_month = rounded(p->now_month - p->after_month);
+		p.m.upload = rec->upload;
+	p.m.from = rec->tier;
+	p.now_month = now_month;
+	p.after_month = marks ? now_month : 0;
+	p.m.saving_usd_month = rounded(p.now_month - p.after_month);
+	keep_proposal(r, &p);
 }
 
 static void
@@ -297,25 +318,21 @@ take_other(struct run *r, const struct vt_scan_record *rec)
 }
 
 /* What rules ask of the place of a version: into `bounds`, and into a copy of
- * its bill.  0: nothing. */
-static int
-bind_to_rules(const struct run *r, const struct vt_scan_record *rec,
-    struct vt_cost *cost, struct vt_bounds *bounds)
+ * its bill. */
+static void
+bind_to_rules(const struct run *r, const struct vt_lifecycle *lc,
+    int64_t now_us, const struct vt_scan_record *rec, struct vt_cost *cost,
+    struct vt_bounds *bounds)
 {
-	const struct vt_lifecycle *lc = rules_for(r, rec);
 	struct vt_lc_subject s;
 
-	if (lc == NULL)
-		return 0;
 	vt_rules_record(rec, &s);
-	vt_rules_bounds(lc, &s, r->classes, r->model.count, rules_now(r),
-	    bounds);
+	vt_rules_bounds(lc, &s, r->classes, r->model.count, now_us, bounds);
 	/* --tiers is for this run; a rule must wait for another */
 	if (bounds->must >= 0 && r->tiers != NULL &&
 	    r->model.tier[bounds->must].excluded)
 		bounds->must = -1;
 	vt_plan_bar(bounds, cost);
-	return 1;
 }
 
 /* --- planning ------------------------------------------------------------- */
@@ -385,34 +402,59 @@ explain(struct run *r, const struct vt_scan_record *rec,
 	    d->reason);
 }
 
-static void
-plan_record(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost)
+/*
+ * What is decided of a version hangs on the run's options and on what was read
+ * first, and on no other version: several threads may be at it.
+ */
+void
+decide(const struct run *r, struct decided *p)
 {
-	const struct vt_lifecycle *lc = rules_for(r, rec);
-	struct vt_lc_removal removal;
+	struct vt_scan_record *rec = &p->rec;
+	const struct vt_lifecycle *lc;
+	const struct vt_cost *cost = &p->cost;
 	struct vt_bounds bounds;
-	struct vt_cost bound;
-	struct vt_decision d;
+	int64_t now_us = 0;
+
+	p->err.code = VT_OK;
+	if (rec->kind != VT_SCAN_VERSION ||
+	    vt_past_fill(&p->past, rec, r->now_us, &p->err) != VT_OK)
+		return;
+	/* Objects of foreign logs are where everything begins. */
+	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
+		rec->tier = r->model.tier[0].name;
+	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
+	if (r->simulate)
+		return;
+	lc = rules_of(r, p, &now_us);
+	if (lc != NULL) {
+		p->bound = p->cost;
+		cost = &p->bound;
+		bind_to_rules(r, lc, now_us, rec, &p->bound, &bounds);
+	}
+	vt_plan_decide(&r->model, &r->policy, cost, rec, &p->past,
+	    lc != NULL ? &bounds : NULL, &p->d);
+}
+
+static void
+plan_record(struct run *r, const struct decided *p)
+{
+	const struct vt_scan_record *rec = &p->rec;
+	const struct vt_decision *d = &p->d;
+	const struct vt_lifecycle *lc = rules_for(r, rec);
+	const struct vt_cost *cost = lc != NULL ? &p->bound : &p->cost;
+	struct vt_lc_removal removal;
 	double now = 0, after;
 
-	if (lc != NULL) {
-		bound = *cost;
-		cost = &bound;
-		bind_to_rules(r, rec, &bound, &bounds);
-	}
-	vt_plan_decide(&r->model, &r->policy, cost, rec, &r->past,
-	    lc != NULL ? &bounds : NULL, &d);
 	if (r->explain != NULL) {
 		if (is_explained(r, rec)) {
 			if (r->found++ > 0)
 				cli_printf("\n");
-			explain(r, rec, cost, &d);
+			explain(r, rec, cost, d);
 		}
 		return;
 	}
-	if (d.from >= 0)
-		now = month_bill(r, cost, (size_t)d.from);
+	if (d->from >= 0)
+		now = month_bill(r, cost, (size_t)d->from);
 	r->bill_now += now;
 	r->bill_after += now;
 	if (lc != NULL)
@@ -426,11 +468,11 @@ plan_record(struct run *r, const struct vt_scan_record *rec,
 		default:
 			break;
 		}
-	r->verdicts[d.verdict]++;
-	if (d.verdict != VT_PLAN_MOVE)
+	r->verdicts[d->verdict]++;
+	if (d->verdict != VT_PLAN_MOVE)
 		return;
-	after = month_bill(r, cost, (size_t)d.to);
-	propose(r, rec, &d, now, after);
+	after = month_bill(r, cost, (size_t)d->to);
+	propose(r, rec, d, now, after);
 }
 
 /* The past that is simulated is of what is there still; of what will not be
@@ -447,36 +489,21 @@ count_due(struct run *r, const struct vt_scan_record *rec)
 	r->removed_bytes += rec->size_bytes;
 }
 
+/* In the order of the input. */
 void
-take_record(struct run *r, struct vt_scan_record *rec)
+take_record(struct run *r, const struct decided *p)
 {
-	struct vt_cost cost;
-	struct vt_err err;
+	const struct vt_scan_record *rec = &p->rec;
 
-	check_prices(r, r->now_us != INT64_MAX ? r->now_us :
-	    rec->covered_to_us);
-	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK)
-		plan_die(&err);
-	/* Objects of foreign logs are where everything begins. */
-	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
-		rec->tier = r->model.tier[0].name;
-	vt_cost_at(&r->rates, rec->size_bytes, &cost);
+	r->past = p->past;
 	r->versions++;
 	r->bytes += rec->size_bytes;
-	if (rec->covered_days > 0) {
+	if (rec->covered_days > 0)
 		r->read_day += (double)rec->bytes_read / rec->covered_days;
-		if (r->covered_from == 0 ||
-		    rec->covered_from_us < r->covered_from)
-			r->covered_from = rec->covered_from_us;
-		if (rec->covered_to_us > r->covered_to)
-			r->covered_to = rec->covered_to_us;
-		if (rec->covered_days > r->covered_days)
-			r->covered_days = rec->covered_days;
-	}
 	if (!r->simulate)
-		plan_record(r, rec, &cost);
+		plan_record(r, p);
 	else
 		count_due(r, rec);
 	if (r->explain == NULL)
-		simulate_record(r, rec, &cost);
+		simulate_record(r, rec, &p->cost);
 }

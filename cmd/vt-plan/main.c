@@ -7,8 +7,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plan.h"
+
+#define THREADS_MAX 256
+#define THREADS_DEFAULT 8
 
 static const char usage[] =
 "usage: vt-plan [options] [SCAN...]\n"
@@ -50,7 +54,10 @@ static const char usage[] =
 "      --minimums SHARE   of minimum durations in its distances (1)\n"
 "      --json             simulate and list: JSON lines\n"
 "Else:\n"
+"      --memory SIZE      for versions and moves; more of them go to files in\n"
+"                         $TMPDIR (384M)\n"
 "      --now TIME         plan as of then (RFC 3339; the end of the logs)\n"
+"      --threads N        that read and decide (one a core, at most 8)\n"
 "  -q, --quiet            no summary, no progress\n"
 "  -h, --help             this text\n"
 "  -V, --version          version\n"
@@ -59,12 +66,11 @@ static const char usage[] =
 
 enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN,
-	OPT_JSON,
-	OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
-	OPT_MIN_HISTORY, OPT_MINIMUMS, OPT_MOVES, OPT_NOW, OPT_PAYBACK_MAX,
-	OPT_PLAIN, OPT_PRICES, OPT_PRICES_MAX_AGE, OPT_RESTORE_SPEED,
-	OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES, OPT_TIERS, OPT_VALID,
-	OPT_VOLUME
+	OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
+	OPT_MEMORY, OPT_MIN_HISTORY, OPT_MINIMUMS, OPT_MOVES, OPT_NOW,
+	OPT_PAYBACK_MAX, OPT_PLAIN, OPT_PRICES, OPT_PRICES_MAX_AGE,
+	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
+	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
 
 static const struct option options[] = {
@@ -79,6 +85,7 @@ static const struct option options[] = {
 	{ "max-bytes", required_argument, NULL, OPT_MAX_BYTES },
 	{ "max-objects", required_argument, NULL, OPT_MAX_OBJECTS },
 	{ "max-usd", required_argument, NULL, OPT_MAX_USD },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "min-history", required_argument, NULL, OPT_MIN_HISTORY },
 	{ "minimums", required_argument, NULL, OPT_MINIMUMS },
 	{ "moves", required_argument, NULL, OPT_MOVES },
@@ -92,6 +99,7 @@ static const struct option options[] = {
 	{ "simulate", no_argument, NULL, OPT_SIMULATE },
 	{ "split", required_argument, NULL, OPT_SPLIT },
 	{ "stale-prices", no_argument, NULL, OPT_STALE_PRICES },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "tiers", required_argument, NULL, OPT_TIERS },
 	{ "valid", required_argument, NULL, OPT_VALID },
 	{ "version", no_argument, NULL, 'V' },
@@ -185,6 +193,10 @@ parse_more(struct run *r, int c)
 	case OPT_MAX_USD:
 		r->max_usd = cli_opt_double("--max-usd", optarg, 0, 1e15);
 		break;
+	case OPT_MEMORY:
+		r->memory_bytes = cli_opt_size("--memory", optarg, 1 << 20,
+		    UINT64_C(1) << 40);
+		break;
 	case OPT_MIN_HISTORY:
 		r->policy.min_history_days =
 		    days_option("--min-history", optarg);
@@ -219,6 +231,10 @@ parse_more(struct run *r, int c)
 		r->split_half = strcmp(optarg, "half") == 0;
 		if (!r->split_half)
 			r->split_us = cli_opt_time("--split", optarg);
+		break;
+	case OPT_THREADS:
+		r->threads = (unsigned)cli_opt_u64("--threads", optarg, 1,
+		    THREADS_MAX);
 		break;
 	case OPT_TIERS:
 		r->tiers = optarg;
@@ -264,6 +280,7 @@ parse(struct run *r, int argc, char **argv)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
 	r->policy.minimums = r->minimums;
+	r->policy.moves_only = r->explain == NULL;
 	r->paths = argv + optind;
 	r->path_count = argc - optind;
 	return CLI_OK;
@@ -277,6 +294,7 @@ init(struct run *r)
 	r->max_bytes = r->max_objects = UINT64_MAX;
 	r->max_usd = INFINITY;
 	r->minimums = 1;
+	r->memory_bytes = UINT64_C(384) << 20;
 	r->valid_ms = INT64_C(7) * 86400000;
 	r->prices_max_age = VT_PRICE_MAX_AGE;
 	r->policy.min_history_days = 30;
@@ -285,12 +303,21 @@ init(struct run *r)
 static void
 prepare(struct run *r)
 {
-	vt_past_init(&r->past);
-	vt_buf_init(&r->held, SIZE_MAX / 2);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (r->threads == 0)
+		r->threads = cores < 1 ? 1 :
+		    cores > THREADS_DEFAULT ? THREADS_DEFAULT :
+		    (unsigned)cores;
+	vt_buf_init(&r->packed, SIZE_MAX / 2);
+	r->temp_folder = cli_temp_folder();
 	r->optimum = vt_optimum_new();
-	r->kept = vt_arena_new(SIZE_MAX / 2);
-	if (r->optimum == NULL || r->kept == NULL ||
-	    vt_hash_init(&r->id, VT_SHA256) < 0)
+	/* proposals come while the spool is still read */
+	r->spool = vt_spool_new(r->temp_folder,
+	    (size_t)(r->memory_bytes / 3 * 2));
+	r->proposals = vt_sorter_new(r->temp_folder,
+	    (size_t)(r->memory_bytes / 3));
+	if (r->optimum == NULL || r->spool == NULL || r->proposals == NULL)
 		plan_no_memory();
 }
 
@@ -310,13 +337,12 @@ finish(struct run *r)
 			status = CLI_SOME;
 	}
 	rules_forget(r);
-	vt_past_release(&r->past);
-	vt_buf_release(&r->held);
 	vt_optimum_free(r->optimum);
-	vt_arena_free(r->kept);
+	vt_spool_free(r->spool);
+	vt_sorter_free(r->proposals);
+	vt_buf_release(&r->packed);
 	vt_prices_free(r->prices);
-	vt_hash_release(&r->id);
-	free(r->p);
+	free(r->temp_folder);
 	return cli_finish(status);
 }
 

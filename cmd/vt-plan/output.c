@@ -1,15 +1,18 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 #include "libvt/base/num.h"
+#include "libvt/work/order.h"
 
 #include "libvt/work/bill.h"
 
 #include "plan.h"
 
 #define OUT_BLOCK ((size_t)256 << 10)
+
+/* --- proposals, sorted ---------------------------------------------------- */
 
 /* What rules ask for before what pays. */
 static int
@@ -18,37 +21,75 @@ rank(const struct proposal *p)
 	return p->removal != VT_LC_NONE ? 0 : *p->m.rule != '\0' ? 1 : 2;
 }
 
-/* Saving per dollar of moving, free moves first; names decide the rest, so
- * that the same input makes the same plan. */
-static int
-by_worth(const void *a, const void *b)
-{
-	const struct vt_move *x = &((const struct proposal *)a)->m;
-	const struct vt_move *y = &((const struct proposal *)b)->m;
-	double left, right;
-	size_t n;
-	int c;
+/* The strings of a proposal that are borrowed, but for its key. */
+#define STRINGS 7
 
-	c = rank(a) - rank(b);
-	if (c != 0)
-		return c;
-	if ((x->cost_usd <= 0) != (y->cost_usd <= 0))
-		return x->cost_usd <= 0 ? -1 : 1;
-	left = x->saving_usd_month * (x->cost_usd <= 0 ? 1 : y->cost_usd);
-	right = y->saving_usd_month * (y->cost_usd <= 0 ? 1 : x->cost_usd);
-	if (left != right)
-		return left > right ? -1 : 1;
-	c = strcmp(x->bucket, y->bucket);
-	if (c != 0)
-		return c;
-	n = x->key_len < y->key_len ? x->key_len : y->key_len;
-	c = memcmp(x->key, y->key, n);
-	if (c != 0)
-		return c;
-	if (x->key_len != y->key_len)
-		return x->key_len < y->key_len ? -1 : 1;
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
+static void
+strings_of(struct proposal *p, const char **out[STRINGS])
+{
+	out[0] = &p->m.rule;
+	out[1] = &p->m.upload;
+	out[2] = &p->m.bucket;
+	out[3] = &p->m.version;
+	out[4] = &p->m.from;
+	out[5] = &p->m.to;
+	out[6] = &p->m.reason;
 }
+
+/* Keep a proposal, with its strings, until all are there. */
+void
+keep_proposal(struct run *r, const struct proposal *p)
+{
+	struct proposal copy = *p;
+	const char **strings[STRINGS];
+	struct vt_buf *b = &r->packed;
+	struct vt_err err;
+	size_t key_len, i;
+
+	vt_buf_reset(b);
+	vt_order_move(b, rank(p), &p->m);
+	key_len = b->len;
+	vt_buf_add(b, &copy, sizeof(copy));
+	vt_buf_add(b, p->m.key, p->m.key_len + 1);
+	strings_of(&copy, strings);
+	for (i = 0; i < STRINGS; i++)
+		vt_buf_add(b, *strings[i] != NULL ? *strings[i] : "",
+		    *strings[i] != NULL ? strlen(*strings[i]) + 1 : 1);
+	if (vt_buf_check(b, "a proposal", &err) != VT_OK ||
+	    vt_sorter_add(r->proposals, b->data, key_len, b->data + key_len,
+	    b->len - key_len, &err) != VT_OK)
+		plan_die(&err);
+}
+
+/* The next one in the plan's order, its strings borrowed until the next call;
+ * 0: that was the last. */
+static int
+next_proposal(struct run *r, struct proposal *p)
+{
+	struct vt_sorter_record rec;
+	const char **strings[STRINGS], *s;
+	struct vt_err err;
+	enum vt_code rc;
+	size_t i;
+
+	rc = vt_sorter_next(r->proposals, &rec, &err);
+	if (rc == VT_ABSENT)
+		return 0;
+	if (rc != VT_OK)
+		plan_die(&err);
+	memcpy(p, rec.payload, sizeof(*p));
+	s = rec.payload + sizeof(*p);
+	p->m.key = s;
+	s += p->m.key_len + 1;
+	strings_of(p, strings);
+	for (i = 0; i < STRINGS; i++) {
+		*strings[i] = s;
+		s += strlen(s) + 1;
+	}
+	return 1;
+}
+
+/* --- the plan ------------------------------------------------------------- */
 
 /* The plan's name: of all that it follows from. */
 static void
@@ -59,7 +100,9 @@ name_plan(struct run *r)
 	size_t i;
 
 	vt_buf_init(&b, 1 << 16);
-	vt_buf_printf(&b, "1 %s %d %d %.17g %lld %llu %llu %.17g %lld %.17g "
+	vt_buf_printf(&b, "2 %016llx %llu ", (unsigned long long)r->id,
+	    (unsigned long long)r->lines);
+	vt_buf_printf(&b, "%s %d %d %.17g %lld %llu %llu %.17g %lld %.17g "
 	    "%.17g %.17g", vt_prices_digest(r->prices), (int)r->how,
 	    r->allow_restore, r->minimums, (long long)r->now_us,
 	    (unsigned long long)r->max_bytes,
@@ -71,8 +114,8 @@ name_plan(struct run *r)
 		    r->model.tier[i].name, r->model.tier[i].price.name,
 		    r->model.tier[i].excluded, r->model.tier[i].volume_gb,
 		    r->model.tier[i].price.restore);
-	vt_hash_update(&r->id, b.data, b.len);
-	vt_hash_final(&r->id, sum);
+	if (vt_hash_once(VT_SHA256, b.data, b.len, sum) < 0)
+		plan_no_memory();
 	vt_hex_encode(sum, 8, r->plan_id);
 	vt_buf_release(&b);
 }
@@ -114,31 +157,29 @@ void
 print_plan(struct run *r)
 {
 	int64_t now = r->now_us != INT64_MAX ? r->now_us : r->covered_to;
+	struct proposal p;
 	struct vt_buf b;
 	struct vt_err err;
-	size_t i;
 
 	name_plan(r);
-	if (r->count > 0)
-		qsort(r->p, r->count, sizeof(*r->p), by_worth);
+	if (vt_sorter_finish(r->proposals, &err) != VT_OK)
+		plan_die(&err);
 	vt_buf_init(&b, VT_RECORD_LINE_MAX * 4);
-	for (i = 0; i < r->count && !cli_stopping(); i++) {
-		struct vt_move *m = &r->p[i].m;
-
-		if (!fits(r, &r->p[i])) {
+	while (!cli_stopping() && next_proposal(r, &p)) {
+		if (!fits(r, &p)) {
 			r->capped++;
 			continue;
 		}
-		m->plan = r->plan_id;
-		m->prices = vt_prices_digest(r->prices);
-		m->not_after_us = (r->p[i].asked_us != 0 ?
-		    r->p[i].asked_us : now) + r->valid_ms * 1000;
-		vt_move_format(m, &b);
+		p.m.plan = r->plan_id;
+		p.m.prices = vt_prices_digest(r->prices);
+		p.m.not_after_us = (p.asked_us != 0 ? p.asked_us : now) +
+		    r->valid_ms * 1000;
+		vt_move_format(&p.m, &b);
 		if (vt_buf_check(&b, "the plan", &err) != VT_OK)
 			plan_die(&err);
 		if (b.len >= OUT_BLOCK && cli_out_buf(&b) < 0)
 			break;
-		count_out(r, &r->p[i]);
+		count_out(r, &p);
 	}
 	if (b.len > 0)
 		(void)cli_out_buf(&b);	/* sticks; cli_finish tells */

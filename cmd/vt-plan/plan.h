@@ -9,7 +9,7 @@
 
 #include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
-#include "libvt/base/hash.h"
+#include "libvt/base/sorter.h"
 #include "libvt/proto/records.h"
 #include "libvt/work/config.h"
 #include "libvt/work/cost.h"
@@ -17,6 +17,7 @@
 #include "libvt/work/plan.h"
 #include "libvt/work/replay.h"
 #include "libvt/work/rules.h"
+#include "libvt/work/spool.h"
 
 #include "cmd/cli.h"
 
@@ -32,10 +33,30 @@ enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PROMOTE, SIM_PLAN, SIM_PLAIN,
 
 /* A move that may be printed, and what the summary needs of it. */
 struct proposal {
-	struct vt_move m;	/* strings in run.kept */
+	struct vt_move m;	/* strings are borrowed */
 	enum vt_lc_action removal;
 	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
 	double now_month, after_month;
+};
+
+/* A bucket's lifecycle rules. */
+struct bucket_rules {
+	struct vt_arena *arena;
+	struct vt_lifecycle *lc;	/* NULL: they were not understood */
+	char bucket[64];
+	int64_t generation, at_us;
+	int marks;
+};
+
+/* A version, or another record of the spool, and what is worked out of it
+ * alone: by any thread, before take_record. */
+struct decided {
+	struct vt_scan_record rec;
+	size_t rules;			/* as use_rules takes it */
+	struct vt_past past;
+	struct vt_cost cost, bound;	/* the latter by rules, if there are */
+	struct vt_decision d;
+	struct vt_err err;		/* err.code: it could not be done */
 };
 
 struct run {
@@ -48,7 +69,8 @@ struct run {
 	double minimums;
 	enum vt_move_how how;
 	int64_t now_us, split_us;
-	uint64_t max_bytes, max_objects;
+	uint64_t max_bytes, max_objects, memory_bytes;
+	unsigned threads;
 	double max_usd;
 	int64_t valid_ms;
 	struct vt_policy policy;
@@ -63,24 +85,26 @@ struct run {
 	struct vt_cost_rates rates, lifecycle_rates;	/* of these */
 	size_t age_tier[2], age_count;
 
-	/* the lifecycle rules of the bucket whose line came last */
-	struct vt_arena *rules_arena;
+	/* the lifecycle rules of buckets in the order of their lines, and
+	 * those of the line that came last before the version at hand */
+	struct bucket_rules *rules;
+	size_t rules_count;
 	struct vt_lifecycle *lc;
-	char rules_bucket[64];
+	const char *rules_bucket;
 	int64_t rules_generation, rules_at_us;
 	int rules_marks;	/* expiring adds a delete marker */
 	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
 	const char *classes[VT_COST_TIERS];
 
 	/* the input */
-	struct vt_hash id;
+	uint64_t id;		/* CRC64NVME of its lines */
 	char plan_id[17];
-	struct vt_past past;
+	char *temp_folder;
+	struct vt_spool *spool;		/* what waits for the second pass */
+	struct vt_past past;		/* of the version at hand, borrowed */
 	struct vt_optimum *optimum;
-	struct vt_arena *kept;
-	struct proposal *p;
-	size_t count, cap;
-	struct vt_buf held;	/* lines waiting for --split half */
+	struct vt_sorter *proposals;
+	struct vt_buf packed;		/* a proposal on its way there */
 	uint64_t lines, bad_lines, found;
 	int failed;
 
@@ -116,14 +140,21 @@ void load_prices(struct run *r, const struct vt_config *config);
 void check_prices(struct run *r, int64_t as_of_us);
 int list_prices(const struct run *r);
 
-/* input.c: the lines, each given to decide.c. */
+/* input.c: the lines, read once and kept, then decided on one by one. */
 void read_input(struct run *r);
 
-/* decide.c: one line's decision, its explanation, its proposal. */
+/* first.c: what has to be known of all versions before any is decided on. */
+void first_pass(struct run *r, const struct vt_scan_record *rec);
+void first_pass_end(struct run *r);
+
+/* decide.c: one line's decision, its explanation, its proposal.  decide() only
+ * reads the run; the others are for one thread. */
+void decide(const struct run *r, struct decided *p);
 enum vt_code take_bucket(struct run *r, const struct vt_scan_record *rec,
     struct vt_err *err) VT_MUST_CHECK;
+void use_rules(struct run *r, size_t count);
 void take_other(struct run *r, const struct vt_scan_record *rec);
-void take_record(struct run *r, struct vt_scan_record *rec);
+void take_record(struct run *r, const struct decided *p);
 void rules_forget(struct run *r);
 
 /* simulate.c: what the past would have cost. */
@@ -134,7 +165,8 @@ double ratio(double a, double b);
 char *usd_text(double usd, char out[32]);
 void day_text(int64_t us, char out[11]);
 
-/* output.c: the plan and its summary. */
+/* output.c: proposals in their order; the plan and its summary. */
+void keep_proposal(struct run *r, const struct proposal *p);
 void print_plan(struct run *r);
 void summarize(const struct run *r);
 

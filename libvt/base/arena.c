@@ -23,6 +23,7 @@ struct vt_arena {
 	size_t room;
 	size_t block_size;	/* of the next block */
 	size_t left;		/* of the maximum */
+	size_t max;
 };
 
 static void *
@@ -62,6 +63,18 @@ take(struct vt_arena *a, size_t len)
 	return p;
 }
 
+/* All of the first block but the arena itself is free. */
+static void
+begin(struct vt_arena *a, struct block *b)
+{
+	a->blocks = b;
+	a->at = b->data + ((sizeof(*a) + alignof(max_align_t) - 1) &
+	    ~(alignof(max_align_t) - 1));
+	a->room = BLOCK_SIZE - (size_t)(a->at - b->data);
+	a->block_size = BLOCK_SIZE;
+	a->left = a->max;
+}
+
 struct vt_arena *
 vt_arena_new(size_t max)
 {
@@ -74,13 +87,22 @@ vt_arena_new(size_t max)
 	/* The arena lives at the start of its own first block. */
 	b->next = NULL;
 	a = (struct vt_arena *)(void *)b->data;
-	a->blocks = b;
-	a->at = b->data + ((sizeof(*a) + alignof(max_align_t) - 1) &
-	    ~(alignof(max_align_t) - 1));
-	a->room = BLOCK_SIZE - (size_t)(a->at - b->data);
-	a->block_size = BLOCK_SIZE;
-	a->left = max;
+	a->max = max;
+	begin(a, b);
 	return a;
+}
+
+void
+vt_arena_reset(struct vt_arena *a)
+{
+	struct block *b, *next;
+
+	/* The newest is the first of the list, the arena's own the last. */
+	for (b = a->blocks; b->next != NULL; b = next) {
+		next = b->next;
+		free(b);
+	}
+	begin(a, b);
 }
 
 void

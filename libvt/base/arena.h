@@ -15,6 +15,9 @@ struct vt_arena;
 struct vt_arena *vt_arena_new(size_t max);
 /* Free it and all it handed out.  NULL is accepted. */
 void vt_arena_free(struct vt_arena *a);
+/* Forget all it handed out, keep the first block: cheaper than a new one where
+ * one small arena follows another. */
+void vt_arena_reset(struct vt_arena *a);
 /* `len` zeroed bytes living as long as the arena, or NULL (maximum, memory). */
 void *vt_arena_alloc(struct vt_arena *a, size_t len);
 /* Copies; the result of dup has a NUL after `len` bytes.  NULL on failure. */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "libvt/base/num.h"
+
 #include "libvt/base/clock.h"
 
 #define SECOND_US ((int64_t)1000000)
@@ -72,6 +74,7 @@ split(int64_t us, struct civil *c)
 	int64_t min = days_from_civil(0, 1, 1) * DAY_S * SECOND_US;
 	int64_t max = days_from_civil(10000, 1, 1) * DAY_S * SECOND_US - 1;
 	int64_t days, era, of_era, year, of_year, month, rest;
+	int second;
 
 	/* All formats have four digits of year and no more room. */
 	if (us < min)
@@ -85,10 +88,10 @@ split(int64_t us, struct civil *c)
 		days--;
 	}
 	c->us = (int)(rest % SECOND_US);
-	rest /= SECOND_US;
-	c->hour = (int)(rest / 3600);
-	c->minute = (int)(rest / 60 % 60);
-	c->second = (int)(rest % 60);
+	second = (int)(rest / SECOND_US);
+	c->hour = second / 3600;
+	c->minute = second / 60 % 60;
+	c->second = second % 60;
 	c->weekday = (int)((days % 7 + 7) % 7);
 	/* The inverse of days_from_civil. */
 	days += 719468;
@@ -126,16 +129,18 @@ join(const struct civil *c, int64_t *us)
 	return 0;
 }
 
-static char *
+/* `n` in 2, 3 or 4 digits. */
+static inline char *
 put(char *out, int n, int width)
 {
-	int i;
-
-	for (i = width - 1; i >= 0; i--) {
-		out[i] = (char)('0' + n % 10);
-		n /= 10;
+	if (width == 3)
+		*out++ = (char)('0' + n / 100 % 10);
+	if (width == 4) {
+		memcpy(out, vt_num_pairs + n / 100 * 2, 2);
+		out += 2;
 	}
-	return out + width;
+	memcpy(out, vt_num_pairs + n % 100 * 2, 2);
+	return out + 2;
 }
 
 void
@@ -293,6 +298,36 @@ zone(struct cursor *s, const char *colon)
 	return (west ? -1 : 1) * (hour * 3600 + minute * 60) * SECOND_US;
 }
 
+/* Two digits; `odd` is set when they are none. */
+static inline int
+two(const char *p, unsigned *odd)
+{
+	unsigned a = (unsigned)(uint8_t)p[0] - '0';
+	unsigned b = (unsigned)(uint8_t)p[1] - '0';
+
+	*odd |= (unsigned)(a > 9) | (unsigned)(b > 9);
+	return (int)(a * 10 + b);
+}
+
+/* "2026-11-22T12:00:00.000Z", as vt_time_rfc3339_ms writes it and most lines
+ * of logs have it: 1, or 0 for any other form. */
+static int
+usual_form(const char *p, struct civil *c)
+{
+	unsigned odd = 0;
+
+	c->year = two(p, &odd) * 100 + two(p + 2, &odd);
+	c->month = two(p + 5, &odd);
+	c->day = two(p + 8, &odd);
+	c->hour = two(p + 11, &odd);
+	c->minute = two(p + 14, &odd);
+	c->second = two(p + 17, &odd);
+	/* the digit before the last two is read twice */
+	c->us = two(p + 20, &odd) * 10000 + two(p + 21, &odd) % 10 * 1000;
+	return !odd && p[4] == '-' && p[7] == '-' && p[10] == 'T' &&
+	    p[13] == ':' && p[16] == ':' && p[19] == '.' && p[23] == 'Z';
+}
+
 int
 vt_time_parse_rfc3339(const char *text, size_t len, int64_t *us)
 {
@@ -301,6 +336,9 @@ vt_time_parse_rfc3339(const char *text, size_t len, int64_t *us)
 	int64_t east_us = 0, t;
 	int scale;
 
+	if (len == 24 && usual_form(text, &c))
+		return join(&c, us);
+	memset(&c, 0, sizeof(c));
 	c.year = number(&s, 4);
 	expect(&s, "-");
 	c.month = number(&s, 2);

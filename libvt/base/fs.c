@@ -289,3 +289,26 @@ vt_fs_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
 	*total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
 	return VT_OK;
 }
+
+enum vt_code
+vt_fs_nameless(const char *folder, int *fd, struct vt_err *err)
+{
+	char path[PATH_MAX];
+	int n;
+
+	*fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	/* Not every file system can: then it has a name for a moment. */
+	if (*fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		n = snprintf(path, sizeof(path), "%s/vt-XXXXXX", folder);
+		if (n < 0 || (size_t)n >= sizeof(path))
+			return vt_fail(err, VT_INVALID,
+			    "path is too long: '%s'", folder);
+		*fd = mkostemp(path, O_CLOEXEC);
+		if (*fd >= 0)
+			unlink(path);
+	}
+	if (*fd < 0)
+		return vt_fail_errno(err, "cannot make a file in '%s'",
+		    folder);
+	return VT_OK;
+}

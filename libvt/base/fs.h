@@ -33,6 +33,10 @@ enum vt_code vt_fs_sync_dir(const char *path, struct vt_err *err)
 int vt_fs_write_all(int fd, const void *data, size_t len);
 /* pread until `len` bytes or end of file; bytes read, or -1 with errno. */
 ssize_t vt_fs_pread_all(int fd, void *data, size_t len, uint64_t offset);
+/* A file without a name in `folder`, so that no crash leaves it behind, for
+ * reading and writing; *fd is the caller's to close, -1 on failure. */
+enum vt_code vt_fs_nameless(const char *folder, int *fd, struct vt_err *err)
+    VT_MUST_CHECK;
 /* Free and total bytes of the file system that holds `path`. */
 enum vt_code vt_fs_space(const char *path, uint64_t *free_bytes,
     uint64_t *total_bytes, struct vt_err *err) VT_MUST_CHECK;

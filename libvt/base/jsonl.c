@@ -165,6 +165,12 @@ vt_json_quote(struct vt_buf *b, const void *s, size_t len)
 	vt_buf_char(b, '"');
 }
 
+int
+vt_json_is_ascii(const char *s, size_t len)
+{
+	return plain_run(s, s + len, 1) == s + len;
+}
+
 /* The comma, when it is not the first field, the name and the colon. */
 static void
 begin_field(struct vt_buf *b, const char *name)
@@ -287,6 +293,53 @@ short_decimal(struct vt_buf *b, double d)
 	return 0;
 }
 
+/* The same of what is less than 0.0001, which printf writes as "1.5e-05". */
+static int
+short_exponent(struct vt_buf *b, double d)
+{
+	static const double scales[] = {
+		1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+		1e20, 1e21, 1e22
+	};
+	double size = fabs(d), scaled;
+	char digits[20], text[32], *p, *t = text;
+	uint64_t n;
+	size_t i;
+	int exponent;
+
+	if (!(size < 1e-4))
+		return 0;
+	for (i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+		scaled = size * scales[i];
+		if (scaled >= 1e15)
+			return 0;
+		n = (uint64_t)(scaled + 0.5);
+		if (n != 0 && (double)n / scales[i] == size)
+			break;
+	}
+	if (i == sizeof(scales) / sizeof(scales[0]))
+		return 0;
+	/* the first scale that fits leaves no zero at the end */
+	p = digits + sizeof(digits);
+	exponent = -(int)i - 11;
+	do {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+		exponent++;
+	} while (n != 0);
+	if (signbit(d))
+		*t++ = '-';
+	*t++ = *p++;
+	if (p < digits + sizeof(digits))
+		*t++ = '.';
+	while (p < digits + sizeof(digits))
+		*t++ = *p++;
+	memcpy(t, "e-", 2);
+	memcpy(t + 2, vt_num_pairs + -exponent * 2, 2);
+	vt_buf_add(b, text, (size_t)(t + 4 - text));
+	return 1;
+}
+
 void
 vt_json_double(struct vt_buf *b, const char *name, double d)
 {
@@ -299,7 +352,7 @@ vt_json_double(struct vt_buf *b, const char *name, double d)
 		vt_buf_str(b, "null");
 		return;
 	}
-	if (short_decimal(b, d))
+	if (short_decimal(b, d) || short_exponent(b, d))
 		return;
 	for (digits = 15; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, d);
@@ -515,6 +568,12 @@ vt_json_scan(const char *line, size_t len, struct vt_json_field *f, int max)
 	}
 tail:
 	return skip_space(p, end) == end ? n : -1;
+}
+
+const char *
+vt_json_plain_end(const char *p, const char *end)
+{
+	return plain_run(p, end, 0);
 }
 
 const struct vt_json_field *

@@ -33,6 +33,8 @@ void vt_json_raw(struct vt_buf *b, const char *name, const char *json,
     size_t len);
 /* A JSON string literal with its quotes. */
 void vt_json_quote(struct vt_buf *b, const void *s, size_t len);
+/* Whether it would be written as it is, all of it being ASCII. */
+int vt_json_is_ascii(const char *s, size_t len);
 
 /* --- scanning one line --------------------------------------------------- */
 struct vt_json_field {
@@ -52,6 +54,9 @@ struct vt_json_field {
  */
 int vt_json_scan(const char *line, size_t len, struct vt_json_field *f,
     int max);
+/* The first byte of [p, end) that a string of JSON cannot hold as it is: a
+ * quote, a backslash or a control; `end` when there is none. */
+const char *vt_json_plain_end(const char *p, const char *end);
 /* The field `name`, or NULL. */
 const struct vt_json_field *vt_json_find(const struct vt_json_field *f,
     int count, const char *name);

@@ -8,6 +8,12 @@
 
 #include "libvt/base/num.h"
 
+const char vt_num_pairs[201] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
 /* Digits at *p up to `end`: their value, stopping at what is no digit.  -1
  * when there is none, 1 when the value is over 64 bits (then UINT64_MAX). */
 static int
@@ -87,15 +93,15 @@ scan_slow(const char *text, size_t len, double *out)
 	return 0;
 }
 
+/* Powers of ten that a double holds exactly. */
+static const double ten[] = {
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+	1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+};
+
 int
 vt_num_scan_double(const char *text, size_t len, double *out)
 {
-	/* Powers of ten that a double holds exactly. */
-	static const double ten[] = {
-		1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-		1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
-		1e22
-	};
 	const char *p = text, *end = text + len, *start;
 	int negative, count, more_exp;
 	uint64_t n, exp_digits;
@@ -146,6 +152,33 @@ vt_num_scan_double(const char *text, size_t len, double *out)
 		return 0;
 	}
 	return scan_slow(text, len, out);
+}
+
+double
+vt_num_six_digits(double d)
+{
+	double size = fabs(d), scaled, digits, out = d;
+	char text[40];
+	int k;
+
+	if (!(size > 1e-15 && size < 1e20))
+		goto slow;
+	k = 5 - (int)floor(log10(size));
+	scaled = k >= 0 ? size * ten[k] : size / ten[-k];
+	digits = floor(scaled);
+	/* where the scaling's own rounding might tell, printf decides */
+	if (digits < 100000 || digits >= 1000000 ||
+	    fabs(scaled - digits - 0.5) < 1e-6)
+		goto slow;
+	digits += scaled - digits > 0.5;
+	/* both exact, so the one rounding is the right one */
+	size = k >= 0 ? digits / ten[k] : digits * ten[-k];
+	return signbit(d) ? -size : size;
+slow:
+	snprintf(text, sizeof(text), "%.6g", d);
+	if (vt_num_scan_double(text, strlen(text), &out) < 0)
+		return d;
+	return out;
 }
 
 enum vt_code

@@ -19,6 +19,13 @@ int vt_num_scan_u64(const char *text, size_t len, uint64_t *out);
  * the whole of `len` bytes, whatever the locale; 0 or -1. */
 int vt_num_scan_double(const char *text, size_t len, double *out);
 
+/* "000102" to "99", for who writes digits two at a time. */
+extern const char vt_num_pairs[201];
+
+/* `d` in six significant digits: the double that "%.6g" of it reads back as,
+ * the same on every machine. */
+double vt_num_six_digits(double d);
+
 /* A size: digits with an optional K, M, G, T (powers of 1024, also KiB..). */
 enum vt_code vt_num_size(const char *text, uint64_t max, const char *what,
     uint64_t *out_bytes, struct vt_err *err) VT_MUST_CHECK;

@@ -7,7 +7,7 @@
 #include "libvt/base/num.h"
 #include "libvt/proto/lifecycle.h"
 
-#include "libvt/proto/records.h"
+#include "libvt/proto/records_internal.h"
 
 #define FIELDS_MAX 64
 
@@ -333,26 +333,10 @@ static int
 day_row(void *ctx, const int64_t n[5], int count)
 {
 	struct day_rows *d = ctx;
-	struct vt_heat_day *h = &d->h[d->count];
+	const struct vt_heat_day *before =
+	    d->count > 0 ? &d->h[d->count - 1] : NULL;
 
-	if (count != 3 && count != 5)
-		return -1;
-	/* days beyond these are no dates, and would overflow sums */
-	if (n[0] < -1000000 || n[0] > 10000000 || n[1] < 0 || n[2] < 0)
-		return -1;
-	h->day = (int32_t)n[0];
-	h->gets = (uint64_t)n[1];
-	h->bytes = (uint64_t)n[2];
-	h->days = 1;
-	h->last = h->day;
-	if (count == 5) {
-		if (n[3] < 1 || n[4] < n[0] || n[4] > 10000000 ||
-		    n[3] > n[4] - n[0] + 1)
-			return -1;
-		h->days = (uint32_t)n[3];
-		h->last = (int32_t)n[4];
-	}
-	if (d->count > 0 && d->h[d->count - 1].last >= h->day)
+	if (vt_heat_day_row(n, count, before, &d->h[d->count]) < 0)
 		return -1;
 	d->count++;
 	return 0;
@@ -394,16 +378,10 @@ static int
 gap_row(void *ctx, const int64_t n[5], int count)
 {
 	struct gap_rows *d = ctx;
-	struct vt_heat_gap *g = &d->g[d->count];
-	const struct vt_heat_gap *last;
+	const struct vt_heat_gap *before =
+	    d->count > 0 ? &d->g[d->count - 1] : NULL;
 
-	if (count != 2 || n[1] < 0 || n[0] < 0 || n[0] > 1000000000000 ||
-	    n[1] > 1000000000000)
-		return -1;
-	g->from_us = n[0] * 1000000;
-	g->length_us = n[1] * 1000000;
-	last = d->count > 0 ? &d->g[d->count - 1] : NULL;
-	if (last != NULL && last->from_us + last->length_us > g->from_us)
+	if (vt_heat_gap_row(n, count, before, &d->g[d->count]) < 0)
 		return -1;
 	d->count++;
 	return 0;
@@ -525,7 +503,7 @@ read_lifecycle(struct fields *s, struct vt_scan_record *out)
 }
 
 enum vt_code
-vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
+vt_scan_record_parse_plain(const char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out, struct vt_err *err)
 {
 	struct fields s;
@@ -675,7 +653,8 @@ format_other(const struct vt_scan_record *r, struct vt_buf *out)
 }
 
 void
-vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
+vt_scan_record_format_plain(const struct vt_scan_record *r,
+    struct vt_buf *out)
 {
 	size_t i;
 
@@ -735,4 +714,20 @@ vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
 	put_gaps(r, out);
 	put_days(r, out);
 	vt_json_end(out);
+}
+
+enum vt_code
+vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
+    struct vt_scan_record *out, struct vt_err *err)
+{
+	if (vt_scan_record_parse_quick(line, len, a, out))
+		return VT_OK;
+	return vt_scan_record_parse_plain(line, len, a, out, err);
+}
+
+void
+vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
+{
+	if (!vt_scan_record_format_quick(r, out))
+		vt_scan_record_format_plain(r, out);
 }

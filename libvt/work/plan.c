@@ -213,7 +213,8 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 			out->verdict = VT_PLAN_HISTORY;
 	}
 	if (out->verdict != VT_PLAN_MOVE) {
-		explain_hold(o, r, out);
+		if (!o->moves_only)
+			explain_hold(o, r, out);
 		return;
 	}
 	vt_work_choose(&out->work, (size_t)out->from, out->stayed_days,
@@ -226,5 +227,6 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 		out->verdict = VT_PLAN_WAIT;
 	else if (has_copy(r, m->tier[out->to].name))
 		out->verdict = VT_PLAN_COPIED;
-	explain_choice(m, r, out);
+	if (!o->moves_only || out->verdict == VT_PLAN_MOVE)
+		explain_choice(m, r, out);
 }

@@ -24,6 +24,7 @@ struct vt_policy {
 	double minimums;		/* 1 */
 	int64_t now_us;			/* for locks; 0: the record's
 					   covered_to */
+	int moves_only;			/* no reason for what is not moved */
 };
 
 enum vt_verdict {
@@ -47,7 +48,7 @@ struct vt_decision {
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
-	char reason[VT_RULES_TEXT + 64];	/* a sentence */
+	char reason[VT_RULES_TEXT + 64];	/* a sentence, or "" */
 };
 
 /* What lifecycle rules bar is no target: for the bill vt_plan_decide gets. */

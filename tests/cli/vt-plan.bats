@@ -160,6 +160,70 @@ teardown() {
 	[[ $stderr == *"standard output"* ]]
 }
 
+# Lines that --memory 1M does not hold, and no more than that.
+many() {
+	python3 - "$1" <<'P' >many
+import random, sys
+random.seed(1)
+for i in range(int(sys.argv[1])):
+    print('{"v":1,"bucket":"b%d","key":"dir%d/file%d","version":"","seq":%d,'
+        '"generation":1,"size":%d,"tier":"hot","copy":%d,'
+        '"mtime":"2026-01-01T00:00:00Z","copy_since":"2026-01-01T00:00:00Z",'
+        '"reads":0,"covered_from":"2026-01-01T00:00:00Z",'
+        '"covered_to":"2026-09-01T00:00:00Z","covered_days":243}' % (i % 3,
+        i % 50, i, i + 1, random.choice((10**8, 2 * 10**8, 10**9)), i + 1))
+P
+}
+
+@test "--memory: the same plan from files in TMPDIR" {
+	many 20000
+	TMPDIR=$PWD/absent vt-plan -q many >large
+	[ "$(wc -l <large)" -eq 20000 ]
+	mkdir temp
+	TMPDIR=$PWD/temp vt-plan -q --memory 1M many >little
+	cmp large little
+	[ -z "$(ls -A temp)" ]
+	run -3 --separate-stderr env TMPDIR="$PWD/absent" \
+	    vt-plan -q --memory 1M many
+	[ -z "$output" ]
+	[[ $stderr == *"'$PWD/absent'"* ]]
+	run -2 --separate-stderr vt-plan --memory 1K scan
+}
+
+@test "--threads: the same plan, summary and first malformed line" {
+	many 20000
+	sed -i '7000s/^/x/; 9000s/"v":1/"v":2/; 15000s/"size"/"sise"/' many
+	for n in 1 2 7; do
+		run -1 --separate-stderr vt-plan --threads "$n" many
+		printf '%s\n' "$output" "$stderr" >"with$n"
+	done
+	[[ $stderr == *"many:7000: not a JSON object: x{"* ]]
+	[[ $stderr == *"3 malformed lines of 20000"* ]]
+	cmp with1 with2
+	cmp with1 with7
+	run -2 --separate-stderr vt-plan --threads 0 many
+}
+
+@test "a full TMPDIR: 3, its name, and nothing printed" {
+	many 20000
+	mkdir temp
+	# as a full disk, but for the words
+	run -3 --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 1000
+	    TMPDIR=$PWD/temp vt-plan -q --memory 1M many'
+	[ -z "$output" ]
+	[[ $stderr == *"'$PWD/temp': File too large"* ]]
+	unshare -rm mount -t tmpfs -o size=1m none temp 2>/dev/null ||
+	    skip "no tmpfs may be mounted here"
+	for size in 1m 3m; do	# of the versions; of the moves
+		run --separate-stderr unshare -rm bash -c \
+		    "mount -t tmpfs -o size=$size none temp &&
+		    TMPDIR=\$PWD/temp vt-plan -q --memory 1M many"
+		[ "$status" -ge 3 ]
+		[ -z "$output" ]
+		[[ $stderr == *"'$PWD/temp': No space left on device" ]]
+	done
+}
+
 @test "a closed pipe is died of quietly" {
 	for i in $(seq 20); do cat scan; done >more
 	for i in $(seq 100); do cat more; done >many

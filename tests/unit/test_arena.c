@@ -43,6 +43,19 @@ test_arena(void)
 	ok(vt_arena_alloc(a, 1) == NULL, "is over all allocations");
 	ok(vt_arena_alloc(a, SIZE_MAX) == NULL, "sizes do not wrap");
 	ok(vt_arena_dup(a, "", SIZE_MAX) == NULL, "in dup neither");
+	vt_arena_reset(a);
+	ok(vt_arena_alloc(a, 10) != NULL, "reset, the maximum is whole again");
+	vt_arena_free(a);
+	a = vt_arena_new(10000000);
+	for (i = 0; i < 300; i++) {
+		big = vt_arena_alloc(a, (size_t)i * 100);
+		for (j = 0; j < (size_t)i * 100; j++)
+			zero &= big[j] == 0;
+		memset(big, 0xff, (size_t)i * 100);
+		if (i % 3 == 0)
+			vt_arena_reset(a);
+	}
+	ok(zero, "what is handed out again is zeroed");
 	vt_arena_free(a);
 }
 

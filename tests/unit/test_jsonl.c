@@ -312,7 +312,7 @@ test_doubles(void)
 	struct vt_json_field f[MAX];
 	struct vt_buf b;
 	char want[100];
-	int same = 1, shortest = 1, round;
+	int same = 1, shortest = 1, small = 1, round;
 	uint64_t bits;
 	double d, back;
 	size_t i;
@@ -348,6 +348,24 @@ test_doubles(void)
 		if (d == 0 || (fabs(d) > 1e-4 && fabs(d) < 0x1p53))
 			shortest &= f[0].value_len <= strlen(want);
 	}
+	for (round = 0; round < 100000; round++) {
+		d = rand() % (round % 2 ? 1000000 : 100);
+		for (i = 5 + (size_t)rand() % 20; i > 0; i--)
+			d /= 10;
+		if (!(d < 1e-4) || d == 0)
+			continue;
+		/* of few digits, whatever their last bits are by now */
+		snprintf(want, sizeof(want), "%.6g", d);
+		d = strtod(want, NULL);
+		snprintf(want, sizeof(want), "{\"d\":%.15g}\n", d);
+		vt_buf_reset(&b);
+		vt_json_begin(&b);
+		vt_json_double(&b, "d", d);
+		vt_json_end(&b);
+		small &= strchr(b.data, 'e') == NULL ||
+		    strcmp(b.data, want) == 0;
+	}
+	ok(small, "small ones of few digits are as printf has them");
 	ok(same, "random doubles come back");
 	ok(shortest, "and are no longer than they need");
 	vt_buf_release(&b);

@@ -191,9 +191,39 @@ test_range(void)
 	}
 }
 
+/* Against printf: over all sizes, and about the halves that it rounds. */
+static void
+test_six_digits(void)
+{
+	static const double some[] = {
+		0, -0.0, 1, -1, 0.1, 999999, 999999.5, 999999.4, 9999995,
+		1234565, 1234575, 0.0001234565, 5e-324, 1e300, -1e-15, 1e-16,
+		1e20, 1e-14, 99999.95, 100000, 1e-5, 123456.5, 123457.5
+	};
+	unsigned wrong = 0, i;
+	uint64_t bits = 1;
+	char text[40];
+	double d;
+
+	for (i = 0; i < 400000; i++) {
+		bits = bits * UINT64_C(6364136223846793005) + 1;
+		d = (double)(int64_t)bits * pow(10, (int)(i % 80) - 50);
+		if (i % 3 == 0)		/* seven digits that end in 5 */
+			d = (double)(bits >> 44) * 10 + 5;
+		if (i % 6 == 0)
+			d /= pow(10, i % 15);
+		if (i < sizeof(some) / sizeof(some[0]))
+			d = some[i];
+		snprintf(text, sizeof(text), "%.6g", d);
+		wrong += vt_num_six_digits(d) != strtod(text, NULL);
+	}
+	is_int(wrong, 0, "six digits are those of printf");
+}
+
 int
 main(void)
 {
+	test_six_digits();
 	test_u64();
 	test_size();
 	test_duration();

@@ -1,0 +1,66 @@
+/*
+ * What the two ways of reading and writing a version's line share: the plain
+ * one of records.c, which takes any JSON, and the quick one of
+ * records_quick.c, which knows the very line that vt-scan writes and leaves
+ * all else to the plain one.  For these files and their tests.
+ */
+#ifndef VT_PROTO_RECORDS_INTERNAL_H
+#define VT_PROTO_RECORDS_INTERNAL_H
+
+#include "libvt/proto/records.h"
+
+/* Any line. */
+enum vt_code vt_scan_record_parse_plain(const char *line, size_t len,
+    struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
+    VT_MUST_CHECK;
+void vt_scan_record_format_plain(const struct vt_scan_record *r,
+    struct vt_buf *out);
+
+/* 1, as the plain one would have it; 0: not this way, nothing is said of the
+ * line, and nothing is written. */
+int vt_scan_record_parse_quick(const char *line, size_t len,
+    struct vt_arena *a, struct vt_scan_record *out);
+int vt_scan_record_format_quick(const struct vt_scan_record *r,
+    struct vt_buf *out);
+
+/* A row of "h" of `count` numbers, behind the row before it (NULL: none).
+ * 0, or -1 when it cannot be. */
+static inline int
+vt_heat_day_row(const int64_t n[5], int count,
+    const struct vt_heat_day *before, struct vt_heat_day *h)
+{
+	if (count != 3 && count != 5)
+		return -1;
+	/* days beyond these are no dates, and would overflow sums */
+	if (n[0] < -1000000 || n[0] > 10000000 || n[1] < 0 || n[2] < 0)
+		return -1;
+	h->day = (int32_t)n[0];
+	h->gets = (uint64_t)n[1];
+	h->bytes = (uint64_t)n[2];
+	h->days = 1;
+	h->last = h->day;
+	if (count == 5) {
+		if (n[3] < 1 || n[4] < n[0] || n[4] > 10000000 ||
+		    n[3] > n[4] - n[0] + 1)
+			return -1;
+		h->days = (uint32_t)n[3];
+		h->last = (int32_t)n[4];
+	}
+	return before != NULL && before->last >= h->day ? -1 : 0;
+}
+
+/* The same of "gaps". */
+static inline int
+vt_heat_gap_row(const int64_t n[5], int count,
+    const struct vt_heat_gap *before, struct vt_heat_gap *g)
+{
+	if (count != 2 || n[1] < 0 || n[0] < 0 || n[0] > 1000000000000 ||
+	    n[1] > 1000000000000)
+		return -1;
+	g->from_us = n[0] * 1000000;
+	g->length_us = n[1] * 1000000;
+	return before != NULL &&
+	    before->from_us + before->length_us > g->from_us ? -1 : 0;
+}
+
+#endif

@@ -1,0 +1,556 @@
+/*
+ * The line of a version, read and written as vt-scan writes it: its fields in
+ * their order, no spaces, no escapes.  Ten million of them go from vt-scan to
+ * vt-plan, so nothing is looked up and nothing converted twice.  Whatever is
+ * otherwise goes the plain way: see records_internal.h.
+ */
+#include <string.h>
+
+#include "libvt/base/clock.h"
+#include "libvt/base/jsonl.h"
+#include "libvt/base/num.h"
+
+#include "libvt/proto/records_internal.h"
+
+/* --- reading -------------------------------------------------------------- */
+
+/* A copy of the line, cut into strings where they end. */
+struct quick {
+	char *p, *end;
+	struct vt_arena *a;
+	int odd;		/* sticks: this line goes the plain way */
+	const char *time;	/* the last: most lines have some twice */
+	int64_t time_us;
+};
+
+static inline int
+step(struct quick *q, const char *text, size_t len)
+{
+	if ((size_t)(q->end - q->p) < len || memcmp(q->p, text, len) != 0)
+		return 0;
+	q->p += len;
+	return 1;
+}
+
+/* Step over these bytes if they come next. */
+#define IS(q, text) step(q, text, sizeof(text) - 1)
+/* They must. */
+#define MUST(q, text) do { if (!IS(q, text)) (q)->odd = 1; } while (0)
+
+/* A string behind its first quote. */
+static const char *
+text(struct quick *q, size_t *len)
+{
+	char *start = q->p;
+	char *stop = start + (vt_json_plain_end(start, q->end) - start);
+
+	if (stop == q->end || *stop != '"') {
+		q->odd = 1;
+		return "";
+	}
+	*stop = '\0';
+	q->p = stop + 1;
+	if (len != NULL)
+		*len = (size_t)(stop - start);
+	return start;
+}
+
+/* At most 18 digits, which no sum overflows; no sign, no leading zero. */
+static inline uint64_t
+natural(struct quick *q)
+{
+	char *p = q->p;
+	uint64_t n = 0;
+	unsigned digit;
+
+	/* what is behind the line is a NUL, no digit */
+	while ((digit = (unsigned)(uint8_t)*p - '0') < 10) {
+		n = n * 10 + digit;
+		p++;
+	}
+	if (p == q->p || p - q->p > 18 || (*q->p == '0' && p - q->p > 1))
+		q->odd = 1;
+	q->p = p;
+	return n;
+}
+
+static int64_t
+when(struct quick *q)
+{
+	if (q->end - q->p < 25 || q->p[24] != '"') {
+		q->odd = 1;
+		return 0;
+	}
+	if (q->time == NULL || memcmp(q->p, q->time, 24) != 0) {
+		q->time = q->p;
+		if (vt_time_parse_rfc3339(q->p, 24, &q->time_us) < 0)
+			q->odd = 1;
+	}
+	q->p += 25;
+	return q->time_us;
+}
+
+static int
+truth(struct quick *q)
+{
+	int yes = IS(q, "true");
+
+	if (!yes)
+		MUST(q, "false");
+	return yes;
+}
+
+static double
+number(struct quick *q)
+{
+	char *start = q->p;
+	double d = 0;
+
+	while ((*q->p >= '0' && *q->p <= '9') || *q->p == '.')
+		q->p++;
+	if (vt_num_scan_double(start, (size_t)(q->p - start), &d) < 0)
+		q->odd = 1;
+	return d;
+}
+
+/* The numbers of a row behind its '[', up to its ']': how many. */
+static inline int
+row(struct quick *q, int64_t n[5])
+{
+	int count = 0;
+
+	for (;;) {
+		n[count++] = (int64_t)natural(q);
+		if (*q->p == ']' || *q->p != ',' || count == 5 || q->odd)
+			break;
+		q->p++;
+	}
+	MUST(q, "]");
+	return count;
+}
+
+/* Behind "[": rows up to "]".  A row is `least` bytes of the line at least,
+ * its comma included, which tells how many there may be. */
+#define ROWS(q, list, list_count, one, least) do {			\
+	size_t max_ = (size_t)((q)->end - (q)->p) / (least) + 1;	\
+	int64_t n_[5];							\
+									\
+	(list) = vt_arena_alloc((q)->a, max_ * sizeof(*(list)));	\
+	if ((list) == NULL)						\
+		(q)->odd = 1;						\
+	while (!(q)->odd) {						\
+		size_t at_ = (list_count);				\
+		int count_;						\
+									\
+		MUST(q, "[");						\
+		count_ = row(q, n_);					\
+		if ((q)->odd || at_ == max_ || one(n_, count_, at_ > 0 ? \
+		    &(list)[at_ - 1] : NULL, &(list)[at_]) < 0) {	\
+			(q)->odd = 1;					\
+			break;						\
+		}							\
+		(list_count)++;						\
+		if (!IS(q, ","))					\
+			break;						\
+	}								\
+	MUST(q, "]");							\
+} while (0)
+
+static void
+read_days(struct quick *q, struct vt_scan_record *out)
+{
+	struct vt_heat_day *h;
+
+	ROWS(q, h, out->h_count, vt_heat_day_row, 8);
+	out->h = h;
+}
+
+static void
+read_gaps(struct quick *q, struct vt_scan_record *out)
+{
+	struct vt_heat_gap *g;
+
+	ROWS(q, g, out->gap_count, vt_heat_gap_row, 6);
+	out->gaps = g;
+}
+
+/* Behind "[": tiers up to "]". */
+static void
+read_also(struct quick *q, struct vt_scan_record *out)
+{
+	size_t max = 8;
+	const char **list = vt_arena_alloc(q->a, max * sizeof(*list));
+
+	if (list == NULL)
+		q->odd = 1;
+	while (!q->odd) {
+		if (out->also_count == max) {
+			q->odd = 1;
+			break;
+		}
+		MUST(q, "\"");
+		list[out->also_count++] = text(q, NULL);
+		if (!IS(q, ","))
+			break;
+	}
+	MUST(q, "]");
+	out->also = list;
+}
+
+/* Which version of what. */
+static void
+read_name(struct quick *q, struct vt_scan_record *out)
+{
+	MUST(q, "{\"v\":1,\"bucket\":\"");
+	out->bucket = text(q, NULL);
+	MUST(q, ",\"key\":\"");
+	out->key = text(q, &out->key_len);
+	if (IS(q, ",\"version\":\""))
+		out->version = text(q, NULL);
+	if (IS(q, ",\"seq\":")) {
+		out->seq = (int64_t)natural(q);
+		MUST(q, ",\"generation\":");
+		out->generation = (int64_t)natural(q);
+		MUST(q, ",\"bucket_generation\":");
+		out->bucket_generation = (int64_t)natural(q);
+	}
+	MUST(q, ",\"current\":");
+	out->is_current = truth(q);
+	MUST(q, ",\"size\":");
+	out->size_bytes = natural(q);
+	if (IS(q, ",\"mtime\":\""))
+		out->mtime_us = when(q);
+}
+
+/* Where it is. */
+static void
+read_place(struct quick *q, struct vt_scan_record *out)
+{
+	MUST(q, ",\"tier\":\"");
+	out->tier = text(q, NULL);
+	if (IS(q, ",\"class\":\""))
+		out->storage_class = text(q, NULL);
+	if (IS(q, ",\"copy\":"))
+		out->copy = (int64_t)natural(q);
+	if (IS(q, ",\"copy_since\":\""))
+		out->copy_since_us = when(q);
+	MUST(q, ",\"stored_bytes\":");
+	out->stored_bytes = natural(q);
+	out->adopted = IS(q, ",\"adopted\":true");
+	if (IS(q, ",\"also\":["))
+		read_also(q, out);
+}
+
+/* What may not, or must, be done to it. */
+static void
+read_bounds(struct quick *q, struct vt_scan_record *out)
+{
+	uint64_t newer;
+
+	if (IS(q, ",\"ruled\":true")) {
+		out->is_ruled = 1;
+		if (IS(q, ",\"tags\":\""))
+			out->tags = text(q, NULL);
+		if (IS(q, ",\"noncurrent_since\":\""))
+			out->noncurrent_since_us = when(q);
+		if (IS(q, ",\"newer\":")) {
+			newer = natural(q);
+			out->newer = newer < UINT32_MAX ? (uint32_t)newer :
+			    UINT32_MAX;
+		}
+		out->is_alone = IS(q, ",\"alone\":true");
+	}
+	if (IS(q, ",\"pin\":\""))
+		out->pin = text(q, NULL);
+	if (IS(q, ",\"lock\":\""))
+		out->lock = text(q, NULL);
+	if (IS(q, ",\"retain_until\":\""))
+		out->retain_until_us = when(q);
+	out->legal_hold = IS(q, ",\"legal_hold\":true");
+}
+
+static void
+read_heat(struct quick *q, struct vt_scan_record *out)
+{
+	MUST(q, ",\"reads\":");
+	out->reads = natural(q);
+	MUST(q, ",\"bytes_read\":");
+	out->bytes_read = natural(q);
+	if (IS(q, ",\"last_read\":\""))
+		out->last_read_us = when(q);
+	MUST(q, ",\"r30\":");
+	out->r30 = natural(q);
+	MUST(q, ",\"r90\":");
+	out->r90 = natural(q);
+	if (IS(q, ",\"covered_from\":\""))
+		out->covered_from_us = when(q);
+	if (IS(q, ",\"covered_to\":\""))
+		out->covered_to_us = when(q);
+	MUST(q, ",\"covered_days\":");
+	out->covered_days = number(q);
+	if (out->covered_to_us < out->covered_from_us)
+		q->odd = 1;
+	if (IS(q, ",\"gaps\":["))
+		read_gaps(q, out);
+	if (IS(q, ",\"h\":["))
+		read_days(q, out);
+}
+
+int
+vt_scan_record_parse_quick(const char *line, size_t len, struct vt_arena *a,
+    struct vt_scan_record *out)
+{
+	struct quick q = { NULL, NULL, a, 0, NULL, 0 };
+
+	q.p = vt_arena_dup(a, line, len);
+	if (q.p == NULL)
+		return 0;
+	q.end = q.p + len;
+	memset(out, 0, sizeof(*out));
+	out->version = out->storage_class = out->pin = out->lock = "";
+	out->tags = out->upload = "";
+	read_name(&q, out);
+	if (q.odd)
+		return 0;
+	read_place(&q, out);
+	read_bounds(&q, out);
+	if (q.odd)
+		return 0;
+	read_heat(&q, out);
+	MUST(&q, "}");
+	return !q.odd && q.p == q.end;
+}
+
+/* --- writing -------------------------------------------------------------- */
+
+static char *
+put(char *p, const char *text, size_t len)
+{
+	memcpy(p, text, len);
+	return p + len;
+}
+
+#define PUT(p, text) put(p, text, sizeof(text) - 1)
+
+static char *
+put_u64(char *p, uint64_t n)
+{
+	char text[20], *t = text + sizeof(text);
+
+	while (n >= 100) {
+		t -= 2;
+		memcpy(t, vt_num_pairs + n % 100 * 2, 2);
+		n /= 100;
+	}
+	if (n >= 10) {
+		t -= 2;
+		memcpy(t, vt_num_pairs + n * 2, 2);
+	} else {
+		*--t = (char)('0' + n);
+	}
+	return put(p, t, (size_t)(text + sizeof(text) - t));
+}
+
+static char *
+put_i64(char *p, int64_t n)
+{
+	if (n < 0)
+		*p++ = '-';
+	return put_u64(p, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+}
+
+/* The last time that was written. */
+struct written {
+	int64_t us;
+	char text[25];		/* "": none was */
+};
+
+static char *
+put_when(char *p, int64_t us, struct written *last)
+{
+	if (us != last->us || *last->text == '\0') {
+		vt_time_rfc3339_ms(us, last->text);
+		last->us = us;
+	}
+	*p++ = '"';
+	p = put(p, last->text, 24);
+	*p++ = '"';
+	return p;
+}
+
+/* A string that needs no escape, with its length. */
+struct plain {
+	const char *s;
+	size_t len;
+};
+
+static char *
+put_plain(char *p, const struct plain *t)
+{
+	*p++ = '"';
+	p = put(p, t->s, t->len);
+	*p++ = '"';
+	return p;
+}
+
+/* Its strings, and the bytes that they take; 0: one has to be escaped. */
+enum { BUCKET, KEY, VERSION, TIER, CLASS, PIN, LOCK, STRINGS };
+
+static int
+find_strings(const struct vt_scan_record *r, struct plain s[STRINGS],
+    size_t *bytes)
+{
+	const char *from[STRINGS] = {
+		r->bucket, r->key, r->version, r->tier, r->storage_class,
+		r->pin, r->lock
+	};
+	int i;
+
+	*bytes = 0;
+	for (i = 0; i < STRINGS; i++) {
+		s[i].s = from[i] != NULL ? from[i] : "";
+		s[i].len = i == KEY ? r->key_len : strlen(s[i].s);
+		if (!vt_json_is_ascii(s[i].s, s[i].len))
+			return 0;
+		*bytes += s[i].len;
+	}
+	return 1;
+}
+
+static char *
+put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
+    struct written *last)
+{
+	p = PUT(p, "{\"v\":1,\"bucket\":");
+	p = put_plain(p, &s[BUCKET]);
+	p = PUT(p, ",\"key\":");
+	p = put_plain(p, &s[KEY]);
+	if (s[VERSION].len > 0) {
+		p = PUT(p, ",\"version\":");
+		p = put_plain(p, &s[VERSION]);
+	}
+	if (r->seq != 0) {
+		p = put_i64(PUT(p, ",\"seq\":"), r->seq);
+		p = put_i64(PUT(p, ",\"generation\":"), r->generation);
+		p = put_i64(PUT(p, ",\"bucket_generation\":"),
+		    r->bucket_generation);
+	}
+	p = r->is_current ? PUT(p, ",\"current\":true") :
+	    PUT(p, ",\"current\":false");
+	p = put_u64(PUT(p, ",\"size\":"), r->size_bytes);
+	if (r->mtime_us != 0)
+		p = put_when(PUT(p, ",\"mtime\":"), r->mtime_us, last);
+	return p;
+}
+
+static char *
+put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
+    struct written *last)
+{
+	p = put_plain(PUT(p, ",\"tier\":"), &s[TIER]);
+	if (s[CLASS].len > 0)
+		p = put_plain(PUT(p, ",\"class\":"), &s[CLASS]);
+	if (r->copy != 0)
+		p = put_i64(PUT(p, ",\"copy\":"), r->copy);
+	if (r->copy_since_us != 0)
+		p = put_when(PUT(p, ",\"copy_since\":"), r->copy_since_us,
+		    last);
+	p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
+	if (r->adopted)
+		p = PUT(p, ",\"adopted\":true");
+	if (s[PIN].len > 0)
+		p = put_plain(PUT(p, ",\"pin\":"), &s[PIN]);
+	if (s[LOCK].len > 0)
+		p = put_plain(PUT(p, ",\"lock\":"), &s[LOCK]);
+	if (r->retain_until_us != 0)
+		p = put_when(PUT(p, ",\"retain_until\":"),
+		    r->retain_until_us, last);
+	if (r->legal_hold)
+		p = PUT(p, ",\"legal_hold\":true");
+	return p;
+}
+
+static char *
+put_heat(char *p, const struct vt_scan_record *r, struct written *last)
+{
+	p = put_u64(PUT(p, ",\"reads\":"), r->reads);
+	p = put_u64(PUT(p, ",\"bytes_read\":"), r->bytes_read);
+	if (r->last_read_us != 0)
+		p = put_when(PUT(p, ",\"last_read\":"), r->last_read_us,
+		    last);
+	p = put_u64(PUT(p, ",\"r30\":"), r->r30);
+	p = put_u64(PUT(p, ",\"r90\":"), r->r90);
+	if (r->covered_from_us != 0)
+		p = put_when(PUT(p, ",\"covered_from\":"),
+		    r->covered_from_us, last);
+	if (r->covered_to_us != 0)
+		p = put_when(PUT(p, ",\"covered_to\":"), r->covered_to_us,
+		    last);
+	return p;
+}
+
+static char *
+put_days(char *p, const struct vt_scan_record *r)
+{
+	const struct vt_heat_day *h;
+	size_t i;
+
+	p = PUT(p, ",\"h\":[");
+	for (i = 0; i < r->h_count; i++) {
+		h = &r->h[i];
+		p = i == 0 ? PUT(p, "[") : PUT(p, ",[");
+		p = put_i64(p, h->day);
+		*p++ = ',';
+		p = put_u64(p, h->gets);
+		*p++ = ',';
+		p = put_u64(p, h->bytes);
+		if (h->last > h->day) {
+			*p++ = ',';
+			p = put_u64(p, h->days);
+			*p++ = ',';
+			p = put_i64(p, h->last);
+		}
+		*p++ = ']';
+	}
+	*p++ = ']';
+	return p;
+}
+
+/* Names, numbers and times of a line, at most; and of a row of "h". */
+#define FRAME_MAX 1024
+#define ROW_MAX 80
+
+int
+vt_scan_record_format_quick(const struct vt_scan_record *r,
+    struct vt_buf *out)
+{
+	struct plain s[STRINGS];
+	struct written last;
+	size_t bytes;
+	char *p;
+
+	if (r->kind != VT_SCAN_VERSION || r->is_ruled || r->also_count > 0 ||
+	    r->gap_count > 0 || !find_strings(r, s, &bytes))
+		return 0;
+	bytes += FRAME_MAX + r->h_count * ROW_MAX;
+	/* what is asked for here is more than it takes */
+	if (out->failed || bytes > out->max - out->len)
+		return 0;
+	p = vt_buf_reserve(out, bytes);
+	if (p == NULL)
+		return 1;	/* told by the buffer */
+	*last.text = '\0';
+	p = put_name(p, r, s, &last);
+	p = put_place(p, r, s, &last);
+	p = put_heat(p, r, &last);
+	*p = '\0';
+	out->len = (size_t)(p - out->data);
+	vt_json_double(out, "covered_days", r->covered_days);
+	p = out->data + out->len;
+	if (r->h_count > 0)
+		p = put_days(p, r);
+	p = PUT(p, "}\n");
+	*p = '\0';
+	out->len = (size_t)(p - out->data);
+	return 1;
+}

@@ -1,0 +1,710 @@
+/*
+ * Records, packed: see spool.h.  A record is 32 bits that say what follows,
+ * and what follows; what is as in the record before it in its block is not
+ * said again.  Numbers are seven bits a byte, lowest first; times and
+ * fractions are eight bytes; strings have their length before and a NUL
+ * behind them.  Blocks live in this process and its file, never longer.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libvt/base/arena.h"
+#include "libvt/base/buf.h"
+#include "libvt/base/fs.h"
+#include "libvt/base/hash.h"
+
+#include "libvt/work/spool.h"
+
+#define BLOCK ((size_t)32 << 10)
+
+/* What follows, or need not. */
+enum {
+	KIND		= 3,		/* the kind itself */
+	SAME_TAG	= 1 << 2,
+	SAME_BUCKET	= 1 << 3,
+	SAME_TIER	= 1 << 4,
+	SAME_CLASS	= 1 << 5,
+	SAME_COVERED	= 1 << 6,	/* its end, and the gaps in it */
+	HAS_VERSION	= 1 << 7,
+	HAS_SEQ		= 1 << 8,	/* with its generations */
+	IS_CURRENT	= 1 << 9,
+	IS_ADOPTED	= 1 << 10,
+	HAS_ALSO	= 1 << 11,
+	IS_RULED	= 1 << 12,
+	HAS_RULED	= 1 << 13,	/* what rules ask of it */
+	IS_ALONE	= 1 << 14,
+	HAS_BOUNDS	= 1 << 15,	/* pin, lock, retention */
+	HAS_HOLD	= 1 << 16,
+	HAS_COPY	= 1 << 17,
+	CAME_AT_BIRTH	= 1 << 18,	/* copy_since is mtime */
+	STORED_PLAIN	= 1 << 19,	/* stored_bytes is the size */
+	HAS_READS	= 1 << 20,
+	FROM_BIRTH	= 1 << 21,	/* covered_from is mtime */
+	HAS_HEAT	= 1 << 22
+};
+
+struct block {
+	size_t len;
+	char *data;		/* NULL: in the file */
+	uint64_t at;		/* there */
+	uint64_t crc64;
+};
+
+struct vt_spool {
+	char *folder;
+	int fd;
+	size_t memory_max, memory;
+	uint64_t file_bytes, count;
+	struct block *blocks;
+	size_t block_count, block_cap;
+	struct vt_buf b;	/* the block that is being filled */
+	/* where in it what the last record said is */
+	size_t bucket, tier, class_name, gaps, gaps_len;
+	int64_t covered_to_us;
+	uint64_t tag;
+};
+
+struct vt_spool *
+vt_spool_new(const char *folder, size_t memory_bytes)
+{
+	struct vt_spool *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->fd = -1;
+	s->memory_max = memory_bytes;
+	vt_buf_init(&s->b, SIZE_MAX / 2);
+	s->folder = strdup(folder);
+	if (s->folder == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+vt_spool_free(struct vt_spool *s)
+{
+	size_t i;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < s->block_count; i++)
+		free(s->blocks[i].data);
+	if (s->fd >= 0)
+		close(s->fd);
+	vt_buf_release(&s->b);
+	free(s->blocks);
+	free(s->folder);
+	free(s);
+}
+
+uint64_t
+vt_spool_count(const struct vt_spool *s)
+{
+	return s->count;
+}
+
+size_t
+vt_spool_blocks(const struct vt_spool *s)
+{
+	return s->block_count;
+}
+
+uint64_t
+vt_spool_file_bytes(const struct vt_spool *s)
+{
+	return s->file_bytes;
+}
+
+/* --- packing -------------------------------------------------------------- */
+
+static char *
+put_bits(char *p, uint64_t n)
+{
+	for (; n >= 0x80; n >>= 7)
+		*p++ = (char)(n | 0x80);
+	*p++ = (char)n;
+	return p;
+}
+
+/* Small ones of either sign are short. */
+static char *
+put_signed(char *p, int64_t n)
+{
+	return put_bits(p, ((uint64_t)n << 1) ^ (n < 0 ? UINT64_MAX : 0));
+}
+
+static char *
+put_eight(char *p, const void *eight)
+{
+	memcpy(p, eight, 8);
+	return p + 8;
+}
+
+static char *
+put_text(char *p, const char *s, size_t len)
+{
+	p = put_bits(p, len);
+	memcpy(p, s, len);
+	p[len] = '\0';
+	return p + len + 1;
+}
+
+static const char *
+or_empty(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
+/* Is the string that was put at `at` this one? */
+static int
+is_same(const struct vt_spool *s, size_t at, const char *text)
+{
+	return at != 0 && strcmp(s->b.data + at, text) == 0;
+}
+
+static int
+is_covered_same(const struct vt_spool *s, const struct vt_scan_record *r)
+{
+	return s->gaps != 0 && s->covered_to_us == r->covered_to_us &&
+	    s->gaps_len == r->gap_count * sizeof(*r->gaps) &&
+	    (s->gaps_len == 0 ||
+	    memcmp(s->b.data + s->gaps, r->gaps, s->gaps_len) == 0);
+}
+
+static uint32_t
+flags_of(const struct vt_spool *s, const struct vt_scan_record *r,
+    uint64_t tag)
+{
+	uint32_t f = (uint32_t)r->kind;
+
+	f |= s->b.len > 0 && s->tag == tag ? SAME_TAG : 0;
+	f |= is_same(s, s->bucket, r->bucket) ? SAME_BUCKET : 0;
+	f |= is_same(s, s->tier, or_empty(r->tier)) ? SAME_TIER : 0;
+	f |= is_same(s, s->class_name, or_empty(r->storage_class)) ?
+	    SAME_CLASS : 0;
+	f |= is_covered_same(s, r) ? SAME_COVERED : 0;
+	f |= *or_empty(r->version) != '\0' ? HAS_VERSION : 0;
+	f |= r->seq != 0 || r->generation != 0 || r->bucket_generation != 0 ?
+	    HAS_SEQ : 0;
+	f |= r->is_current ? IS_CURRENT : 0;
+	f |= r->adopted ? IS_ADOPTED : 0;
+	f |= r->also_count > 0 ? HAS_ALSO : 0;
+	f |= r->is_ruled ? IS_RULED : 0;
+	f |= r->noncurrent_since_us != 0 || r->newer != 0 ||
+	    *or_empty(r->tags) != '\0' || *or_empty(r->upload) != '\0' ?
+	    HAS_RULED : 0;
+	f |= r->is_alone ? IS_ALONE : 0;
+	f |= *or_empty(r->pin) != '\0' || *or_empty(r->lock) != '\0' ||
+	    r->retain_until_us != 0 ? HAS_BOUNDS : 0;
+	f |= r->legal_hold ? HAS_HOLD : 0;
+	f |= r->copy != 0 ? HAS_COPY : 0;
+	f |= r->copy_since_us == r->mtime_us ? CAME_AT_BIRTH : 0;
+	f |= r->stored_bytes == r->size_bytes ? STORED_PLAIN : 0;
+	f |= r->reads != 0 || r->bytes_read != 0 || r->r30 != 0 ||
+	    r->r90 != 0 || r->last_read_us != 0 ? HAS_READS : 0;
+	f |= r->covered_from_us == r->mtime_us ? FROM_BIRTH : 0;
+	f |= r->h_count > 0 ? HAS_HEAT : 0;
+	return f;
+}
+
+/* What a record takes at most. */
+static size_t
+most_bytes(const struct vt_scan_record *r)
+{
+	size_t n = 512, i;
+
+	n += strlen(r->bucket) + r->key_len + strlen(or_empty(r->version)) +
+	    strlen(or_empty(r->tier)) + strlen(or_empty(r->storage_class)) +
+	    strlen(or_empty(r->tags)) + strlen(or_empty(r->upload)) +
+	    strlen(or_empty(r->pin)) + strlen(or_empty(r->lock));
+	for (i = 0; i < r->also_count; i++)
+		n += strlen(r->also[i]) + 12;
+	return n + r->gap_count * sizeof(*r->gaps) + r->h_count * 50;
+}
+
+/* A string that the next record may share: it is behind its length. */
+static char *
+put_shared(struct vt_spool *s, char *p, const char *text, size_t *at)
+{
+	size_t len = strlen(text);
+
+	p = put_text(p, text, len);
+	*at = (size_t)(p - s->b.data) - len - 1;
+	return p;
+}
+
+static char *
+put_names(struct vt_spool *s, char *p, const struct vt_scan_record *r,
+    uint32_t f)
+{
+	if (!(f & SAME_BUCKET))
+		p = put_shared(s, p, r->bucket, &s->bucket);
+	p = put_text(p, r->key, r->key_len);
+	if (f & HAS_VERSION)
+		p = put_text(p, r->version, strlen(r->version));
+	if (f & HAS_SEQ) {
+		p = put_signed(p, r->seq);
+		p = put_signed(p, r->generation);
+		p = put_signed(p, r->bucket_generation);
+	}
+	return p;
+}
+
+static char *
+put_place(struct vt_spool *s, char *p, const struct vt_scan_record *r,
+    uint32_t f)
+{
+	size_t i;
+
+	p = put_bits(p, r->size_bytes);
+	p = put_eight(p, &r->mtime_us);
+	if (!(f & SAME_TIER))
+		p = put_shared(s, p, or_empty(r->tier), &s->tier);
+	if (!(f & SAME_CLASS))
+		p = put_shared(s, p, or_empty(r->storage_class),
+		    &s->class_name);
+	if (f & HAS_COPY)
+		p = put_signed(p, r->copy);
+	if (!(f & CAME_AT_BIRTH))
+		p = put_eight(p, &r->copy_since_us);
+	if (!(f & STORED_PLAIN))
+		p = put_bits(p, r->stored_bytes);
+	if (f & HAS_ALSO) {
+		p = put_bits(p, r->also_count);
+		for (i = 0; i < r->also_count; i++)
+			p = put_text(p, r->also[i], strlen(r->also[i]));
+	}
+	return p;
+}
+
+static char *
+put_rules(char *p, const struct vt_scan_record *r, uint32_t f)
+{
+	if (f & HAS_RULED) {
+		p = put_text(p, or_empty(r->tags), strlen(or_empty(r->tags)));
+		p = put_text(p, or_empty(r->upload),
+		    strlen(or_empty(r->upload)));
+		p = put_eight(p, &r->noncurrent_since_us);
+		p = put_bits(p, r->newer);
+	}
+	if (f & HAS_BOUNDS) {
+		p = put_text(p, or_empty(r->pin), strlen(or_empty(r->pin)));
+		p = put_text(p, or_empty(r->lock), strlen(or_empty(r->lock)));
+		p = put_eight(p, &r->retain_until_us);
+	}
+	return p;
+}
+
+static char *
+put_heat(struct vt_spool *s, char *p, const struct vt_scan_record *r,
+    uint32_t f)
+{
+	int32_t day = 0;
+	size_t i;
+
+	if (f & HAS_READS) {
+		p = put_bits(p, r->reads);
+		p = put_bits(p, r->bytes_read);
+		p = put_bits(p, r->r30);
+		p = put_bits(p, r->r90);
+		p = put_eight(p, &r->last_read_us);
+	}
+	if (!(f & FROM_BIRTH))
+		p = put_eight(p, &r->covered_from_us);
+	p = put_eight(p, &r->covered_days);
+	if (!(f & SAME_COVERED)) {
+		p = put_eight(p, &r->covered_to_us);
+		p = put_bits(p, r->gap_count);
+		s->covered_to_us = r->covered_to_us;
+		s->gaps = (size_t)(p - s->b.data);
+		s->gaps_len = r->gap_count * sizeof(*r->gaps);
+		if (s->gaps_len > 0)
+			memcpy(p, r->gaps, s->gaps_len);
+		p += s->gaps_len;
+	}
+	if (!(f & HAS_HEAT))
+		return p;
+	p = put_bits(p, r->h_count);
+	for (i = 0; i < r->h_count; i++) {
+		const struct vt_heat_day *h = &r->h[i];
+
+		/* one day, as most are, or a span of some */
+		p = put_signed(p, ((int64_t)h->day - day) * 2 +
+		    (h->last != h->day));
+		p = put_bits(p, h->gets);
+		p = put_bits(p, h->bytes);
+		if (h->last != h->day) {
+			p = put_bits(p, h->days);
+			p = put_bits(p, (uint64_t)((int64_t)h->last - h->day));
+		}
+		day = h->last;
+	}
+	return p;
+}
+
+/* --- blocks --------------------------------------------------------------- */
+
+static enum vt_code
+spill(struct vt_spool *s, struct block *k, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	if (s->fd < 0) {
+		rc = vt_fs_nameless(s->folder, &s->fd, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (vt_fs_write_all(s->fd, s->b.data, s->b.len) < 0)
+		return vt_fail_errno(err, "cannot write %zu bytes of versions "
+		    "to a file in '%s'", s->b.len, s->folder);
+	k->at = s->file_bytes;
+	k->crc64 = vt_crc64nvme(0, s->b.data, s->b.len);
+	s->file_bytes += k->len;
+	return VT_OK;
+}
+
+static enum vt_code
+end_block(struct vt_spool *s, struct vt_err *err)
+{
+	struct block *k;
+	enum vt_code rc = VT_OK;
+	size_t cap;
+
+	if (s->b.len == 0)
+		return VT_OK;
+	if (s->block_count == s->block_cap) {
+		cap = s->block_cap != 0 ? s->block_cap * 2 : 64;
+		k = realloc(s->blocks, cap * sizeof(*k));
+		if (k == NULL)
+			return vt_fail(err, VT_NOMEM,
+			    "no memory for %zu blocks of versions", cap);
+		s->blocks = k;
+		s->block_cap = cap;
+	}
+	k = &s->blocks[s->block_count];
+	memset(k, 0, sizeof(*k));
+	k->len = s->b.len;
+	if (s->fd < 0 && s->b.len <= s->memory_max - s->memory) {
+		k->data = malloc(s->b.len);
+		if (k->data == NULL)
+			return vt_fail(err, VT_NOMEM,
+			    "no memory for %zu bytes of versions", s->b.len);
+		memcpy(k->data, s->b.data, s->b.len);
+		s->memory += s->b.len;
+	} else {
+		rc = spill(s, k, err);
+	}
+	if (rc != VT_OK)
+		return rc;
+	s->block_count++;
+	vt_buf_reset(&s->b);
+	s->bucket = s->tier = s->class_name = s->gaps = 0;
+	return VT_OK;
+}
+
+enum vt_code
+vt_spool_add(struct vt_spool *s, const struct vt_scan_record *r,
+    uint64_t tag, struct vt_err *err)
+{
+	uint32_t f;
+	char *p;
+
+	p = vt_buf_reserve(&s->b, most_bytes(r));
+	if (p == NULL)
+		return vt_buf_check(&s->b, "a block of versions", err);
+	f = flags_of(s, r, tag);
+	memcpy(p, &f, sizeof(f));
+	p += sizeof(f);
+	if (!(f & SAME_TAG))
+		p = put_bits(p, tag);
+	p = put_names(s, p, r, f);
+	p = put_place(s, p, r, f);
+	p = put_rules(p, r, f);
+	p = put_heat(s, p, r, f);
+	s->b.len = (size_t)(p - s->b.data);
+	s->tag = tag;
+	s->count++;
+	return s->b.len >= BLOCK ? end_block(s, err) : VT_OK;
+}
+
+enum vt_code
+vt_spool_finish(struct vt_spool *s, struct vt_err *err)
+{
+	enum vt_code rc = end_block(s, err);
+
+	vt_buf_release(&s->b);
+	return rc;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+struct vt_spool_reader {
+	const struct vt_spool *s;
+	struct vt_buf b;		/* a block of the file */
+	const char *p, *end;
+	/* what the last record said */
+	const char *bucket, *tier, *class_name;
+	int64_t covered_to_us;
+	uint64_t tag;
+	const struct vt_heat_gap *gaps;
+	size_t gap_count;
+	struct vt_arena *lists;		/* of the block's records */
+};
+
+struct vt_spool_reader *
+vt_spool_reader_new(const struct vt_spool *s)
+{
+	struct vt_spool_reader *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->s = s;
+	vt_buf_init(&r->b, SIZE_MAX / 2);
+	r->lists = vt_arena_new(SIZE_MAX / 2);
+	if (r->lists == NULL) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void
+vt_spool_reader_free(struct vt_spool_reader *r)
+{
+	if (r == NULL)
+		return;
+	vt_buf_release(&r->b);
+	vt_arena_free(r->lists);
+	free(r);
+}
+
+enum vt_code
+vt_spool_block(struct vt_spool_reader *r, size_t block, struct vt_err *err)
+{
+	const struct block *k = &r->s->blocks[block];
+	char *to;
+	ssize_t n;
+
+	r->bucket = r->tier = r->class_name = "";
+	vt_arena_reset(r->lists);
+	r->gaps = NULL;
+	r->gap_count = 0;
+	r->covered_to_us = 0;
+	r->tag = 0;
+	r->p = r->end = k->data;
+	if (k->data != NULL) {
+		r->end += k->len;
+		return VT_OK;
+	}
+	vt_buf_reset(&r->b);
+	to = vt_buf_reserve(&r->b, k->len);
+	if (to == NULL)
+		return vt_buf_check(&r->b, "a block of versions", err);
+	n = vt_fs_pread_all(r->s->fd, to, k->len, k->at);
+	if (n < 0)
+		return vt_fail_errno(err, "cannot read a file of versions in "
+		    "'%s'", r->s->folder);
+	if ((size_t)n != k->len || vt_crc64nvme(0, to, k->len) != k->crc64)
+		return vt_fail(err, VT_CORRUPT, "a file of versions in '%s' "
+		    "reads back otherwise than it was written",
+		    r->s->folder);
+	r->p = to;
+	r->end = to + k->len;
+	return VT_OK;
+}
+
+static inline uint64_t
+get_bits(struct vt_spool_reader *r)
+{
+	uint64_t n = (uint8_t)*r->p & 0x7f;
+	unsigned shift = 7;
+
+	for (; (*r->p++ & 0x80) != 0; shift += 7)
+		n |= (uint64_t)((uint8_t)*r->p & 0x7f) << shift;
+	return n;
+}
+
+static inline int64_t
+get_signed(struct vt_spool_reader *r)
+{
+	uint64_t n = get_bits(r);
+
+	return (int64_t)((n >> 1) ^ (n & 1 ? UINT64_MAX : 0));
+}
+
+static inline void
+get_eight(struct vt_spool_reader *r, void *out)
+{
+	memcpy(out, r->p, 8);
+	r->p += 8;
+}
+
+static const char *
+get_text(struct vt_spool_reader *r, size_t *len)
+{
+	size_t n = get_bits(r);
+	const char *s = r->p;
+
+	r->p += n + 1;
+	if (len != NULL)
+		*len = n;
+	return s;
+}
+
+static void
+get_place(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
+{
+	o->size_bytes = get_bits(r);
+	get_eight(r, &o->mtime_us);
+	if (!(f & SAME_TIER))
+		r->tier = get_text(r, NULL);
+	if (!(f & SAME_CLASS))
+		r->class_name = get_text(r, NULL);
+	o->tier = r->tier;
+	o->storage_class = r->class_name;
+	if (f & HAS_COPY)
+		o->copy = get_signed(r);
+	o->copy_since_us = o->mtime_us;
+	if (!(f & CAME_AT_BIRTH))
+		get_eight(r, &o->copy_since_us);
+	o->stored_bytes = f & STORED_PLAIN ? o->size_bytes : get_bits(r);
+}
+
+static int
+get_also(struct vt_spool_reader *r, struct vt_scan_record *o)
+{
+	const char **also;
+	size_t i;
+
+	o->also_count = get_bits(r);
+	also = vt_arena_alloc(r->lists, o->also_count * sizeof(*also));
+	if (also == NULL)
+		return -1;
+	for (i = 0; i < o->also_count; i++)
+		also[i] = get_text(r, NULL);
+	o->also = also;
+	return 0;
+}
+
+static void
+get_rules(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
+{
+	o->tags = o->upload = o->pin = o->lock = "";
+	if (f & HAS_RULED) {
+		o->tags = get_text(r, NULL);
+		o->upload = get_text(r, NULL);
+		get_eight(r, &o->noncurrent_since_us);
+		o->newer = (uint32_t)get_bits(r);
+	}
+	if (f & HAS_BOUNDS) {
+		o->pin = get_text(r, NULL);
+		o->lock = get_text(r, NULL);
+		get_eight(r, &o->retain_until_us);
+	}
+}
+
+static int
+get_days(struct vt_spool_reader *r, struct vt_scan_record *o)
+{
+	struct vt_heat_day *days;
+	int64_t day = 0, step;
+	size_t i;
+
+	o->h_count = get_bits(r);
+	days = vt_arena_alloc(r->lists, o->h_count * sizeof(*days));
+	if (days == NULL)
+		return -1;
+	for (i = 0; i < o->h_count; i++) {
+		struct vt_heat_day *h = &days[i];
+
+		step = get_signed(r);
+		day += (step - (step & 1)) / 2;
+		h->day = h->last = (int32_t)day;
+		h->days = 1;
+		h->gets = get_bits(r);
+		h->bytes = get_bits(r);
+		if (step & 1) {
+			h->days = (uint32_t)get_bits(r);
+			day += (int64_t)get_bits(r);
+			h->last = (int32_t)day;
+		}
+	}
+	o->h = days;
+	return 0;
+}
+
+static int
+get_heat(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
+{
+	struct vt_heat_gap *gaps;
+
+	if (f & HAS_READS) {
+		o->reads = get_bits(r);
+		o->bytes_read = get_bits(r);
+		o->r30 = get_bits(r);
+		o->r90 = get_bits(r);
+		get_eight(r, &o->last_read_us);
+	}
+	o->covered_from_us = o->mtime_us;
+	if (!(f & FROM_BIRTH))
+		get_eight(r, &o->covered_from_us);
+	get_eight(r, &o->covered_days);
+	if (!(f & SAME_COVERED)) {
+		get_eight(r, &r->covered_to_us);
+		r->gap_count = get_bits(r);
+		gaps = vt_arena_alloc(r->lists,
+		    r->gap_count * sizeof(*gaps));
+		if (gaps == NULL)
+			return -1;
+		if (r->gap_count > 0)
+			memcpy(gaps, r->p, r->gap_count * sizeof(*gaps));
+		r->p += r->gap_count * sizeof(*gaps);
+		r->gaps = r->gap_count > 0 ? gaps : NULL;
+	}
+	o->covered_to_us = r->covered_to_us;
+	o->gap_count = r->gap_count;
+	o->gaps = r->gaps;
+	return f & HAS_HEAT ? get_days(r, o) : 0;
+}
+
+int
+vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *o,
+    uint64_t *tag)
+{
+	uint32_t f;
+
+	if (r->p == r->end)
+		return 0;
+	memset(o, 0, sizeof(*o));
+	memcpy(&f, r->p, sizeof(f));
+	r->p += sizeof(f);
+	if (!(f & SAME_TAG))
+		r->tag = get_bits(r);
+	*tag = r->tag;
+	if (!(f & SAME_BUCKET))
+		r->bucket = get_text(r, NULL);
+	o->kind = (enum vt_scan_kind)(f & KIND);
+	o->bucket = r->bucket;
+	o->key = get_text(r, &o->key_len);
+	o->version = f & HAS_VERSION ? get_text(r, NULL) : "";
+	if (f & HAS_SEQ) {
+		o->seq = get_signed(r);
+		o->generation = get_signed(r);
+		o->bucket_generation = get_signed(r);
+	}
+	o->is_current = (f & IS_CURRENT) != 0;
+	o->adopted = (f & IS_ADOPTED) != 0;
+	o->is_ruled = (f & IS_RULED) != 0;
+	o->is_alone = (f & IS_ALONE) != 0;
+	o->legal_hold = (f & HAS_HOLD) != 0;
+	get_place(r, o, f);
+	if ((f & HAS_ALSO) && get_also(r, o) < 0)
+		return -1;
+	get_rules(r, o, f);
+	if (get_heat(r, o, f) < 0)
+		return -1;
+	return 1;
+}

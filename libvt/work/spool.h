@@ -1,0 +1,58 @@
+/*
+ * Versions that have been read and wait to be decided on, as what is decided
+ * of one may hang on what was read of all.  They are kept packed, in memory up
+ * to a limit and then in an unlinked file, in blocks of 32 KiB: what is in
+ * a block follows from what was added alone, so that threads can take blocks
+ * and the result does not depend on how many they are.
+ *
+ * Knows nothing of what is decided.  Adding belongs to one thread; once it is
+ * finished, each thread has its own reader.
+ */
+#ifndef VT_WORK_SPOOL_H
+#define VT_WORK_SPOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libvt/base/err.h"
+#include "libvt/proto/records.h"
+
+struct vt_spool;
+
+/* Blocks stay in memory until they are `memory_bytes` in all; the file is
+ * made in `folder`, copied, once it is needed.  NULL: no memory. */
+struct vt_spool *vt_spool_new(const char *folder, size_t memory_bytes);
+/* NULL is accepted. */
+void vt_spool_free(struct vt_spool *s);
+
+/*
+ * Add a record of any kind but VT_SCAN_BUCKET, and a number to find with it.
+ * VT_NOMEM; VT_NOSPACE, VT_IO or another code of errno, naming the folder:
+ * then the spool is good for vt_spool_free alone.
+ */
+enum vt_code vt_spool_add(struct vt_spool *s, const struct vt_scan_record *r,
+    uint64_t tag, struct vt_err *err) VT_MUST_CHECK;
+/* After the last record, once.  Codes as above. */
+enum vt_code vt_spool_finish(struct vt_spool *s, struct vt_err *err)
+    VT_MUST_CHECK;
+
+/* Records, blocks, and bytes of those that are in the file. */
+uint64_t vt_spool_count(const struct vt_spool *s);
+size_t vt_spool_blocks(const struct vt_spool *s);
+uint64_t vt_spool_file_bytes(const struct vt_spool *s);
+
+struct vt_spool_reader;
+/* NULL: no memory.  `s` is borrowed for the reader's life. */
+struct vt_spool_reader *vt_spool_reader_new(const struct vt_spool *s);
+/* NULL is accepted. */
+void vt_spool_reader_free(struct vt_spool_reader *r);
+/* Go to the start of a block.  VT_NOMEM, VT_IO, VT_CORRUPT. */
+enum vt_code vt_spool_block(struct vt_spool_reader *r, size_t block,
+    struct vt_err *err) VT_MUST_CHECK;
+/* The next record of the block in the order of adding: 1; 0 at its end; -1: no
+ * memory.  What it points to is borrowed until the next call of
+ * vt_spool_block. */
+int vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *out,
+    uint64_t *tag);
+
+#endif

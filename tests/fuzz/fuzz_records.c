@@ -1,0 +1,48 @@
+/* Any bytes as a line of vt-scan: no crash; the quick way and the plain one
+ * read the same, and write the same of what was read. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/proto/records_internal.h"
+
+#include "tests/unit/same_record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct vt_arena *a = vt_arena_new(64 << 20);
+	struct vt_scan_record quick, plain, again;
+	struct vt_buf b, c;
+	struct vt_err err;
+	int was_quick;
+	enum vt_code rc;
+
+	if (a == NULL)
+		return 0;
+	vt_buf_init(&b, 64 << 20);
+	vt_buf_init(&c, 64 << 20);
+	was_quick = vt_scan_record_parse_quick((const char *)data, size, a,
+	    &quick);
+	rc = vt_scan_record_parse_plain((const char *)data, size, a, &plain,
+	    &err);
+	if (was_quick && (rc != VT_OK || !same_record(&quick, &plain)))
+		abort();
+	if (rc == VT_OK) {
+		vt_scan_record_format_plain(&plain, &b);
+		if (vt_scan_record_format_quick(&plain, &c) &&
+		    (b.len != c.len || memcmp(b.data, c.data, b.len) != 0))
+			abort();
+		/* what is written is read, but for names of tiers that no
+		 * configuration takes */
+		if (plain.also_count == 0 && vt_scan_record_parse(b.data,
+		    b.len - 1, a, &again, &err) != VT_OK)
+			abort();
+	}
+	vt_buf_release(&b);
+	vt_buf_release(&c);
+	vt_arena_free(a);
+	return 0;
+}

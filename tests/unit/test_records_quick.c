@@ -1,0 +1,181 @@
+/* The quick way through a version's line holds to the plain one: over lines
+ * as vt-scan writes them, and over each of them with one thing changed. */
+#include <stdint.h>
+
+#include "libvt/base/arena.h"
+#include "libvt/base/buf.h"
+#include "libvt/proto/records_internal.h"
+
+#include "tests/unit/same_record.h"
+#include "tests/unit/test.h"
+
+#define HEAD "{\"v\":1,\"bucket\":\"b\",\"key\":\"dir/k\""
+#define STATE ",\"current\":true,\"size\":5"
+#define PLACE ",\"tier\":\"hot\",\"stored_bytes\":5"
+#define HEAT ",\"reads\":0,\"bytes_read\":0,\"r30\":0,\"r90\":0," \
+    "\"covered_days\":0"
+
+static struct vt_arena *arena;
+
+static const char *const lines[] = {
+	HEAD STATE PLACE HEAT "}",
+	HEAD ",\"version\":\"00ff\",\"seq\":9,\"generation\":2,"
+	    "\"bucket_generation\":3,\"current\":false,\"size\":123456789,"
+	    "\"mtime\":\"2025-01-31T23:59:59.999Z\",\"tier\":\"hot\","
+	    "\"class\":\"STANDARD\",\"copy\":4,"
+	    "\"copy_since\":\"2025-02-28T00:00:00.000Z\","
+	    "\"stored_bytes\":123456789,\"adopted\":true,"
+	    "\"also\":[\"warm\",\"cold\"],\"ruled\":true,\"tags\":\"a=b\","
+	    "\"noncurrent_since\":\"2025-03-01T10:20:30.400Z\",\"newer\":7,"
+	    "\"alone\":true,\"pin\":\"hot\",\"lock\":\"governance\","
+	    "\"retain_until\":\"2030-03-01T10:20:30.400Z\","
+	    "\"legal_hold\":true,\"reads\":42,\"bytes_read\":4200,"
+	    "\"last_read\":\"2026-03-01T10:20:30.400Z\",\"r30\":1,\"r90\":2,"
+	    "\"covered_from\":\"2025-02-01T00:00:00.000Z\","
+	    "\"covered_to\":\"2026-04-01T00:00:00.000Z\","
+	    "\"covered_days\":423.5,\"gaps\":[[1738368000,60],"
+	    "[1738468000,61]],\"h\":[[20150,9,90,3,20160],[20161,1,10]]}",
+	HEAD STATE ",\"tier\":\"cold\",\"stored_bytes\":0,"
+	    "\"legal_hold\":true" HEAT ",\"h\":[[1,1,1]]}",
+};
+#define LINES (sizeof(lines) / sizeof(lines[0]))
+
+/* Both ways over one line: 1 quick, 0 not, -1 they differ. */
+static int
+compare(const char *line, size_t len)
+{
+	struct vt_scan_record quick, plain;
+	struct vt_err err;
+	int was_quick, bad;
+
+	vt_arena_reset(arena);
+	was_quick = vt_scan_record_parse_quick(line, len, arena, &quick);
+	bad = vt_scan_record_parse_plain(line, len, arena, &plain, &err) !=
+	    VT_OK;
+	if (was_quick && (bad || !same_record(&quick, &plain)))
+		return -1;
+	return was_quick;
+}
+
+/* Every byte of the line in turn another one, left out, and doubled. */
+static void
+spoil(const char *line)
+{
+	static const char others[] = "\"\\,:{}[]0159.-eZt \n\x01\xff";
+	size_t len = strlen(line), i, k;
+	unsigned differ = 0, quick = 0, all = 0;
+	char text[2048];
+	int c;
+
+	for (i = 0; i < len; i++)
+		for (k = 0; k < sizeof(others) + 2; k++) {
+			memcpy(text, line, len);
+			if (k < sizeof(others))	/* its NUL too */
+				text[i] = others[k];
+			else if (k == sizeof(others))
+				memmove(text + i, text + i + 1, len - i);
+			else
+				memmove(text + i + 1, text + i, len - i);
+			c = compare(text, len - (k == sizeof(others)) +
+			    (k > sizeof(others)));
+			differ += c < 0;
+			quick += c > 0;
+			all++;
+		}
+	ok(differ == 0, "%u lines spoilt, %u of them read the quick way",
+	    all, quick);
+	ok(quick > 0 && quick < all, "some of them are lines still");
+}
+
+static void
+test_reading(void)
+{
+	size_t i, n;
+
+	for (i = 0; i < LINES; i++) {
+		is_int(compare(lines[i], strlen(lines[i])), 1,
+		    "a line of vt-scan goes the quick way");
+		spoil(lines[i]);
+		for (n = 0; n < strlen(lines[i]); n++)
+			if (compare(lines[i], n) != 0)
+				break;
+		is_int(n, strlen(lines[i]), "cut short it does not");
+	}
+}
+
+static void
+agree(const struct vt_scan_record *r, int want, const char *what)
+{
+	struct vt_buf a, b;
+	int was_quick;
+
+	vt_buf_init(&a, 1 << 20);
+	vt_buf_init(&b, 1 << 20);
+	vt_scan_record_format_plain(r, &a);
+	was_quick = vt_scan_record_format_quick(r, &b);
+	is_int(was_quick, want, "%s: %s", what, want ? "quick" : "plain");
+	if (was_quick)
+		is_str(b.data, a.data, "and the same bytes");
+	else
+		is_int(b.len, 0, "and nothing of it was written");
+	vt_buf_release(&a);
+	vt_buf_release(&b);
+}
+
+static void
+test_writing(void)
+{
+	static const uint64_t sizes[] = {
+		0, 9, 10, 99, 100, 101, 999, 1000, 12345, 99999, 100000,
+		UINT32_MAX, 1000000007, UINT64_MAX / 10, UINT64_MAX
+	};
+	struct vt_scan_record r;
+	struct vt_err err;
+	struct vt_buf b;
+	size_t i;
+
+	for (i = 0; i < LINES; i++) {
+		if (vt_scan_record_parse(lines[i], strlen(lines[i]), arena,
+		    &r, &err) != VT_OK)
+			return;
+		agree(&r, i != 1, "as it was read");
+		r.also_count = r.gap_count = 0;
+		r.is_ruled = 0;
+		agree(&r, 1, "without lists");
+	}
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		r.size_bytes = sizes[i];
+		r.copy = -(int64_t)(sizes[i] / 2);
+		r.copy_since_us = (int64_t)(sizes[i] / 2);
+		r.covered_days = (double)sizes[i] / 7;
+		agree(&r, 1, "a number");
+	}
+	r.key = "caf\xc3\xa9";
+	r.key_len = 5;
+	agree(&r, 0, "a name beyond ASCII");
+	r.key = "a\"b";
+	r.key_len = 3;
+	agree(&r, 0, "a name with a quote");
+	r.key = "k";
+	r.key_len = 1;
+	vt_buf_init(&b, 600);
+	vt_scan_record_format(&r, &b);
+	is_int(b.failed, 0, "a buffer that holds the line takes it");
+	vt_buf_release(&b);
+	vt_buf_init(&b, 60);
+	vt_scan_record_format(&r, &b);
+	is_int(b.failed, VT_TOO_LARGE, "one that does not says so");
+	vt_buf_release(&b);
+}
+
+int
+main(void)
+{
+	arena = vt_arena_new(1 << 24);
+	if (arena == NULL)
+		return 1;
+	test_reading();
+	test_writing();
+	vt_arena_free(arena);
+	return test_done();
+}
