@@ -431,8 +431,8 @@ decide(const struct run *r, struct decided *p)
 		cost = &p->bound;
 		bind_to_rules(r, lc, now_us, rec, &p->bound, &bounds);
 	}
-	vt_plan_decide(&r->model, &r->policy, cost, rec, &p->past,
-	    lc != NULL ? &bounds : NULL, &p->d);
+	vt_plan_decide(&r->model, &r->policy, engine_for(r, rec), cost, rec,
+	    &p->past, lc != NULL ? &bounds : NULL, &p->d);
 }
 
 static void
@@ -504,6 +504,4 @@ take_record(struct run *r, const struct decided *p)
 		plan_record(r, p);
 	else
 		count_due(r, rec);
-	if (r->explain == NULL)
-		simulate_record(r, rec, &p->cost);
 }

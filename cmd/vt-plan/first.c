@@ -4,6 +4,21 @@
  */
 #include "plan.h"
 
+/* Engines are tried on it. */
+static void
+sample(struct run *r, const struct vt_scan_record *rec)
+{
+	struct vt_err err;
+
+	if (!vt_sample_wants(r->sample, rec->size_bytes, rec->bucket, rec->key,
+	    rec->key_len, rec->mtime_us))
+		return;
+	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK ||
+	    vt_sample_add(r->sample, &r->past, rec->size_bytes, rec->bucket,
+	    rec->key, rec->key_len, rec->mtime_us, &err) != VT_OK)
+		plan_die(&err);
+}
+
 void
 first_pass(struct run *r, const struct vt_scan_record *rec)
 {
@@ -18,12 +33,16 @@ first_pass(struct run *r, const struct vt_scan_record *rec)
 		r->covered_to = rec->covered_to_us;
 	if (rec->covered_days > r->covered_days)
 		r->covered_days = rec->covered_days;
+	sample(r, rec);
 }
 
 void
 first_pass_end(struct run *r)
 {
-	if (r->split_half)
+	/* the first half is what engines learn from */
+	if (r->split_half || !r->simulate)
 		r->split_us = r->covered_from +
 		    (r->covered_to - r->covered_from) / 2;
+	if (r->explain == NULL || r->sample != NULL)
+		hold_contest(r);
 }

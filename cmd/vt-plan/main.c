@@ -11,6 +11,11 @@
 
 #include "plan.h"
 
+/* Objects that engines are tried on, and days with reads of them: a contest of
+ * so many takes about 300 MiB. */
+#define SAMPLE_OBJECTS 50000
+#define SAMPLE_EVENTS 6000000
+
 #define THREADS_MAX 256
 #define THREADS_DEFAULT 8
 
@@ -50,8 +55,7 @@ static const char usage[] =
 "      --simulate         what the past would have cost: hot, by age, by this\n"
 "                         plan, at best\n"
 "      --split WHEN       simulate: 'half' or a time; score what is after it\n"
-"      --plain            simulate: also the bare work-function algorithm\n"
-"      --minimums SHARE   of minimum durations in its distances (1)\n"
+"      --engines A,B...   choose among these alone: hot, auto, work, hazard\n"
 "      --json             simulate and list: JSON lines\n"
 "Else:\n"
 "      --memory SIZE      for versions and moves; more of them go to files in\n"
@@ -65,10 +69,10 @@ static const char usage[] =
 "Status 1: malformed lines were left out, or --explain found nothing.\n";
 
 enum {
-	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA, OPT_EXPLAIN,
-	OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
-	OPT_MEMORY, OPT_MIN_HISTORY, OPT_MINIMUMS, OPT_MOVES, OPT_NOW,
-	OPT_PAYBACK_MAX, OPT_PLAIN, OPT_PRICES, OPT_PRICES_MAX_AGE,
+	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA,
+	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
+	OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES, OPT_NOW,
+	OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
 	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
 	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
@@ -78,6 +82,7 @@ static const struct option options[] = {
 	{ "clients", required_argument, NULL, OPT_CLIENTS },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "data", required_argument, NULL, OPT_DATA },
+	{ "engines", required_argument, NULL, OPT_ENGINES },
 	{ "explain", required_argument, NULL, OPT_EXPLAIN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -87,11 +92,9 @@ static const struct option options[] = {
 	{ "max-usd", required_argument, NULL, OPT_MAX_USD },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "min-history", required_argument, NULL, OPT_MIN_HISTORY },
-	{ "minimums", required_argument, NULL, OPT_MINIMUMS },
 	{ "moves", required_argument, NULL, OPT_MOVES },
 	{ "now", required_argument, NULL, OPT_NOW },
 	{ "payback-max", required_argument, NULL, OPT_PAYBACK_MAX },
-	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "prices-max-age", required_argument, NULL, OPT_PRICES_MAX_AGE },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -201,9 +204,6 @@ parse_more(struct run *r, int c)
 		r->policy.min_history_days =
 		    days_option("--min-history", optarg);
 		break;
-	case OPT_MINIMUMS:
-		r->minimums = cli_opt_double("--minimums", optarg, 0, 1);
-		break;
 	case OPT_MOVES:
 		if (strcmp(optarg, "copy") == 0)
 			r->how = VT_MOVE_COPY;
@@ -221,8 +221,8 @@ parse_more(struct run *r, int c)
 		r->policy.payback_max_days =
 		    days_option("--payback-max", optarg);
 		break;
-	case OPT_PLAIN:
-		r->plain = 1;
+	case OPT_ENGINES:
+		r->engines = optarg;
 		break;
 	case OPT_SIMULATE:
 		r->simulate = 1;
@@ -270,16 +270,14 @@ parse(struct run *r, int argc, char **argv)
 			break;
 		}
 	}
-	if (!r->simulate && (r->split_half || r->split_us != 0 || r->plain))
-		return cli_usage_error("--split and --plain belong to "
-		    "--simulate");
+	if (!r->simulate && (r->split_half || r->split_us != 0))
+		return cli_usage_error("--split belongs to --simulate");
 	if (!r->simulate && !r->list_prices && r->json)
 		return cli_usage_error("--json belongs to --simulate and "
 		    "--list-prices");
 	if (r->simulate && r->explain != NULL)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
-	r->policy.minimums = r->minimums;
 	r->policy.moves_only = r->explain == NULL;
 	r->paths = argv + optind;
 	r->path_count = argc - optind;
@@ -293,7 +291,6 @@ init(struct run *r)
 	r->now_us = INT64_MAX;
 	r->max_bytes = r->max_objects = UINT64_MAX;
 	r->max_usd = INFINITY;
-	r->minimums = 1;
 	r->memory_bytes = UINT64_C(384) << 20;
 	r->valid_ms = INT64_C(7) * 86400000;
 	r->prices_max_age = VT_PRICE_MAX_AGE;
@@ -311,13 +308,13 @@ prepare(struct run *r)
 		    (unsigned)cores;
 	vt_buf_init(&r->packed, SIZE_MAX / 2);
 	r->temp_folder = cli_temp_folder();
-	r->optimum = vt_optimum_new();
+	r->sample = vt_sample_new(SAMPLE_OBJECTS, SAMPLE_EVENTS);
 	/* proposals come while the spool is still read */
 	r->spool = vt_spool_new(r->temp_folder,
 	    (size_t)(r->memory_bytes / 3 * 2));
 	r->proposals = vt_sorter_new(r->temp_folder,
 	    (size_t)(r->memory_bytes / 3));
-	if (r->optimum == NULL || r->spool == NULL || r->proposals == NULL)
+	if (r->sample == NULL || r->spool == NULL || r->proposals == NULL)
 		plan_no_memory();
 }
 
@@ -337,7 +334,8 @@ finish(struct run *r)
 			status = CLI_SOME;
 	}
 	rules_forget(r);
-	vt_optimum_free(r->optimum);
+	vt_contest_free(r->contest);
+	vt_sample_free(r->sample);
 	vt_spool_free(r->spool);
 	vt_sorter_free(r->proposals);
 	vt_buf_release(&r->packed);

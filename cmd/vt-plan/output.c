@@ -102,13 +102,14 @@ name_plan(struct run *r)
 	vt_buf_init(&b, 1 << 16);
 	vt_buf_printf(&b, "2 %016llx %llu ", (unsigned long long)r->id,
 	    (unsigned long long)r->lines);
-	vt_buf_printf(&b, "%s %d %d %.17g %lld %llu %llu %.17g %lld %.17g "
-	    "%.17g %.17g", vt_prices_digest(r->prices), (int)r->how,
-	    r->allow_restore, r->minimums, (long long)r->now_us,
+	vt_buf_printf(&b, "%s %d %d %s %lld %llu %llu %.17g %lld %.17g "
+	    "%.17g", vt_prices_digest(r->prices), (int)r->how,
+	    r->allow_restore, r->engines != NULL ? r->engines : "-",
+	    (long long)r->now_us,
 	    (unsigned long long)r->max_bytes,
 	    (unsigned long long)r->max_objects, r->max_usd,
 	    (long long)r->valid_ms, r->policy.min_history_days,
-	    r->policy.payback_max_days, r->policy.minimums);
+	    r->policy.payback_max_days);
 	for (i = 0; i < r->model.count; i++)
 		vt_buf_printf(&b, " %s %s %d %.17g %.17g",
 		    r->model.tier[i].name, r->model.tier[i].price.name,
@@ -296,9 +297,11 @@ summarize(const struct run *r)
 		    r->saving > 0 ? r->payback / r->saving : 0);
 	summarize_beside(r);
 	summarize_held(r);
-	if (r->covered_days > 0 && r->sim[SIM_BEST] > 0)
-		cli_warn("over that time this planner would have paid %.3f "
-		    "times the least possible, all hot %.3f times",
-		    ratio(r->sim[SIM_PROMOTE], r->sim[SIM_BEST]),
-		    ratio(r->sim[SIM_HOT], r->sim[SIM_BEST]));
+	if (r->contest != NULL && vt_contest_optimum(r->contest) > 0)
+		cli_warn("over the last half of that time this planner would "
+		    "have paid %.3f times the least possible, all hot %.3f "
+		    "times", ratio(engine_usd(r, VT_ENGINE_PLAN),
+		    vt_contest_optimum(r->contest)),
+		    ratio(engine_usd(r, VT_ENGINE_HOT),
+		    vt_contest_optimum(r->contest)));
 }

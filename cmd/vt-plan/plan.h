@@ -13,9 +13,8 @@
 #include "libvt/proto/records.h"
 #include "libvt/work/config.h"
 #include "libvt/work/cost.h"
-#include "libvt/work/optimum.h"
+#include "libvt/work/contest.h"
 #include "libvt/work/plan.h"
-#include "libvt/work/replay.h"
 #include "libvt/work/rules.h"
 #include "libvt/work/spool.h"
 
@@ -27,9 +26,6 @@
 #define AGE_FIRST 30
 #define AGE_SECOND 90
 #define AGE_MIN_SIZE 131072	/* smaller ones are not moved by default */
-
-enum sim { SIM_HOT, SIM_AGE, SIM_AUTO, SIM_PROMOTE, SIM_PLAN, SIM_PLAIN,
-	SIM_BEST, SIMS };
 
 /* A move that may be printed, and what the summary needs of it. */
 struct proposal {
@@ -63,10 +59,10 @@ struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
 	const char *volumes, *restore_speed, *clients;
-	int allow_restore, simulate, json, plain, quiet, split_half;
+	const char *engines;
+	int allow_restore, simulate, json, quiet, split_half;
 	int list_prices, stale_prices;
 	double prices_max_age;		/* days */
-	double minimums;
 	enum vt_move_how how;
 	int64_t now_us, split_us;
 	uint64_t max_bytes, max_objects, memory_bytes;
@@ -79,10 +75,11 @@ struct run {
 
 	/* the installation */
 	struct vt_prices *prices;
-	const struct vt_price *autoclass;
 	int prices_checked;
-	struct vt_cost_model model, lifecycle;
-	struct vt_cost_rates rates, lifecycle_rates;	/* of these */
+	struct vt_cost_model model;
+	struct vt_cost_rates rates;	/* of it */
+	int self_moving;		/* tier of the model, or -1 */
+	int may_self_move;		/* it is a target as well */
 	size_t age_tier[2], age_count;
 
 	/* the lifecycle rules of buckets in the order of their lines, and
@@ -102,7 +99,9 @@ struct run {
 	char *temp_folder;
 	struct vt_spool *spool;		/* what waits for the second pass */
 	struct vt_past past;		/* of the version at hand, borrowed */
-	struct vt_optimum *optimum;
+	struct vt_sample *sample;	/* that engines are tried on */
+	struct vt_contest *contest;	/* NULL: there was nothing to try */
+	double contest_seconds;
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
 	uint64_t lines, bad_lines, found;
@@ -118,8 +117,6 @@ struct run {
 	double payback;		/* days, weighed by saving */
 	int64_t covered_from, covered_to;
 	double covered_days;
-	double sim[SIMS], sim_storage[SIMS], sim_reads[SIMS], sim_moving[SIMS];
-	uint64_t sim_moves[SIMS];
 };
 
 /* Ends the program with the message and its status. */
@@ -158,9 +155,12 @@ void take_record(struct run *r, const struct decided *p);
 void rules_forget(struct run *r);
 
 /* simulate.c: what the past would have cost. */
-void simulate_record(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost);
+void hold_contest(struct run *r);
+const struct vt_engine *engine_for(const struct run *r,
+    const struct vt_scan_record *rec);
 void print_simulation(struct run *r);
+/* One engine's dollars; 0 when it took no part. */
+double engine_usd(const struct run *r, enum vt_engine_kind kind);
 double ratio(double a, double b);
 char *usd_text(double usd, char out[32]);
 void day_text(int64_t us, char out[11]);

@@ -1,5 +1,7 @@
-#include <string.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "libvt/base/clock.h"
 #include "libvt/base/jsonl.h"
@@ -7,59 +9,104 @@
 
 #include "plan.h"
 
-static void
-add_sim(struct run *r, enum sim which, const struct vt_replay *a)
+/* --- the contest ---------------------------------------------------------- */
+
+/* "hot,work": the engines that may be in charge, a bit each; 0: any. */
+static unsigned
+engine_mask(const char *list)
 {
-	r->sim[which] += a->usd;
-	r->sim_storage[which] += a->storage;
-	r->sim_reads[which] += a->reads;
-	r->sim_moving[which] += a->moving;
-	r->sim_moves[which] += a->moves;
+	static const struct {
+		const char *name;
+		enum vt_engine_kind kind;
+	} names[] = {
+		{ "hot", VT_ENGINE_HOT }, { "auto", VT_ENGINE_AUTO },
+		{ "work", VT_ENGINE_WORK }, { "hazard", VT_ENGINE_HAZARD }
+	};
+	char *copy, *one, *save;
+	unsigned mask = 0;
+	size_t i;
+
+	if (list == NULL)
+		return 0;
+	copy = cli_strdup(list);
+	for (one = strtok_r(copy, ",", &save); one != NULL;
+	    one = strtok_r(NULL, ",", &save)) {
+		for (i = 0; i < 4 && strcmp(names[i].name, one) != 0; i++)
+			;
+		if (i == 4)
+			exit(cli_usage_error("--engines: '%s' is none of hot, "
+			    "auto, work, hazard", one));
+		mask |= 1u << names[i].kind;
+	}
+	free(copy);
+	return mask;
 }
 
-void
-simulate_record(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost)
+static double
+seconds(void)
 {
-	static const double ages[2] = { AGE_FIRST, AGE_SECOND };
-	struct vt_replay_options o;
-	double from = r->past.from;
-	struct vt_replay a;
-	struct vt_cost life;
+	struct timespec t;
 
-	if (r->split_us != 0 && (double)r->split_us / (double)DAY_US > from)
-		from = (double)r->split_us / (double)DAY_US;
-	if (from > r->past.to)
-		return;
-	vt_replay_hot(cost, &r->past, from, &a);
-	add_sim(r, SIM_HOT, &a);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Try the engines on what was sampled. */
+void
+hold_contest(struct run *r)
+{
+	struct vt_contest_options o;
+	double begun = seconds();
+	struct vt_err err;
+	size_t weeks = 0;
+
 	memset(&o, 0, sizeof(o));
-	o.minimums = r->minimums;
+	o.only = engine_mask(r->engines);
+	vt_sample_finish(r->sample);
+	if (vt_sample_count(r->sample) == 0)
+		return;
+	o.score_from = (double)r->split_us / (double)DAY_US;
 	o.min_history = r->policy.min_history_days;
-	o.tick = 1;
-	vt_replay_plan(cost, &r->past, from, &o, &a);
-	add_sim(r, SIM_PLAN, &a);
-	o.promote = 1;
-	vt_replay_plan(cost, &r->past, from, &o, &a);
-	add_sim(r, SIM_PROMOTE, &a);
-	r->sim[SIM_BEST] += vt_optimum_usd(r->optimum, cost, &r->past, from);
-	if (!r->simulate)
-		return;
-	if (r->plain) {
-		o.tick = o.min_history = 0;
-		o.plain = 1;
-		vt_replay_plan(cost, &r->past, from, &o, &a);
-		add_sim(r, SIM_PLAIN, &a);
+	o.age_days[0] = AGE_FIRST;
+	o.age_days[1] = AGE_SECOND;
+	memcpy(o.age_tier, r->age_tier, sizeof(o.age_tier));
+	o.age_count = r->age_count;
+	o.age_min_bytes = AGE_MIN_SIZE;
+	o.self_moving = r->self_moving;
+	o.allow_self_moving = r->may_self_move;
+	if (vt_contest_new(&r->model, r->sample, &o, &r->contest, &err) !=
+	    VT_OK)
+		plan_die(&err);
+	cli_progress_start(r->quiet, "trying engines on the past, weeks");
+	while (vt_contest_step(r->contest) && !cli_stopping())
+		if (++weeks % 16 == 0)
+			cli_progress_add(0, 16);
+	cli_progress_stop();
+	r->contest_seconds = seconds() - begun;
+}
+
+const struct vt_engine *
+engine_for(const struct run *r, const struct vt_scan_record *rec)
+{
+	if (r->contest == NULL)
+		return NULL;
+	return vt_contest_prefix(r->contest, vt_sample_prefix_of(r->sample,
+	    rec->bucket, rec->key, rec->key_len));
+}
+
+double
+engine_usd(const struct run *r, enum vt_engine_kind kind)
+{
+	struct vt_score s;
+	size_t i;
+
+	for (i = 0; r->contest != NULL && i < vt_contest_count(r->contest);
+	    i++) {
+		vt_contest_score(r->contest, i, &s);
+		if (s.kind == kind)
+			return s.usd;
 	}
-	vt_cost_at(&r->lifecycle_rates, rec->size_bytes, &life);
-	vt_replay_age(&life, &r->past, from, ages, r->age_tier, r->age_count,
-	    AGE_MIN_SIZE, &a);
-	add_sim(r, SIM_AGE, &a);
-	if (r->autoclass == NULL)
-		return;
-	vt_replay_auto(&r->model, r->autoclass, rec->size_bytes, &r->past,
-	    from, &a);
-	add_sim(r, SIM_AUTO, &a);
+	return 0;
 }
 
 double
@@ -68,37 +115,37 @@ ratio(double a, double b)
 	return b > 0 ? a / b : 1;
 }
 
-static int
-simulated(const struct run *r, enum sim which)
-{
-	return (which != SIM_AGE || r->age_count > 0) &&
-	    (which != SIM_AUTO || r->autoclass != NULL) &&
-	    (which != SIM_PLAIN || r->plain);
-}
+/* --- text ----------------------------------------------------------------- */
 
 static const char *
-sim_label(const struct run *r, enum sim which, char out[80])
+label(const struct run *r, const struct vt_score *s, char out[80])
 {
-	switch (which) {
-	case SIM_HOT:
+	const struct vt_cost_model *m = &r->model;
+
+	switch (s->kind) {
+	case VT_ENGINE_HOT:
 		return "everything hot";
-	case SIM_AGE:
+	case VT_ENGINE_AGE:
 		snprintf(out, 80, "by age: %s after %d days, %s after %d",
-		    r->model.tier[r->age_tier[0]].name, AGE_FIRST,
-		    r->model.tier[r->age_tier[r->age_count - 1]].name,
+		    m->tier[r->age_tier[0]].name, AGE_FIRST,
+		    m->tier[r->age_tier[r->age_count - 1]].name,
 		    r->age_count > 1 ? AGE_SECOND : AGE_FIRST);
 		return out;
-	case SIM_AUTO:
-		return r->autoclass->name;
-	case SIM_PROMOTE:
-		return "this plan, run daily, with vt-serve";
-	case SIM_PLAN:
-		return "the same, but reads bring nothing back";
-	case SIM_PLAIN:
-		return "the bare work-function algorithm";
-	default:
-		return "the best possible, in hindsight";
+	case VT_ENGINE_IDLE:
+		return "break-even by idle time";
+	case VT_ENGINE_AUTO:
+		return m->tier[r->self_moving].price.name;
+	case VT_ENGINE_WORK:
+		return strcmp(s->name, "work") == 0 ? "the work function" :
+		    "the work function, quick to go cold";
+	case VT_ENGINE_HAZARD:
+		return strcmp(s->name, "hazard") == 0 ?
+		    "survival statistics" :
+		    "survival statistics, with that class";
+	case VT_ENGINE_PLAN:
+		return "this plan";
 	}
+	return s->name;
 }
 
 /* Cents for sums that have some, more digits for those that have not. */
@@ -120,36 +167,169 @@ day_text(int64_t us, char out[11])
 	out[10] = '\0';
 }
 
-static void
-print_simulation_json(struct run *r)
+/* Days that are billed. */
+static double
+scored_days(const struct run *r)
 {
-	static const char *const names[SIMS] = {
-		"hot", "age", "auto", "plan+promote", "plan",
-		"work-function", "optimum"
-	};
+	int64_t from = r->split_us > r->covered_from ? r->split_us :
+	    r->covered_from;
+
+	return (double)(r->covered_to - from) / (double)DAY_US;
+}
+
+/* The prefix that did worst against leaving everything hot. */
+static double
+worst_prefix(const struct run *r, const char **name)
+{
+	double plan, hot, work, worst = 0;
+	size_t i;
+
+	*name = "";
+	for (i = 0; i < vt_sample_prefix_count(r->sample); i++) {
+		vt_contest_prefix_usd(r->contest, i, &plan, &hot, &work);
+		if (hot > 0 && plan / hot > worst) {
+			worst = plan / hot;
+			*name = vt_sample_prefix(r->sample, i);
+		}
+	}
+	return worst;
+}
+
+static void
+print_foot(const struct run *r)
+{
+	const char *prefix;
+	double worst = worst_prefix(r, &prefix), best, plan, hot;
+	char size[16];
+
+	best = vt_contest_optimum(r->contest);
+	plan = engine_usd(r, VT_ENGINE_PLAN);
+	hot = engine_usd(r, VT_ENGINE_HOT);
+	cli_printf("\nIn charge by now: %s.  Share of the possible saving: "
+	    "%.1f%%.\n", vt_contest_winner(r->contest)->name,
+	    hot > best ? 100 * (hot - plan) / (hot - best) : 0);
+	cli_printf("Worst prefix: '%s', %.2f times its bill if hot; at most "
+	    "%.2f times what the guard allows.\n", prefix, worst,
+	    vt_contest_guard(r->contest));
+	if (vt_sample_count(r->sample) < vt_sample_offered(r->sample))
+		cli_printf("From a sample of %zu of %llu versions, the "
+		    "largest in it for sure.\n", vt_sample_count(r->sample),
+		    (unsigned long long)vt_sample_offered(r->sample));
+	if (!r->quiet && r->removed_bytes > 0)
+		cli_warn("these figures include %llu versions, %s, that "
+		    "lifecycle rules remove by now",
+		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
+		    r->removals[VT_LC_EXPIRE_VERSION]),
+		    vt_num_human_bytes(r->removed_bytes, size));
+}
+
+static void
+print_line(const struct run *r, const struct vt_score *s, double best,
+    double hot, double other)
+{
+	char name[80], over[16] = "-";
+
+	if (other > 0)
+		snprintf(over, sizeof(over), "%.3f", s->usd / other);
+	cli_printf("%-40s %12.*f %8.3f %7.1f%% %8s %9.1f\n",
+	    label(r, s, name), s->usd < 10 ? 4 : 2, s->usd,
+	    ratio(s->usd, best), 100 * ratio(s->usd, hot), over,
+	    s->moves / (scored_days(r) > 1 ? scored_days(r) : 1));
+}
+
+static void
+print_text(const struct run *r)
+{
+	double best = vt_contest_optimum(r->contest);
+	double hot = engine_usd(r, VT_ENGINE_HOT);
+	double other = engine_usd(r, VT_ENGINE_AUTO);
+	char from[11], to[11], size[16];
+	struct vt_score s;
+	size_t i;
+
+	day_text(r->split_us > r->covered_from ? r->split_us :
+	    r->covered_from, from);
+	day_text(r->covered_to, to);
+	cli_printf("%llu versions, %s, %s to %s (%.0f days)\n",
+	    (unsigned long long)r->versions,
+	    vt_num_human_bytes(r->bytes, size), from, to, scored_days(r));
+	cli_printf("Prices: %s\n\n", vt_prices_title(r->prices));
+	cli_printf("%-40s %12s %8s %8s %8s %9s\n", "", "dollars", "x best",
+	    "of hot", "x auto", "moves/day");
+	for (i = 0; i < vt_contest_count(r->contest); i++) {
+		vt_contest_score(r->contest, i, &s);
+		print_line(r, &s, best, hot, other);
+	}
+	cli_printf("%-40s %12.*f %8.3f %7.1f%%\n",
+	    "the best possible, in hindsight", best < 10 ? 4 : 2, best, 1.0,
+	    100 * ratio(best, hot));
+	print_foot(r);
+}
+
+/* --- JSON ----------------------------------------------------------------- */
+
+static void
+common_json(const struct run *r, struct vt_buf *b, double usd, double best)
+{
+	double hot = engine_usd(r, VT_ENGINE_HOT);
+	double other = engine_usd(r, VT_ENGINE_AUTO);
+	double age = engine_usd(r, VT_ENGINE_AGE);
+
+	vt_json_double(b, "usd", usd);
+	vt_json_double(b, "of_optimum", ratio(usd, best));
+	vt_json_double(b, "of_hot", ratio(usd, hot));
+	if (other > 0)
+		vt_json_double(b, "of_auto", usd / other);
+	if (age > 0)
+		vt_json_double(b, "of_age", usd / age);
+	if (hot > best)
+		vt_json_double(b, "share_of_saving",
+		    (hot - usd) / (hot - best));
+}
+
+static void
+print_json(struct run *r)
+{
+	double best = vt_contest_optimum(r->contest), worst;
+	const char *prefix;
+	struct vt_score s;
 	struct vt_buf b;
-	int i;
+	size_t i, n = vt_contest_count(r->contest);
 
 	vt_buf_init(&b, 1 << 20);
-	for (i = 0; i < SIMS; i++) {
-		if (!simulated(r, i))
-			continue;
+	for (i = 0; i <= n; i++) {
+		memset(&s, 0, sizeof(s));
+		s.name = "optimum";
+		s.usd = best;
+		if (i < n)
+			vt_contest_score(r->contest, i, &s);
 		vt_json_begin(&b);
 		vt_json_i64(&b, "v", 1);
-		vt_json_str(&b, "policy", names[i]);
-		vt_json_double(&b, "usd", r->sim[i]);
-		vt_json_double(&b, "of_optimum",
-		    ratio(r->sim[i], r->sim[SIM_BEST]));
-		vt_json_double(&b, "of_hot",
-		    ratio(r->sim[i], r->sim[SIM_HOT]));
-		if (i != SIM_BEST) {
-			vt_json_double(&b, "storage_usd", r->sim_storage[i]);
-			vt_json_double(&b, "reads_usd", r->sim_reads[i]);
-			vt_json_double(&b, "moving_usd", r->sim_moving[i]);
-			vt_json_u64(&b, "moves", r->sim_moves[i]);
+		vt_json_str(&b, "policy", s.name);
+		common_json(r, &b, s.usd, best);
+		if (i < n) {
+			vt_json_double(&b, "storage_usd", s.storage);
+			vt_json_double(&b, "reads_usd", s.reads);
+			vt_json_double(&b, "moving_usd", s.moving);
+			vt_json_u64(&b, "moves", (uint64_t)(s.moves + 0.5));
+			vt_json_double(&b, "moves_day", s.moves /
+			    (scored_days(r) > 1 ? scored_days(r) : 1));
+			vt_json_double(&b, "weeks_in_charge",
+			    s.weeks_in_charge);
+		}
+		if (s.kind == VT_ENGINE_PLAN && i < n) {
+			worst = worst_prefix(r, &prefix);
+			vt_json_str(&b, "in_charge",
+			    vt_contest_winner(r->contest)->name);
+			vt_json_str(&b, "worst_prefix", prefix);
+			vt_json_double(&b, "worst_prefix_of_hot", worst);
+			vt_json_double(&b, "worst_of_guard",
+			    vt_contest_guard(r->contest));
 		}
 		vt_json_u64(&b, "versions", r->versions);
+		vt_json_u64(&b, "sampled", vt_sample_count(r->sample));
 		vt_json_u64(&b, "bytes", r->bytes);
+		vt_json_double(&b, "days", scored_days(r));
 		vt_json_str(&b, "prices", vt_prices_digest(r->prices));
 		vt_json_end(&b);
 	}
@@ -160,36 +340,16 @@ print_simulation_json(struct run *r)
 void
 print_simulation(struct run *r)
 {
-	char from[11], to[11], size[16], label[80];
-	int i;
-
-	if (r->json) {
-		print_simulation_json(r);
-		return;
-	}
-	day_text(r->split_us > r->covered_from ? r->split_us :
-	    r->covered_from, from);
-	day_text(r->covered_to, to);
-	cli_printf("%llu versions, %s, %s to %s (%.0f days)\n",
-	    (unsigned long long)r->versions,
-	    vt_num_human_bytes(r->bytes, size), from, to,
-	    (double)(r->covered_to - (r->split_us > r->covered_from ?
-	    r->split_us : r->covered_from)) / (double)DAY_US);
-	cli_printf("Prices: %s\n\n", vt_prices_title(r->prices));
-	cli_printf("%-45s %12s %8s %8s\n", "", "dollars", "x best",
-	    "of hot");
-	for (i = 0; i < SIMS; i++) {
-		if (!simulated(r, i))
-			continue;
-		cli_printf("%-45s %12.2f %8.3f %7.1f%%\n",
-		    sim_label(r, i, label), r->sim[i],
-		    ratio(r->sim[i], r->sim[SIM_BEST]),
-		    100 * ratio(r->sim[i], r->sim[SIM_HOT]));
-	}
-	if (!r->quiet && r->removed_bytes > 0)
-		cli_warn("these figures include %llu versions, %s, that "
-		    "lifecycle rules remove by now",
-		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
-		    r->removals[VT_LC_EXPIRE_VERSION]),
-		    vt_num_human_bytes(r->removed_bytes, size));
+	if (r->contest == NULL)
+		cli_warn("no log covers any of their time: nothing to "
+		    "simulate");
+	else if (r->json)
+		print_json(r);
+	else
+		print_text(r);
+	if (r->contest != NULL && !r->quiet && r->versions > 0)
+		cli_warn("trying engines took %.1f seconds, %.0f for a "
+		    "million versions", r->contest_seconds,
+		    r->contest_seconds * 1e6 /
+		    (double)vt_sample_count(r->sample));
 }

@@ -26,6 +26,34 @@ load_config(struct run *r)
 	return config;
 }
 
+/* The tier that moves objects by itself.  Where nothing is configured the
+ * user could have one; where tiers are, it is for comparing alone. */
+static void
+find_self_moving(struct run *r, const struct vt_config *config)
+{
+	const char *here = config != NULL ? config->location :
+	    vt_prices_location(r->prices);
+	const struct vt_price *p = vt_prices_auto(r->prices);
+	struct vt_cost_model *m = &r->model;
+	struct vt_err err;
+	size_t i;
+
+	r->self_moving = -1;
+	r->may_self_move = 1;
+	for (i = 0; i < m->count; i++)
+		if (m->tier[i].price.level_count > 0)
+			r->self_moving = (int)i;
+	if (r->self_moving >= 0 || p == NULL || m->count == VT_COST_TIERS)
+		return;
+	/* it is where the other tiers are, or the pair has no price */
+	if (vt_cost_model_add(m, r->prices, "auto", p->name,
+	    config != NULL ? config->tier[0].location : here, here, &err) !=
+	    VT_OK)
+		return;
+	r->self_moving = (int)m->count - 1;
+	r->may_self_move = config == NULL;
+}
+
 /* The tiers of the configuration, or those the price file offers. */
 void
 make_model(struct run *r, const struct vt_config *config)
@@ -49,6 +77,7 @@ make_model(struct run *r, const struct vt_config *config)
 	if (m->count == 0)
 		cli_die(CLI_FAILED, "there are no tiers to plan for");
 	m->how = r->how;
+	find_self_moving(r, config);
 	if (r->clients != NULL && vt_cost_model_clients(m, r->prices,
 	    config != NULL ? config->location : here, r->clients, &err) !=
 	    VT_OK)
@@ -60,7 +89,8 @@ make_model(struct run *r, const struct vt_config *config)
 	for (i = 0; i < m->count; i++) {
 		r->classes[i] = r->class_name[i];
 		snprintf(r->class_name[i], sizeof(r->class_name[i]), "%s",
-		    config != NULL ? config->tier[i].storage_class :
+		    config != NULL && i < config->tier_count ?
+		    config->tier[i].storage_class :
 		    m->tier[i].price.name);
 	}
 }
@@ -103,8 +133,11 @@ exclude(struct run *r)
 	for (i = 0; i < m->count; i++)
 		m->tier[i].excluded = r->tiers != NULL ||
 		    (m->tier[i].price.needs_restore && !r->allow_restore);
+	if (r->self_moving >= 0 && !r->may_self_move)
+		m->tier[r->self_moving].excluded = 1;
 	if (r->tiers == NULL)
 		return;
+	r->may_self_move = 0;
 	list = cli_strdup(r->tiers);
 	for (name = strtok_r(list, ",", &save); name != NULL;
 	    name = strtok_r(NULL, ",", &save)) {
@@ -113,11 +146,12 @@ exclude(struct run *r)
 			exit(cli_usage_error("--tiers: no tier '%s'", name));
 		m->tier[k].excluded = m->tier[k].price.needs_restore &&
 		    !r->allow_restore;
+		r->may_self_move |= k == r->self_moving;
 	}
 	free(list);
 }
 
-/* The tiers that the age rule goes down by, and the self-moving class. */
+/* The tiers that the age rule goes down by. */
 void
 choose_rivals(struct run *r)
 {
@@ -132,6 +166,7 @@ choose_rivals(struct run *r)
 			double usd = m->tier[i].price.storage_gb_month;
 
 			if (!m->tier[i].price.needs_restore && usd < above &&
+			    (int)i != r->self_moving &&
 			    (best == 0 ||
 			    usd > m->tier[best].price.storage_gb_month))
 				best = i;
@@ -141,11 +176,5 @@ choose_rivals(struct run *r)
 		r->age_tier[r->age_count++] = best;
 		above = m->tier[best].price.storage_gb_month;
 	}
-	r->autoclass = vt_prices_auto(r->prices);
-	r->lifecycle = r->model;
-	r->lifecycle.how = VT_MOVE_TRANSITION;
-	for (i = 0; i < m->count; i++)
-		r->lifecycle.tier[i].excluded = 0;
 	vt_cost_rates_of(&r->model, &r->rates);
-	vt_cost_rates_of(&r->lifecycle, &r->lifecycle_rates);
 }

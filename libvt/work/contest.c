@@ -13,6 +13,9 @@
  * follows noise, and pays for the moves. */
 #define BETTER 0.95
 
+/* Fewer objects teach no survival statistics. */
+#define LEARN_OBJECTS 30
+
 #define GUARD 1.2		/* times the plain work function's bill */
 
 /* Sweeps of the first solving, and of each week's. */
@@ -73,7 +76,8 @@ add_side(struct vt_contest *k, enum vt_engine_kind kind, const char *name,
 	d->e.self_moving = -1;
 	d->e.down = 1;
 	d->candidate = candidate && (k->o.only == 0 ||
-	    (k->o.only >> kind) & 1);
+	    (k->o.only >> kind) & 1) && (kind != VT_ENGINE_HAZARD ||
+	    k->count >= LEARN_OBJECTS);
 	return d;
 }
 
@@ -208,6 +212,9 @@ prepare(struct vt_contest *k, struct vt_err *err)
 			vt_hazard_table_size(k->table_auto, size);
 	}
 	weigh(k);
+	/* the last of them, hazard if it may; where none may, the one with
+	 * the bound */
+	k->in_charge = (size_t)k->work;
 	for (i = 0; i < k->sides; i++)
 		if (k->side[i].candidate &&
 		    (k->side[i].e.kind == VT_ENGINE_HAZARD ||

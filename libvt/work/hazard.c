@@ -284,6 +284,12 @@ vt_hazard_gets(const struct vt_hazard *h, unsigned group)
 	return h->mean_gets[group];
 }
 
+double
+vt_hazard_part(const struct vt_hazard *h, unsigned group)
+{
+	return h->mean_part[group];
+}
+
 /* --- the policy ----------------------------------------------------------- */
 
 static size_t

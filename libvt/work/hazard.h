@@ -60,6 +60,8 @@ double vt_hazard_within(const struct vt_hazard *h, unsigned group,
     double idle, double days);
 /* Reads on a day with reads, expected. */
 double vt_hazard_gets(const struct vt_hazard *h, unsigned group);
+/* The part of their size that they ask for. */
+double vt_hazard_part(const struct vt_hazard *h, unsigned group);
 
 /* A solved policy. */
 struct vt_hazard_table;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,33 +178,219 @@ follow_rule(const struct vt_cost_model *m, const struct vt_scan_record *r,
 		    -h->saving_day * m->month_days);
 }
 
+/* The work function over the whole past. */
+static void
+replay_work(const struct vt_cost *c, const struct vt_past *past, size_t start,
+    struct vt_work *w)
+{
+	size_t i;
+
+	vt_work_init(w, c, start, 1);
+	for (i = 0; i < past->count; i++) {
+		vt_work_idle(w, past->e[i].idle);
+		vt_work_read(w, past->e[i].gets, past->e[i].bytes, 0);
+	}
+	vt_work_idle(w, past->tail_idle);
+}
+
+/* Where the last read left it. */
+static void
+track_end(const struct vt_past *past, uint64_t size_bytes,
+    struct vt_track *t)
+{
+	size_t i;
+
+	vt_track_begin(t, past, size_bytes);
+	/* what is older than 30 days before the last event says nothing */
+	for (i = past->count; i > 0 &&
+	    past->e[i - 1].at >= past->e[past->count - 1].at - 30; i--)
+		;
+	t->next = t->first30 = i;
+	while (t->next < past->count)
+		vt_track_read(t, past, size_bytes);
+	t->idle = past->tail_idle;
+	t->clock = past->to;
+}
+
+/* What a day on the self-moving tier would have cost in the past, in the
+ * mean; of the level prices alone. */
+static double
+self_moving_day(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_past *past, uint64_t size_bytes)
+{
+	const struct vt_price *p = &m->tier[e->self_moving].price;
+	double gb = (double)size_bytes / m->bytes_per_gb, usd = 0, days = 0;
+	double idle, from, to;
+	size_t i, l;
+
+	for (i = 0; i <= past->count; i++) {
+		idle = i < past->count ? past->e[i].idle : past->tail_idle;
+		days += idle;
+		for (l = 0; l < p->level_count; l++) {
+			from = p->level[l].idle_days;
+			to = l + 1 < p->level_count &&
+			    p->level[l + 1].idle_days < idle ?
+			    p->level[l + 1].idle_days : idle;
+			if (to > from)
+				usd += p->level[l].storage_gb_month * gb *
+				    (to - from);
+		}
+	}
+	usd += p->monitor_month * days;
+	return days > 0 ? usd / days / m->month_days :
+	    p->level[0].storage_gb_month * gb / m->month_days;
+}
+
+/* Dollars of reads in a day, expected in the next 30. */
+static double
+reads_day(const struct vt_hazard *h, unsigned group, double idle,
+    const struct vt_cost *c, size_t k)
+{
+	double gets, bytes;
+
+	gets = vt_hazard_gets(h, group);
+	bytes = vt_hazard_part(h, group) * (double)c->size_bytes;
+	return vt_hazard_within(h, group, idle, 30) / 30 *
+	    vt_cost_serve(c, k, gets, bytes);
+}
+
+/* What an engine that looks ahead expects of going from `from` to `to`. */
+static void
+expect(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_cost *c, const struct vt_past *past,
+    const struct vt_track *t, size_t from, size_t to, double stayed,
+    struct vt_choice *h)
+{
+	double keep = c->day[to];
+
+	memset(h, 0, sizeof(*h));
+	h->to = to;
+	if (to == from)
+		return;
+	if ((int)to == e->self_moving)
+		keep = self_moving_day(m, e, past, c->size_bytes);
+	h->why = VT_GO;
+	h->cost = c->move[from][to] + vt_cost_early(c, from, stayed);
+	h->saving_day = c->day[from] - keep;
+	if (e->hazard != NULL)
+		h->saving_day += reads_day(e->hazard, t->group, t->idle, c,
+		    from) - reads_day(e->hazard, t->group, t->idle, c, to);
+	h->evidence_days = t->idle;
+	if (h->saving_day <= 0) {
+		h->payback_days = INFINITY;
+		h->why = VT_WAIT_PAYBACK;
+		return;
+	}
+	h->payback_days = (h->cost + keep * c->min_days[to]) /
+	    (h->saving_day + keep);
+	if (h->payback_days > c->min_days[to])
+		h->payback_days = h->cost / h->saving_day;
+}
+
+static void
+explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_track *t, struct vt_decision *d)
+{
+	const char *to = d->to >= 0 ? m->tier[d->to].name : "";
+	char idle[32], back[32];
+	double again;
+	size_t used;
+
+	days_text(t->idle, idle);
+	days_text(d->choice.payback_days, back);
+	if (e->hazard == NULL) {
+		snprintf(d->reason, sizeof(d->reason), "%s",
+		    e->kind == VT_ENGINE_AUTO ?
+		    "the class that moves objects by itself would have been "
+		    "cheapest of all ways" :
+		    "no way of moving would have been cheaper than staying "
+		    "hot");
+	} else {
+		again = vt_hazard_within(e->hazard, t->group, t->idle, 30);
+		snprintf(d->reason, sizeof(d->reason),
+		    "idle for %s; of objects like it %.3g %% are read within "
+		    "30 days", idle, 100 * again);
+	}
+	used = strlen(d->reason);
+	if (d->verdict == VT_PLAN_MOVE)
+		snprintf(d->reason + used, sizeof(d->reason) - used,
+		    "; pays back in %s", back);
+	else if (d->verdict == VT_PLAN_WAIT)
+		snprintf(d->reason + used, sizeof(d->reason) - used,
+		    isfinite(d->choice.payback_days) ?
+		    "; '%s' would take %s to pay back" :
+		    "; '%s' would not pay back", to, back);
+	else if (d->verdict == VT_PLAN_COPIED)
+		snprintf(d->reason + used, sizeof(d->reason) - used,
+		    "; '%s' has a copy already", to);
+}
+
+/* As an engine other than the work function would have it. */
+static void
+look_ahead(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_cost *c, const struct vt_past *past,
+    struct vt_decision *d, struct vt_track *t)
+{
+	struct vt_seat s;
+	size_t to;
+
+	track_end(past, c->size_bytes, t);
+	d->group = t->group;
+	memset(&s, 0, sizeof(s));
+	s.at = (unsigned char)d->from;
+	s.entered = past->to - d->stayed_days;
+	to = vt_seat_want(e, c, past, t, &s, past->to);
+	if (c->excluded[to])
+		to = s.at;
+	expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
+}
+
+/* VT_PLAN_MOVE stands, unless something holds it. */
+static void
+judge(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_scan_record *r, struct vt_decision *d)
+{
+	d->to = (int)d->choice.to;
+	if (d->choice.why == VT_STAY)
+		d->verdict = VT_PLAN_KEEP;
+	else if (d->choice.why != VT_GO || (o->payback_max_days > 0 &&
+	    d->choice.payback_days > o->payback_max_days))
+		d->verdict = VT_PLAN_WAIT;
+	else if (has_copy(r, m->tier[d->to].name))
+		d->verdict = VT_PLAN_COPIED;
+}
+
+static size_t
+start_tier(const struct vt_past *past, const struct vt_scan_record *r,
+    const struct vt_decision *d)
+{
+	/* Where it was when the log began: here if it came before, else it is
+	 * taken to have been hot. */
+	return d->from > 0 && (double)r->copy_since_us / DAY_US <=
+	    past->from && past->created < past->from ? (size_t)d->from : 0;
+}
+
 void
 vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
-    const struct vt_cost *c, const struct vt_scan_record *r,
-    const struct vt_past *past, const struct vt_bounds *bounds,
-    struct vt_decision *out)
+    const struct vt_engine *e, const struct vt_cost *c,
+    const struct vt_scan_record *r, const struct vt_past *past,
+    const struct vt_bounds *bounds, struct vt_decision *out)
 {
 	double since = (double)r->copy_since_us / DAY_US;
-	size_t start = 0, i;
+	int by_work = e == NULL || e->kind == VT_ENGINE_WORK;
+	struct vt_track t;
 
 	memset(out, 0, sizeof(*out));
+	out->engine = e;
 	out->from = vt_cost_model_tier(m, r->tier);
 	out->to = -1;
 	if (since < past->created)
 		since = past->created;
 	out->stayed_days = past->to > since ? past->to - since : 0;
-	/* Where it was when the log began: here if it came before, else it is
-	 * taken to have been hot. */
-	if (out->from > 0 && since <= past->from &&
-	    past->created < past->from)
-		start = (size_t)out->from;
-	vt_work_init(&out->work, c, start, o->minimums);
-	for (i = 0; i < past->count; i++) {
-		vt_work_idle(&out->work, past->e[i].idle);
-		vt_work_read(&out->work, past->e[i].gets, past->e[i].bytes, 0);
-	}
-	vt_work_idle(&out->work, past->tail_idle);
 	out->idle_days = past->tail_idle;
+	out->work.cost = c;
+	if (by_work || bounds != NULL || !o->moves_only)
+		replay_work(c, past, start_tier(past, r, out), &out->work);
 	if (!constrained(o, r, out)) {
 		if (bounds != NULL && out->from < bounds->must) {
 			follow_rule(m, r, bounds, out);
@@ -217,16 +404,16 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 			explain_hold(o, r, out);
 		return;
 	}
-	vt_work_choose(&out->work, (size_t)out->from, out->stayed_days,
-	    &out->choice);
-	out->to = (int)out->choice.to;
-	if (out->choice.why == VT_STAY)
-		out->verdict = VT_PLAN_KEEP;
-	else if (out->choice.why != VT_GO || (o->payback_max_days > 0 &&
-	    out->choice.payback_days > o->payback_max_days))
-		out->verdict = VT_PLAN_WAIT;
-	else if (has_copy(r, m->tier[out->to].name))
-		out->verdict = VT_PLAN_COPIED;
-	if (!o->moves_only || out->verdict == VT_PLAN_MOVE)
+	if (by_work)
+		vt_work_choose(&out->work, (size_t)out->from,
+		    out->stayed_days, &out->choice);
+	else
+		look_ahead(m, e, c, past, out, &t);
+	judge(m, o, r, out);
+	if (o->moves_only && out->verdict != VT_PLAN_MOVE)
+		return;
+	if (by_work)
 		explain_choice(m, r, out);
+	else
+		explain_expected(m, e, &t, out);
 }

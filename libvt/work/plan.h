@@ -13,6 +13,7 @@
 #include "libvt/base/err.h"
 #include "libvt/proto/records.h"
 #include "libvt/work/cost.h"
+#include "libvt/work/engine.h"
 #include "libvt/work/past.h"
 #include "libvt/work/rules.h"
 #include "libvt/work/workfn.h"
@@ -21,7 +22,6 @@
 struct vt_policy {
 	double min_history_days;	/* covered; 30 */
 	double payback_max_days;	/* 0: any */
-	double minimums;		/* 1 */
 	int64_t now_us;			/* for locks; 0: the record's
 					   covered_to */
 	int moves_only;			/* no reason for what is not moved */
@@ -44,7 +44,10 @@ struct vt_decision {
 	enum vt_verdict verdict;
 	int from, to;			/* tiers of the model; -1 unknown */
 	struct vt_choice choice;
-	struct vt_work work;		/* as it stands at the end */
+	const struct vt_engine *engine;	/* that was asked; NULL: none was */
+	struct vt_work work;		/* as it stands at the end: of the
+					   work function, and for explaining */
+	unsigned group;			/* of hazard.h */
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
@@ -55,13 +58,14 @@ struct vt_decision {
 void vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c);
 
 /*
- * Decide one version.  `c` is the bill of its size, `past` its history; both
- * are borrowed by out->work.  `bounds`: what lifecycle rules ask (its tiers
+ * Decide one version as engine `e` would have it (NULL: the work function).
+ * `c` is the bill of its size, `past` its history; both are borrowed by
+ * out->work.  `bounds`: what lifecycle rules ask (its tiers
  * are the model's), or NULL; a transition that is due is made whatever it
  * costs, and whatever history there is.
  */
 void vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
-    const struct vt_cost *c, const struct vt_scan_record *r,
+    const struct vt_engine *e, const struct vt_cost *c, const struct vt_scan_record *r,
     const struct vt_past *past, const struct vt_bounds *bounds,
     struct vt_decision *out);
 

@@ -18,6 +18,7 @@ struct vt_sample {
 	size_t count, cap, events;
 	double left_out;	/* the highest rank that is not in it */
 	uint64_t offered;
+	int full;		/* something has been left out */
 	struct prefix *prefix;
 	size_t prefix_count, prefix_cap;
 	uint32_t *slot;		/* of prefixes by hash; 0: free */
@@ -93,26 +94,49 @@ prefix_length(const char *key, size_t len)
 	return 0;
 }
 
+static uint64_t
+prefix_hash(const char *bucket, const char *key, size_t key_len)
+{
+	return mixed(hash_bytes(hash_bytes(HASH_START, bucket,
+	    strlen(bucket) + 1), key, prefix_length(key, key_len)));
+}
+
+/* Its slot: taken by it, or free. */
+static size_t
+prefix_slot(const struct vt_sample *s, uint64_t h)
+{
+	size_t i = h % SLOTS;
+
+	while (s->slot[i] != 0 && s->prefix[s->slot[i] - 1].hash != h)
+		i = (i + 1) % SLOTS;
+	return i;
+}
+
+size_t
+vt_sample_prefix_of(const struct vt_sample *s, const char *bucket,
+    const char *key, size_t key_len)
+{
+	size_t i = prefix_slot(s, prefix_hash(bucket, key, key_len));
+
+	return s->slot[i] != 0 ? s->slot[i] - 1 : SIZE_MAX;
+}
+
 static int
 prefix_index(struct vt_sample *s, const char *bucket, const char *key,
     size_t key_len, uint32_t *out)
 {
 	size_t bucket_len = strlen(bucket), len = prefix_length(key, key_len);
+	uint64_t h = prefix_hash(bucket, key, key_len);
+	size_t i = prefix_slot(s, h);
 	struct prefix *p;
-	uint64_t h;
-	size_t i;
 
-	h = mixed(hash_bytes(hash_bytes(HASH_START, bucket, bucket_len + 1),
-	    key, len));
-	for (i = h % SLOTS; s->slot[i] != 0; i = (i + 1) % SLOTS)
-		if (s->prefix[s->slot[i] - 1].hash == h) {
-			*out = s->slot[i] - 1;
-			return 0;
-		}
-	if (s->prefix_count == VT_SAMPLE_PREFIXES) {
-		*out = (uint32_t)(h % VT_SAMPLE_PREFIXES);
+	*out = s->slot[i] - 1;
+	if (s->slot[i] != 0)
 		return 0;
-	}
+	/* beyond the last: no prefix that is told apart */
+	*out = UINT32_MAX;
+	if (s->prefix_count == VT_SAMPLE_PREFIXES)
+		return 0;
 	if (s->prefix_count == s->prefix_cap) {
 		size_t cap = s->prefix_cap != 0 ? s->prefix_cap * 2 : 64;
 
@@ -216,30 +240,50 @@ copy_past(struct vt_past *to, const struct vt_past *from)
 	return 0;
 }
 
+/* Its rank among all, drawn by its name. */
+static void
+rank(struct vt_object *o, uint64_t size_bytes, const char *bucket,
+    const char *key, size_t key_len, int64_t version)
+{
+	double drawn;
+
+	memset(o, 0, sizeof(*o));
+	o->size_bytes = size_bytes;
+	o->name = mixed(hash_bytes(hash_bytes(HASH_START, bucket,
+	    strlen(bucket) + 1), key, key_len) ^ mixed((uint64_t)version));
+	drawn = ((double)(o->name >> 11) + 1) / 9007199254740993.0;
+	o->share = (double)size_bytes > LEAST_SHARE ? (double)size_bytes :
+	    LEAST_SHARE;
+	o->rank = o->share / drawn;
+}
+
+int
+vt_sample_wants(struct vt_sample *s, uint64_t size_bytes, const char *bucket,
+    const char *key, size_t key_len, int64_t version)
+{
+	struct vt_object o;
+
+	s->offered++;
+	if (!s->full)
+		return 1;
+	rank(&o, size_bytes, bucket, key, key_len, version);
+	if (s->count > 0 && !lower(&o, &s->o[0]))
+		return 1;
+	if (o.rank > s->left_out)
+		s->left_out = o.rank;
+	return 0;
+}
+
 enum vt_code
 vt_sample_add(struct vt_sample *s, const struct vt_past *p,
     uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
-    struct vt_err *err)
+    int64_t version, struct vt_err *err)
 {
 	struct vt_object o;
-	double drawn;
 
 	if (!(p->to > p->from))
 		return VT_OK;
-	s->offered++;
-	memset(&o, 0, sizeof(o));
-	o.size_bytes = size_bytes;
-	o.name = mixed(hash_bytes(hash_bytes(HASH_START, bucket,
-	    strlen(bucket) + 1), key, key_len) + (uint64_t)(p->created * 64));
-	drawn = ((double)(o.name >> 11) + 1) / 9007199254740993.0;
-	o.share = (double)size_bytes > LEAST_SHARE ? (double)size_bytes :
-	    LEAST_SHARE;
-	o.rank = o.share / drawn;
-	if (s->count == s->max_objects && o.rank <= s->o[0].rank) {
-		if (o.rank > s->left_out)
-			s->left_out = o.rank;
-		return VT_OK;
-	}
+	rank(&o, size_bytes, bucket, key, key_len, version);
 	if (grow(s) < 0 ||
 	    prefix_index(s, bucket, key, key_len, &o.prefix) < 0 ||
 	    copy_past(&o.past, p) < 0)
@@ -248,8 +292,10 @@ vt_sample_add(struct vt_sample *s, const struct vt_past *p,
 	s->o[s->count++] = o;
 	sift_up(s, s->count - 1);
 	while (s->count > s->max_objects ||
-	    (s->events > s->max_events && s->count > 1))
+	    (s->events > s->max_events && s->count > 1)) {
+		s->full = 1;
 		drop_lowest(s);
+	}
 	return VT_OK;
 }
 

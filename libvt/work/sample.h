@@ -37,11 +37,16 @@ struct vt_sample;
 struct vt_sample *vt_sample_new(size_t max_objects, size_t max_events);
 /* NULL is accepted. */
 void vt_sample_free(struct vt_sample *s);
-/* Offer an object; its past is copied if it is taken.  A past without any
- * time is left out.  VT_NOMEM. */
+/* Offer an object: 1 when it would be taken as things stand, and
+ * vt_sample_add is to follow.  `version` is any number that tells versions of
+ * a key apart. */
+int vt_sample_wants(struct vt_sample *s, uint64_t size_bytes,
+    const char *bucket, const char *key, size_t key_len, int64_t version);
+/* Add it; its past is copied.  A past without any time is left out.
+ * VT_NOMEM. */
 enum vt_code vt_sample_add(struct vt_sample *s, const struct vt_past *p,
     uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
-    struct vt_err *err) VT_MUST_CHECK;
+    int64_t version, struct vt_err *err) VT_MUST_CHECK;
 /* After the last: what each stands for, in an order that does not depend on
  * that of adding. */
 void vt_sample_finish(struct vt_sample *s);
@@ -51,6 +56,9 @@ size_t vt_sample_count(const struct vt_sample *s);
 uint64_t vt_sample_offered(const struct vt_sample *s);
 struct vt_object *vt_sample_at(struct vt_sample *s, size_t i);
 size_t vt_sample_prefix_count(const struct vt_sample *s);
+/* The index of a key's prefix, or one that is no prefix's. */
+size_t vt_sample_prefix_of(const struct vt_sample *s, const char *bucket,
+    const char *key, size_t key_len);
 /* "bucket/first folder/", or "bucket/" for keys in none; borrowed. */
 const char *vt_sample_prefix(const struct vt_sample *s, size_t prefix);
 /* The first and the last time that any past speaks of; 0, 0 when empty. */
