@@ -1,0 +1,664 @@
+/* A sort that spills to disk: see sorter.h. */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libvt/base/fs.h"
+
+#include "libvt/base/sorter.h"
+
+#define FAN_IN 64		/* runs merged at a time, at most */
+#define SMALL 16		/* entries that are sorted by insertion */
+
+/* Before the key in memory and on disk. */
+struct head {
+	uint32_t key_len, payload_len;
+};
+
+/* One record: where it is, and eight bytes of its key as a number that
+ * compares as they do. */
+struct entry {
+	uint64_t bytes;
+	uint64_t at;		/* offset in `block`: also the order of arrival */
+};
+
+/* A sorted stretch of the file, and while it is merged the window on it. */
+struct run {
+	uint64_t at, end;	/* what is not in the window yet */
+	char *window;
+	size_t start, len;	/* of the window: what is not given out */
+	uint64_t bytes;		/* the first of the key in front */
+};
+
+struct vt_sorter {
+	char *folder;
+	size_t memory;
+	char *block;		/* records from the front, entries from the
+				   back; windows once they are merged */
+	size_t used;
+	struct entry *entries;	/* descending from the end of the block */
+	size_t entry_count;
+	size_t largest;
+	uint64_t count, spilled;
+	uint32_t dice;		/* xorshift */
+
+	int fd;			/* the runs */
+	uint64_t file_len;
+	struct run *runs;
+	size_t run_count, run_cap;
+
+	/* going out */
+	size_t next;		/* entry, when nothing was spilled */
+	struct run **heap;
+	size_t heap_count;
+	int is_out;		/* the first of the heap was given out */
+	size_t window_bytes;
+	char *out;		/* a window to write through in passes */
+	size_t out_len;
+};
+
+struct vt_sorter *
+vt_sorter_new(const char *folder, size_t memory_bytes)
+{
+	struct vt_sorter *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->fd = -1;
+	s->dice = 1;
+	s->memory = memory_bytes < VT_SORTER_MEMORY_MIN ?
+	    VT_SORTER_MEMORY_MIN : memory_bytes & ~(size_t)15;
+	s->folder = strdup(folder);
+	if (s->folder == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+vt_sorter_free(struct vt_sorter *s)
+{
+	if (s == NULL)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->folder);
+	free(s->block);
+	free(s->runs);
+	free(s->heap);
+	free(s);
+}
+
+uint64_t
+vt_sorter_count(const struct vt_sorter *s)
+{
+	return s->count;
+}
+
+uint64_t
+vt_sorter_spilled_bytes(const struct vt_sorter *s)
+{
+	return s->spilled;
+}
+
+/* --- in memory ------------------------------------------------------------ */
+
+static struct head
+head_at(const char *p)
+{
+	struct head h;
+
+	memcpy(&h, p, sizeof(h));
+	return h;
+}
+
+static size_t
+record_len(struct head h)
+{
+	return sizeof(h) + h.key_len + h.payload_len;
+}
+
+/* Eight bytes of the key from `depth` on, zeros behind its end. */
+static uint64_t
+bytes_at(const char *record, size_t depth)
+{
+	struct head h = head_at(record);
+	uint64_t v = 0;
+
+	if (depth >= h.key_len)
+		return 0;
+	memcpy(&v, record + sizeof(h) + depth,
+	    h.key_len - depth < 8 ? h.key_len - depth : 8);
+	return be64toh(v);
+}
+
+static int
+compare_keys(const char *a, const char *b, size_t depth)
+{
+	struct head x = head_at(a), y = head_at(b);
+	uint32_t len = x.key_len < y.key_len ? x.key_len : y.key_len;
+	int c = 0;
+
+	if (len > depth)
+		c = memcmp(a + sizeof(x) + depth, b + sizeof(y) + depth,
+		    len - depth);
+	if (c == 0 && x.key_len != y.key_len)
+		c = x.key_len < y.key_len ? -1 : 1;
+	return c;
+}
+
+static int
+entry_before(const struct vt_sorter *s, const struct entry *a,
+    const struct entry *b, size_t depth)
+{
+	int c;
+
+	if (a->bytes != b->bytes)
+		return a->bytes < b->bytes;
+	c = compare_keys(s->block + a->at, s->block + b->at, depth);
+	return c != 0 ? c < 0 : a->at < b->at;
+}
+
+static void
+sort_few(const struct vt_sorter *s, struct entry *e, size_t n, size_t depth)
+{
+	struct entry t;
+	size_t i, j;
+
+	for (i = 1; i < n; i++) {
+		t = e[i];
+		for (j = i; j > 0 && entry_before(s, &t, &e[j - 1], depth);
+		    j--)
+			e[j] = e[j - 1];
+		e[j] = t;
+	}
+}
+
+static void
+swap(struct entry *a, struct entry *b)
+{
+	struct entry t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* The middle of three picked by chance: keys are chosen by strangers. */
+static uint64_t
+pivot(struct vt_sorter *s, const struct entry *e, size_t n)
+{
+	uint64_t v[3], t;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		s->dice ^= s->dice << 13;
+		s->dice ^= s->dice >> 17;
+		s->dice ^= s->dice << 5;
+		v[i] = e[s->dice % n].bytes;
+	}
+	if (v[0] > v[1]) {
+		t = v[0];
+		v[0] = v[1];
+		v[1] = t;
+	}
+	return v[2] < v[0] ? v[0] : v[2] > v[1] ? v[1] : v[2];
+}
+
+static int
+by_length(const void *a, const void *b, void *ctx)
+{
+	const struct entry *x = a, *y = b;
+	const char *block = ctx;
+	uint32_t i = head_at(block + x->at).key_len;
+	uint32_t j = head_at(block + y->at).key_len;
+
+	if (i != j)
+		return i < j ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/*
+ * Of entries whose eight bytes at `depth` are equal those go first whose keys
+ * end there: zeros behind an end look like zeros in a key, and the shorter
+ * comes first.  Returns how many; the rest gets its next eight bytes.
+ */
+static size_t
+sort_ended(struct vt_sorter *s, struct entry *e, size_t n, size_t depth)
+{
+	size_t i = 0, rest = n;
+
+	while (i < rest) {
+		if (head_at(s->block + e[i].at).key_len <= depth + 8) {
+			i++;
+			continue;
+		}
+		e[i].bytes = bytes_at(s->block + e[i].at, depth + 8);
+		swap(&e[i], &e[--rest]);
+	}
+	if (rest > 1)
+		qsort_r(e, rest, sizeof(*e), by_length, s->block);
+	return rest;
+}
+
+/* Quicksort by eight bytes of the keys at a time, from `depth` on. */
+static void
+sort_entries(struct vt_sorter *s, struct entry *e, size_t n, size_t depth)
+{
+	size_t low, high, i, ended;
+	uint64_t v;
+
+	while (n > SMALL) {
+		v = pivot(s, e, n);
+		for (low = i = 0, high = n; i < high;) {
+			if (e[i].bytes < v)
+				swap(&e[low++], &e[i++]);
+			else if (e[i].bytes > v)
+				swap(&e[i], &e[--high]);
+			else
+				i++;
+		}
+		sort_entries(s, e, low, depth);
+		sort_entries(s, e + high, n - high, depth);
+		ended = sort_ended(s, e + low, high - low, depth);
+		e += low + ended;
+		n = high - low - ended;
+		depth += 8;
+	}
+	sort_few(s, e, n, depth);
+}
+
+static void
+sort_block(struct vt_sorter *s)
+{
+	s->entries = (struct entry *)(void *)(s->block + s->memory) -
+	    s->entry_count;
+	sort_entries(s, s->entries, s->entry_count, 0);
+}
+
+/* --- runs on disk --------------------------------------------------------- */
+
+/* A file without a name, so that no crash leaves it behind. */
+static enum vt_code
+open_file(const char *folder, int *out, struct vt_err *err)
+{
+	char *path;
+	int fd;
+
+	*out = -1;
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		if (asprintf(&path, "%s/vt-sort-XXXXXX", folder) < 0)
+			return vt_fail(err, VT_NOMEM, "no memory to sort");
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(path);
+		free(path);
+	}
+	if (fd < 0)
+		return vt_fail_errno(err, "cannot make a file to sort in '%s'",
+		    folder);
+	*out = fd;
+	return VT_OK;
+}
+
+static enum vt_code
+write_file(struct vt_sorter *s, int fd, const void *data, size_t len,
+    struct vt_err *err)
+{
+	if (vt_fs_write_all(fd, data, len) < 0)
+		return vt_fail_errno(err, "cannot write a file to sort in "
+		    "'%s'", s->folder);
+	s->spilled += len;
+	return VT_OK;
+}
+
+static int
+add_run(struct vt_sorter *s, uint64_t at, uint64_t end)
+{
+	struct run *runs;
+	size_t cap;
+
+	if (s->run_count == s->run_cap) {
+		cap = s->run_cap != 0 ? s->run_cap * 2 : 64;
+		runs = realloc(s->runs, cap * sizeof(*runs));
+		if (runs == NULL)
+			return -1;
+		s->runs = runs;
+		s->run_cap = cap;
+	}
+	memset(&s->runs[s->run_count], 0, sizeof(*s->runs));
+	s->runs[s->run_count].at = at;
+	s->runs[s->run_count].end = end;
+	s->run_count++;
+	return 0;
+}
+
+/* Append to what is written through `out`; `window_bytes` hold any record. */
+static enum vt_code
+put_out(struct vt_sorter *s, int fd, const char *record, size_t len,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	if (s->out_len + len > s->window_bytes) {
+		rc = write_file(s, fd, s->out, s->out_len, err);
+		if (rc != VT_OK)
+			return rc;
+		s->out_len = 0;
+	}
+	memcpy(s->out + s->out_len, record, len);
+	s->out_len += len;
+	return VT_OK;
+}
+
+/* Write the sorted block as a run.  The records are all over the block, so
+ * they go through a buffer of their own. */
+static enum vt_code
+spill(struct vt_sorter *s, struct vt_err *err)
+{
+	uint64_t start = s->file_len;
+	enum vt_code rc = VT_OK;
+	size_t i, len;
+
+	sort_block(s);
+	if (s->fd < 0)
+		rc = open_file(s->folder, &s->fd, err);
+	s->window_bytes = s->memory / FAN_IN;
+	if (s->window_bytes < s->largest)
+		s->window_bytes = s->largest;
+	s->out = malloc(s->window_bytes);
+	s->out_len = 0;
+	if (rc == VT_OK && s->out == NULL)
+		rc = vt_fail(err, VT_NOMEM, "no memory to sort");
+	for (i = 0; rc == VT_OK && i < s->entry_count; i++) {
+		const char *record = s->block + s->entries[i].at;
+
+		len = record_len(head_at(record));
+		s->file_len += len;
+		rc = put_out(s, s->fd, record, len, err);
+	}
+	if (rc == VT_OK)
+		rc = write_file(s, s->fd, s->out, s->out_len, err);
+	free(s->out);
+	s->out = NULL;
+	if (rc == VT_OK && add_run(s, start, s->file_len) < 0)
+		rc = vt_fail(err, VT_NOMEM, "no memory to sort");
+	s->used = s->entry_count = 0;
+	return rc;
+}
+
+enum vt_code
+vt_sorter_add(struct vt_sorter *s, const void *key, size_t key_len,
+    const void *payload, size_t payload_len, struct vt_err *err)
+{
+	struct head h = { (uint32_t)key_len, (uint32_t)payload_len };
+	struct entry *e;
+	enum vt_code rc;
+	size_t len;
+
+	if (key_len > s->memory || payload_len > s->memory ||
+	    record_len(h) > s->memory / 4)
+		return vt_fail(err, VT_TOO_LARGE, "a record of %zu bytes is "
+		    "over %zu, a quarter of the memory to sort in",
+		    key_len + payload_len + sizeof(h), s->memory / 4);
+	if (s->block == NULL) {
+		s->block = malloc(s->memory);
+		if (s->block == NULL)
+			return vt_fail(err, VT_NOMEM, "no memory to sort");
+	}
+	len = record_len(h);
+	if (s->used + len + (s->entry_count + 1) * sizeof(*e) > s->memory) {
+		rc = spill(s, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	memcpy(s->block + s->used, &h, sizeof(h));
+	if (key_len != 0)
+		memcpy(s->block + s->used + sizeof(h), key, key_len);
+	if (payload_len != 0)
+		memcpy(s->block + s->used + sizeof(h) + key_len, payload,
+		    payload_len);
+	s->entry_count++;
+	e = (struct entry *)(void *)(s->block + s->memory) - s->entry_count;
+	e->at = s->used;
+	e->bytes = bytes_at(s->block + s->used, 0);
+	s->used += len;
+	if (len > s->largest)
+		s->largest = len;
+	s->count++;
+	return VT_OK;
+}
+
+/* --- merging -------------------------------------------------------------- */
+
+/* Have the run's next record whole in its window; VT_ABSENT at its end. */
+static enum vt_code
+fill_window(struct vt_sorter *s, struct run *r, struct vt_err *err)
+{
+	size_t room;
+	ssize_t n;
+
+	if (r->len < sizeof(struct head) ||
+	    r->len < record_len(head_at(r->window + r->start))) {
+		if (r->len == 0 && r->at == r->end)
+			return VT_ABSENT;
+		memmove(r->window, r->window + r->start, r->len);
+		r->start = 0;
+		room = s->window_bytes - r->len;
+		if (r->end - r->at < room)
+			room = (size_t)(r->end - r->at);
+		n = vt_fs_pread_all(s->fd, r->window + r->len, room, r->at);
+		if (n < 0)
+			return vt_fail_errno(err, "cannot read a file to sort "
+			    "in '%s'", s->folder);
+		r->at += (uint64_t)n;
+		r->len += (size_t)n;
+		if ((size_t)n < room || r->len < sizeof(struct head) ||
+		    r->len < record_len(head_at(r->window)))
+			return vt_fail(err, VT_IO, "a file to sort in '%s' "
+			    "has lost its end", s->folder);
+	}
+	r->bytes = bytes_at(r->window + r->start, 0);
+	return VT_OK;
+}
+
+static int
+run_before(const struct run *a, const struct run *b)
+{
+	int c;
+
+	if (a->bytes != b->bytes)
+		return a->bytes < b->bytes;
+	c = compare_keys(a->window + a->start, b->window + b->start, 0);
+	/* runs lie in the order in which their records came */
+	return c != 0 ? c < 0 : a < b;
+}
+
+/* The run at `i` may have to go down. */
+static void
+sift(struct vt_sorter *s, size_t i)
+{
+	struct run *r = s->heap[i];
+	size_t child;
+
+	while ((child = 2 * i + 1) < s->heap_count) {
+		if (child + 1 < s->heap_count &&
+		    run_before(s->heap[child + 1], s->heap[child]))
+			child++;
+		if (!run_before(s->heap[child], r))
+			break;
+		s->heap[i] = s->heap[child];
+		i = child;
+	}
+	s->heap[i] = r;
+}
+
+/* Ready to give out the records of `count` runs from `first` on. */
+static enum vt_code
+begin_merge(struct vt_sorter *s, size_t first, size_t count,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t i;
+
+	s->heap_count = 0;
+	s->is_out = 0;
+	for (i = 0; i < count; i++) {
+		struct run *r = &s->runs[first + i];
+
+		r->window = s->block + i * s->window_bytes;
+		r->start = r->len = 0;
+		rc = fill_window(s, r, err);
+		if (rc == VT_ABSENT)
+			continue;
+		if (rc != VT_OK)
+			return rc;
+		s->heap[s->heap_count++] = r;
+	}
+	for (i = s->heap_count / 2; i-- > 0;)
+		sift(s, i);
+	return VT_OK;
+}
+
+/* The record in front, or NULL in *out after the last. */
+static enum vt_code
+merge_next(struct vt_sorter *s, const char **out, struct vt_err *err)
+{
+	struct run *r;
+	enum vt_code rc;
+	size_t len;
+
+	*out = NULL;
+	if (s->is_out) {
+		r = s->heap[0];
+		len = record_len(head_at(r->window + r->start));
+		r->start += len;
+		r->len -= len;
+		rc = fill_window(s, r, err);
+		if (rc == VT_ABSENT)
+			s->heap[0] = s->heap[--s->heap_count];
+		else if (rc != VT_OK)
+			return rc;
+		if (s->heap_count > 0)
+			sift(s, 0);
+	}
+	s->is_out = s->heap_count > 0;
+	if (s->is_out)
+		*out = s->heap[0]->window + s->heap[0]->start;
+	return VT_OK;
+}
+
+/* Merge `count` runs from `first` on into one of the file `fd`. */
+static enum vt_code
+merge_runs(struct vt_sorter *s, size_t first, size_t count, int fd,
+    uint64_t *len, struct vt_err *err)
+{
+	const char *record;
+	enum vt_code rc = begin_merge(s, first, count, err);
+
+	s->out_len = 0;
+	while (rc == VT_OK) {
+		rc = merge_next(s, &record, err);
+		if (rc != VT_OK || record == NULL)
+			break;
+		*len += record_len(head_at(record));
+		rc = put_out(s, fd, record, record_len(head_at(record)), err);
+	}
+	return rc == VT_OK ? write_file(s, fd, s->out, s->out_len, err) : rc;
+}
+
+/* A pass: each `fan` runs become one, in a new file. */
+static enum vt_code
+merge_pass(struct vt_sorter *s, size_t fan, struct vt_err *err)
+{
+	size_t i, n, made = 0;
+	uint64_t start, len = 0;
+	enum vt_code rc;
+	int fd;
+
+	rc = open_file(s->folder, &fd, err);
+	if (rc != VT_OK)
+		return rc;
+	for (i = 0; i < s->run_count; i += n, made++) {
+		n = s->run_count - i < fan ? s->run_count - i : fan;
+		start = len;
+		rc = merge_runs(s, i, n, fd, &len, err);
+		if (rc != VT_OK) {
+			close(fd);
+			return rc;
+		}
+		/* those up to i + n are done with */
+		s->runs[made].at = start;
+		s->runs[made].end = len;
+	}
+	close(s->fd);
+	s->fd = fd;
+	s->file_len = len;
+	s->run_count = made;
+	return VT_OK;
+}
+
+enum vt_code
+vt_sorter_finish(struct vt_sorter *s, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t fan;
+
+	s->next = 0;
+	if (s->run_count == 0) {
+		if (s->entry_count > 0)
+			sort_block(s);
+		return VT_OK;
+	}
+	if (s->entry_count > 0) {
+		rc = spill(s, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	/* the block becomes the windows, one of them to write through */
+	s->window_bytes = s->memory / (FAN_IN + 1);
+	if (s->window_bytes < s->largest)
+		s->window_bytes = s->largest;
+	fan = s->memory / s->window_bytes - 1;
+	s->out = s->block + fan * s->window_bytes;
+	s->heap = malloc(fan * sizeof(struct run *));
+	if (s->heap == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory to sort");
+	while (s->run_count > fan) {
+		rc = merge_pass(s, fan, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	return begin_merge(s, 0, s->run_count, err);
+}
+
+enum vt_code
+vt_sorter_next(struct vt_sorter *s, struct vt_sorter_record *out,
+    struct vt_err *err)
+{
+	const char *record = NULL;
+	enum vt_code rc;
+	struct head h;
+
+	memset(out, 0, sizeof(*out));
+	if (s->run_count > 0) {
+		rc = merge_next(s, &record, err);
+		if (rc != VT_OK)
+			return rc;
+	} else if (s->next < s->entry_count) {
+		record = s->block + s->entries[s->next++].at;
+	}
+	if (record == NULL)
+		return VT_ABSENT;
+	h = head_at(record);
+	out->key = record + sizeof(h);
+	out->key_len = h.key_len;
+	out->payload = out->key + h.key_len;
+	out->payload_len = h.payload_len;
+	return VT_OK;
+}
