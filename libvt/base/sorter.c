@@ -23,7 +23,7 @@ struct head {
  * compares as they do. */
 struct entry {
 	uint64_t bytes;
-	uint64_t at;		/* offset in `block`: also the order of arrival */
+	uint64_t at;		/* in the block; also the order of arrival */
 };
 
 /* A sorted stretch of the file, and while it is merged the window on it. */
