@@ -6,6 +6,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "libvt/base/fs.h"
+
 #include "libvt/proto/zstream.h"
 
 #define BLOCK ((size_t)256 << 10)
@@ -14,9 +16,14 @@ struct vt_zlines {
 	int fd;
 	size_t max_line;
 	uint64_t number;
-	char *data;		/* lines not given out: [start, end) */
+	/* lines not given out: [start, end); before them some that were, and
+	 * before all `base` bytes of the stream */
+	char *data;
 	size_t cap, start, end, looked;
-	int at_end, skipping, sniffed;
+	uint64_t base;
+	int is_part;		/* of a file: `left` bytes from `at` on */
+	uint64_t at, left;
+	int at_end, skipping, sniffed, whole;
 	/* compressed streams alone */
 	struct archive *archive;
 	char *raw;		/* what libarchive is given */
@@ -42,6 +49,20 @@ vt_zlines_open(int fd, size_t max_line)
 	return z;
 }
 
+struct vt_zlines *
+vt_zlines_open_part(int fd, size_t max_line, uint64_t start,
+    uint64_t bytes)
+{
+	struct vt_zlines *z = vt_zlines_open(fd, max_line);
+
+	if (z == NULL)
+		return NULL;
+	z->sniffed = z->is_part = 1;
+	z->base = z->at = start;
+	z->left = bytes;
+	return z;
+}
+
 void
 vt_zlines_close(struct vt_zlines *z)
 {
@@ -62,6 +83,22 @@ read_fd(int fd, void *data, size_t len)
 	do
 		n = read(fd, data, len);
 	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static ssize_t
+read_part(struct vt_zlines *z)
+{
+	size_t room = z->cap - z->end;
+	ssize_t n;
+
+	if (room > z->left)
+		room = (size_t)z->left;
+	n = vt_fs_pread_all(z->fd, z->data + z->end, room, z->at);
+	if (n > 0) {
+		z->at += (uint64_t)n;
+		z->left -= (uint64_t)n;
+	}
 	return n;
 }
 
@@ -161,6 +198,17 @@ sniff(struct vt_zlines *z, struct vt_err *err)
 	return VT_OK;
 }
 
+/* Forget `n` bytes at the front. */
+static void
+drop(struct vt_zlines *z, size_t n)
+{
+	memmove(z->data, z->data + n, z->end - n);
+	z->base += n;
+	z->start -= n;
+	z->end -= n;
+	z->looked -= n;
+}
+
 /* Room behind `end`: what is kept moves to the front, then the block grows;
  * never beyond a line and a block. */
 static int
@@ -168,12 +216,8 @@ make_room(struct vt_zlines *z)
 {
 	char *data;
 
-	if (z->start > 0) {
-		memmove(z->data, z->data + z->start, z->end - z->start);
-		z->end -= z->start;
-		z->looked -= z->start;
-		z->start = 0;
-	}
+	if (z->start > VT_ZLINES_SEEN)
+		drop(z, z->start - VT_ZLINES_SEEN);
 	if (z->end < z->cap)
 		return 0;
 	data = realloc(z->data, z->cap * 2);
@@ -194,7 +238,8 @@ fill(struct vt_zlines *z, struct vt_err *err)
 	if (make_room(z) < 0)
 		return vt_fail(err, VT_NOMEM, "no memory for a line");
 	if (z->archive == NULL) {
-		n = read_fd(z->fd, z->data + z->end, z->cap - z->end);
+		n = z->is_part ? read_part(z) :
+		    read_fd(z->fd, z->data + z->end, z->cap - z->end);
 		if (n < 0)
 			return vt_fail_errno(err, "cannot read");
 	} else {
@@ -228,11 +273,11 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 			z->looked = z->end;
 			if (!z->skipping && have > z->max_line) {
 				z->skipping = 1;
-				z->start = z->end = z->looked = 0;
+				z->start = z->looked = z->end;
 				goto large;
 			}
 			if (z->skipping)
-				z->start = z->end = z->looked = 0;
+				z->start = z->end;
 			rc = fill(z, err);
 			if (rc != VT_OK)
 				return rc;
@@ -244,6 +289,7 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 		*len = have;
 		z->start += have + (newline != NULL);
 		z->looked = z->start;
+		z->whole = newline != NULL;
 		if (z->skipping) {
 			z->skipping = 0;
 			continue;
@@ -263,4 +309,66 @@ large:
 		*number = z->number;
 	return vt_fail(err, VT_TOO_LARGE, "line %llu is over %zu bytes",
 	    (unsigned long long)z->number, z->max_line);
+}
+
+int
+vt_zlines_is_whole(const struct vt_zlines *z)
+{
+	return z->whole;
+}
+
+uint64_t
+vt_zlines_offset(const struct vt_zlines *z)
+{
+	return z->base + z->start;
+}
+
+enum vt_code
+vt_zlines_peek(struct vt_zlines *z, const char **data, size_t *len,
+    int *is_compressed, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	while (z->end - z->start < VT_ZLINES_SEEN && !z->at_end) {
+		rc = fill(z, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	*data = z->data + z->start;
+	*len = z->end - z->start < VT_ZLINES_SEEN ? z->end - z->start :
+	    VT_ZLINES_SEEN;
+	*is_compressed = z->archive != NULL;
+	return VT_OK;
+}
+
+enum vt_code
+vt_zlines_skip(struct vt_zlines *z, uint64_t bytes, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t n, i;
+
+	while (bytes > 0) {
+		if (z->start == z->end) {
+			if (z->at_end)
+				return VT_ABSENT;
+			rc = fill(z, err);
+			if (rc != VT_OK)
+				return rc;
+		}
+		n = z->end - z->start < bytes ? z->end - z->start :
+		    (size_t)bytes;
+		for (i = z->start; i < z->start + n; i++)
+			z->number += z->data[i] == '\n';
+		z->start += n;
+		z->looked = z->start;
+		bytes -= n;
+	}
+	return VT_OK;
+}
+
+const char *
+vt_zlines_tail(const struct vt_zlines *z, size_t *len)
+{
+	*len = z->start < VT_ZLINES_SEEN ? z->start : VT_ZLINES_SEEN;
+	return z->data + z->start - *len;
 }
