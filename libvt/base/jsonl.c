@@ -517,6 +517,12 @@ tail:
 	return skip_space(p, end) == end ? n : -1;
 }
 
+const char *
+vt_json_plain_end(const char *p, const char *end)
+{
+	return plain_run(p, end, 0);
+}
+
 const struct vt_json_field *
 vt_json_find(const struct vt_json_field *f, int count, const char *name)
 {

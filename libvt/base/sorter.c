@@ -7,11 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libvt/base/bigmem.h"
 #include "libvt/base/fs.h"
 
 #include "libvt/base/sorter.h"
 
 #define FAN_IN 64		/* runs merged at a time, at most */
+#define AHEAD 8			/* entries whose records are fetched early */
 #define SMALL 16		/* entries that are sorted by insertion */
 
 /* Before the key in memory and on disk. */
@@ -233,6 +235,9 @@ sort_ended(struct vt_sorter *s, struct entry *e, size_t n, size_t depth)
 	size_t i = 0, rest = n;
 
 	while (i < rest) {
+		/* records lie anywhere: those to come are fetched early */
+		if (rest - i > AHEAD)
+			__builtin_prefetch(s->block + e[i + AHEAD].at);
 		if (head_at(s->block + e[i].at).key_len <= depth + 8) {
 			i++;
 			continue;
@@ -356,6 +361,15 @@ put_out(struct vt_sorter *s, int fd, const char *record, size_t len,
 	return VT_OK;
 }
 
+/* The record of an entry; those of entries to come are fetched early. */
+static const char *
+entry_record(const struct vt_sorter *s, size_t i)
+{
+	if (s->entry_count - i > AHEAD)
+		__builtin_prefetch(s->block + s->entries[i + AHEAD].at);
+	return s->block + s->entries[i].at;
+}
+
 /* Write the sorted block as a run.  The records are all over the block, so
  * they go through a buffer of their own. */
 static enum vt_code
@@ -376,7 +390,7 @@ spill(struct vt_sorter *s, struct vt_err *err)
 	if (rc == VT_OK && s->out == NULL)
 		rc = vt_fail(err, VT_NOMEM, "no memory to sort");
 	for (i = 0; rc == VT_OK && i < s->entry_count; i++) {
-		const char *record = s->block + s->entries[i].at;
+		const char *record = entry_record(s, i);
 
 		len = record_len(head_at(record));
 		s->file_len += len;
@@ -407,7 +421,7 @@ vt_sorter_add(struct vt_sorter *s, const void *key, size_t key_len,
 		    "over %zu, a quarter of the memory to sort in",
 		    key_len + payload_len + sizeof(h), s->memory / 4);
 	if (s->block == NULL) {
-		s->block = malloc(s->memory);
+		s->block = vt_bigmem_alloc(s->memory);
 		if (s->block == NULL)
 			return vt_fail(err, VT_NOMEM, "no memory to sort");
 	}
@@ -651,7 +665,7 @@ vt_sorter_next(struct vt_sorter *s, struct vt_sorter_record *out,
 		if (rc != VT_OK)
 			return rc;
 	} else if (s->next < s->entry_count) {
-		record = s->block + s->entries[s->next++].at;
+		record = entry_record(s, s->next++);
 	}
 	if (record == NULL)
 		return VT_ABSENT;

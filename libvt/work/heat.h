@@ -85,8 +85,7 @@ enum vt_code vt_heat_add(struct vt_heat *h, const struct vt_log_event *e,
     struct vt_err *err) VT_MUST_CHECK;
 /* What its logs cover; it lives as long as the gatherer, or until reset. */
 struct vt_coverage *vt_heat_coverage(struct vt_heat *h);
-/* Objects held in memory now, and whether some went to disk. */
-size_t vt_heat_held(const struct vt_heat *h);
+/* Did some of it go to disk? */
 int vt_heat_is_spilled(const struct vt_heat *h);
 /* After the last event: objects may be taken by vt_heat_next.  Codes as of
  * vt_heat_add. */

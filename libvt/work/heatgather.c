@@ -8,14 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/bigmem.h"
 #include "libvt/base/hash.h"
 
 #include "libvt/work/heat.h"
 
 #define DAY_US INT64_C(86400000000)
-#define BLOCK_BYTES ((size_t)1 << 20)
+#define BLOCK_BYTES VT_BIGMEM_PAGE
 #define BLOCK_UNITS (BLOCK_BYTES / 8)
 #define TABLE_MIN ((size_t)1024)
+/*
+ * A large table is in no cache.  So a touch waits until others have come: its
+ * place in the table is fetched as it comes, the object when it is so many
+ * touches old, then the object's list of days.
+ */
+#define WAITING 32
+#define OBJECT_AGE 12
+#define DAYS_AGE 24
+/* Lists of days have room for LIST_MIN of them, twice that, four times... */
+#define LIST_MIN 4
+#define LIST_CLASSES 15
+#define LIST_MAX (LIST_MIN << (LIST_CLASSES - 1))
+#define SPLIT_MAX 1024		/* places that one touch may take */
 #define NAME_MAX_BYTES ((size_t)64 << 10)
 
 struct day {
@@ -29,7 +43,7 @@ struct object {
 	uint64_t size;		/* UINT64_MAX: not told */
 	union {
 		struct day one;		/* day_cap 0 */
-		struct day *list;	/* ascending; malloc'ed */
+		struct day *list;	/* ascending */
 	} days;
 	uint32_t day_count, day_cap;
 	uint32_t name_len;
@@ -42,10 +56,32 @@ struct slot {
 	uint32_t at;		/* in units of eight bytes */
 };
 
-/* Objects, one behind the other; the first unit of all is no object's. */
+/* What a line says of one object, on its way to the table. */
+struct touch {
+	struct vt_buf name;
+	uint64_t hash;
+	enum vt_log_kind kind;
+	int64_t us;
+	int has_size;
+	uint64_t size, count, bytes;
+	uint32_t at;		/* of the object, perhaps; 0: not known */
+};
+
+/* Memory given out one behind the other; the first unit of all is nobody's,
+ * so that 0 is no place. */
 struct block {
 	char *data;		/* BLOCK_BYTES */
 	size_t used;		/* units */
+};
+struct store {
+	struct block *blocks;	/* filled one after another */
+	size_t count, cap;
+	size_t filling;		/* the one being filled */
+};
+
+/* A list of days that is in use no more. */
+struct spare {
+	struct spare *next;
 };
 
 struct vt_heat {
@@ -53,15 +89,15 @@ struct vt_heat {
 	uint64_t seed;
 	struct slot *table;
 	size_t table_size, count;
-	struct block *blocks;	/* filled one after another */
-	size_t block_count, block_cap;
-	size_t block;		/* the one being filled */
-	size_t list_bytes;
+	struct store objects, lists;
+	struct spare *spares[LIST_CLASSES];
 	struct vt_coverage *coverage;
 	char *folder;
 	size_t sorter_memory;
 	struct vt_sorter *sorter;
-	struct vt_buf name, payload;
+	struct touch touches[WAITING];	/* a ring */
+	size_t touch_in, touch_out;
+	struct vt_buf payload;
 	struct vt_heat_object out;	/* scratch */
 };
 
@@ -75,6 +111,7 @@ struct vt_heat *
 vt_heat_new(const char *folder, size_t memory_bytes)
 {
 	struct vt_heat *h = calloc(1, sizeof(*h));
+	size_t i;
 
 	if (h == NULL)
 		return NULL;
@@ -82,7 +119,8 @@ vt_heat_new(const char *folder, size_t memory_bytes)
 		memory_bytes = VT_HEAT_MEMORY_MIN;
 	h->sorter_memory = memory_bytes / 8 * 3;
 	h->memory = memory_bytes - h->sorter_memory;
-	vt_buf_init(&h->name, NAME_MAX_BYTES);
+	for (i = 0; i < WAITING; i++)
+		vt_buf_init(&h->touches[i].name, NAME_MAX_BYTES);
 	vt_buf_init(&h->payload, SIZE_MAX / 2);
 	h->table_size = TABLE_MIN;
 	h->table = calloc(h->table_size, sizeof(*h->table));
@@ -97,11 +135,77 @@ vt_heat_new(const char *folder, size_t memory_bytes)
 	return h;
 }
 
+/* --- memory --------------------------------------------------------------- */
+
+static void *
+memory_at(const struct store *m, size_t at)
+{
+	return m->blocks[at / BLOCK_UNITS].data + at % BLOCK_UNITS * 8;
+}
+
+/* A place of so many units; 0 when there is no memory. */
+static size_t
+allocate(struct store *m, size_t units)
+{
+	struct block *b = m->count > 0 ? &m->blocks[m->filling] : NULL;
+	size_t cap;
+
+	if (b != NULL && b->used + units > BLOCK_UNITS) {
+		m->filling++;
+		b++;
+	}
+	if (m->filling == m->count) {
+		if (m->count == m->cap) {
+			cap = m->cap != 0 ? m->cap * 2 : 64;
+			b = realloc(m->blocks, cap * sizeof(*b));
+			if (b == NULL)
+				return 0;
+			m->blocks = b;
+			m->cap = cap;
+		}
+		b = &m->blocks[m->count];
+		b->data = vt_bigmem_alloc(BLOCK_BYTES);
+		b->used = m->count == 0;
+		if (b->data == NULL)
+			return 0;
+		m->count++;
+	}
+	b->used += units;
+	return m->filling * BLOCK_UNITS + b->used - units;
+}
+
+/* All of it may be given out again. */
+static void
+store_reset(struct store *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		m->blocks[i].used = i == 0;
+	m->filling = 0;
+}
+
+static void
+store_release(struct store *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		free(m->blocks[i].data);
+	free(m->blocks);
+}
+
+static size_t
+store_bytes(const struct store *m)
+{
+	return m->count == 0 ? 0 : m->filling * BLOCK_BYTES +
+	    m->blocks[m->filling].used * 8;
+}
+
 static struct object *
 object_at(const struct vt_heat *h, uint32_t at)
 {
-	return (struct object *)(void *)(h->blocks[at / BLOCK_UNITS].data +
-	    at % BLOCK_UNITS * 8);
+	return memory_at(&h->objects, at);
 }
 
 static size_t
@@ -110,49 +214,15 @@ units_of(size_t name_len)
 	return (offsetof(struct object, name) + name_len + 7) / 8;
 }
 
-/* Every object, in the order in which they came. */
-static enum vt_code
-each(struct vt_heat *h, enum vt_code (*visit)(struct vt_heat *h,
-    struct object *o, struct vt_err *err), struct vt_err *err)
-{
-	enum vt_code rc = VT_OK;
-	size_t block, unit;
-	struct object *o;
-
-	for (block = 0; block < h->block_count; block++) {
-		unit = block == 0;
-		while (unit < h->blocks[block].used && rc == VT_OK) {
-			o = object_at(h, (uint32_t)(block * BLOCK_UNITS +
-			    unit));
-			unit += units_of(o->name_len);
-			rc = visit(h, o, err);
-		}
-	}
-	return rc;
-}
-
-static enum vt_code
-free_list(struct vt_heat *h, struct object *o, struct vt_err *err)
-{
-	(void)h;
-	(void)err;
-	if (o->day_cap != 0)
-		free(o->days.list);
-	return VT_OK;
-}
-
 /* Forget the objects; blocks and table stay for the next. */
 static void
 empty(struct vt_heat *h)
 {
-	size_t i;
-
-	if (h->list_bytes > 0)
-		(void)each(h, free_list, NULL);	/* it cannot fail */
 	memset(h->table, 0, h->table_size * sizeof(*h->table));
-	for (i = 0; i < h->block_count; i++)
-		h->blocks[i].used = i == 0;
-	h->count = h->block = h->list_bytes = 0;
+	memset(h->spares, 0, sizeof(h->spares));
+	store_reset(&h->objects);
+	store_reset(&h->lists);
+	h->count = 0;
 }
 
 void
@@ -162,16 +232,14 @@ vt_heat_free(struct vt_heat *h)
 
 	if (h == NULL)
 		return;
-	if (h->table != NULL)
-		empty(h);
-	for (i = 0; i < h->block_count; i++)
-		free(h->blocks[i].data);
-	free(h->blocks);
+	store_release(&h->objects);
+	store_release(&h->lists);
 	free(h->table);
 	free(h->folder);
 	vt_coverage_free(h->coverage);
 	vt_sorter_free(h->sorter);
-	vt_buf_release(&h->name);
+	for (i = 0; i < WAITING; i++)
+		vt_buf_release(&h->touches[i].name);
 	vt_buf_release(&h->payload);
 	vt_heat_release(&h->out);
 	free(h);
@@ -181,6 +249,7 @@ enum vt_code
 vt_heat_reset(struct vt_heat *h, struct vt_err *err)
 {
 	empty(h);
+	h->touch_in = h->touch_out = 0;
 	vt_sorter_free(h->sorter);
 	h->sorter = NULL;
 	vt_coverage_free(h->coverage);
@@ -194,16 +263,10 @@ vt_heat_coverage(struct vt_heat *h)
 	return h->coverage;
 }
 
-size_t
-vt_heat_held(const struct vt_heat *h)
-{
-	return h->count;
-}
-
 int
 vt_heat_is_spilled(const struct vt_heat *h)
 {
-	return h->sorter != NULL;
+	return h->sorter != NULL && vt_sorter_spilled_bytes(h->sorter) > 0;
 }
 
 /* --- the table ------------------------------------------------------------ */
@@ -250,11 +313,12 @@ static int
 grow_table(struct vt_heat *h)
 {
 	size_t size = h->table_size * 2, i, j;
-	struct slot *table = calloc(size, sizeof(*table));
+	struct slot *table = vt_bigmem_alloc(size * sizeof(*table));
 	const struct object *o;
 
 	if (table == NULL)
 		return -1;
+	memset(table, 0, size * sizeof(*table));
 	for (i = 0; i < h->table_size; i++) {
 		if (h->table[i].at == 0)
 			continue;
@@ -268,37 +332,6 @@ grow_table(struct vt_heat *h)
 	h->table = table;
 	h->table_size = size;
 	return 0;
-}
-
-/* Room for an object; 0 when there is no memory. */
-static uint32_t
-allocate(struct vt_heat *h, size_t units)
-{
-	struct block *b = h->block_count > 0 ? &h->blocks[h->block] : NULL;
-	size_t cap;
-
-	if (b != NULL && b->used + units > BLOCK_UNITS) {
-		h->block++;
-		b++;
-	}
-	if (h->block == h->block_count) {
-		if (h->block_count == h->block_cap) {
-			cap = h->block_cap != 0 ? h->block_cap * 2 : 64;
-			b = realloc(h->blocks, cap * sizeof(*b));
-			if (b == NULL)
-				return 0;
-			h->blocks = b;
-			h->block_cap = cap;
-		}
-		b = &h->blocks[h->block_count];
-		b->data = malloc(BLOCK_BYTES);
-		b->used = h->block_count == 0;
-		if (b->data == NULL)
-			return 0;
-		h->block_count++;
-	}
-	b->used += units;
-	return (uint32_t)(h->block * BLOCK_UNITS + b->used - units);
 }
 
 static enum vt_code
@@ -342,13 +375,23 @@ write_object(struct vt_heat *h, struct object *o, struct vt_err *err)
 static enum vt_code
 flush(struct vt_heat *h, struct vt_err *err)
 {
-	enum vt_code rc;
+	enum vt_code rc = VT_OK;
+	size_t block, unit;
+	struct object *o;
 
 	if (h->sorter == NULL)
 		h->sorter = vt_sorter_new(h->folder, h->sorter_memory);
 	if (h->sorter == NULL)
 		return no_memory(err);
-	rc = each(h, write_object, err);
+	for (block = 0; block < h->objects.count; block++) {
+		unit = block == 0;
+		while (rc == VT_OK && unit < h->objects.blocks[block].used) {
+			o = object_at(h, (uint32_t)(block * BLOCK_UNITS +
+			    unit));
+			unit += units_of(o->name_len);
+			rc = write_object(h, o, err);
+		}
+	}
 	empty(h);
 	return rc;
 }
@@ -361,73 +404,88 @@ has_room(const struct vt_heat *h, size_t units)
 
 	if ((h->count + 1) * 4 > h->table_size * 3)
 		table *= 3;	/* both, while it grows */
-	return (h->block + 1) * BLOCK_BYTES + units * 8 + h->list_bytes +
-	    table <= h->memory;
+	return store_bytes(&h->objects) + units * 8 +
+	    store_bytes(&h->lists) + table <= h->memory;
 }
 
 /* The object of that name, made when it is new. */
 static enum vt_code
-get(struct vt_heat *h, const struct vt_log_name *n, struct object **out,
+get(struct vt_heat *h, const struct touch *t, struct object **out,
     struct vt_err *err)
 {
-	struct slot *s;
+	const char *name = t->name.data;
+	size_t len = t->name.len, units = units_of(len);
+	struct slot *s = slot_of(h, t->hash, name, len);
 	enum vt_code rc;
-	uint64_t hash;
-	size_t units;
 
-	vt_buf_reset(&h->name);
-	if (vt_heat_name(&h->name, n->bucket, n->bucket_len, n->key,
-	    n->key_len, n->version, n->version_len) < 0)
-		return vt_buf_check(&h->name, "an object's name", err);
-	hash = hash_name(h, h->name.data, h->name.len);
-	s = slot_of(h, hash, h->name.data, h->name.len);
 	if (s->at != 0) {
 		*out = object_at(h, s->at);
 		return VT_OK;
 	}
-	units = units_of(h->name.len);
 	if (!has_room(h, units) && h->count > 0) {
 		rc = flush(h, err);
 		if (rc != VT_OK)
 			return rc;
-		s = slot_of(h, hash, h->name.data, h->name.len);
+		s = slot_of(h, t->hash, name, len);
 	}
 	if ((h->count + 1) * 4 > h->table_size * 3) {
 		if (grow_table(h) < 0)
 			return no_memory(err);
-		s = slot_of(h, hash, h->name.data, h->name.len);
+		s = slot_of(h, t->hash, name, len);
 	}
-	s->at = allocate(h, units);
+	s->at = (uint32_t)allocate(&h->objects, units);
 	if (s->at == 0)
 		return no_memory(err);
-	s->tag = (uint32_t)(hash >> 32);
+	s->tag = (uint32_t)(t->hash >> 32);
 	h->count++;
 	*out = object_at(h, s->at);
 	memset(*out, 0, sizeof(**out));
 	(*out)->size = UINT64_MAX;
-	(*out)->name_len = (uint32_t)h->name.len;
-	memcpy((*out)->name, h->name.data, h->name.len);
+	(*out)->name_len = (uint32_t)len;
+	memcpy((*out)->name, name, len);
 	return VT_OK;
 }
 
 /* --- days ----------------------------------------------------------------- */
 
+static int
+class_of(uint32_t cap)
+{
+	return __builtin_ctz(cap / LIST_MIN);
+}
+
+static struct day *
+new_list(struct vt_heat *h, uint32_t cap)
+{
+	struct spare *s = h->spares[class_of(cap)];
+	size_t at;
+
+	if (s != NULL) {
+		h->spares[class_of(cap)] = s->next;
+		return (struct day *)(void *)s;
+	}
+	at = allocate(&h->lists, cap * sizeof(struct day) / 8);
+	return at != 0 ? memory_at(&h->lists, at) : NULL;
+}
+
 /* Room for one more in the list of `o`, which may be none yet. */
 static int
 grow_list(struct vt_heat *h, struct object *o)
 {
-	uint32_t cap = o->day_cap != 0 ? o->day_cap * 2 : 4;
-	struct day *list = malloc(cap * sizeof(*list));
+	uint32_t cap = o->day_cap != 0 ? o->day_cap * 2 : LIST_MIN;
+	struct day *list = new_list(h, cap);
+	struct spare *old;
 
 	if (list == NULL)
 		return -1;
 	if (o->day_cap != 0) {
 		memcpy(list, o->days.list, o->day_count * sizeof(*list));
-		free(o->days.list);
+		old = (struct spare *)(void *)o->days.list;
+		old->next = h->spares[class_of(o->day_cap)];
+		h->spares[class_of(o->day_cap)] = old;
 	} else {
 		list[0] = o->days.one;
 	}
-	h->list_bytes += (cap - o->day_cap) * sizeof(*list);
 	o->days.list = list;
 	o->day_cap = cap;
 	return 0;
@@ -490,63 +548,121 @@ add_day(struct vt_heat *h, struct object *o, int32_t day, uint64_t gets,
 /* The size is what the last write made it, and where none is known the most
  * that a read told: of a web server's answers the longest was the whole. */
 static void
-take_size(struct object *o, const struct vt_log_event *e, int64_t write_us)
+take_size(struct object *o, const struct touch *t, int64_t write_us)
 {
-	if (!e->has_size || e->size_bytes == UINT64_MAX)
+	if (!t->has_size || t->size == UINT64_MAX)
 		return;
 	if (o->size == UINT64_MAX || write_us > o->size_us ||
-	    (write_us == o->size_us && e->size_bytes > o->size)) {
-		o->size = e->size_bytes;
+	    (write_us == o->size_us && t->size > o->size)) {
+		o->size = t->size;
 		o->size_us = write_us;
 	}
 }
 
-static void
-saw(struct vt_heat *h, struct object *o, int64_t us, int is_read)
-{
-	if (o->first_us == 0 || us < o->first_us)
-		o->first_us = us;
-	vt_coverage_saw(h->coverage, us, is_read);
-}
-
 static enum vt_code
-add_read(struct vt_heat *h, const struct vt_log_name *n,
-    const struct vt_log_event *e, int64_t us, struct vt_err *err)
+apply(struct vt_heat *h, const struct touch *t, struct vt_err *err)
 {
-	struct object *o;
-	enum vt_code rc = get(h, n, &o, err);
+	struct object *o = NULL;
+	enum vt_code rc = get(h, t, &o, err);
 
+	/* a list that can grow no more goes to the sorter */
+	if (rc == VT_OK && o->day_count + SPLIT_MAX > LIST_MAX) {
+		rc = flush(h, err);
+		if (rc == VT_OK)
+			rc = get(h, t, &o, err);
+	}
 	if (rc != VT_OK)
 		return rc;
-	saw(h, o, us, 1);
-	if (us > o->last_read_us)
-		o->last_read_us = us;
-	if (n == &e->object)
-		take_size(o, e, 0);
-	if (add_day(h, o, (int32_t)(us / DAY_US), e->count, e->bytes) < 0)
-		return no_memory(err);
+	if (o->first_us == 0 || t->us < o->first_us)
+		o->first_us = t->us;
+	switch (t->kind) {
+	case VT_LOG_READ:
+		if (t->us > o->last_read_us)
+			o->last_read_us = t->us;
+		take_size(o, t, 0);
+		if (add_day(h, o, (int32_t)(t->us / DAY_US), t->count,
+		    t->bytes) < 0)
+			return no_memory(err);
+		break;
+	case VT_LOG_DELETE:
+		if (t->us > o->deleted_us)
+			o->deleted_us = t->us;
+		break;
+	default:
+		/* Of several writes the last one made what is there now. */
+		if (t->us > o->created_us)
+			o->created_us = t->us;
+		take_size(o, t, t->us);
+	}
 	return VT_OK;
 }
 
-static enum vt_code
-add_change(struct vt_heat *h, const struct vt_log_event *e, int64_t us,
-    struct vt_err *err)
+/* What is likely the object, without looking at it. */
+static void
+fetch_object(const struct vt_heat *h, struct touch *t)
 {
-	struct object *o;
-	enum vt_code rc = get(h, &e->object, &o, err);
+	size_t i = t->hash & (h->table_size - 1);
+	const struct slot *s = &h->table[i];
+	const char *o;
 
+	while (s->at != 0 && s->tag != (uint32_t)(t->hash >> 32)) {
+		i = (i + 1) & (h->table_size - 1);
+		s = &h->table[i];
+	}
+	t->at = s->at;
+	if (s->at == 0)
+		return;
+	o = (const char *)object_at(h, s->at);
+	__builtin_prefetch(o);
+	__builtin_prefetch(o + 64);
+	__builtin_prefetch(o + 128);
+}
+
+static void
+fetch_days(const struct vt_heat *h, const struct touch *t)
+{
+	const struct object *o;
+
+	/* the table may have been emptied since */
+	if (t->at == 0 || h->count == 0 ||
+	    t->at / BLOCK_UNITS > h->objects.filling)
+		return;
+	o = object_at(h, t->at);
+	if (o->day_cap != 0)
+		__builtin_prefetch(&o->days.list[o->day_count - 1]);
+}
+
+/* Let a touch of the object `n` wait, and the oldest that waits be done. */
+static enum vt_code
+touch(struct vt_heat *h, const struct vt_log_name *n, enum vt_log_kind kind,
+    const struct vt_log_event *e, int64_t us, struct vt_err *err)
+{
+	struct touch *t = &h->touches[h->touch_in % WAITING];
+	enum vt_code rc = VT_OK;
+
+	if (h->touch_in - h->touch_out == WAITING)
+		rc = apply(h, &h->touches[h->touch_out++ % WAITING], err);
 	if (rc != VT_OK)
 		return rc;
-	saw(h, o, us, 0);
-	if (e->kind == VT_LOG_DELETE) {
-		if (us > o->deleted_us)
-			o->deleted_us = us;
-		return VT_OK;
-	}
-	/* Of several writes the last one made what is there now. */
-	if (us > o->created_us)
-		o->created_us = us;
-	take_size(o, e, us);
+	vt_buf_reset(&t->name);
+	if (vt_heat_name(&t->name, n->bucket, n->bucket_len, n->key,
+	    n->key_len, n->version, n->version_len) < 0)
+		return vt_buf_check(&t->name, "an object's name", err);
+	t->hash = hash_name(h, t->name.data, t->name.len);
+	__builtin_prefetch(&h->table[t->hash & (h->table_size - 1)]);
+	t->kind = kind;
+	t->us = us;
+	t->has_size = e->has_size && n == &e->object;
+	t->size = e->size_bytes;
+	t->count = e->count;
+	t->bytes = e->bytes;
+	h->touch_in++;
+	if (h->touch_in - h->touch_out > OBJECT_AGE)
+		fetch_object(h, &h->touches[(h->touch_in - OBJECT_AGE) %
+		    WAITING]);
+	if (h->touch_in - h->touch_out > DAYS_AGE)
+		fetch_days(h, &h->touches[(h->touch_in - DAYS_AGE) %
+		    WAITING]);
 	return VT_OK;
 }
 
@@ -557,26 +673,23 @@ vt_heat_add(struct vt_heat *h, const struct vt_log_event *e,
 	int64_t us = e->time_us;
 	enum vt_code rc;
 
+	if (e->kind == VT_LOG_COVERAGE)
+		return vt_coverage_add(h->coverage, e->node, e->node_len,
+		    e->from_us, e->to_us, e->dropped, err);
 	/* a day number must fit, and no log is that old */
 	if (us < 0)
 		return VT_OK;
 	if (us == 0)
 		us = 1;		/* 0 is "not known" */
-	switch (e->kind) {
-	case VT_LOG_READ:
-		return add_read(h, &e->object, e, us, err);
-	case VT_LOG_DELETE:
-		return add_change(h, e, us, err);
-	case VT_LOG_WRITE:
-		rc = add_change(h, e, us, err);
-		if (rc == VT_OK && e->has_source)
-			rc = add_read(h, &e->source, e, us, err);
-		return rc;
-	case VT_LOG_COVERAGE:
-		break;
-	}
-	return vt_coverage_add(h->coverage, e->node, e->node_len, e->from_us,
-	    e->to_us, e->dropped, err);
+	if (e->count > (uint64_t)UINT32_MAX * (SPLIT_MAX - 1))
+		return vt_fail(err, VT_INVALID, "a line of %llu accesses",
+		    (unsigned long long)e->count);
+	vt_coverage_saw(h->coverage, us, e->kind == VT_LOG_READ ||
+	    e->has_source);
+	rc = touch(h, &e->object, e->kind, e, us, err);
+	if (rc == VT_OK && e->kind == VT_LOG_WRITE && e->has_source)
+		rc = touch(h, &e->source, VT_LOG_READ, e, us, err);
+	return rc;
 }
 
 /* --- out ------------------------------------------------------------------ */
@@ -584,8 +697,12 @@ vt_heat_add(struct vt_heat *h, const struct vt_log_event *e,
 enum vt_code
 vt_heat_finish(struct vt_heat *h, struct vt_err *err)
 {
-	enum vt_code rc = flush(h, err);
+	enum vt_code rc = VT_OK;
 
+	while (rc == VT_OK && h->touch_out < h->touch_in)
+		rc = apply(h, &h->touches[h->touch_out++ % WAITING], err);
+	if (rc == VT_OK)
+		rc = flush(h, err);
 	return rc == VT_OK ? vt_sorter_finish(h->sorter, err) : rc;
 }
 

@@ -115,7 +115,6 @@ test_counts(void)
 		add(h, VT_LOG_READ, "a", D0 + 5);
 		add(h, VT_LOG_READ, "ab", D0 + 90);
 		add(h, VT_LOG_READ, "a", D0 + 80);
-		is_int(vt_heat_held(h), 2, "two objects");
 		cover(vt_heat_coverage(h), "n", 0, 100, 0);
 		t = fill(h, i < 2 ? "a" : "zz", 64, created[i % 2], 100);
 		if (i == 0) {
@@ -516,10 +515,10 @@ test_splits(void)
 	add_many(little, 7919, 0, 3 * MANY);
 	add_many(half, 7919, 0, MANY);
 	add_many(rest, 7919, MANY, 3 * MANY);
-	ok(!vt_heat_is_spilled(much) && vt_heat_is_spilled(little),
-	    "one has room for all, the other has not");
 	want = gathered(much, &want_len);
 	got = gathered(little, &got_len);
+	ok(!vt_heat_is_spilled(much) && vt_heat_is_spilled(little),
+	    "one has room for all, the other has not");
 	ok(want_len == got_len && memcmp(want, got, want_len) == 0,
 	    "little memory and another order: the same");
 	free(got);
