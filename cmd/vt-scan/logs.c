@@ -19,6 +19,7 @@
 #include "scan.h"
 
 #define PART_BYTES ((uint64_t)16 << 20)
+#define LINE_BYTES 256		/* of a common line, or fewer */
 #define WINDOW_BYTES 65536
 /* Lines of a stream between two looks at what others want. */
 #define STREAM_LINES 0xffff
@@ -380,10 +381,20 @@ keep_open(struct run *r, struct log *l)
 	r->open[r->open_count++] = l;
 }
 
+/* Places are kept between parts: none has more lines than between commits. */
+static uint64_t
+part_bytes(const struct run *r)
+{
+	if (r->db == NULL || r->commit_lines > PART_BYTES / LINE_BYTES)
+		return PART_BYTES;
+	return r->commit_lines * LINE_BYTES;
+}
+
 static void
 cut(struct run *r, struct part *p)
 {
 	struct log *l = r->cutting;
+	uint64_t bytes = part_bytes(r);
 
 	if (l->parts % 64 == 0) {
 		l->part_lines = realloc(l->part_lines,
@@ -400,8 +411,8 @@ cut(struct run *r, struct part *p)
 		r->cutting = NULL;
 		return;
 	}
-	p->end = l->end - l->next > PART_BYTES ?
-	    line_end(l, l->next + PART_BYTES - 1, l->end) : l->end;
+	p->end = l->end - l->next > bytes ?
+	    line_end(l, l->next + bytes - 1, l->end) : l->end;
 	l->next = p->end;
 	if (l->next == l->end)
 		r->cutting = NULL;

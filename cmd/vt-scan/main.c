@@ -342,7 +342,9 @@ parse(struct run *r, int argc, char **argv)
 		else
 			add_path(&r->merges, &r->merge_count,
 			    cli_strdup(argv[optind]));
-	if (r->foreign && r->log_count == 0 && r->merge_count == 0)
+	/* what is kept, or comes from elsewhere, may be all there is */
+	if (r->foreign && r->log_count == 0 && r->merge_count == 0 &&
+	    r->state == NULL)
 		add_path(&r->logs, &r->log_count, cli_strdup("-"));
 	return CLI_OK;
 }
