@@ -85,8 +85,8 @@ vt_heat_name_split(const char *name, size_t len, struct vt_buf *text,
 		goto broken;
 	if (text->failed)
 		return no_memory(err);
-	for (i = 0; i < 3; i++)
-		at[i + 1] -= at[i];
+	for (i = 3; i > 0; i--)
+		at[i] -= at[i - 1];
 	out->bucket = text->data;
 	out->bucket_len = at[1] - 1;
 	out->key = text->data + at[1];
