@@ -8,6 +8,8 @@
 
 #include "libvt/base/fs.h"
 
+#include "libvt/proto/jsonsplit.h"
+
 #include "libvt/proto/zstream.h"
 
 #define BLOCK ((size_t)256 << 10)
@@ -24,6 +26,10 @@ struct vt_zlines {
 	int is_part;		/* of a file: `left` bytes from `at` on */
 	uint64_t at, left;
 	int at_end, skipping, sniffed, whole;
+	/* records in the place of lines: asked for, and found to be so */
+	int wants_records, is_json;
+	int in_record;
+	struct vt_jsonsplit split;
 	/* compressed streams alone */
 	struct archive *archive;
 	char *raw;		/* what libarchive is given */
@@ -254,6 +260,135 @@ fill(struct vt_zlines *z, struct vt_err *err)
 	return VT_OK;
 }
 
+static enum vt_code
+too_large(struct vt_zlines *z, const char *what, uint64_t *number,
+    struct vt_err *err)
+{
+	z->number++;
+	if (number != NULL)
+		*number = z->number;
+	return vt_fail(err, VT_TOO_LARGE, "%s %llu is over %zu bytes", what,
+	    (unsigned long long)z->number, z->max_line);
+}
+
+/* --- records -------------------------------------------------------------- */
+
+void
+vt_zlines_records(struct vt_zlines *z)
+{
+	z->wants_records = 1;
+}
+
+/* Look at the first byte that is no blank, once. */
+static enum vt_code
+look_for_json(struct vt_zlines *z, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t i = 0;
+
+	if (!z->wants_records)
+		return VT_OK;
+	for (;;) {
+		z->wants_records = 0;
+		/* a mark of the byte order is no part of the text */
+		if (i == 0 && z->end >= 3 &&
+		    memcmp(z->data, "\xef\xbb\xbf", 3) == 0)
+			z->start = z->looked = i = 3;
+		for (; i < z->end; i++)
+			if (strchr(" \t\r\n", z->data[i]) == NULL ||
+			    z->data[i] == '\0') {
+				z->is_json = z->data[i] == '{' ||
+				    z->data[i] == '[';
+				return VT_OK;
+			}
+		if (z->at_end || i > z->max_line)
+			return VT_OK;
+		z->wants_records = 1;
+		rc = fill(z, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+}
+
+/* The record from `start` to `looked`, unless it was found too large. */
+static int
+give_record(struct vt_zlines *z, const char **line, size_t *len,
+    uint64_t *number)
+{
+	int is_skipped = z->skipping;
+
+	*line = z->data + z->start;
+	*len = z->looked - z->start;
+	z->start = z->looked;
+	z->whole = !z->at_end || z->looked < z->end;
+	z->in_record = z->skipping = 0;
+	if (is_skipped)
+		return 0;
+	z->number++;
+	if (number != NULL)
+		*number = z->number;
+	return 1;
+}
+
+static enum vt_code
+next_record(struct vt_zlines *z, const char **line, size_t *len,
+    uint64_t *number, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t used;
+
+	for (;;) {
+		switch (vt_jsonsplit_next(&z->split, z->data + z->looked,
+		    z->end - z->looked, &used)) {
+		case VT_SPLIT_BEGIN:
+			z->looked += used;
+			z->start = z->looked;
+			z->in_record = 1;
+			continue;
+		case VT_SPLIT_DROP:
+			z->looked += used;
+			z->start = z->looked;
+			z->in_record = z->skipping = 0;
+			continue;
+		case VT_SPLIT_END:
+			z->looked += used;
+			if (!z->skipping &&
+			    z->looked - z->start > z->max_line) {
+				z->start = z->looked;
+				z->in_record = 0;
+				return too_large(z, "record", number, err);
+			}
+			if (give_record(z, line, len, number))
+				return VT_OK;
+			continue;
+		case VT_SPLIT_MORE:
+			z->looked += used;
+			break;
+		}
+		if (z->in_record && !z->skipping &&
+		    z->looked - z->start > z->max_line) {
+			z->skipping = 1;
+			return too_large(z, "record", number, err);
+		}
+		/* nothing is kept but the record at hand */
+		if (!z->in_record || z->skipping)
+			z->start = z->looked;
+		if (z->at_end)
+			break;
+		rc = fill(z, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (z->in_record && give_record(z, line, len, number))
+		return VT_OK;
+	if (!vt_jsonsplit_is_whole(&z->split)) {
+		memset(&z->split, 0, sizeof(z->split));
+		return vt_fail(err, VT_CORRUPT, "the JSON document is cut "
+		    "short");
+	}
+	return VT_ABSENT;
+}
+
 enum vt_code
 vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
     uint64_t *number, struct vt_err *err)
@@ -264,6 +399,11 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 
 	*line = NULL;
 	*len = 0;
+	rc = look_for_json(z, err);
+	if (rc != VT_OK)
+		return rc;
+	if (z->is_json)
+		return next_record(z, line, len, number, err);
 	for (;;) {
 		newline = memchr(z->data + z->looked, '\n',
 		    z->end - z->looked);
@@ -304,11 +444,7 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 large:
 	*line = NULL;
 	*len = 0;
-	z->number++;
-	if (number != NULL)
-		*number = z->number;
-	return vt_fail(err, VT_TOO_LARGE, "line %llu is over %zu bytes",
-	    (unsigned long long)z->number, z->max_line);
+	return too_large(z, "line", number, err);
 }
 
 int
@@ -344,9 +480,11 @@ vt_zlines_peek(struct vt_zlines *z, const char **data, size_t *len,
 enum vt_code
 vt_zlines_skip(struct vt_zlines *z, uint64_t bytes, struct vt_err *err)
 {
-	enum vt_code rc;
+	enum vt_code rc = look_for_json(z, err);
 	size_t n, i;
 
+	if (rc != VT_OK)
+		return rc;
 	while (bytes > 0) {
 		if (z->start == z->end) {
 			if (z->at_end)

@@ -1,7 +1,7 @@
 /*
- * Lines of a stream that may be compressed: gzip, zstd, xz, bzip2, lz4 by
- * their first bytes (libarchive), else as it is.  Several compressed members
- * behind each other are one stream, as `cat a.gz b.gz` makes them.
+ * Lines, or records, of a stream that may be compressed: gzip, zstd, xz, bzip2,
+ * lz4 by its first bytes (libarchive), else as it is.  Several compressed
+ * members behind each other are one stream, as `cat a.gz b.gz` makes them.
  */
 #ifndef VT_PROTO_ZSTREAM_H
 #define VT_PROTO_ZSTREAM_H
@@ -20,6 +20,12 @@ struct vt_zlines *vt_zlines_open(int fd, size_t max_line);
  * most `bytes` from `start` on. */
 struct vt_zlines *vt_zlines_open_part(int fd, size_t max_line, uint64_t start,
     uint64_t bytes);
+/*
+ * Before the first line: when the stream turns out to be JSON, its first byte
+ * being '{' or '[', give records as jsonsplit.h finds them in the place of
+ * lines.  Then a document that ends early is VT_CORRUPT, after its records.
+ */
+void vt_zlines_records(struct vt_zlines *z);
 /* NULL is accepted. */
 void vt_zlines_close(struct vt_zlines *z);
 /*
@@ -32,7 +38,8 @@ void vt_zlines_close(struct vt_zlines *z);
 enum vt_code vt_zlines_next(struct vt_zlines *z, const char **line,
     size_t *len, uint64_t *number, struct vt_err *err) VT_MUST_CHECK;
 
-/* Was the last line ended by a newline?  The last of a stream need not be. */
+/* Was the last line ended by a newline?  The last of a stream need not be.  Of
+ * a record: was there more behind it? */
 int vt_zlines_is_whole(const struct vt_zlines *z);
 /* Where the next line begins, counted in uncompressed bytes. */
 uint64_t vt_zlines_offset(const struct vt_zlines *z);
