@@ -236,12 +236,33 @@ commit(struct run *r)
 
 /* --- telling -------------------------------------------------------------- */
 
+/* What the user says of the time; an open end is the logs'. */
+static void
+add_covered(struct run *r)
+{
+	int64_t from, to, first, last;
+	struct vt_err err;
+	size_t i;
+
+	vt_coverage_span(r->coverage, &first, &last);
+	if (r->has_now && r->now_us > last)
+		last = r->now_us;
+	for (i = 0; i < r->covered_count; i++) {
+		from = r->covered[i].from_us != 0 ? r->covered[i].from_us :
+		    first;
+		to = r->covered[i].to_us != 0 ? r->covered[i].to_us : last;
+		if (from != 0 && to > from && vt_coverage_add(r->coverage, "",
+		    0, from, to, 0, &err) != VT_OK)
+			die(&err);
+	}
+}
+
 /* A log that tells no coverage covers the time from its first read to its
  * last line: writes before that are an inventory of what there was. */
 static void
 assume_coverage(struct run *r)
 {
-	int64_t from, to, first, last;
+	int64_t from, to, first, last, listed;
 	struct vt_err err;
 	double days;
 
@@ -249,12 +270,17 @@ assume_coverage(struct run *r)
 	if (r->has_now && r->now_us > last)
 		last = r->now_us;
 	vt_coverage_total(r->coverage, &from, &to, &days);
-	if (days == 0 && first != 0 && last > first &&
+	if (days == 0 && r->covered_count == 0 && first != 0 && last > first &&
 	    (vt_coverage_add(r->coverage, "", 0, first, last, 0, &err) !=
 	    VT_OK || vt_coverage_finish(r->coverage, &err) != VT_OK))
 		die(&err);
-	if (!r->has_now)
-		r->now_us = last;
+	if (r->has_now)
+		return;
+	r->now_us = r->covered_count > 0 && to > last ? to : last;
+	/* what an inventory tells later than the logs is there now */
+	listed = vt_coverage_listed_us(r->coverage, NULL, 0);
+	if (listed > r->now_us)
+		r->now_us = listed;
 }
 
 static void
@@ -294,6 +320,7 @@ join_heat(struct run *r)
 	add_merges(r);
 	begin_merge(r, r->db == NULL);
 	r->db = NULL;
+	add_covered(r);
 	/* a partial result tells no more than its logs did */
 	if (r->partial != NULL)
 		return;

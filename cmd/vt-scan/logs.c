@@ -35,7 +35,8 @@ struct part {
 struct worker {
 	struct run *r;
 	struct vt_heat *heat;
-	struct vt_logparser *parser;
+	struct vt_logparser **parsers;	/* of each source */
+	struct vt_logparser *parser;	/* of the log being read */
 	pthread_t thread;
 	/* of the part being read */
 	uint64_t lines, bad_lines;
@@ -196,6 +197,7 @@ read_part(struct worker *w, const struct part *p)
 	struct vt_log_event event;
 	struct vt_zlines *z = l->z;
 
+	w->parser = w->parsers[l->source - w->r->sources];
 	vt_logparser_file(w->parser);
 	/* it was judged with the part that it is in */
 	if (p->start > 0 && l->header != NULL)
@@ -296,6 +298,20 @@ open_file(struct run *r, struct log *l)
 	return -1;
 }
 
+struct vt_zlines *
+open_lines(struct log *l)
+{
+	int is_json = vt_log_format_is_json(l->source->format);
+	struct vt_zlines *z = vt_zlines_open(l->fd, is_json ?
+	    VT_SCAN_RECORD_MAX : VT_SCAN_LINE_MAX);
+
+	if (z == NULL)
+		out_of_memory();
+	if (is_json)
+		vt_zlines_records(z);
+	return z;
+}
+
 /* A stream of the log from its start on, and whether it is compressed. */
 static int
 open_stream(struct run *r, struct log *l, int *is_compressed)
@@ -305,18 +321,26 @@ open_stream(struct run *r, struct log *l, int *is_compressed)
 	enum vt_code rc;
 	size_t len;
 
-	l->z = vt_zlines_open(l->fd, VT_SCAN_LINE_MAX);
-	if (l->z == NULL)
-		out_of_memory();
+	l->z = open_lines(l);
 	rc = vt_zlines_peek(l->z, &data, &len, is_compressed, &err);
 	if (rc == VT_OK) {
-		if (r->format == VT_LOG_CSV)
+		if (l->source->format == VT_LOG_CSV)
 			keep_header(l, data, len);
 		return 0;
 	}
 	cli_warn("%s: %s", l->path, err.text);
 	r->failed = cli_status_of(rc);
 	return -1;
+}
+
+/* Can the log not be read in parts?  Records need not be lines, and lines may
+ * need some that are before them. */
+static int
+is_whole_only(const struct log *l)
+{
+	return vt_log_format_is_json(l->source->format) ||
+	    l->source->format == VT_LOG_CLOUDFRONT ||
+	    (l->source->format == VT_LOG_CSV && l->header == NULL);
 }
 
 /*
@@ -335,14 +359,14 @@ open_log(struct run *r, size_t number, int *twin)
 	l->fd = -1;
 	l->number = number;
 	l->path = cli_strdup(r->logs[number]);
+	l->source = &r->sources[r->log_sources[number]];
 	if (open_file(r, l) < 0 || open_stream(r, l, &is_compressed) < 0)
 		goto none;
 	if (fstat(l->fd, &st) < 0)
 		memset(&st, 0, sizeof(st));
 	l->size = (uint64_t)st.st_size;
 	l->is_stream = is_compressed || l->fd == STDIN_FILENO ||
-	    !S_ISREG(st.st_mode) ||
-	    (r->format == VT_LOG_CSV && l->header == NULL);
+	    !S_ISREG(st.st_mode) || is_whole_only(l);
 	if (r->db != NULL && !S_ISREG(st.st_mode))
 		cli_die(CLI_FAILED, "'%s' is no file: no place in it can be "
 		    "kept", l->path);
@@ -556,6 +580,30 @@ close_logs(struct run *r)
 }
 
 static void
+make_parsers(struct worker *w)
+{
+	const struct run *r = w->r;
+	const struct source *s;
+	struct vt_logparser *p;
+	struct vt_err err;
+	size_t i;
+
+	w->parsers = cli_alloc((r->source_count + 1) * sizeof(*w->parsers));
+	for (i = 0; i < r->source_count; i++) {
+		s = &r->sources[i];
+		p = vt_logparser_new(s->format, s->bucket != NULL ?
+		    s->bucket : r->bucket);
+		if (p == NULL)
+			out_of_memory();
+		vt_logparser_versions(p, r->versions_apart);
+		if (s->schema != NULL && vt_logparser_schema(p, s->schema,
+		    s->at_us, NULL, &err) != VT_OK)
+			die(&err);
+		w->parsers[i] = p;
+	}
+}
+
+static void
 start_workers(struct run *r, struct worker *workers)
 {
 	unsigned i;
@@ -565,9 +613,7 @@ start_workers(struct run *r, struct worker *workers)
 
 		w->r = r;
 		w->heat = r->heats[i];
-		w->parser = vt_logparser_new(r->format, r->bucket);
-		if (w->parser == NULL)
-			out_of_memory();
+		make_parsers(w);
 		r->running++;
 	}
 	for (i = 0; i < r->threads; i++) {
@@ -584,6 +630,7 @@ read_logs(struct run *r)
 {
 	struct worker *workers = cli_alloc(THREADS_MAX * sizeof(*workers));
 	unsigned i;
+	size_t k;
 
 	cli_progress_start(r->quiet, "reading logs");
 	pthread_mutex_lock(&r->lock);
@@ -601,7 +648,9 @@ read_logs(struct run *r)
 	pthread_mutex_unlock(&r->lock);
 	for (i = 0; i < r->threads; i++) {
 		pthread_join(workers[i].thread, NULL);
-		vt_logparser_free(workers[i].parser);
+		for (k = 0; k < r->source_count; k++)
+			vt_logparser_free(workers[i].parsers[k]);
+		free(workers[i].parsers);
 	}
 	if (r->db != NULL)
 		commit(r);

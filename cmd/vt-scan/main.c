@@ -21,7 +21,7 @@
 
 static const char usage[] =
 "usage: vt-scan [options] [--merge FILE...]\n"
-"       vt-scan [options] --from FORMAT [LOG...]\n"
+"       vt-scan [options] --from FORMAT [LOG...] [--from FORMAT LOG...]...\n"
 "Print one JSON line per stored version: where it is and how it was read.\n"
 "\n"
 "With a server's data folder, of all versions in its catalog:\n"
@@ -30,8 +30,14 @@ static const char usage[] =
 "      --log FILE         read this access log, not the configured ones, and\n"
 "                         keep no place in it; may be repeated\n"
 "Without a server, of the objects that logs speak of ('-': standard input):\n"
-"      --from FORMAT      vaultaire, s3-access-log, combined or csv\n"
-"      --bucket NAME      bucket to put objects of web and csv logs in (log)\n"
+"      --from FORMAT      what the logs behind it are: azure-storage-log,\n"
+"                         cloudfront, cloudtrail, combined, csv,\n"
+"                         gcs-storage-log, s3-access-log, s3-inventory\n"
+"                         or vaultaire; may be repeated\n"
+"      --bucket NAME      bucket of objects from logs that name none (log)\n"
+"      --covered FROM..TO the time for which the logs are complete (from the\n"
+"                         first read to the last line); may be repeated\n"
+"      --schema COLUMNS   of an inventory in CSV: 'Bucket, Key, Size, ...'\n"
 "      --state DIR        keep there what was read, and read what is new\n"
 "Both:\n"
 "      --commit-lines N   keep the place after so many lines at least\n"
@@ -53,15 +59,16 @@ static const char usage[] =
 "Status 1: some lines were malformed and left out.\n";
 
 enum {
-	OPT_BUCKET = 256, OPT_COMMIT_LINES, OPT_CONFIG, OPT_DATA, OPT_FROM,
-	OPT_HISTORY, OPT_LOG, OPT_MEMORY, OPT_MERGE, OPT_NOW, OPT_PARTIAL,
-	OPT_RESCAN, OPT_STATE, OPT_THREADS
+	OPT_BUCKET = 256, OPT_COMMIT_LINES, OPT_CONFIG, OPT_COVERED, OPT_DATA,
+	OPT_FROM, OPT_HISTORY, OPT_LOG, OPT_MEMORY, OPT_MERGE, OPT_NOW,
+	OPT_PARTIAL, OPT_RESCAN, OPT_SCHEMA, OPT_STATE, OPT_THREADS
 };
 
 static const struct option options[] = {
 	{ "bucket", required_argument, NULL, OPT_BUCKET },
 	{ "commit-lines", required_argument, NULL, OPT_COMMIT_LINES },
 	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "covered", required_argument, NULL, OPT_COVERED },
 	{ "data", required_argument, NULL, OPT_DATA },
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "help", no_argument, NULL, 'h' },
@@ -73,6 +80,7 @@ static const struct option options[] = {
 	{ "partial", required_argument, NULL, OPT_PARTIAL },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "rescan", no_argument, NULL, OPT_RESCAN },
+	{ "schema", required_argument, NULL, OPT_SCHEMA },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "version", no_argument, NULL, 'V' },
@@ -130,7 +138,7 @@ find_logs(struct run *r, const char *access_log)
 			continue;
 		if (asprintf(&path, "%s%s", folder, e->d_name) < 0)
 			out_of_memory();
-		add_path(&r->logs, &r->log_count, path);
+		add_log(r, path);
 	}
 	if (d != NULL)
 		closedir(d);
@@ -185,10 +193,9 @@ read_all(struct run *r)
 static void
 scan_foreign(struct run *r)
 {
-	char *source;
+	char *source = describe_sources(r);
 
-	if (asprintf(&source, "%s %s", r->from, r->bucket) < 0)
-		out_of_memory();
+	expand_manifests(r);
 	if (r->state != NULL)
 		open_state(r, r->state, source);
 	free(source);
@@ -233,10 +240,82 @@ scan_catalog(struct run *r)
 
 /* --- main ----------------------------------------------------------------- */
 
+/* FROM..TO, one of which may be left out. */
+static int
+take_covered(struct run *r, const char *text)
+{
+	const char *to = strstr(text, "..");
+	struct covered *c;
+	char *from;
+
+	if (to == NULL || strcmp(text, "..") == 0)
+		return cli_usage_error("--covered '%s' is not of the form "
+		    "FROM..TO", text);
+	r->covered = realloc(r->covered,
+	    (r->covered_count + 1) * sizeof(*r->covered));
+	from = strndup(text, (size_t)(to - text));
+	if (r->covered == NULL || from == NULL)
+		out_of_memory();
+	to += 2;
+	c = &r->covered[r->covered_count++];
+	c->from_us = *from != '\0' ? cli_opt_time("--covered", from) : 0;
+	c->to_us = *to != '\0' ? cli_opt_time("--covered", to) : 0;
+	free(from);
+	if (c->from_us != 0 && c->to_us != 0 && c->to_us <= c->from_us)
+		return cli_usage_error("--covered '%s' ends before it begins",
+		    text);
+	return CLI_OK;
+}
+
+/* What belongs to the last --from, or with none before it to all. */
+static int
+take_source_option(struct run *r, int c)
+{
+	struct source *s = r->source_count > 0 ?
+	    &r->sources[r->source_count - 1] : NULL;
+	enum vt_log_format format;
+
+	switch (c) {
+	case OPT_BUCKET:
+		if (*optarg == '\0')
+			return cli_usage_error("--bucket: the name is empty");
+		*(s != NULL ? &s->bucket : &r->bucket) = optarg;
+		return CLI_OK;
+	case OPT_SCHEMA:
+		if (s == NULL || s->format != VT_LOG_INVENTORY)
+			return cli_usage_error("--schema comes behind --from "
+			    "s3-inventory");
+		s->schema = optarg;
+		return CLI_OK;
+	default:
+		if (vt_log_format_find(optarg, &format) < 0)
+			return cli_usage_error("--from: unknown format '%s'",
+			    optarg);
+		add_source(r, format);
+		r->foreign = 1;
+		return CLI_OK;
+	}
+}
+
+static int
+take_operand(struct run *r, const char *path)
+{
+	if (is_partial(path) || (!r->foreign && r->merge_count > 0))
+		add_path(&r->merges, &r->merge_count, cli_strdup(path));
+	else if (r->foreign)
+		add_operand(r, path);
+	else
+		return cli_usage_error("'%s': logs of other systems need "
+		    "--from", path);
+	return CLI_OK;
+}
+
 static int
 take_option(struct run *r, int c)
 {
 	switch (c) {
+	case 1:
+		return take_operand(r, optarg);
 	case 'h':
 		exit(cli_help());
 	case 'q':
@@ -245,8 +324,9 @@ take_option(struct run *r, int c)
 	case 'V':
 		exit(cli_version());
 	case OPT_BUCKET:
-		r->bucket = optarg;
-		break;
+	case OPT_FROM:
+	case OPT_SCHEMA:
+		return take_source_option(r, c);
 	case OPT_COMMIT_LINES:
 		r->commit_lines = cli_opt_u64("--commit-lines", optarg, 1,
 		    UINT64_MAX);
@@ -254,22 +334,17 @@ take_option(struct run *r, int c)
 	case OPT_CONFIG:
 		r->config_path = optarg;
 		break;
+	case OPT_COVERED:
+		return take_covered(r, optarg);
 	case OPT_DATA:
 		r->data = optarg;
-		break;
-	case OPT_FROM:
-		if (vt_log_format_find(optarg, &r->format) < 0)
-			return cli_usage_error("--from: unknown format '%s'",
-			    optarg);
-		r->foreign = 1;
-		r->from = optarg;
 		break;
 	case OPT_HISTORY:
 		r->history = strcmp(optarg, "all") == 0 ? UINT32_MAX :
 		    (uint32_t)cli_opt_u64("--history", optarg, 1, 1000000);
 		break;
 	case OPT_LOG:
-		add_path(&r->logs, &r->log_count, cli_strdup(optarg));
+		add_path(&r->own_logs, &r->own_count, cli_strdup(optarg));
 		break;
 	case OPT_MEMORY:
 		r->memory_bytes = (size_t)cli_opt_size("--memory", optarg,
@@ -302,23 +377,51 @@ take_option(struct run *r, int c)
 }
 
 static int
-check_options(const struct run *r, const char *argument)
+check_sources(struct run *r)
 {
+	size_t i;
+
+	/* what is kept, or comes from elsewhere, may be all there is */
+	if (r->source_count == 1 && r->log_count == 0 &&
+	    !r->sources->is_folder && r->merge_count == 0 && r->state == NULL)
+		add_log(r, cli_strdup("-"));
+	for (i = 0; i < r->source_count; i++) {
+		if (r->sources[i].log_count == 0 &&
+		    !r->sources[i].is_folder && r->source_count > 1)
+			return cli_usage_error("no log is named behind one "
+			    "of several --from");
+		if (r->state != NULL &&
+		    r->sources[i].format == VT_LOG_INVENTORY)
+			return cli_usage_error("an inventory is read anew "
+			    "each time: not with --state");
+	}
+	return CLI_OK;
+}
+
+static int
+check_options(struct run *r)
+{
+	size_t i;
+
 	if (r->foreign && (r->data != NULL || r->config_path != NULL ||
-	    r->log_count > 0))
+	    r->own_count > 0))
 		return cli_usage_error("--from needs no server: not with "
 		    "--data, --config or --log");
-	if (!r->foreign && argument != NULL && r->merge_count == 0)
-		return cli_usage_error("'%s': logs of other systems need "
-		    "--from", argument);
 	if (!r->foreign && r->state != NULL)
 		return cli_usage_error("--state is for --from: a server's "
 		    "data folder keeps the place in its log");
+	if (!r->foreign && r->covered_count > 0)
+		return cli_usage_error("--covered is for --from: a server's "
+		    "log tells which time it covers");
 	if (r->rescan && ((r->foreign && r->state == NULL) ||
-	    (!r->foreign && r->log_count > 0)))
+	    (!r->foreign && r->own_count > 0)))
 		return cli_usage_error("--rescan: no place is kept");
-	if (*r->bucket == '\0')
-		return cli_usage_error("--bucket: the name is empty");
+	if (r->foreign)
+		return check_sources(r);
+	add_source(r, VT_LOG_VAULTAIRE);
+	for (i = 0; i < r->own_count; i++)
+		add_log(r, r->own_logs[i]);
+	free(r->own_logs);
 	return CLI_OK;
 }
 
@@ -327,26 +430,18 @@ parse(struct run *r, int argc, char **argv)
 {
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "+hqV", options, NULL)) != -1) {
+	/* operands in their places: they belong to the --from before them */
+	while ((c = getopt_long(argc, argv, "-hqV", options, NULL)) != -1) {
 		status = take_option(r, c);
 		if (status != CLI_OK)
 			return status;
 	}
-	status = check_options(r, argv[optind]);
-	if (status != CLI_OK)
-		return status;
-	for (; optind < argc; optind++)
-		if (r->foreign && !is_partial(argv[optind]))
-			add_path(&r->logs, &r->log_count,
-			    cli_strdup(argv[optind]));
-		else
-			add_path(&r->merges, &r->merge_count,
-			    cli_strdup(argv[optind]));
-	/* what is kept, or comes from elsewhere, may be all there is */
-	if (r->foreign && r->log_count == 0 && r->merge_count == 0 &&
-	    r->state == NULL)
-		add_path(&r->logs, &r->log_count, cli_strdup("-"));
-	return CLI_OK;
+	for (; optind < argc; optind++) {
+		status = take_operand(r, argv[optind]);
+		if (status != CLI_OK)
+			return status;
+	}
+	return check_options(r);
 }
 
 /* A thread a core, none with too little memory. */
@@ -388,8 +483,10 @@ main(int argc, char **argv)
 	r.memory_bytes = MEMORY_BYTES;
 	r.commit_lines = COMMIT_LINES;
 	status = parse(&r, argc, argv);
-	if (status != CLI_OK)
+	if (status != CLI_OK) {
+		free_sources(&r);
 		return status;
+	}
 	choose_threads(&r);
 	tmp = cli_env("TMPDIR");
 	r.tmp = tmp != NULL ? tmp : "/var/tmp";
@@ -401,7 +498,7 @@ main(int argc, char **argv)
 		scan_catalog(&r);
 	end_output(&r);
 	release_heat(&r);
-	free_paths(r.logs, r.log_count);
+	free_sources(&r);
 	free_paths(r.merges, r.merge_count);
 	free(r.bad.path);
 	free(tmp);

@@ -122,9 +122,9 @@ stream_agrees(struct log *l, const struct vt_heatdb_log *known)
 	vt_zlines_close(l->z);
 	l->z = NULL;
 	if (lseek(l->fd, 0, SEEK_SET) >= 0)
-		l->z = vt_zlines_open(l->fd, VT_SCAN_LINE_MAX);
+		l->z = open_lines(l);
 	if (l->z == NULL)
-		out_of_memory();
+		cli_die(CLI_FAILED, "cannot read '%s' again", l->path);
 	rc = vt_zlines_skip(l->z, known->pos, &err);
 	if (rc == VT_ABSENT)
 		return -1;

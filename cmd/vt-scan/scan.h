@@ -2,6 +2,7 @@
  * What the files of vt-scan share: one run of it.
  *
  *	main.c		options, and what is done in which order
+ *	source.c	which logs there are, of which formats
  *	logs.c		logs are read, by several threads
  *	place.c		where the last scan stopped in each log
  *	gather.c	heat from logs, kept files and partial results, as one
@@ -31,6 +32,24 @@
 /* The longest line of a log. */
 #define VT_SCAN_LINE_MAX ((size_t)64 << 10)
 
+/* The largest record of a log that is no lines. */
+#define VT_SCAN_RECORD_MAX ((size_t)256 << 10)
+
+/* Logs of one format; strings are borrowed. */
+struct source {
+	enum vt_log_format format;
+	const char *bucket;	/* NULL: that of all */
+	const char *schema;	/* of an inventory */
+	int64_t at_us;
+	size_t log_count;
+	int is_folder;		/* a folder was named, maybe an empty one */
+};
+
+/* What --covered says; 0: that end is taken from the logs. */
+struct covered {
+	int64_t from_us, to_us;
+};
+
 /* Digests of the first 1, 2, 4... bytes of a log: what it is known by. */
 #define HEADS 13
 
@@ -46,6 +65,7 @@ struct place {
 struct log {
 	char *path;
 	size_t number;		/* in the order of names */
+	const struct source *source;
 	int fd;
 	/* a stream is one part; else parts are cut from the file */
 	int is_stream;
@@ -74,11 +94,17 @@ struct bad {
 
 struct run {
 	/* options */
-	const char *data, *config_path, *bucket, *from, *state, *partial;
+	const char *data, *config_path, *bucket, *state, *partial;
 	int foreign, rescan, has_now, quiet;
-	enum vt_log_format format;
-	char **logs, **merges;
-	size_t log_count, merge_count;
+	struct source *sources;
+	size_t source_count;
+	char **own_logs, **logs, **merges;
+	uint32_t *log_sources;	/* of each log */
+	size_t own_count, log_count, log_cap, merge_count;
+	int versions_apart;	/* an inventory lists them */
+	struct vt_arena *arena;	/* of what manifests tell */
+	struct covered *covered;
+	size_t covered_count;
 	int64_t now_us;
 	uint32_t history;
 	size_t memory_bytes;
@@ -121,9 +147,24 @@ void out_of_memory(void) __attribute__((noreturn));
 /* Append to a list of paths. */
 void add_path(char ***list, size_t *count, char *path);
 
+/* source.c */
+struct source *add_source(struct run *r, enum vt_log_format format);
+/* One more log of the last source; `path` is taken. */
+void add_log(struct run *r, char *path);
+/* The same for what the command line names: a log, or a folder of logs. */
+void add_operand(struct run *r, const char *path);
+/* Put the files of an inventory in the place of its manifest, and see whether
+ * inventories list versions.  What cannot be read is told and left out. */
+void expand_manifests(struct run *r);
+/* What the logs are, in words: places are kept for logs of that kind. */
+char *describe_sources(const struct run *r);
+void free_sources(struct run *r);
+
 /* logs.c: read r->logs into r->heats, and from there into kept files when
  * places are kept. */
 void read_logs(struct run *r);
+/* Lines, or records, of an open log as its format has them. */
+struct vt_zlines *open_lines(struct log *l);
 
 /* place.c, under r->lock */
 enum found { FOUND_NEW, FOUND_PLACE, FOUND_DONE, FOUND_TWIN };

@@ -27,7 +27,16 @@ struct node {
 	struct spans spans;
 };
 
+/* A bucket that an inventory lists, and when the newest was made. */
+struct listing {
+	char *bucket;
+	size_t len;
+	int64_t at_us;
+};
+
 struct vt_coverage {
+	struct listing *listings;
+	size_t listing_count;
 	struct node *nodes;
 	size_t node_count;
 	struct spans dropped;	/* time in which lines were lost */
@@ -57,6 +66,9 @@ vt_coverage_free(struct vt_coverage *c)
 
 	if (c == NULL)
 		return;
+	for (i = 0; i < c->listing_count; i++)
+		free(c->listings[i].bucket);
+	free(c->listings);
 	for (i = 0; i < c->node_count; i++) {
 		free(c->nodes[i].name);
 		free(c->nodes[i].spans.s);
@@ -215,6 +227,62 @@ vt_coverage_saw(struct vt_coverage *c, int64_t us, int is_read)
 		c->last_us = us;
 }
 
+static struct listing *
+listing_of(const struct vt_coverage *c, const char *bucket, size_t len)
+{
+	size_t i;
+
+	/* rows of an inventory are of one bucket: the last comes again */
+	for (i = c->listing_count; i-- > 0;)
+		if (c->listings[i].len == len &&
+		    memcmp(c->listings[i].bucket, bucket, len) == 0)
+			return &c->listings[i];
+	return NULL;
+}
+
+enum vt_code
+vt_coverage_listed(struct vt_coverage *c, const char *bucket,
+    size_t bucket_len, int64_t at_us, struct vt_err *err)
+{
+	struct listing *l = listing_of(c, bucket, bucket_len);
+
+	if (l == NULL) {
+		l = realloc(c->listings, (c->listing_count + 1) * sizeof(*l));
+		if (l == NULL)
+			return no_memory(err);
+		c->listings = l;
+		l = &l[c->listing_count];
+		l->bucket = malloc(bucket_len + 1);
+		if (l->bucket == NULL)
+			return no_memory(err);
+		memcpy(l->bucket, bucket, bucket_len);
+		l->len = bucket_len;
+		l->at_us = 0;
+		c->listing_count++;
+	}
+	if (at_us > l->at_us)
+		l->at_us = at_us;
+	return VT_OK;
+}
+
+int64_t
+vt_coverage_listed_us(const struct vt_coverage *c, const char *bucket,
+    size_t bucket_len)
+{
+	const struct listing *l;
+	int64_t at_us = 0;
+	size_t i;
+
+	if (bucket != NULL) {
+		l = listing_of(c, bucket, bucket_len);
+		return l != NULL ? l->at_us : 0;
+	}
+	for (i = 0; i < c->listing_count; i++)
+		if (c->listings[i].at_us > at_us)
+			at_us = c->listings[i].at_us;
+	return at_us;
+}
+
 enum vt_code
 vt_coverage_merge(struct vt_coverage *c, const struct vt_coverage *from,
     struct vt_err *err)
@@ -230,6 +298,9 @@ vt_coverage_merge(struct vt_coverage *c, const struct vt_coverage *from,
 	for (i = 0; i < from->dropped.count && rc == VT_OK; i++)
 		rc = vt_coverage_add(c, "", 0, from->dropped.s[i].from,
 		    from->dropped.s[i].to, 1, err);
+	for (i = 0; i < from->listing_count && rc == VT_OK; i++)
+		rc = vt_coverage_listed(c, from->listings[i].bucket,
+		    from->listings[i].len, from->listings[i].at_us, err);
 	for (i = 0; i < from->node_count; i++) {
 		n = &from->nodes[i];
 		for (j = 0; j < n->spans.count && rc == VT_OK; j++)
@@ -404,14 +475,27 @@ put_spans(struct vt_buf *out, const struct spans *s)
 }
 
 static int
+compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	int c = memcmp(a, b, a_len < b_len ? a_len : b_len);
+
+	return c != 0 ? c : a_len < b_len ? -1 : a_len > b_len;
+}
+
+static int
 by_name(const void *a, const void *b)
 {
 	const struct node *x = a, *y = b;
-	size_t len = x->name_len < y->name_len ? x->name_len : y->name_len;
-	int c = memcmp(x->name, y->name, len);
 
-	return c != 0 ? c : x->name_len < y->name_len ? -1 :
-	    x->name_len > y->name_len;
+	return compare(x->name, x->name_len, y->name, y->name_len);
+}
+
+static int
+by_bucket(const void *a, const void *b)
+{
+	const struct listing *x = a, *y = b;
+
+	return compare(x->bucket, x->len, y->bucket, y->len);
 }
 
 enum vt_code
@@ -433,6 +517,15 @@ vt_coverage_encode(struct vt_coverage *c, struct vt_buf *out,
 		/* as finish does: what others know may not undo it */
 		tidy(&c->nodes[i].spans, MINUTE_US);
 		put_spans(out, &c->nodes[i].spans);
+	}
+	if (c->listing_count > 1)
+		qsort(c->listings, c->listing_count, sizeof(*c->listings),
+		    by_bucket);
+	put(out, c->listing_count);
+	for (i = 0; i < c->listing_count; i++) {
+		put(out, c->listings[i].len);
+		vt_buf_add(out, c->listings[i].bucket, c->listings[i].len);
+		put(out, (uint64_t)c->listings[i].at_us);
 	}
 	return vt_buf_check(out, "the time logs cover", err);
 }
@@ -491,6 +584,20 @@ vt_coverage_decode(struct vt_coverage *c, const char *data, size_t len,
 		name = p;
 		p += name_len;
 		rc = get_spans(c, &p, end, name, name_len, 0, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (vt_varint_get(&p, end, &nodes) < 0)
+		return corrupt(err);
+	for (; nodes > 0; nodes--) {
+		if (vt_varint_get(&p, end, &name_len) < 0 ||
+		    name_len > (size_t)(end - p))
+			return corrupt(err);
+		name = p;
+		p += name_len;
+		if (vt_varint_get(&p, end, &last) < 0 || last > INT64_MAX)
+			return corrupt(err);
+		rc = vt_coverage_listed(c, name, name_len, (int64_t)last, err);
 		if (rc != VT_OK)
 			return rc;
 	}

@@ -1,7 +1,8 @@
 /*
  * Which time the logs speak of: what they did not see is unknown, never cold
- * (P12).  Gathered from coverage records of many nodes in any order, joined
- * with what others gathered, and told of a version's life.
+ * (P12); and which buckets an inventory lists, when.  Gathered from coverage
+ * records of many nodes in any order, joined with what others gathered, and
+ * told of a version's life.
  *
  * Pure: no file, no clock.  A handle belongs to one thread at a time.
  */
@@ -29,6 +30,13 @@ enum vt_code vt_coverage_add(struct vt_coverage *c, const char *node,
     struct vt_err *err) VT_MUST_CHECK;
 /* A line of this time was read; for logs that tell no coverage. */
 void vt_coverage_saw(struct vt_coverage *c, int64_t us, int is_read);
+/* Not of logs: an inventory of that date lists the bucket.  VT_NOMEM. */
+enum vt_code vt_coverage_listed(struct vt_coverage *c, const char *bucket,
+    size_t bucket_len, int64_t at_us, struct vt_err *err) VT_MUST_CHECK;
+/* The date of the newest that does, of any bucket when that is NULL; 0:
+ * none. */
+int64_t vt_coverage_listed_us(const struct vt_coverage *c,
+    const char *bucket, size_t bucket_len);
 /* Take in all that `from` knows.  VT_NOMEM. */
 enum vt_code vt_coverage_merge(struct vt_coverage *c,
     const struct vt_coverage *from, struct vt_err *err) VT_MUST_CHECK;

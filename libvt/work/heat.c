@@ -12,7 +12,7 @@
 /* What of an object is known, in the first byte of its form as bytes. */
 enum {
 	HAS_SIZE = 1, HAS_SIZE_US = 2, HAS_CREATED = 4, HAS_DELETED = 8,
-	HAS_READ = 16, FLAGS = 31
+	HAS_READ = 16, HAS_CLASS = 32, HAS_LISTED = 64, FLAGS = 127
 };
 
 static enum vt_code
@@ -103,7 +103,15 @@ broken:
 int
 vt_heat_is_deleted(const struct vt_heat_object *o)
 {
-	return o->deleted_us != 0 && o->deleted_us >= o->created_us;
+	return o->deleted_us != 0 && o->deleted_us >= o->created_us &&
+	    o->deleted_us > o->listed_us;
+}
+
+int64_t
+vt_heat_created(const struct vt_heat_object *o)
+{
+	return o->created_us <= o->listed_us && o->listed_us != 0 ?
+	    o->listed_created_us : o->created_us;
 }
 
 void
@@ -127,7 +135,7 @@ vt_heat_release(struct vt_heat_object *o)
 void
 vt_heat_encode(const struct vt_heat_object *o, struct vt_buf *out)
 {
-	size_t i, need = 1 + (8 + o->day_count * 3) * VT_VARINT_MAX;
+	size_t i, need = 1 + (12 + o->day_count * 3) * VT_VARINT_MAX;
 	char *start = vt_buf_reserve(out, need), *p = start;
 	int32_t day = 0;
 
@@ -137,7 +145,9 @@ vt_heat_encode(const struct vt_heat_object *o, struct vt_buf *out)
 	    (o->has_size && o->size_us != 0 ? HAS_SIZE_US : 0) |
 	    (o->created_us != 0 ? HAS_CREATED : 0) |
 	    (o->deleted_us != 0 ? HAS_DELETED : 0) |
-	    (o->last_read_us != 0 ? HAS_READ : 0));
+	    (o->last_read_us != 0 ? HAS_READ : 0) |
+	    (o->storage_class != 0 ? HAS_CLASS : 0) |
+	    (o->listed_us != 0 ? HAS_LISTED : 0));
 	/* no time is before the first */
 	p += vt_varint_put(p, (uint64_t)o->first_us);
 	if (o->has_size)
@@ -151,6 +161,16 @@ vt_heat_encode(const struct vt_heat_object *o, struct vt_buf *out)
 	if (o->last_read_us != 0)
 		p += vt_varint_put(p,
 		    (uint64_t)(o->last_read_us - o->first_us));
+	if (o->storage_class != 0) {
+		p += vt_varint_put(p, o->storage_class);
+		p += vt_varint_put(p, (uint64_t)(o->class_us - o->first_us));
+	}
+	if (o->listed_us != 0) {
+		p += vt_varint_put(p, (uint64_t)(o->listed_us - o->first_us));
+		p += vt_varint_put(p,
+		    (uint64_t)(o->listed_created_us - o->first_us) * 2 +
+		    (o->noncurrent != 0));
+	}
 	p += vt_varint_put(p, o->day_count);
 	for (i = 0; i < o->day_count; i++) {
 		p += vt_varint_put(p, (uint64_t)(o->days[i].day - day));
@@ -228,6 +248,51 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* The class told last; of two told at once the one with the larger code, so
+ * that the order does not matter. */
+static int
+join_class(struct vt_heat_object *o, const char **p, const char *end,
+    int64_t first)
+{
+	uint64_t code;
+	int64_t us;
+
+	if (vt_varint_get(p, end, &code) < 0 || code == 0 || code > UINT8_MAX ||
+	    get_time(p, end, first, &us) < 0)
+		return -1;
+	if (us > o->class_us ||
+	    (us == o->class_us && code > o->storage_class)) {
+		o->storage_class = (uint8_t)code;
+		o->class_us = us;
+	}
+	return 0;
+}
+
+/* The last inventory; of two of one time the later creation. */
+static int
+join_listed(struct vt_heat_object *o, const char **p, const char *end,
+    int64_t first)
+{
+	int64_t us, created;
+	uint64_t n;
+
+	if (get_time(p, end, first, &us) < 0 || us == 0 ||
+	    vt_varint_get(p, end, &n) < 0 ||
+	    n / 2 > (uint64_t)(INT64_MAX - first))
+		return -1;
+	created = first + (int64_t)(n / 2);
+	if (us < o->listed_us || (us == o->listed_us &&
+	    created < o->listed_created_us))
+		return 0;
+	if (us == o->listed_us && created == o->listed_created_us)
+		o->noncurrent = o->noncurrent && n % 2 != 0;
+	else
+		o->noncurrent = n % 2 != 0;
+	o->listed_us = us;
+	o->listed_created_us = created;
+	return 0;
+}
+
 enum vt_code
 vt_heat_decode(struct vt_heat_object *o, const char *data, size_t len,
     struct vt_err *err)
@@ -269,6 +334,10 @@ vt_heat_decode(struct vt_heat_object *o, const char *data, size_t len,
 			return corrupt(err);
 		o->last_read_us = later(o->last_read_us, at);
 	}
+	if ((flags & HAS_CLASS) && join_class(o, &p, end, first) < 0)
+		return corrupt(err);
+	if ((flags & HAS_LISTED) && join_listed(o, &p, end, first) < 0)
+		return corrupt(err);
 	return get_days(o, p, end, err);
 }
 

@@ -33,13 +33,19 @@ struct vt_heat_object {
 	/* bucket, key and version in one, so that names compare as bytes */
 	const char *name;
 	size_t name_len;
-	int64_t first_us;	/* first line that speaks of it */
+	int64_t first_us;	/* the first of all times below */
 	int64_t last_read_us;
 	int64_t created_us;	/* by the last write seen */
 	int64_t deleted_us;
 	int has_size;
 	uint64_t size_bytes;
-	int64_t size_us;	/* of the write that told it; 0: by reads */
+	int64_t size_us;	/* of the write or inventory that told it; 0:
+				   by reads */
+	uint8_t storage_class;	/* see vt_log_class; 0: not known */
+	int64_t class_us;
+	/* the last inventory that has it, and its creation by that */
+	int64_t listed_us, listed_created_us;
+	int noncurrent;		/* by the inventory */
 	struct vt_heat_day *days;	/* ascending, each a day alone */
 	size_t day_count, day_cap;
 };
@@ -52,8 +58,10 @@ int vt_heat_name(struct vt_buf *out, const char *bucket, size_t bucket_len,
 enum vt_code vt_heat_name_split(const char *name, size_t len,
     struct vt_buf *text, struct vt_log_name *out, struct vt_err *err)
     VT_MUST_CHECK;
-/* Is what the logs made last of it a deletion? */
+/* Is what was said last of it a deletion? */
 int vt_heat_is_deleted(const struct vt_heat_object *o);
+/* When it was created, by a write or by an inventory; 0: not known. */
+int64_t vt_heat_created(const struct vt_heat_object *o);
 
 /* What is known of an object but its name, as bytes; vt-heat(5) describes
  * them.  As vt_buf_add: sticky failure. */

@@ -62,7 +62,7 @@ struct touch {
 	uint64_t hash;
 	enum vt_log_kind kind;
 	int64_t us;
-	int has_size;
+	int has_size, size_is_least;
 	uint64_t size, count, bytes;
 	uint32_t at;		/* of the object, perhaps; 0: not known */
 };
@@ -97,7 +97,7 @@ struct vt_heat {
 	struct vt_sorter *sorter;
 	struct touch touches[WAITING];	/* a ring */
 	size_t touch_in, touch_out;
-	struct vt_buf payload;
+	struct vt_buf payload, news;
 	struct vt_heat_object out;	/* scratch */
 };
 
@@ -122,6 +122,7 @@ vt_heat_new(const char *folder, size_t memory_bytes)
 	for (i = 0; i < WAITING; i++)
 		vt_buf_init(&h->touches[i].name, NAME_MAX_BYTES);
 	vt_buf_init(&h->payload, SIZE_MAX / 2);
+	vt_buf_init(&h->news, NAME_MAX_BYTES);
 	h->table_size = TABLE_MIN;
 	h->table = calloc(h->table_size, sizeof(*h->table));
 	h->folder = strdup(folder);
@@ -241,6 +242,7 @@ vt_heat_free(struct vt_heat *h)
 	for (i = 0; i < WAITING; i++)
 		vt_buf_release(&h->touches[i].name);
 	vt_buf_release(&h->payload);
+	vt_buf_release(&h->news);
 	vt_heat_release(&h->out);
 	free(h);
 }
@@ -592,9 +594,60 @@ apply(struct vt_heat *h, const struct touch *t, struct vt_err *err)
 		/* Of several writes the last one made what is there now. */
 		if (t->us > o->created_us)
 			o->created_us = t->us;
-		take_size(o, t, t->us);
+		take_size(o, t, t->size_is_least ? 0 : t->us);
 	}
 	return VT_OK;
+}
+
+/*
+ * What few events tell, classes and rows of inventories, has no place in the
+ * table: it goes to the sorter at once, to be joined with the rest.
+ */
+static enum vt_code
+add_news(struct vt_heat *h, const struct vt_log_event *e, int64_t us,
+    struct vt_err *err)
+{
+	const struct vt_log_name *n = &e->object;
+	struct vt_heat_object o;
+
+	memset(&o, 0, sizeof(o));
+	o.first_us = us;
+	o.storage_class = e->storage_class;
+	o.class_us = us;
+	if (e->kind == VT_LOG_LISTED) {
+		/* of one that does not tell its date each object is as old */
+		o.listed_us = o.class_us = e->at_us != 0 ? e->at_us : us;
+		o.listed_created_us = us;
+		o.noncurrent = e->is_noncurrent;
+		o.has_size = e->has_size && e->size_bytes != UINT64_MAX;
+		o.size_bytes = e->size_bytes;
+		o.size_us = o.listed_us;
+		if (o.listed_us < us)
+			o.first_us = o.listed_us;
+	}
+	if (h->sorter == NULL)
+		h->sorter = vt_sorter_new(h->folder, h->sorter_memory);
+	vt_buf_reset(&h->news);
+	vt_buf_reset(&h->payload);
+	vt_heat_encode(&o, &h->payload);
+	if (h->sorter == NULL || h->payload.failed)
+		return no_memory(err);
+	if (vt_heat_name(&h->news, n->bucket, n->bucket_len, n->key,
+	    n->key_len, n->version, n->version_len) < 0)
+		return vt_buf_check(&h->news, "an object's name", err);
+	return vt_sorter_add(h->sorter, h->news.data, h->news.len,
+	    h->payload.data, h->payload.len, err);
+}
+
+/* A row of an inventory is no line of a log: it covers no time. */
+static enum vt_code
+add_listed(struct vt_heat *h, const struct vt_log_event *e, int64_t us,
+    struct vt_err *err)
+{
+	enum vt_code rc = vt_coverage_listed(h->coverage, e->object.bucket,
+	    e->object.bucket_len, e->at_us != 0 ? e->at_us : us, err);
+
+	return rc == VT_OK ? add_news(h, e, us, err) : rc;
 }
 
 /* What is likely the object, without looking at it. */
@@ -653,6 +706,7 @@ touch(struct vt_heat *h, const struct vt_log_name *n, enum vt_log_kind kind,
 	t->kind = kind;
 	t->us = us;
 	t->has_size = e->has_size && n == &e->object;
+	t->size_is_least = e->size_is_least;
 	t->size = e->size_bytes;
 	t->count = e->count;
 	t->bytes = e->bytes;
@@ -684,8 +738,17 @@ vt_heat_add(struct vt_heat *h, const struct vt_log_event *e,
 	if (e->count > (uint64_t)UINT32_MAX * (SPLIT_MAX - 1))
 		return vt_fail(err, VT_INVALID, "a line of %llu accesses",
 		    (unsigned long long)e->count);
+	if (e->kind == VT_LOG_LISTED)
+		return add_listed(h, e, us, err);
 	vt_coverage_saw(h->coverage, us, e->kind == VT_LOG_READ ||
 	    e->has_source);
+	if (e->storage_class != 0) {
+		rc = add_news(h, e, us, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (e->kind == VT_LOG_MOVED)
+		return VT_OK;
 	rc = touch(h, &e->object, e->kind, e, us, err);
 	if (rc == VT_OK && e->kind == VT_LOG_WRITE && e->has_source)
 		rc = touch(h, &e->source, VT_LOG_READ, e, us, err);
