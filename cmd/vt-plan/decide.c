@@ -447,6 +447,23 @@ count_due(struct run *r, const struct vt_scan_record *rec)
 	r->removed_bytes += rec->size_bytes;
 }
 
+/* An object of foreign logs is on the tier of its class, if there is one; else
+ * on the one that is called as its own, else where everything begins. */
+static void
+place_foreign(const struct run *r, struct vt_scan_record *rec)
+{
+	const struct vt_cost_model *m = &r->model;
+	size_t i;
+
+	for (i = 0; rec->storage_class[0] != '\0' && i < m->count; i++)
+		if (strcmp(r->classes[i], rec->storage_class) == 0) {
+			rec->tier = m->tier[i].name;
+			return;
+		}
+	if (vt_cost_model_tier(m, rec->tier) < 0)
+		rec->tier = m->tier[0].name;
+}
+
 void
 take_record(struct run *r, struct vt_scan_record *rec)
 {
@@ -457,9 +474,8 @@ take_record(struct run *r, struct vt_scan_record *rec)
 	    rec->covered_to_us);
 	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK)
 		plan_die(&err);
-	/* Objects of foreign logs are where everything begins. */
-	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
-		rec->tier = r->model.tier[0].name;
+	if (rec->seq == 0)
+		place_foreign(r, rec);
 	vt_cost_at(&r->rates, rec->size_bytes, &cost);
 	r->versions++;
 	r->bytes += rec->size_bytes;
