@@ -257,16 +257,46 @@ add_covered(struct run *r)
 	}
 }
 
+/*
+ * The time from the first read to the last line.  Of several formats only what
+ * they have in common: before and after that the objects of one are unknown.
+ * One without a read is an inventory.
+ */
+static void
+find_span(struct run *r, int64_t *first, int64_t *last)
+{
+	const struct source *s;
+	size_t i, n = 0;
+
+	vt_coverage_span(r->coverage, first, last);
+	if (r->log_source_count <= 1)
+		return;
+	for (i = 0; i < r->source_count; i++) {
+		s = &r->sources[i];
+		if (s->first_us == 0)
+			continue;
+		if (n == 0 || s->first_us > *first)
+			*first = s->first_us;
+		if (n == 0 || s->last_us < *last)
+			*last = s->last_us;
+		n++;
+	}
+	if (n > 1 && *last <= *first && r->covered_count == 0)
+		cli_warn("the logs have no time in common: say with --covered "
+		    "which time all are complete for");
+}
+
 /* A log that tells no coverage covers the time from its first read to its
  * last line: writes before that are an inventory of what there was. */
 static void
 assume_coverage(struct run *r)
 {
-	int64_t from, to, first, last, listed;
+	int64_t from, to, first, last, end, listed;
 	struct vt_err err;
 	double days;
 
-	vt_coverage_span(r->coverage, &first, &last);
+	vt_coverage_span(r->coverage, &first, &end);
+	find_span(r, &first, &last);
 	if (r->has_now && r->now_us > last)
 		last = r->now_us;
 	vt_coverage_total(r->coverage, &from, &to, &days);
@@ -276,7 +306,7 @@ assume_coverage(struct run *r)
 		die(&err);
 	if (r->has_now)
 		return;
-	r->now_us = r->covered_count > 0 && to > last ? to : last;
+	r->now_us = r->covered_count > 0 && to > end ? to : end;
 	/* what an inventory tells later than the logs is there now */
 	listed = vt_coverage_listed_us(r->coverage, NULL, 0);
 	if (listed > r->now_us)

@@ -41,6 +41,7 @@ struct worker {
 	/* of the part being read */
 	uint64_t lines, bad_lines;
 	struct bad bad;
+	int64_t first_us, last_us;	/* of its first read and last line */
 };
 
 /* --- malformed lines ------------------------------------------------------ */
@@ -84,6 +85,30 @@ park(struct run *r)
 	r->parked--;
 }
 
+/* When the source's first read and last line were; under the lock. */
+static void
+note_span(struct worker *w, struct source *s)
+{
+	if (w->first_us != 0 && (s->first_us == 0 ||
+	    w->first_us < s->first_us))
+		s->first_us = w->first_us;
+	if (w->last_us > s->last_us)
+		s->last_us = w->last_us;
+	w->first_us = w->last_us = 0;
+}
+
+static void
+see(struct worker *w, const struct vt_log_event *e)
+{
+	if (e->kind == VT_LOG_LISTED || e->kind == VT_LOG_COVERAGE)
+		return;
+	if ((e->kind == VT_LOG_READ || e->has_source) &&
+	    (w->first_us == 0 || e->time_us < w->first_us))
+		w->first_us = e->time_us;
+	if (e->time_us > w->last_us)
+		w->last_us = e->time_us;
+}
+
 /* Counts of a part go to the run; under the lock. */
 static void
 report(struct worker *w, const struct part *p)
@@ -102,6 +127,7 @@ report(struct worker *w, const struct part *p)
 		r->bad.is_settled = p->log->is_stream;
 	}
 	r->bad_lines += w->bad_lines;
+	note_span(w, &r->sources[p->log->source - r->sources]);
 	cli_progress_add(0, w->lines);
 	w->lines = w->bad_lines = 0;
 	if (r->db != NULL && r->uncommitted_lines >= r->commit_lines)
@@ -146,6 +172,8 @@ take_line(struct worker *w, const struct part *p, uint64_t number,
 		note_bad(w, p, number, line, len, &err);
 	if (rc != VT_OK)
 		return;
+	if (w->r->log_source_count > 1)
+		see(w, &event);
 	rc = vt_heat_add(w->heat, &event, &err);
 	if (rc != VT_OK)
 		die(&err);

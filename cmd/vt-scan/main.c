@@ -379,6 +379,7 @@ take_option(struct run *r, int c)
 static int
 check_sources(struct run *r)
 {
+	const struct source *s;
 	size_t i;
 
 	/* what is kept, or comes from elsewhere, may be all there is */
@@ -386,15 +387,23 @@ check_sources(struct run *r)
 	    !r->sources->is_folder && r->merge_count == 0 && r->state == NULL)
 		add_log(r, cli_strdup("-"));
 	for (i = 0; i < r->source_count; i++) {
-		if (r->sources[i].log_count == 0 &&
-		    !r->sources[i].is_folder && r->source_count > 1)
+		s = &r->sources[i];
+		if (s->log_count == 0 && !s->is_folder && r->source_count > 1)
 			return cli_usage_error("no log is named behind one "
 			    "of several --from");
-		if (r->state != NULL &&
-		    r->sources[i].format == VT_LOG_INVENTORY)
+		if (r->state != NULL && s->format == VT_LOG_INVENTORY)
 			return cli_usage_error("an inventory is read anew "
 			    "each time: not with --state");
+		r->log_source_count += s->format != VT_LOG_INVENTORY;
 	}
+	if (r->log_source_count > 1 && r->state != NULL)
+		return cli_usage_error("--state keeps the place in logs of "
+		    "one format");
+	/* what several cover together is not told by what is merged */
+	if (r->log_source_count > 1 && r->covered_count == 0 &&
+	    (r->partial != NULL || r->merge_count > 0))
+		return cli_usage_error("partial results of several formats "
+		    "need --covered");
 	return CLI_OK;
 }
 

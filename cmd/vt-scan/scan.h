@@ -43,6 +43,9 @@ struct source {
 	int64_t at_us;
 	size_t log_count;
 	int is_folder;		/* a folder was named, maybe an empty one */
+	/* the first read and the last line, when there are several of logs;
+	 * 0: none.  Under run.lock */
+	int64_t first_us, last_us;
 };
 
 /* What --covered says; 0: that end is taken from the logs. */
@@ -101,6 +104,7 @@ struct run {
 	char **own_logs, **logs, **merges;
 	uint32_t *log_sources;	/* of each log */
 	size_t own_count, log_count, log_cap, merge_count;
+	size_t log_source_count;	/* of logs, not of inventories */
 	int versions_apart;	/* an inventory lists them */
 	struct vt_arena *arena;	/* of what manifests tell */
 	struct covered *covered;

@@ -328,6 +328,28 @@ k v2 False 20 1" ]
 	    "2026-01-06T00:00:00.000Z 2026-01-08T00:00:00.000Z 2" ]
 }
 
+@test "P12 logs of several formats cover the time they have in common" {
+	s3log 15/Sep/2020:00:00:00 REST.GET.OBJECT k 5 20 >s3
+	s3log 20/Sep/2020:00:00:00 REST.GET.OBJECT k 5 20 >>s3
+	vt-scan --from csv log.csv --from s3-access-log s3 >out
+	[ "$(fields key covered_from covered_to <out)" = \
+	    "k 2020-09-15T00:00:00.000Z 2020-09-20T00:00:00.000Z
+a 2020-09-15T00:00:00.000Z 2020-09-20T00:00:00.000Z
+b 2020-09-15T20:00:00.000Z 2020-09-20T00:00:00.000Z" ]
+	s3log 15/Oct/2021:00:00:00 REST.GET.OBJECT k 5 20 >s3
+	run -0 --separate-stderr vt-scan --from csv log.csv \
+	    --from s3-access-log s3
+	[ "$(printf '%s\n' "${lines[@]}" | fields covered_days)" = \
+	    $'0\n0\n0' ]
+	[[ $stderr == *--covered* ]]
+	run -2 --separate-stderr vt-scan --partial p --from csv log.csv \
+	    --from s3-access-log s3
+	[[ $stderr == *--covered* ]]
+	run -2 --separate-stderr vt-scan --state s --from csv log.csv \
+	    --from s3-access-log s3
+	[[ $stderr == *--state* ]]
+}
+
 @test "P12 --covered says which time the logs are complete for" {
 	run -0 vt-scan --from csv --covered \
 	    2020-09-01T00:00:00Z..2020-09-20T00:00:00Z log.csv
