@@ -402,6 +402,23 @@ explain(struct run *r, const struct vt_scan_record *rec,
 	    d->reason);
 }
 
+/* An object of foreign logs is on the tier of its class, if there is one; else
+ * on the one that is called as its own, else where everything begins. */
+static void
+place_foreign(const struct run *r, struct vt_scan_record *rec)
+{
+	const struct vt_cost_model *m = &r->model;
+	size_t i;
+
+	for (i = 0; rec->storage_class[0] != '\0' && i < m->count; i++)
+		if (strcmp(r->classes[i], rec->storage_class) == 0) {
+			rec->tier = m->tier[i].name;
+			return;
+		}
+	if (vt_cost_model_tier(m, rec->tier) < 0)
+		rec->tier = m->tier[0].name;
+}
+
 /*
  * What is decided of a version hangs on the run's options and on what was read
  * first, and on no other version: several threads may be at it.
@@ -419,9 +436,8 @@ decide(const struct run *r, struct decided *p)
 	if (rec->kind != VT_SCAN_VERSION ||
 	    vt_past_fill(&p->past, rec, r->now_us, &p->err) != VT_OK)
 		return;
-	/* Objects of foreign logs are where everything begins. */
-	if (rec->seq == 0 && vt_cost_model_tier(&r->model, rec->tier) < 0)
-		rec->tier = r->model.tier[0].name;
+	if (rec->seq == 0)
+		place_foreign(r, rec);
 	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
 	if (r->simulate)
 		return;

@@ -517,6 +517,24 @@ value_end(const char *p, const char *end, int depth, char *type,
 	}
 }
 
+/* The value at p into a field; its end, or NULL. */
+static const char *
+take_value(const char *p, const char *end, struct vt_json_field *f)
+{
+	const char *stop = value_end(p, end, MAX_DEPTH, &f->type,
+	    &f->escaped);
+
+	if (stop == NULL)
+		return NULL;
+	f->value = p;
+	f->value_len = (size_t)(stop - p);
+	if (f->type == 's') {
+		f->value++;
+		f->value_len -= 2;
+	}
+	return stop;
+}
+
 int
 vt_json_scan(const char *line, size_t len, struct vt_json_field *f, int max)
 {
@@ -544,16 +562,9 @@ vt_json_scan(const char *line, size_t len, struct vt_json_field *f, int max)
 		if (p == end || *p != ':')
 			return -1;
 		p = skip_space(p + 1, end);
-		stop = value_end(p, end, MAX_DEPTH, &f[n].type,
-		    &f[n].escaped);
+		stop = take_value(p, end, &f[n]);
 		if (stop == NULL)
 			return -1;
-		f[n].value = p;
-		f[n].value_len = (size_t)(stop - p);
-		if (f[n].type == 's') {
-			f[n].value++;
-			f[n].value_len -= 2;
-		}
 		n++;
 		p = skip_space(stop, end);
 		if (p == end)
@@ -574,6 +585,36 @@ const char *
 vt_json_plain_end(const char *p, const char *end)
 {
 	return plain_run(p, end, 0);
+}
+
+int
+vt_json_items(const char *text, size_t len, struct vt_json_field *f, int max)
+{
+	const char *p = text, *end = text + len;
+	int n = 0;
+
+	p = skip_space(p, end);
+	if (p == end || *p != '[')
+		return -1;
+	p = skip_space(p + 1, end);
+	if (p < end && *p == ']')
+		return skip_space(p + 1, end) == end ? 0 : -1;
+	for (;;) {
+		if (n == max)
+			return -1;
+		f[n].name = NULL;
+		f[n].name_len = 0;
+		p = take_value(p, end, &f[n]);
+		if (p == NULL)
+			return -1;
+		n++;
+		p = skip_space(p, end);
+		if (p == end || (*p != ',' && *p != ']'))
+			return -1;
+		if (*p == ']')
+			return skip_space(p + 1, end) == end ? n : -1;
+		p = skip_space(p + 1, end);
+	}
 }
 
 const struct vt_json_field *

@@ -54,6 +54,9 @@ struct vt_json_field {
  */
 int vt_json_scan(const char *line, size_t len, struct vt_json_field *f,
     int max);
+/* The same for the elements of an array, which have no names. */
+int vt_json_items(const char *text, size_t len, struct vt_json_field *f,
+    int max);
 /* The first byte of [p, end) that a string of JSON cannot hold as it is: a
  * quote, a backslash or a control; `end` when there is none. */
 const char *vt_json_plain_end(const char *p, const char *end);

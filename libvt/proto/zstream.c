@@ -6,6 +6,10 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "libvt/base/fs.h"
+
+#include "libvt/proto/jsonsplit.h"
+
 #include "libvt/proto/zstream.h"
 
 #define BLOCK ((size_t)256 << 10)
@@ -14,9 +18,18 @@ struct vt_zlines {
 	int fd;
 	size_t max_line;
 	uint64_t number;
-	char *data;		/* lines not given out: [start, end) */
+	/* lines not given out: [start, end); before them some that were, and
+	 * before all `base` bytes of the stream */
+	char *data;
 	size_t cap, start, end, looked;
-	int at_end, skipping, sniffed;
+	uint64_t base;
+	int is_part;		/* of a file: `left` bytes from `at` on */
+	uint64_t at, left;
+	int at_end, skipping, sniffed, whole;
+	/* records in the place of lines: asked for, and found to be so */
+	int wants_records, is_json;
+	int in_record;
+	struct vt_jsonsplit split;
 	/* compressed streams alone */
 	struct archive *archive;
 	char *raw;		/* what libarchive is given */
@@ -42,6 +55,20 @@ vt_zlines_open(int fd, size_t max_line)
 	return z;
 }
 
+struct vt_zlines *
+vt_zlines_open_part(int fd, size_t max_line, uint64_t start,
+    uint64_t bytes)
+{
+	struct vt_zlines *z = vt_zlines_open(fd, max_line);
+
+	if (z == NULL)
+		return NULL;
+	z->sniffed = z->is_part = 1;
+	z->base = z->at = start;
+	z->left = bytes;
+	return z;
+}
+
 void
 vt_zlines_close(struct vt_zlines *z)
 {
@@ -62,6 +89,22 @@ read_fd(int fd, void *data, size_t len)
 	do
 		n = read(fd, data, len);
 	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static ssize_t
+read_part(struct vt_zlines *z)
+{
+	size_t room = z->cap - z->end;
+	ssize_t n;
+
+	if (room > z->left)
+		room = (size_t)z->left;
+	n = vt_fs_pread_all(z->fd, z->data + z->end, room, z->at);
+	if (n > 0) {
+		z->at += (uint64_t)n;
+		z->left -= (uint64_t)n;
+	}
 	return n;
 }
 
@@ -161,6 +204,17 @@ sniff(struct vt_zlines *z, struct vt_err *err)
 	return VT_OK;
 }
 
+/* Forget `n` bytes at the front. */
+static void
+drop(struct vt_zlines *z, size_t n)
+{
+	memmove(z->data, z->data + n, z->end - n);
+	z->base += n;
+	z->start -= n;
+	z->end -= n;
+	z->looked -= n;
+}
+
 /* Room behind `end`: what is kept moves to the front, then the block grows;
  * never beyond a line and a block. */
 static int
@@ -168,12 +222,8 @@ make_room(struct vt_zlines *z)
 {
 	char *data;
 
-	if (z->start > 0) {
-		memmove(z->data, z->data + z->start, z->end - z->start);
-		z->end -= z->start;
-		z->looked -= z->start;
-		z->start = 0;
-	}
+	if (z->start > VT_ZLINES_SEEN)
+		drop(z, z->start - VT_ZLINES_SEEN);
 	if (z->end < z->cap)
 		return 0;
 	data = realloc(z->data, z->cap * 2);
@@ -194,7 +244,8 @@ fill(struct vt_zlines *z, struct vt_err *err)
 	if (make_room(z) < 0)
 		return vt_fail(err, VT_NOMEM, "no memory for a line");
 	if (z->archive == NULL) {
-		n = read_fd(z->fd, z->data + z->end, z->cap - z->end);
+		n = z->is_part ? read_part(z) :
+		    read_fd(z->fd, z->data + z->end, z->cap - z->end);
 		if (n < 0)
 			return vt_fail_errno(err, "cannot read");
 	} else {
@@ -209,6 +260,135 @@ fill(struct vt_zlines *z, struct vt_err *err)
 	return VT_OK;
 }
 
+static enum vt_code
+too_large(struct vt_zlines *z, const char *what, uint64_t *number,
+    struct vt_err *err)
+{
+	z->number++;
+	if (number != NULL)
+		*number = z->number;
+	return vt_fail(err, VT_TOO_LARGE, "%s %llu is over %zu bytes", what,
+	    (unsigned long long)z->number, z->max_line);
+}
+
+/* --- records -------------------------------------------------------------- */
+
+void
+vt_zlines_records(struct vt_zlines *z)
+{
+	z->wants_records = 1;
+}
+
+/* Look at the first byte that is no blank, once. */
+static enum vt_code
+look_for_json(struct vt_zlines *z, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t i = 0;
+
+	if (!z->wants_records)
+		return VT_OK;
+	for (;;) {
+		z->wants_records = 0;
+		/* a mark of the byte order is no part of the text */
+		if (i == 0 && z->end >= 3 &&
+		    memcmp(z->data, "\xef\xbb\xbf", 3) == 0)
+			z->start = z->looked = i = 3;
+		for (; i < z->end; i++)
+			if (strchr(" \t\r\n", z->data[i]) == NULL ||
+			    z->data[i] == '\0') {
+				z->is_json = z->data[i] == '{' ||
+				    z->data[i] == '[';
+				return VT_OK;
+			}
+		if (z->at_end || i > z->max_line)
+			return VT_OK;
+		z->wants_records = 1;
+		rc = fill(z, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+}
+
+/* The record from `start` to `looked`, unless it was found too large. */
+static int
+give_record(struct vt_zlines *z, const char **line, size_t *len,
+    uint64_t *number)
+{
+	int is_skipped = z->skipping;
+
+	*line = z->data + z->start;
+	*len = z->looked - z->start;
+	z->start = z->looked;
+	z->whole = !z->at_end || z->looked < z->end;
+	z->in_record = z->skipping = 0;
+	if (is_skipped)
+		return 0;
+	z->number++;
+	if (number != NULL)
+		*number = z->number;
+	return 1;
+}
+
+static enum vt_code
+next_record(struct vt_zlines *z, const char **line, size_t *len,
+    uint64_t *number, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t used;
+
+	for (;;) {
+		switch (vt_jsonsplit_next(&z->split, z->data + z->looked,
+		    z->end - z->looked, &used)) {
+		case VT_SPLIT_BEGIN:
+			z->looked += used;
+			z->start = z->looked;
+			z->in_record = 1;
+			continue;
+		case VT_SPLIT_DROP:
+			z->looked += used;
+			z->start = z->looked;
+			z->in_record = z->skipping = 0;
+			continue;
+		case VT_SPLIT_END:
+			z->looked += used;
+			if (!z->skipping &&
+			    z->looked - z->start > z->max_line) {
+				z->start = z->looked;
+				z->in_record = 0;
+				return too_large(z, "record", number, err);
+			}
+			if (give_record(z, line, len, number))
+				return VT_OK;
+			continue;
+		case VT_SPLIT_MORE:
+			z->looked += used;
+			break;
+		}
+		if (z->in_record && !z->skipping &&
+		    z->looked - z->start > z->max_line) {
+			z->skipping = 1;
+			return too_large(z, "record", number, err);
+		}
+		/* nothing is kept but the record at hand */
+		if (!z->in_record || z->skipping)
+			z->start = z->looked;
+		if (z->at_end)
+			break;
+		rc = fill(z, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	if (z->in_record && give_record(z, line, len, number))
+		return VT_OK;
+	if (!vt_jsonsplit_is_whole(&z->split)) {
+		memset(&z->split, 0, sizeof(z->split));
+		return vt_fail(err, VT_CORRUPT, "the JSON document is cut "
+		    "short");
+	}
+	return VT_ABSENT;
+}
+
 enum vt_code
 vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
     uint64_t *number, struct vt_err *err)
@@ -219,6 +399,11 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 
 	*line = NULL;
 	*len = 0;
+	rc = look_for_json(z, err);
+	if (rc != VT_OK)
+		return rc;
+	if (z->is_json)
+		return next_record(z, line, len, number, err);
 	for (;;) {
 		newline = memchr(z->data + z->looked, '\n',
 		    z->end - z->looked);
@@ -228,11 +413,11 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 			z->looked = z->end;
 			if (!z->skipping && have > z->max_line) {
 				z->skipping = 1;
-				z->start = z->end = z->looked = 0;
+				z->start = z->looked = z->end;
 				goto large;
 			}
 			if (z->skipping)
-				z->start = z->end = z->looked = 0;
+				z->start = z->end;
 			rc = fill(z, err);
 			if (rc != VT_OK)
 				return rc;
@@ -244,6 +429,7 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 		*len = have;
 		z->start += have + (newline != NULL);
 		z->looked = z->start;
+		z->whole = newline != NULL;
 		if (z->skipping) {
 			z->skipping = 0;
 			continue;
@@ -258,9 +444,69 @@ vt_zlines_next(struct vt_zlines *z, const char **line, size_t *len,
 large:
 	*line = NULL;
 	*len = 0;
-	z->number++;
-	if (number != NULL)
-		*number = z->number;
-	return vt_fail(err, VT_TOO_LARGE, "line %llu is over %zu bytes",
-	    (unsigned long long)z->number, z->max_line);
+	return too_large(z, "line", number, err);
+}
+
+int
+vt_zlines_is_whole(const struct vt_zlines *z)
+{
+	return z->whole;
+}
+
+uint64_t
+vt_zlines_offset(const struct vt_zlines *z)
+{
+	return z->base + z->start;
+}
+
+enum vt_code
+vt_zlines_peek(struct vt_zlines *z, const char **data, size_t *len,
+    int *is_compressed, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	while (z->end - z->start < VT_ZLINES_SEEN && !z->at_end) {
+		rc = fill(z, err);
+		if (rc != VT_OK)
+			return rc;
+	}
+	*data = z->data + z->start;
+	*len = z->end - z->start < VT_ZLINES_SEEN ? z->end - z->start :
+	    VT_ZLINES_SEEN;
+	*is_compressed = z->archive != NULL;
+	return VT_OK;
+}
+
+enum vt_code
+vt_zlines_skip(struct vt_zlines *z, uint64_t bytes, struct vt_err *err)
+{
+	enum vt_code rc = look_for_json(z, err);
+	size_t n, i;
+
+	if (rc != VT_OK)
+		return rc;
+	while (bytes > 0) {
+		if (z->start == z->end) {
+			if (z->at_end)
+				return VT_ABSENT;
+			rc = fill(z, err);
+			if (rc != VT_OK)
+				return rc;
+		}
+		n = z->end - z->start < bytes ? z->end - z->start :
+		    (size_t)bytes;
+		for (i = z->start; i < z->start + n; i++)
+			z->number += z->data[i] == '\n';
+		z->start += n;
+		z->looked = z->start;
+		bytes -= n;
+	}
+	return VT_OK;
+}
+
+const char *
+vt_zlines_tail(const struct vt_zlines *z, size_t *len)
+{
+	*len = z->start < VT_ZLINES_SEEN ? z->start : VT_ZLINES_SEEN;
+	return z->data + z->start - *len;
 }

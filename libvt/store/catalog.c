@@ -40,50 +40,45 @@ vt_conn_st(struct vt_conn *k, enum vt_st which)
 }
 
 enum vt_code
-vt_conn_fail(struct vt_conn *k, const char *doing, struct vt_err *err)
+vt_sqlite_code(sqlite3 *db)
 {
-	enum vt_code code;
 	int system;
 
-	switch (sqlite3_errcode(k->db) & 0xff) {
+	switch (sqlite3_errcode(db) & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		code = VT_BUSY;
-		break;
+		return VT_BUSY;
 	case SQLITE_FULL:
-		code = VT_NOSPACE;
-		break;
+		return VT_NOSPACE;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		code = VT_CORRUPT;
-		break;
+		return VT_CORRUPT;
 	case SQLITE_NOMEM:
-		code = VT_NOMEM;
-		break;
+		return VT_NOMEM;
 	case SQLITE_CONSTRAINT:
-		code = VT_EXISTS;
-		break;
+		return VT_EXISTS;
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
 	case SQLITE_READONLY:
-		code = VT_DENIED;
-		break;
+		return VT_DENIED;
 	case SQLITE_TOOBIG:
-		code = VT_TOO_LARGE;
-		break;
+		return VT_TOO_LARGE;
 	case SQLITE_IOERR:
 		/* SQLITE_FULL is for ENOSPC on the file and its log alone: the
 		 * log's index cannot grow either, and quotas end too. */
-		system = sqlite3_system_errno(k->db);
-		code = sqlite3_extended_errcode(k->db) ==
-		    SQLITE_IOERR_SHMSIZE || system == ENOSPC ||
-		    system == EDQUOT ? VT_NOSPACE : VT_IO;
-		break;
+		system = sqlite3_system_errno(db);
+		return sqlite3_extended_errcode(db) == SQLITE_IOERR_SHMSIZE ||
+		    system == ENOSPC || system == EDQUOT ? VT_NOSPACE : VT_IO;
 	default:
-		code = VT_IO;
+		return VT_IO;
 	}
-	return vt_fail(err, code, "catalog: cannot %s: %s", doing,
-	    sqlite3_errmsg(k->db));
+}
+
+enum vt_code
+vt_conn_fail(struct vt_conn *k, const char *doing, struct vt_err *err)
+{
+	return vt_fail(err, vt_sqlite_code(k->db), "catalog: cannot %s: %s",
+	    doing, sqlite3_errmsg(k->db));
 }
 
 enum vt_code

@@ -147,6 +147,8 @@ sqlite3_stmt *vt_conn_st(struct vt_conn *k, enum vt_st which);
 enum vt_code vt_conn_take(struct vt_catalog *c, struct vt_conn **out,
     struct vt_err *err) VT_MUST_CHECK;
 void vt_conn_give(struct vt_catalog *c, struct vt_conn *k);
+/* What SQLite's last failure on `db` means. */
+enum vt_code vt_sqlite_code(sqlite3 *db);
 /* The code for an SQLite failure, with its words. */
 enum vt_code vt_conn_fail(struct vt_conn *k, const char *doing,
     struct vt_err *err);

@@ -1,115 +1,19 @@
+/*
+ * Heat: objects as bytes and the merge of many sources.  See heat.h; the
+ * gatherer is in heatgather.c, the teller in heattell.c.
+ */
 #include <stdlib.h>
 #include <string.h>
 
-#include "libvt/base/hash.h"
+#include "libvt/base/varint.h"
 
 #include "libvt/work/heat.h"
 
-#define DAY_US INT64_C(86400000000)
-#define MINUTE_US INT64_C(60000000)
-#define NAME_BLOCK ((size_t)1 << 20)
-
-/* Spans into which days older than the exact ones are folded. */
-#define FOLD_DAYS 30
-#define FOLD_FAR_DAYS 360
-
-/* Gaps a record may carry: when there are more, those of a month (two, four...)
- * are told as one of their whole length, so that no unknown time is lost. */
-#define GAPS_MAX 32
-
-struct span {
-	int64_t from, to;
+/* What of an object is known, in the first byte of its form as bytes. */
+enum {
+	HAS_SIZE = 1, HAS_SIZE_US = 2, HAS_CREATED = 4, HAS_DELETED = 8,
+	HAS_READ = 16, HAS_CLASS = 32, HAS_LISTED = 64, FLAGS = 127
 };
-
-struct spans {
-	struct span *s;
-	size_t count, cap;
-};
-
-struct node {
-	char *name;
-	size_t name_len;
-	struct spans covered;
-};
-
-struct block {
-	struct block *next;
-	size_t used;
-	char data[];
-};
-
-struct vt_heat {
-	uint32_t exact;
-	uint64_t seed;
-	struct vt_heat_object **table;	/* open addressing */
-	size_t table_size, count;
-	struct vt_heat_object **sorted;
-	struct block *names;
-	struct vt_heat_object *pool;	/* objects not given out yet */
-	size_t pool_left;
-	struct block *pools;
-	struct node *nodes;
-	size_t node_count;
-	struct spans dropped;	/* time in which lines were lost */
-	struct spans covered;	/* after finish: ascending, apart */
-	int64_t first_us, last_us;
-	/* scratch of vt_heat_fill */
-	struct vt_heat_day *days;
-	size_t day_cap;
-	struct vt_heat_gap all_gaps[GAPS_MAX], gaps[GAPS_MAX];
-	size_t all_gap_count;
-};
-
-struct vt_heat *
-vt_heat_new(uint32_t exact_days)
-{
-	struct vt_heat *h = calloc(1, sizeof(*h));
-
-	if (h == NULL)
-		return NULL;
-	h->exact = exact_days;
-	h->table_size = 1024;
-	h->table = calloc(h->table_size, sizeof(*h->table));
-	/* Keys are chosen by strangers: the hash must not be foreseeable. */
-	if (h->table == NULL || vt_random(&h->seed, sizeof(h->seed)) < 0) {
-		free(h->table);
-		free(h);
-		return NULL;
-	}
-	return h;
-}
-
-void
-vt_heat_free(struct vt_heat *h)
-{
-	struct block *b, *next;
-	size_t i;
-
-	if (h == NULL)
-		return;
-	for (i = 0; i < h->table_size; i++)
-		if (h->table[i] != NULL)
-			free(h->table[i]->days);
-	for (b = h->names; b != NULL; b = next) {
-		next = b->next;
-		free(b);
-	}
-	for (b = h->pools; b != NULL; b = next) {
-		next = b->next;
-		free(b);
-	}
-	for (i = 0; i < h->node_count; i++) {
-		free(h->nodes[i].name);
-		free(h->nodes[i].covered.s);
-	}
-	free(h->nodes);
-	free(h->dropped.s);
-	free(h->covered.s);
-	free(h->table);
-	free(h->sorted);
-	free(h->days);
-	free(h);
-}
 
 static enum vt_code
 no_memory(struct vt_err *err)
@@ -117,697 +21,324 @@ no_memory(struct vt_err *err)
 	return vt_fail(err, VT_NOMEM, "no memory for heat");
 }
 
+/* --- names ---------------------------------------------------------------- *
+ * Bucket and key are each ended by the bytes 0 1, and a 0 in them becomes
+ * 0 255: so the whole compares as bucket, key and version do one after the
+ * other.
+ */
+
+static int
+add_part(struct vt_buf *out, const char *s, size_t len)
+{
+	const char *zero;
+	size_t n;
+
+	while (len > 0 && (zero = memchr(s, 0, len)) != NULL) {
+		n = (size_t)(zero - s) + 1;
+		vt_buf_add(out, s, n);
+		vt_buf_char(out, '\377');
+		s += n;
+		len -= n;
+	}
+	return vt_buf_add(out, s, len);
+}
+
+int
+vt_heat_name(struct vt_buf *out, const char *bucket, size_t bucket_len,
+    const char *key, size_t key_len, const char *version, size_t version_len)
+{
+	add_part(out, bucket, bucket_len);
+	vt_buf_add(out, "\0\1", 2);
+	add_part(out, key, key_len);
+	vt_buf_add(out, "\0\1", 2);
+	return add_part(out, version, version_len);
+}
+
+enum vt_code
+vt_heat_name_split(const char *name, size_t len, struct vt_buf *text,
+    struct vt_log_name *out, struct vt_err *err)
+{
+	size_t at[4] = { 0, 0, 0, 0 }, i;
+	const char *end = name + len, *zero;
+	int part = 0;
+
+	vt_buf_reset(text);
+	while (name < end) {
+		zero = memchr(name, 0, (size_t)(end - name));
+		if (zero == NULL)
+			zero = end;
+		vt_buf_add(text, name, (size_t)(zero - name));
+		name = zero;
+		if (name == end)
+			break;
+		if (end - name < 2 || (name[1] != '\377' &&
+		    (name[1] != '\1' || part == 2)))
+			goto broken;
+		vt_buf_char(text, '\0');
+		if (name[1] == '\1')
+			at[++part] = text->len;
+		name += 2;
+	}
+	vt_buf_char(text, '\0');
+	at[3] = text->len;
+	if (part != 2)
+		goto broken;
+	if (text->failed)
+		return no_memory(err);
+	for (i = 3; i > 0; i--)
+		at[i] -= at[i - 1];
+	out->bucket = text->data;
+	out->bucket_len = at[1] - 1;
+	out->key = text->data + at[1];
+	out->key_len = at[2] - 1;
+	out->version = out->key + at[2];
+	out->version_len = at[3] - 1;
+	return VT_OK;
+broken:
+	return vt_fail(err, VT_CORRUPT, "the name of an object is broken");
+}
+
 /* --- objects -------------------------------------------------------------- */
 
-static uint64_t
-mix(uint64_t h, const char *s, size_t len)
+int
+vt_heat_is_deleted(const struct vt_heat_object *o)
 {
-	uint64_t v;
-
-	for (; len >= 8; s += 8, len -= 8) {
-		memcpy(&v, s, 8);
-		h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
-		h ^= h >> 29;
-	}
-	v = len;
-	while (len > 0)
-		v = v << 8 | (uint8_t)s[--len];
-	h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
-	return h ^ h >> 32;
+	return o->deleted_us != 0 && o->deleted_us >= o->created_us &&
+	    o->deleted_us > o->listed_us;
 }
 
-static uint64_t
-hash_name(const struct vt_heat *h, const char *bucket, size_t bucket_len,
-    const char *key, size_t key_len, const char *version, size_t version_len)
+int64_t
+vt_heat_created(const struct vt_heat_object *o)
 {
-	return mix(mix(mix(h->seed, bucket, bucket_len), key, key_len),
-	    version, version_len);
+	return o->created_us <= o->listed_us && o->listed_us != 0 ?
+	    o->listed_created_us : o->created_us;
 }
 
-static const char *
-object_key(const struct vt_heat_object *o)
+void
+vt_heat_clear(struct vt_heat_object *o)
 {
-	return o->name + o->bucket_len + 1;
+	struct vt_heat_day *days = o->days;
+	size_t cap = o->day_cap;
+
+	memset(o, 0, sizeof(*o));
+	o->days = days;
+	o->day_cap = cap;
 }
 
-static const char *
-object_version(const struct vt_heat_object *o)
+void
+vt_heat_release(struct vt_heat_object *o)
 {
-	return object_key(o) + o->key_len + 1;
+	free(o->days);
+	memset(o, 0, sizeof(*o));
 }
 
-static struct vt_heat_object **
-slot_of(const struct vt_heat *h, uint64_t hash, const char *bucket,
-    size_t bucket_len, const char *key, size_t key_len, const char *version,
-    size_t version_len)
+void
+vt_heat_encode(const struct vt_heat_object *o, struct vt_buf *out)
 {
-	size_t i = hash & (h->table_size - 1);
-	struct vt_heat_object *o;
+	size_t i, need = 1 + (12 + o->day_count * 3) * VT_VARINT_MAX;
+	char *start = vt_buf_reserve(out, need), *p = start;
+	int32_t day = 0;
 
-	for (;; i = (i + 1) & (h->table_size - 1)) {
-		o = h->table[i];
-		if (o == NULL || (o->hash == hash &&
-		    o->bucket_len == bucket_len && o->key_len == key_len &&
-		    o->version_len == version_len &&
-		    memcmp(o->name, bucket, bucket_len) == 0 &&
-		    memcmp(object_key(o), key, key_len) == 0 &&
-		    memcmp(object_version(o), version, version_len) == 0))
-			return &h->table[i];
-	}
-}
-
-static int
-grow(struct vt_heat *h)
-{
-	size_t size = h->table_size * 2, i, j;
-	struct vt_heat_object **table = calloc(size, sizeof(*table));
-
-	if (table == NULL)
-		return -1;
-	for (i = 0; i < h->table_size; i++) {
-		if (h->table[i] == NULL)
-			continue;
-		j = h->table[i]->hash & (size - 1);
-		while (table[j] != NULL)
-			j = (j + 1) & (size - 1);
-		table[j] = h->table[i];
-	}
-	free(h->table);
-	h->table = table;
-	h->table_size = size;
-	return 0;
-}
-
-static char *
-name_room(struct vt_heat *h, size_t len)
-{
-	struct block *b = h->names;
-	size_t size = len > NAME_BLOCK ? len : NAME_BLOCK;
-	char *p;
-
-	if (b == NULL || b->used + len > NAME_BLOCK) {
-		b = malloc(sizeof(*b) + size);
-		if (b == NULL)
-			return NULL;
-		b->used = 0;
-		b->next = h->names;
-		h->names = b;
-	}
-	p = b->data + b->used;
-	b->used += len;
-	return p;
-}
-
-static struct vt_heat_object *
-new_object(struct vt_heat *h)
-{
-	enum { EACH = 1024 };
-	struct block *b;
-
-	if (h->pool_left == 0) {
-		b = calloc(1, sizeof(*b) + EACH * sizeof(*h->pool));
-		if (b == NULL)
-			return NULL;
-		b->next = h->pools;
-		h->pools = b;
-		h->pool = (struct vt_heat_object *)(void *)b->data;
-		h->pool_left = EACH;
-	}
-	h->pool_left--;
-	return h->pool++;
-}
-
-static struct vt_heat_object *
-get(struct vt_heat *h, const struct vt_log_name *n)
-{
-	uint64_t hash = hash_name(h, n->bucket, n->bucket_len, n->key,
-	    n->key_len, n->version, n->version_len);
-	struct vt_heat_object **slot, *o;
-	char *p;
-
-	if (h->count >= h->table_size / 2 && grow(h) < 0)
-		return NULL;
-	slot = slot_of(h, hash, n->bucket, n->bucket_len, n->key, n->key_len,
-	    n->version, n->version_len);
-	if (*slot != NULL)
-		return *slot;
-	p = name_room(h, n->bucket_len + n->key_len + n->version_len + 3);
 	if (p == NULL)
-		return NULL;
-	o = new_object(h);
-	if (o == NULL)
-		return NULL;
-	o->hash = hash;
-	o->name = p;
-	o->bucket_len = (uint32_t)n->bucket_len;
-	o->key_len = (uint32_t)n->key_len;
-	o->version_len = (uint32_t)n->version_len;
-	memcpy(p, n->bucket, n->bucket_len);
-	p += n->bucket_len;
-	*p++ = '\0';
-	memcpy(p, n->key, n->key_len);
-	p += n->key_len;
-	*p++ = '\0';
-	memcpy(p, n->version, n->version_len);
-	p[n->version_len] = '\0';
-	*slot = o;
-	h->count++;
-	return o;
-}
-
-/* --- days ----------------------------------------------------------------- */
-
-static int32_t
-floor_to(int32_t day, int32_t unit)
-{
-	int32_t n = day / unit;
-
-	return (day < 0 && day % unit != 0 ? n - 1 : n) * unit;
-}
-
-/* Which fold an entry belongs to when it is `back` places from the newest
- * day; 0: none, it stays exact. */
-static int32_t
-fold_unit(size_t back, uint32_t exact)
-{
-	if (exact == UINT32_MAX || back < exact)
-		return 0;
-	/* as many spans of a month again, then of a year */
-	return back < 2 * (size_t)exact + 24 ? FOLD_DAYS : FOLD_FAR_DAYS;
-}
-
-static void
-join(struct vt_heat_day *into, const struct vt_heat_day *d)
-{
-	if (d->last > into->last)
-		into->last = d->last;
-	if (d->day < into->day)
-		into->day = d->day;
-	into->days += d->days;
-	into->gets += d->gets;
-	into->bytes += d->bytes;
-}
-
-/*
- * Fold what lies before the exact days: first into months, and when there are
- * many of those, the older into years.  Returns the new count.
- */
-static size_t
-fold(struct vt_heat_day *d, size_t n, uint32_t exact)
-{
-	size_t old, keep = 0, i, months;
-	int32_t unit;
-
-	if (exact == UINT32_MAX || n <= exact)
-		return n;
-	old = n - exact;
-	for (i = 0; i < old; i++) {
-		if (keep > 0 && floor_to(d[keep - 1].day, FOLD_DAYS) ==
-		    floor_to(d[i].day, FOLD_DAYS))
-			join(&d[keep - 1], &d[i]);
-		else
-			d[keep++] = d[i];
-	}
-	months = keep;
-	for (i = keep = 0; i < months; i++) {
-		unit = fold_unit(exact + months - 1 - i, exact);
-		if (unit == FOLD_FAR_DAYS && keep > 0 &&
-		    floor_to(d[keep - 1].day, unit) ==
-		    floor_to(d[i].day, unit))
-			join(&d[keep - 1], &d[i]);
-		else
-			d[keep++] = d[i];
-	}
-	memmove(&d[keep], &d[old], exact * sizeof(*d));
-	return keep + exact;
-}
-
-/* Keep memory bounded while reading: when twice the exact days and some have
- * come, fold months (which later lines may still join). */
-static void
-fold_early(struct vt_heat_object *o, uint32_t exact)
-{
-	size_t old, keep = 0, i;
-
-	/* r90 is counted before the last folding and wants 90 of them */
-	if (exact < 100)
-		exact = 100;
-	if (exact == UINT32_MAX || o->day_count < 2 * (size_t)exact + 512)
 		return;
-	old = o->day_count - exact;
-	for (i = 0; i < old; i++) {
-		if (keep > 0 && floor_to(o->days[keep - 1].day, FOLD_DAYS) ==
-		    floor_to(o->days[i].day, FOLD_DAYS))
-			join(&o->days[keep - 1], &o->days[i]);
-		else
-			o->days[keep++] = o->days[i];
+	*p++ = (char)((o->has_size ? HAS_SIZE : 0) |
+	    (o->has_size && o->size_us != 0 ? HAS_SIZE_US : 0) |
+	    (o->created_us != 0 ? HAS_CREATED : 0) |
+	    (o->deleted_us != 0 ? HAS_DELETED : 0) |
+	    (o->last_read_us != 0 ? HAS_READ : 0) |
+	    (o->storage_class != 0 ? HAS_CLASS : 0) |
+	    (o->listed_us != 0 ? HAS_LISTED : 0));
+	/* no time is before the first */
+	p += vt_varint_put(p, (uint64_t)o->first_us);
+	if (o->has_size)
+		p += vt_varint_put(p, o->size_bytes);
+	if (o->has_size && o->size_us != 0)
+		p += vt_varint_put(p, (uint64_t)(o->size_us - o->first_us));
+	if (o->created_us != 0)
+		p += vt_varint_put(p, (uint64_t)(o->created_us - o->first_us));
+	if (o->deleted_us != 0)
+		p += vt_varint_put(p, (uint64_t)(o->deleted_us - o->first_us));
+	if (o->last_read_us != 0)
+		p += vt_varint_put(p,
+		    (uint64_t)(o->last_read_us - o->first_us));
+	if (o->storage_class != 0) {
+		p += vt_varint_put(p, o->storage_class);
+		p += vt_varint_put(p, (uint64_t)(o->class_us - o->first_us));
 	}
-	memmove(&o->days[keep], &o->days[old], exact * sizeof(*o->days));
-	o->day_count = (uint32_t)(keep + exact);
+	if (o->listed_us != 0) {
+		p += vt_varint_put(p, (uint64_t)(o->listed_us - o->first_us));
+		p += vt_varint_put(p,
+		    (uint64_t)(o->listed_created_us - o->first_us) * 2 +
+		    (o->noncurrent != 0));
+	}
+	p += vt_varint_put(p, o->day_count);
+	for (i = 0; i < o->day_count; i++) {
+		p += vt_varint_put(p, (uint64_t)(o->days[i].day - day));
+		p += vt_varint_put(p, o->days[i].gets);
+		p += vt_varint_put(p, o->days[i].bytes);
+		day = o->days[i].day;
+	}
+	*p = '\0';
+	out->len += (size_t)(p - start);
 }
 
 static int
-add_day(struct vt_heat *h, struct vt_heat_object *o, int32_t day,
-    uint64_t gets, uint64_t bytes)
+get_time(const char **p, const char *end, int64_t first, int64_t *out)
 {
-	uint32_t i = o->day_count;
-	struct vt_heat_day *d;
+	uint64_t n;
 
-	while (i > 0 && o->days[i - 1].day > day)
-		i--;
-	if (i > 0 && o->days[i - 1].last >= day) {
-		/* A folded span does not know which of its days had reads:
-		 * another in it is taken as one of them. */
-		o->days[i - 1].gets += gets;
-		o->days[i - 1].bytes += bytes;
-		return 0;
-	}
-	if (o->day_count == o->day_cap) {
-		uint32_t cap = o->day_cap != 0 ? o->day_cap * 2 : 4;
-
-		d = realloc(o->days, cap * sizeof(*d));
-		if (d == NULL)
-			return -1;
-		o->days = d;
-		o->day_cap = cap;
-	}
-	d = &o->days[i];
-	memmove(d + 1, d, (o->day_count - i) * sizeof(*d));
-	d->day = d->last = day;
-	d->days = 1;
-	d->gets = gets;
-	d->bytes = bytes;
-	o->day_count++;
-	fold_early(o, h->exact);
-	return 0;
-}
-
-/* --- events --------------------------------------------------------------- */
-
-static void
-saw(struct vt_heat *h, struct vt_heat_object *o, int64_t us)
-{
-	if (o->first_us == 0 || us < o->first_us)
-		o->first_us = us;
-	if (h->last_us == 0 || us > h->last_us)
-		h->last_us = us;
-}
-
-static int
-add_read(struct vt_heat *h, const struct vt_log_name *n,
-    const struct vt_log_event *e)
-{
-	struct vt_heat_object *o = get(h, n);
-	int64_t day = e->time_us / DAY_US;
-
-	if (o == NULL)
+	if (vt_varint_get(p, end, &n) < 0 || n > (uint64_t)(INT64_MAX - first))
 		return -1;
-	saw(h, o, e->time_us);
-	if (h->first_us == 0 || e->time_us < h->first_us)
-		h->first_us = e->time_us;
-	if (e->time_us > o->last_read_us)
-		o->last_read_us = e->time_us;
-	/* of a web server's answers the longest was the whole object */
-	if (e->has_size && n == &e->object) {
-		if (e->size_bytes > o->size_bytes)
-			o->size_bytes = e->size_bytes;
-		o->has_size = 1;
-	}
-	o->reads += e->count;
-	o->bytes_read += e->bytes;
-	return add_day(h, o, (int32_t)day, e->count, e->bytes);
-}
-
-static int
-add_write(struct vt_heat *h, const struct vt_log_event *e)
-{
-	struct vt_heat_object *o = get(h, &e->object);
-
-	if (o == NULL)
-		return -1;
-	saw(h, o, e->time_us);
-	/* Of several writes the last one made what is there now. */
-	if (!o->has_created || e->time_us >= o->created_us) {
-		o->created_us = e->time_us;
-		o->has_created = 1;
-		o->deleted = 0;
-		if (e->has_size) {
-			o->size_bytes = e->size_bytes;
-			o->has_size = 1;
-		}
-	}
+	*out = first + (int64_t)n;
 	return 0;
 }
 
 static int
-add_delete(struct vt_heat *h, const struct vt_log_event *e)
+grow_days(struct vt_heat_object *o, size_t count)
 {
-	struct vt_heat_object *o = get(h, &e->object);
+	struct vt_heat_day *days;
+	size_t cap = o->day_cap != 0 ? o->day_cap : 16;
 
-	if (o == NULL)
+	while (cap < count)
+		cap *= 2;
+	days = realloc(o->days, cap * sizeof(*days));
+	if (days == NULL)
 		return -1;
-	saw(h, o, e->time_us);
-	if (!o->has_created || e->time_us >= o->created_us)
-		o->deleted = 1;
+	o->days = days;
+	o->day_cap = cap;
 	return 0;
 }
 
-enum vt_code
-vt_heat_add(struct vt_heat *h, const struct vt_log_event *e,
+static enum vt_code
+corrupt(struct vt_err *err)
+{
+	return vt_fail(err, VT_CORRUPT, "what is told of an object is broken");
+}
+
+static enum vt_code
+get_days(struct vt_heat_object *o, const char *p, const char *end,
     struct vt_err *err)
 {
-	int rc = 0;
+	uint64_t count, n, day = 0;
+	struct vt_heat_day *d;
 
-	/* a day number must fit, and no log is that old */
-	if (e->time_us < 0)
-		return VT_OK;
-	switch (e->kind) {
-	case VT_LOG_READ:
-		rc = add_read(h, &e->object, e);
-		break;
-	case VT_LOG_WRITE:
-		rc = add_write(h, e);
-		if (rc == 0 && e->has_source)
-			rc = add_read(h, &e->source, e);
-		break;
-	case VT_LOG_DELETE:
-		rc = add_delete(h, e);
-		break;
-	case VT_LOG_COVERAGE:
-		return vt_heat_cover(h, e->node, e->node_len, e->from_us,
-		    e->to_us, e->dropped, err);
-	}
-	return rc < 0 ? no_memory(err) : VT_OK;
-}
-
-/* --- coverage ------------------------------------------------------------- */
-
-static int
-add_span(struct spans *s, int64_t from, int64_t to)
-{
-	struct span *p;
-
-	/* Records follow each other minute by minute: join at once. */
-	if (s->count > 0 && s->s[s->count - 1].from <= from &&
-	    s->s[s->count - 1].to >= from) {
-		if (s->s[s->count - 1].to < to)
-			s->s[s->count - 1].to = to;
-		return 0;
-	}
-	if (s->count == s->cap) {
-		size_t cap = s->cap != 0 ? s->cap * 2 : 16;
-
-		p = realloc(s->s, cap * sizeof(*p));
-		if (p == NULL)
-			return -1;
-		s->s = p;
-		s->cap = cap;
-	}
-	s->s[s->count].from = from;
-	s->s[s->count].to = to;
-	s->count++;
-	return 0;
-}
-
-static int
-by_from(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	return x->from < y->from ? -1 : x->from > y->from;
-}
-
-/* Sorted and apart; holes of at most `bridge` are closed. */
-static void
-tidy(struct spans *s, int64_t bridge)
-{
-	size_t i, keep = 0;
-
-	if (s->count == 0)
-		return;
-	qsort(s->s, s->count, sizeof(*s->s), by_from);
-	for (i = 1; i < s->count; i++) {
-		if (s->s[i].from <= s->s[keep].to + bridge) {
-			if (s->s[i].to > s->s[keep].to)
-				s->s[keep].to = s->s[i].to;
-		} else {
-			s->s[++keep] = s->s[i];
-		}
-	}
-	s->count = keep + 1;
-}
-
-/* What of `a` lies in none of `b`; both tidy.  0 or -1. */
-static int
-subtract(struct spans *a, const struct spans *b)
-{
-	struct spans out = { NULL, 0, 0 };
-	size_t i, j = 0;
-
-	for (i = 0; i < a->count; i++) {
-		int64_t from = a->s[i].from, to = a->s[i].to;
-
-		while (j < b->count && b->s[j].to <= from)
-			j++;
-		for (; j < b->count && b->s[j].from < to; j++) {
-			if (b->s[j].from > from &&
-			    add_span(&out, from, b->s[j].from) < 0)
-				goto fail;
-			from = b->s[j].to;
-			if (from >= to)
-				break;
-		}
-		if (from < to && add_span(&out, from, to) < 0)
-			goto fail;
-	}
-	free(a->s);
-	*a = out;
-	return 0;
-fail:
-	free(out.s);
-	return -1;
-}
-
-enum vt_code
-vt_heat_cover(struct vt_heat *h, const char *node, size_t node_len,
-    int64_t from_us, int64_t to_us, uint64_t dropped, struct vt_err *err)
-{
-	struct node *n;
-	size_t i;
-
-	if (dropped > 0)
-		return add_span(&h->dropped, from_us, to_us) < 0 ?
-		    no_memory(err) : VT_OK;
-	for (i = 0; i < h->node_count; i++)
-		if (h->nodes[i].name_len == node_len &&
-		    memcmp(h->nodes[i].name, node, node_len) == 0)
-			break;
-	if (i == h->node_count) {
-		n = realloc(h->nodes, (h->node_count + 1) * sizeof(*n));
-		if (n == NULL)
-			return no_memory(err);
-		h->nodes = n;
-		n = &n[h->node_count];
-		memset(n, 0, sizeof(*n));
-		n->name = malloc(node_len + 1);
-		if (n->name == NULL)
-			return no_memory(err);
-		memcpy(n->name, node, node_len);
-		n->name_len = node_len;
-		h->node_count++;
-	}
-	return add_span(&h->nodes[i].covered, from_us, to_us) < 0 ?
-	    no_memory(err) : VT_OK;
-}
-
-/*
- * Covered is what some node covers, less each node's own holes: while one
- * node of several did not write, its reads are not known.  Before its first
- * record and after its last a node is taken not to serve.
- */
-static int
-join_nodes(struct vt_heat *h)
-{
-	struct spans holes = { NULL, 0, 0 };
-	size_t i, j;
-	int rc = -1;
-
-	for (i = 0; i < h->node_count; i++) {
-		struct spans *c = &h->nodes[i].covered;
-
-		/* a restart of less than a minute is no hole */
-		tidy(c, MINUTE_US);
-		for (j = 0; j < c->count; j++) {
-			if (add_span(&h->covered, c->s[j].from,
-			    c->s[j].to) < 0)
-				goto out;
-			if (j > 0 && add_span(&holes, c->s[j - 1].to,
-			    c->s[j].from) < 0)
-				goto out;
-		}
-	}
-	tidy(&h->covered, 0);
-	tidy(&holes, 0);
-	tidy(&h->dropped, 0);
-	rc = subtract(&h->covered, &holes);
-	if (rc == 0)
-		rc = subtract(&h->covered, &h->dropped);
-out:
-	free(holes.s);
-	return rc;
-}
-
-/* The holes of the covered time, at most GAPS_MAX. */
-static void
-list_gaps(struct vt_heat *h)
-{
-	const struct spans *c = &h->covered;
-	int64_t unit = 0, from, length;
-	size_t i, n;
-
-	do {
-		for (i = 1, n = 0; i < c->count; i++) {
-			from = c->s[i - 1].to;
-			length = c->s[i].from - from;
-			if (unit != 0 && n > 0 &&
-			    h->all_gaps[n - 1].from_us / unit == from / unit) {
-				h->all_gaps[n - 1].length_us += length;
-				continue;
-			}
-			if (n == GAPS_MAX)
-				break;
-			h->all_gaps[n].from_us = from;
-			h->all_gaps[n++].length_us = length;
-		}
-		unit = unit == 0 ? 30 * DAY_US : unit * 2;
-	} while (i < c->count);
-	h->all_gap_count = n;
-}
-
-/* --- after ---------------------------------------------------------------- */
-
-static int
-compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	int c = memcmp(a, b, a_len < b_len ? a_len : b_len);
-
-	return c != 0 ? c : a_len < b_len ? -1 : a_len > b_len;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct vt_heat_object *x = *(struct vt_heat_object *const *)a;
-	const struct vt_heat_object *y = *(struct vt_heat_object *const *)b;
-	int c = compare_bytes(x->name, x->bucket_len, y->name, y->bucket_len);
-
-	if (c == 0)
-		c = compare_bytes(object_key(x), x->key_len, object_key(y),
-		    y->key_len);
-	return c != 0 ? c : compare_bytes(object_version(x), x->version_len,
-	    object_version(y), y->version_len);
-}
-
-enum vt_code
-vt_heat_finish(struct vt_heat *h, struct vt_err *err)
-{
-	size_t i, n = 0;
-
-	free(h->sorted);
-	h->covered.count = 0;
-	h->sorted = malloc((h->count + 1) * sizeof(*h->sorted));
-	if (h->sorted == NULL || join_nodes(h) < 0)
+	/* a day takes three bytes at least */
+	if (vt_varint_get(&p, end, &count) < 0 ||
+	    count > (size_t)(end - p) / 3)
+		return corrupt(err);
+	if (o->day_count + count > o->day_cap &&
+	    grow_days(o, o->day_count + count) < 0)
 		return no_memory(err);
-	list_gaps(h);
-	for (i = 0; i < h->table_size; i++)
-		if (h->table[i] != NULL)
-			h->sorted[n++] = h->table[i];
-	qsort(h->sorted, n, sizeof(*h->sorted), by_name);
-	return VT_OK;
-}
-
-const struct vt_heat_object *
-vt_heat_find(const struct vt_heat *h, const char *bucket, size_t bucket_len,
-    const char *key, size_t key_len, const char *version, size_t version_len)
-{
-	return *slot_of(h, hash_name(h, bucket, bucket_len, key, key_len,
-	    version, version_len), bucket, bucket_len, key, key_len, version,
-	    version_len);
-}
-
-size_t
-vt_heat_count(const struct vt_heat *h)
-{
-	return h->count;
-}
-
-const struct vt_heat_object *
-vt_heat_at(const struct vt_heat *h, size_t i)
-{
-	return h->sorted[i];
-}
-
-void
-vt_heat_coverage(const struct vt_heat *h, int64_t *from_us, int64_t *to_us,
-    double *days)
-{
-	size_t i;
-
-	*from_us = *to_us = 0;
-	*days = 0;
-	if (h->covered.count == 0)
-		return;
-	*from_us = h->covered.s[0].from;
-	*to_us = h->covered.s[h->covered.count - 1].to;
-	for (i = 0; i < h->covered.count; i++)
-		*days += (double)(h->covered.s[i].to - h->covered.s[i].from) /
-		    (double)DAY_US;
-}
-
-void
-vt_heat_span(const struct vt_heat *h, int64_t *first_us, int64_t *last_us)
-{
-	*first_us = h->first_us;
-	*last_us = h->last_us;
-}
-
-/* What of [from, to] is covered, and the gaps in that. */
-static void
-fill_coverage(struct vt_heat *h, int64_t from, int64_t to,
-    struct vt_scan_record *r)
-{
-	const struct spans *c = &h->covered;
-	int64_t known, a, b;
-	size_t i, n = 0;
-
-	r->covered_from_us = r->covered_to_us = 0;
-	r->covered_days = 0;
-	r->gap_count = 0;
-	if (c->count == 0)
-		return;
-	if (from < c->s[0].from)
-		from = c->s[0].from;
-	if (to > c->s[c->count - 1].to)
-		to = c->s[c->count - 1].to;
-	if (to <= from)
-		return;
-	known = to - from;
-	for (i = 0; i < h->all_gap_count; i++) {
-		a = h->all_gaps[i].from_us;
-		b = a + h->all_gaps[i].length_us;
-		a = a > from ? a : from;
-		b = b < to ? b : to;
-		if (b <= a)
-			continue;
-		h->gaps[n].from_us = a;
-		h->gaps[n++].length_us = b - a;
-		known -= b - a;
+	d = &o->days[o->day_count];
+	for (o->day_count += count; count > 0; count--, d++) {
+		if (vt_varint_get(&p, end, &n) < 0 || n > INT32_MAX - day ||
+		    vt_varint_get(&p, end, &d->gets) < 0 ||
+		    vt_varint_get(&p, end, &d->bytes) < 0)
+			return corrupt(err);
+		day += n;
+		d->day = d->last = (int32_t)day;
+		d->days = 1;
 	}
-	r->covered_from_us = from;
-	r->covered_to_us = to;
-	r->covered_days = (double)known / (double)DAY_US;
-	r->gaps = h->gaps;
-	r->gap_count = n;
+	return p == end ? VT_OK : corrupt(err);
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The class told last; of two told at once the one with the larger code, so
+ * that the order does not matter. */
+static int
+join_class(struct vt_heat_object *o, const char **p, const char *end,
+    int64_t first)
+{
+	uint64_t code;
+	int64_t us;
+
+	if (vt_varint_get(p, end, &code) < 0 || code == 0 || code > UINT8_MAX ||
+	    get_time(p, end, first, &us) < 0)
+		return -1;
+	if (us > o->class_us ||
+	    (us == o->class_us && code > o->storage_class)) {
+		o->storage_class = (uint8_t)code;
+		o->class_us = us;
+	}
+	return 0;
+}
+
+/* The last inventory; of two of one time the later creation. */
+static int
+join_listed(struct vt_heat_object *o, const char **p, const char *end,
+    int64_t first)
+{
+	int64_t us, created;
+	uint64_t n;
+
+	if (get_time(p, end, first, &us) < 0 || us == 0 ||
+	    vt_varint_get(p, end, &n) < 0 ||
+	    n / 2 > (uint64_t)(INT64_MAX - first))
+		return -1;
+	created = first + (int64_t)(n / 2);
+	if (us < o->listed_us || (us == o->listed_us &&
+	    created < o->listed_created_us))
+		return 0;
+	if (us == o->listed_us && created == o->listed_created_us)
+		o->noncurrent = o->noncurrent && n % 2 != 0;
+	else
+		o->noncurrent = n % 2 != 0;
+	o->listed_us = us;
+	o->listed_created_us = created;
+	return 0;
+}
+
+enum vt_code
+vt_heat_decode(struct vt_heat_object *o, const char *data, size_t len,
+    struct vt_err *err)
+{
+	const char *p = data, *end = data + len;
+	int64_t first, at = 0, size_us = 0;
+	uint64_t size = 0;
+	int flags;
+
+	if (len == 0 || (*p & ~FLAGS) != 0)
+		return corrupt(err);
+	flags = *p++;
+	if (get_time(&p, end, 0, &first) < 0)
+		return corrupt(err);
+	if (o->first_us == 0 || first < o->first_us)
+		o->first_us = first;
+	if ((flags & HAS_SIZE) && vt_varint_get(&p, end, &size) < 0)
+		return corrupt(err);
+	if ((flags & HAS_SIZE_US) && get_time(&p, end, first, &size_us) < 0)
+		return corrupt(err);
+	if ((flags & HAS_SIZE) && (!o->has_size || size_us > o->size_us ||
+	    (size_us == o->size_us && size > o->size_bytes))) {
+		o->has_size = 1;
+		o->size_bytes = size;
+		o->size_us = size_us;
+	}
+	if (flags & HAS_CREATED) {
+		if (get_time(&p, end, first, &at) < 0)
+			return corrupt(err);
+		o->created_us = later(o->created_us, at);
+	}
+	if (flags & HAS_DELETED) {
+		if (get_time(&p, end, first, &at) < 0)
+			return corrupt(err);
+		o->deleted_us = later(o->deleted_us, at);
+	}
+	if (flags & HAS_READ) {
+		if (get_time(&p, end, first, &at) < 0)
+			return corrupt(err);
+		o->last_read_us = later(o->last_read_us, at);
+	}
+	if ((flags & HAS_CLASS) && join_class(o, &p, end, first) < 0)
+		return corrupt(err);
+	if ((flags & HAS_LISTED) && join_listed(o, &p, end, first) < 0)
+		return corrupt(err);
+	return get_days(o, p, end, err);
 }
 
 static int
@@ -818,76 +349,177 @@ by_day(const void *a, const void *b)
 	return x->day < y->day ? -1 : x->day > y->day;
 }
 
-/* Reads of the parts since creation, joined and folded. */
-static int
-fill_days(struct vt_heat *h, const struct vt_heat_object *const *parts,
-    size_t count, int32_t today, struct vt_scan_record *r)
+void
+vt_heat_settle(struct vt_heat_object *o)
 {
-	int32_t born = (int32_t)(r->mtime_us / DAY_US);
-	size_t n = 0, i, k, keep = 0;
+	struct vt_heat_day *d = o->days;
+	size_t i, keep = 0;
 
-	for (i = 0; i < count; i++)
-		n += parts[i] != NULL ? parts[i]->day_count : 0;
-	if (n > h->day_cap) {
-		free(h->days);
-		h->day_cap = 0;
-		h->days = malloc(n * 2 * sizeof(*h->days));
-		if (h->days == NULL)
-			return -1;
-		h->day_cap = n * 2;
-	}
-	for (i = n = 0; i < count; i++)
-		for (k = 0; parts[i] != NULL && k < parts[i]->day_count; k++)
-			if (parts[i]->days[k].last >= born)
-				h->days[n++] = parts[i]->days[k];
-	if (n > 1)
-		qsort(h->days, n, sizeof(*h->days), by_day);
-	for (i = 0; i < n; i++) {
-		if (keep > 0 && h->days[keep - 1].last >= h->days[i].day) {
-			uint32_t days = h->days[keep - 1].days;
-
-			join(&h->days[keep - 1], &h->days[i]);
-			/* days that both know are one */
-			if (h->days[keep - 1].last == h->days[keep - 1].day)
-				days = 1;
-			else if (h->days[i].days > days)
-				days = h->days[i].days;
-			h->days[keep - 1].days = days;
+	for (i = 1; i < o->day_count; i++)
+		if (d[i].day <= d[i - 1].day)
+			break;
+	if (i >= o->day_count)
+		return;
+	qsort(d, o->day_count, sizeof(*d), by_day);
+	for (i = 1; i < o->day_count; i++) {
+		if (d[i].day == d[keep].day) {
+			d[keep].gets += d[i].gets;
+			d[keep].bytes += d[i].bytes;
 		} else {
-			h->days[keep++] = h->days[i];
+			d[++keep] = d[i];
 		}
 	}
-	for (i = 0; i < keep; i++) {
-		const struct vt_heat_day *d = &h->days[i];
+	o->day_count = keep + 1;
+}
 
-		r->reads += d->gets;
-		r->bytes_read += d->bytes;
-		if (d->day > today - 30)
-			r->r30 += d->gets;
-		if (d->day > today - 90)
-			r->r90 += d->gets;
+/* --- merging -------------------------------------------------------------- */
+
+/* One source and what it has in front. */
+struct head {
+	struct vt_heat_source source;
+	struct vt_sorter_record record;
+};
+
+struct vt_heat_merge {
+	struct head *heads;
+	size_t count;
+	struct head **heap;
+	size_t heap_count;
+	int started;
+	struct vt_heat_object object;
+	struct vt_buf name;
+};
+
+struct vt_heat_merge *
+vt_heat_merge_new(const struct vt_heat_source *sources, size_t count)
+{
+	struct vt_heat_merge *m = calloc(1, sizeof(*m));
+	size_t i;
+
+	if (m == NULL)
+		return NULL;
+	vt_buf_init(&m->name, SIZE_MAX / 2);
+	m->heads = calloc(count + 1, sizeof(*m->heads));
+	m->heap = calloc(count + 1, sizeof(struct head *));
+	if (m->heads == NULL || m->heap == NULL) {
+		vt_heat_merge_free(m);
+		return NULL;
 	}
-	r->h_count = fold(h->days, keep, h->exact);
-	r->h = h->days;
-	return 0;
+	m->count = count;
+	for (i = 0; i < count; i++)
+		m->heads[i].source = sources[i];
+	return m;
+}
+
+void
+vt_heat_merge_free(struct vt_heat_merge *m)
+{
+	if (m == NULL)
+		return;
+	vt_heat_release(&m->object);
+	vt_buf_release(&m->name);
+	free(m->heads);
+	free(m->heap);
+	free(m);
+}
+
+static int
+head_before(const struct head *a, const struct head *b)
+{
+	const struct vt_sorter_record *x = &a->record, *y = &b->record;
+	size_t len = x->key_len < y->key_len ? x->key_len : y->key_len;
+	int c = memcmp(x->key, y->key, len);
+
+	return c != 0 ? c < 0 : x->key_len < y->key_len;
+}
+
+static void
+sift(struct vt_heat_merge *m, size_t i)
+{
+	struct head *h = m->heap[i];
+	size_t child;
+
+	for (; (child = 2 * i + 1) < m->heap_count; i = child) {
+		if (child + 1 < m->heap_count &&
+		    head_before(m->heap[child + 1], m->heap[child]))
+			child++;
+		if (!head_before(m->heap[child], h))
+			break;
+		m->heap[i] = m->heap[child];
+	}
+	m->heap[i] = h;
+}
+
+static enum vt_code
+start(struct vt_heat_merge *m, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t i;
+
+	m->started = 1;
+	for (i = 0; i < m->count; i++) {
+		struct head *h = &m->heads[i];
+
+		rc = h->source.next(h->source.ctx, &h->record, err);
+		if (rc == VT_OK)
+			m->heap[m->heap_count++] = h;
+		else if (rc != VT_ABSENT)
+			return rc;
+	}
+	for (i = m->heap_count / 2; i-- > 0;)
+		sift(m, i);
+	return VT_OK;
+}
+
+/* The source in front goes on. */
+static enum vt_code
+advance(struct vt_heat_merge *m, struct vt_err *err)
+{
+	struct head *h = m->heap[0];
+	enum vt_code rc = h->source.next(h->source.ctx, &h->record, err);
+
+	if (rc == VT_ABSENT)
+		m->heap[0] = m->heap[--m->heap_count];
+	else if (rc != VT_OK)
+		return rc;
+	if (m->heap_count > 0)
+		sift(m, 0);
+	return VT_OK;
 }
 
 enum vt_code
-vt_heat_fill(struct vt_heat *h, const struct vt_heat_object *const *parts,
-    size_t count, int64_t now_us, struct vt_scan_record *r,
-    struct vt_err *err)
+vt_heat_merge_next(struct vt_heat_merge *m,
+    const struct vt_heat_object **out, struct vt_err *err)
 {
-	size_t i;
+	const struct vt_sorter_record *r;
+	enum vt_code rc = VT_OK;
 
-	r->reads = r->bytes_read = r->r30 = r->r90 = 0;
-	r->last_read_us = 0;
-	fill_coverage(h, r->mtime_us, now_us, r);
-	if (fill_days(h, parts, count, (int32_t)(now_us / DAY_US), r) < 0)
+	*out = NULL;
+	if (!m->started)
+		rc = start(m, err);
+	if (rc != VT_OK)
+		return rc;
+	if (m->heap_count == 0)
+		return VT_ABSENT;
+	vt_heat_clear(&m->object);
+	r = &m->heap[0]->record;
+	vt_buf_reset(&m->name);
+	if (vt_buf_add(&m->name, r->key, r->key_len) < 0)
 		return no_memory(err);
-	for (i = 0; i < count; i++)
-		if (parts[i] != NULL &&
-		    parts[i]->last_read_us > r->last_read_us &&
-		    parts[i]->last_read_us >= r->mtime_us)
-			r->last_read_us = parts[i]->last_read_us;
+	do {
+		r = &m->heap[0]->record;
+		rc = vt_heat_decode(&m->object, r->payload, r->payload_len,
+		    err);
+		if (rc == VT_OK)
+			rc = advance(m, err);
+		if (rc != VT_OK)
+			return rc;
+	} while (m->heap_count > 0 &&
+	    m->heap[0]->record.key_len == m->name.len &&
+	    memcmp(m->heap[0]->record.key, m->name.data, m->name.len) == 0);
+	vt_heat_settle(&m->object);
+	m->object.name = m->name.data;
+	m->object.name_len = m->name.len;
+	*out = &m->object;
 	return VT_OK;
 }

@@ -55,6 +55,17 @@ teardown() {
 	[[ $stderr == *nowhere* ]]
 }
 
+@test "an object of foreign logs is where its class says" {
+	printf '{"v":1,"bucket":"b","key":"%s","size":5,"tier":"%s"%s}\n' \
+	    a hot ',"class":"GLACIER_IR"' b warm '' c gone '' \
+	    d cold ',"class":"STANDARD"' e cold ',"class":"NEW"' >scan
+	for pair in a:cold b:warm c:hot d:hot e:cold; do
+		run -0 --separate-stderr vt-plan --explain \
+		    "b/${pair%:*}" scan
+		[[ $output == *"tier       ${pair#*:} since"* ]]
+	done
+}
+
 @test "moves that pay, best first, and a summary on stderr" {
 	run -0 --separate-stderr vt-plan scan
 	printf '%s\n' "${lines[@]}" >plan

@@ -1,0 +1,49 @@
+/*
+ * Numbers of few bytes when they are small: seven bits a byte from the low end
+ * on, the high bit set on all but the last.  At most ten bytes.
+ */
+#ifndef VT_BASE_VARINT_H
+#define VT_BASE_VARINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VT_VARINT_MAX 10
+
+/* Write `n` to `out`, which has room for VT_VARINT_MAX; the bytes used. */
+static inline size_t
+vt_varint_put(char *out, uint64_t n)
+{
+	size_t len = 0;
+
+	while (n >= 0x80) {
+		out[len++] = (char)(n | 0x80);
+		n >>= 7;
+	}
+	out[len++] = (char)n;
+	return len;
+}
+
+/* Read one at *p and step over it; 0, or -1 when it does not end before `end`
+ * or does not fit. */
+static inline int
+vt_varint_get(const char **p, const char *end, uint64_t *out)
+{
+	unsigned shift = 0;
+	uint64_t n = 0;
+	uint8_t c;
+
+	do {
+		if (*p == end || shift > 63)
+			return -1;
+		c = (uint8_t)*(*p)++;
+		if (shift == 63 && c > 1)
+			return -1;
+		n |= (uint64_t)(c & 0x7f) << shift;
+		shift += 7;
+	} while (c & 0x80);
+	*out = n;
+	return 0;
+}
+
+#endif
