@@ -444,7 +444,8 @@ vt_coverage_fill(struct vt_coverage *c, int64_t from, int64_t to,
 	}
 	r->covered_from_us = from;
 	r->covered_to_us = to;
-	r->covered_days = (double)known / (double)DAY_US;
+	/* in billionths of a day, which are short to write */
+	r->covered_days = (double)((known * 10 + 432) / 864) / 1e9;
 	r->gaps = c->gaps;
 	r->gap_count = n;
 }
