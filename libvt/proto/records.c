@@ -232,7 +232,7 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 }
 
 void
-vt_move_format(const struct vt_move *m, struct vt_buf *out)
+vt_move_format_plain(const struct vt_move *m, struct vt_buf *out)
 {
 	int is_move = m->action == NULL || *m->action == '\0';
 
@@ -730,4 +730,11 @@ vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
 {
 	if (!vt_scan_record_format_quick(r, out))
 		vt_scan_record_format_plain(r, out);
+}
+
+void
+vt_move_format(const struct vt_move *m, struct vt_buf *out)
+{
+	if (!vt_move_format_quick(m, out))
+		vt_move_format_plain(m, out);
 }

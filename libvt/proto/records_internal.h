@@ -1,5 +1,5 @@
 /*
- * What the two ways of reading and writing a version's line share: the plain
+ * What the two ways of reading and writing the pipe's lines share: the plain
  * one of records.c, which takes any JSON, and the quick one of
  * records_quick.c, which knows the very line that vt-scan writes and leaves
  * all else to the plain one.  For these files and their tests.
@@ -22,6 +22,9 @@ int vt_scan_record_parse_quick(const char *line, size_t len,
     struct vt_arena *a, struct vt_scan_record *out);
 int vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out);
+/* The same of a move. */
+void vt_move_format_plain(const struct vt_move *m, struct vt_buf *out);
+int vt_move_format_quick(const struct vt_move *m, struct vt_buf *out);
 
 /* A row of "h" of `count` numbers, behind the row before it (NULL: none).
  * 0, or -1 when it cannot be. */

@@ -1,8 +1,9 @@
 /*
- * The line of a version, read and written as vt-scan writes it: its fields in
- * their order, no spaces, no escapes.  Ten million of them go from vt-scan to
- * vt-plan, so nothing is looked up and nothing converted twice.  Whatever is
- * otherwise goes the plain way: see records_internal.h.
+ * The lines of versions, read and written as vt-scan writes them: their fields
+ * in order, no spaces, no escapes; and those of moves, written.  Ten million of
+ * them go from vt-scan to vt-plan, so nothing is looked up and nothing
+ * converted twice.  Whatever is otherwise goes the plain way: see
+ * records_internal.h.
  */
 #include <string.h>
 
@@ -393,29 +394,57 @@ put_plain(char *p, const struct plain *t)
 	return p;
 }
 
-/* Its strings, and the bytes that they take; 0: one has to be escaped. */
-enum { BUCKET, KEY, VERSION, TIER, CLASS, PIN, LOCK, STRINGS };
-
+/* The strings of a line, and the bytes that they take; 0: one has to be
+ * escaped.  All but that numbered `key` end in a NUL; NULL is "". */
 static int
-find_strings(const struct vt_scan_record *r, struct plain s[STRINGS],
-    size_t *bytes)
+find_strings(const char *const *from, size_t count, size_t key,
+    size_t key_len, struct plain *s, size_t *bytes)
 {
-	const char *from[STRINGS] = {
-		r->bucket, r->key, r->version, r->tier, r->storage_class,
-		r->pin, r->lock
-	};
-	int i;
+	size_t i;
 
 	*bytes = 0;
-	for (i = 0; i < STRINGS; i++) {
+	for (i = 0; i < count; i++) {
 		s[i].s = from[i] != NULL ? from[i] : "";
-		s[i].len = i == KEY ? r->key_len : strlen(s[i].s);
+		s[i].len = i == key ? key_len : strlen(s[i].s);
 		if (!vt_json_is_ascii(s[i].s, s[i].len))
 			return 0;
 		*bytes += s[i].len;
 	}
 	return 1;
 }
+
+/* A field that is left out when it is empty. */
+static char *
+put_some(char *p, const char *name, size_t name_len, const struct plain *t)
+{
+	if (t->len == 0)
+		return p;
+	return put_plain(put(p, name, name_len), t);
+}
+
+#define PUT_SOME(p, name, t) put_some(p, name, sizeof(name) - 1, t)
+
+/* A fraction, as the plain way writes it; room for it is reserved. */
+static char *
+put_double(char *p, struct vt_buf *out, const char *name, double d)
+{
+	*p = '\0';
+	out->len = (size_t)(p - out->data);
+	vt_json_double(out, name, d);
+	return out->data + out->len;
+}
+
+static void
+put_end(char *p, struct vt_buf *out)
+{
+	p = PUT(p, "}\n");
+	*p = '\0';
+	out->len = (size_t)(p - out->data);
+}
+
+/* --- versions ------------------------------------------------------------- */
+
+enum { BUCKET, KEY, VERSION, TIER, CLASS, PIN, LOCK, STRINGS };
 
 static char *
 put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
@@ -425,10 +454,7 @@ put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
 	p = put_plain(p, &s[BUCKET]);
 	p = PUT(p, ",\"key\":");
 	p = put_plain(p, &s[KEY]);
-	if (s[VERSION].len > 0) {
-		p = PUT(p, ",\"version\":");
-		p = put_plain(p, &s[VERSION]);
-	}
+	p = PUT_SOME(p, ",\"version\":", &s[VERSION]);
 	if (r->seq != 0) {
 		p = put_i64(PUT(p, ",\"seq\":"), r->seq);
 		p = put_i64(PUT(p, ",\"generation\":"), r->generation);
@@ -448,8 +474,7 @@ put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
     struct written *last)
 {
 	p = put_plain(PUT(p, ",\"tier\":"), &s[TIER]);
-	if (s[CLASS].len > 0)
-		p = put_plain(PUT(p, ",\"class\":"), &s[CLASS]);
+	p = PUT_SOME(p, ",\"class\":", &s[CLASS]);
 	if (r->copy != 0)
 		p = put_i64(PUT(p, ",\"copy\":"), r->copy);
 	if (r->copy_since_us != 0)
@@ -458,10 +483,8 @@ put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
 	p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
 	if (r->adopted)
 		p = PUT(p, ",\"adopted\":true");
-	if (s[PIN].len > 0)
-		p = put_plain(PUT(p, ",\"pin\":"), &s[PIN]);
-	if (s[LOCK].len > 0)
-		p = put_plain(PUT(p, ",\"lock\":"), &s[LOCK]);
+	p = PUT_SOME(p, ",\"pin\":", &s[PIN]);
+	p = PUT_SOME(p, ",\"lock\":", &s[LOCK]);
 	if (r->retain_until_us != 0)
 		p = put_when(PUT(p, ",\"retain_until\":"),
 		    r->retain_until_us, last);
@@ -520,37 +543,94 @@ put_days(char *p, const struct vt_scan_record *r)
 #define FRAME_MAX 1024
 #define ROW_MAX 80
 
+/* Where a line goes of which the strings take `bytes`, or NULL: it is more
+ * than may be reserved, which is more than it takes. */
+static char *
+begin_line(struct vt_buf *out, size_t bytes)
+{
+	if (out->failed || bytes + FRAME_MAX > out->max - out->len)
+		return NULL;
+	return vt_buf_reserve(out, bytes + FRAME_MAX);
+}
+
 int
 vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out)
 {
+	const char *const from[STRINGS] = {
+		r->bucket, r->key, r->version, r->tier, r->storage_class,
+		r->pin, r->lock
+	};
 	struct plain s[STRINGS];
 	struct written last;
 	size_t bytes;
 	char *p;
 
 	if (r->kind != VT_SCAN_VERSION || r->is_ruled || r->also_count > 0 ||
-	    r->gap_count > 0 || !find_strings(r, s, &bytes))
+	    r->gap_count > 0 ||
+	    !find_strings(from, STRINGS, KEY, r->key_len, s, &bytes))
 		return 0;
-	bytes += FRAME_MAX + r->h_count * ROW_MAX;
-	/* what is asked for here is more than it takes */
-	if (out->failed || bytes > out->max - out->len)
-		return 0;
-	p = vt_buf_reserve(out, bytes);
+	p = begin_line(out, bytes + r->h_count * ROW_MAX);
 	if (p == NULL)
-		return 1;	/* told by the buffer */
+		return 0;
 	*last.text = '\0';
 	p = put_name(p, r, s, &last);
 	p = put_place(p, r, s, &last);
 	p = put_heat(p, r, &last);
-	*p = '\0';
-	out->len = (size_t)(p - out->data);
-	vt_json_double(out, "covered_days", r->covered_days);
-	p = out->data + out->len;
+	p = put_double(p, out, "covered_days", r->covered_days);
 	if (r->h_count > 0)
 		p = put_days(p, r);
-	p = PUT(p, "}\n");
-	*p = '\0';
-	out->len = (size_t)(p - out->data);
+	put_end(p, out);
+	return 1;
+}
+
+/* --- moves ---------------------------------------------------------------- */
+
+enum { M_RULE, M_PLAN, M_PRICES, M_BUCKET, M_KEY, M_VERSION, M_FROM, M_TO,
+	M_REASON, M_STRINGS };
+
+int
+vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
+{
+	const char *const from[M_STRINGS] = {
+		m->rule, m->plan, m->prices, m->bucket, m->key, m->version,
+		m->from, m->to, m->reason
+	};
+	struct plain s[M_STRINGS];
+	struct written last;
+	size_t bytes;
+	char *p;
+
+	if ((m->action != NULL && *m->action != '\0') ||
+	    (m->upload != NULL && *m->upload != '\0') ||
+	    !find_strings(from, M_STRINGS, M_KEY, m->key_len, s, &bytes))
+		return 0;
+	p = begin_line(out, bytes);
+	if (p == NULL)
+		return 0;
+	p = PUT(p, "{\"v\":1");
+	p = PUT_SOME(p, ",\"rule\":", &s[M_RULE]);
+	p = PUT_SOME(p, ",\"plan\":", &s[M_PLAN]);
+	p = PUT_SOME(p, ",\"prices\":", &s[M_PRICES]);
+	p = put_plain(PUT(p, ",\"bucket\":"), &s[M_BUCKET]);
+	p = put_plain(PUT(p, ",\"key\":"), &s[M_KEY]);
+	p = PUT_SOME(p, ",\"version\":", &s[M_VERSION]);
+	p = put_i64(PUT(p, ",\"seq\":"), m->seq);
+	p = put_i64(PUT(p, ",\"generation\":"), m->generation);
+	p = put_i64(PUT(p, ",\"bucket_generation\":"),
+	    m->bucket_generation);
+	p = put_i64(PUT(p, ",\"copy\":"), m->copy);
+	p = put_plain(PUT(p, ",\"from\":"), &s[M_FROM]);
+	p = put_plain(PUT(p, ",\"to\":"), &s[M_TO]);
+	p = put_u64(PUT(p, ",\"size\":"), m->size_bytes);
+	p = put_double(p, out, "saving_usd_month", m->saving_usd_month);
+	p = put_double(p, out, "cost_usd", m->cost_usd);
+	p = put_double(p, out, "payback_days", m->payback_days);
+	p = PUT_SOME(p, ",\"reason\":", &s[M_REASON]);
+	*last.text = '\0';
+	if (m->not_after_us != 0)
+		p = put_when(PUT(p, ",\"not_after\":"), m->not_after_us,
+		    &last);
+	put_end(p, out);
 	return 1;
 }

@@ -38,14 +38,37 @@ explain_hold(const struct vt_policy *o, const struct vt_scan_record *r,
 	}
 }
 
-/* Whole days when they are many, so that a sentence reads well. */
+/* Whole days when they are many, so that a sentence reads well; of small
+ * numbers without printf, which would take longer than deciding. */
 static const char *
 days_text(double days, char out[32])
 {
-	if (days >= 9.95)
-		snprintf(out, 32, "%.0f days", days);
-	else
-		snprintf(out, 32, "%.1f days", days);
+	int is_whole = days >= 9.95;
+	double tenths = days * 10, n = rint(is_whole ? days : tenths);
+	char *p = out;
+
+	/* beside a half the product may lie on its wrong side */
+	if (!(days >= 0 && days < 9999) ||
+	    fabs(tenths - floor(tenths) - 0.5) < 1e-6) {
+		snprintf(out, 32, is_whole ? "%.0f days" : "%.1f days", days);
+		return out;
+	}
+	if (is_whole) {
+		unsigned whole = (unsigned)n;
+
+		if (whole >= 100) {
+			if (whole >= 1000)
+				*p++ = (char)('0' + whole / 1000);
+			*p++ = (char)('0' + whole / 100 % 10);
+		}
+		*p++ = (char)('0' + whole / 10 % 10);
+		*p++ = (char)('0' + whole % 10);
+	} else {
+		*p++ = (char)('0' + (unsigned)n / 10);
+		*p++ = '.';
+		*p++ = (char)('0' + (unsigned)n % 10);
+	}
+	memcpy(p, " days", 6);
 	return out;
 }
 

@@ -1,5 +1,5 @@
-/* The quick way through a version's line holds to the plain one: over lines
- * as vt-scan writes them, and over each of them with one thing changed. */
+/* The quick way through the pipe's lines holds to the plain one: over lines as
+ * vt-scan writes them, and over each of them with one thing changed. */
 #include <stdint.h>
 
 #include "libvt/base/arena.h"
@@ -168,6 +168,59 @@ test_writing(void)
 	vt_buf_release(&b);
 }
 
+static void
+agree_move(const struct vt_move *m, int want, const char *what)
+{
+	struct vt_buf a, b;
+	int was_quick;
+
+	vt_buf_init(&a, 1 << 20);
+	vt_buf_init(&b, 1 << 20);
+	vt_move_format_plain(m, &a);
+	was_quick = vt_move_format_quick(m, &b);
+	is_int(was_quick, want, "a move, %s: %s", what,
+	    want ? "quick" : "plain");
+	is_str(b.data, was_quick ? a.data : "", "and the bytes");
+	vt_buf_release(&a);
+	vt_buf_release(&b);
+}
+
+static void
+test_moves(void)
+{
+	struct vt_move m;
+
+	memset(&m, 0, sizeof(m));
+	m.bucket = "b";
+	m.key = "dir/k";
+	m.key_len = 5;
+	m.from = "hot";
+	m.to = "cold";
+	agree_move(&m, 1, "of little");
+	m.action = m.rule = m.upload = m.version = m.reason = "";
+	agree_move(&m, 1, "of empty strings");
+	m.rule = "old";
+	m.plan = "0123456789abcdef";
+	m.prices = "fedcba9876543210";
+	m.version = "00ff";
+	m.seq = INT64_MIN;
+	m.generation = 2;
+	m.bucket_generation = -3;
+	m.copy = 4;
+	m.size_bytes = UINT64_MAX;
+	m.saving_usd_month = 1.23456e-7;
+	m.cost_usd = -0.1;
+	m.payback_days = 1e300;
+	m.reason = "no read in 90 days";
+	m.not_after_us = 1795348800123000;
+	agree_move(&m, 1, "of all");
+	m.reason = "so he said: \"no\"";
+	agree_move(&m, 0, "with a quote");
+	m.reason = "";
+	m.action = "expire";
+	agree_move(&m, 0, "that is a removal");
+}
+
 int
 main(void)
 {
@@ -176,6 +229,7 @@ main(void)
 		return 1;
 	test_reading();
 	test_writing();
+	test_moves();
 	vt_arena_free(arena);
 	return test_done();
 }
