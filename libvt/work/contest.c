@@ -18,9 +18,12 @@
 
 #define GUARD 1.2		/* times the plain work function's bill */
 
-/* Sweeps of the first solving, and of each week's. */
+/* Sweeps of the first solving, and of each one after it: when what was learned
+ * has grown by so much, or after so many weeks. */
 #define SWEEPS_FIRST 200
-#define SWEEPS_WEEK 3
+#define SWEEPS_AGAIN 4
+#define GROWN 1.05
+#define WEEKS_AT_MOST 4
 /* Large objects count for more in what is learned: bytes to this power. */
 #define LEARN_POWER 0.7
 
@@ -57,6 +60,8 @@ struct vt_contest {
 	size_t in_charge;
 	struct vt_hazard *hazard;
 	struct vt_hazard_table *table, *table_auto;
+	size_t solved_at;	/* week; 0: not yet */
+	double events, solved_events;	/* learned from, by now and then */
 	struct mark *mark;
 	size_t marks;
 	double worst_guard;
@@ -549,6 +554,7 @@ pass_event(const struct turn *u)
 	vt_track_read(u->t, u->p, u->o->size_bytes);
 	vt_hazard_read(k->hazard, before, idle_before, u->t->group, v->gets,
 	    v->bytes / size, k->learn[u->i]);
+	k->events += k->learn[u->i];
 	for (x = 0; x < k->sides; x++)
 		read_day(u, &k->side[x], v);
 }
@@ -638,10 +644,28 @@ guard(struct vt_contest *k)
 	}
 }
 
+/* At the end of a week: a new policy, when there is enough to learn. */
+static void
+learn(struct vt_contest *k, double end)
+{
+	unsigned sweeps = k->solved_at > 0 ? SWEEPS_AGAIN : SWEEPS_FIRST;
+
+	if (end - k->from < k->o.min_history - 2 * VT_CONTEST_WEEK ||
+	    (k->solved_at > 0 && k->week + 1 < k->weeks &&
+	    k->week - k->solved_at < WEEKS_AT_MOST &&
+	    k->events < k->solved_events * GROWN))
+		return;
+	vt_hazard_fit(k->hazard);
+	vt_hazard_solve(k->hazard, k->table, sweeps);
+	if (k->table_auto != NULL)
+		vt_hazard_solve(k->hazard, k->table_auto, sweeps);
+	k->solved_at = k->week;
+	k->solved_events = k->events;
+}
+
 int
 vt_contest_step(struct vt_contest *k)
 {
-	unsigned sweeps;
 	double end;
 	size_t i;
 
@@ -654,14 +678,7 @@ vt_contest_step(struct vt_contest *k)
 		run_object(k, i, end);
 	if (end > k->o.score_from)
 		k->side[k->in_charge].weeks_in_charge++;
-	vt_hazard_fit(k->hazard);
-	if (end - k->from >= k->o.min_history - 2 * VT_CONTEST_WEEK) {
-		sweeps = vt_hazard_solved(k->table) ? SWEEPS_WEEK :
-		    SWEEPS_FIRST;
-		vt_hazard_solve(k->hazard, k->table, sweeps);
-		if (k->table_auto != NULL)
-			vt_hazard_solve(k->hazard, k->table_auto, sweeps);
-	}
+	learn(k, end);
 	choose(k);
 	guard(k);
 	return ++k->week < k->weeks;
