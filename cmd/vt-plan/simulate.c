@@ -47,7 +47,7 @@ seconds(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -348,7 +348,7 @@ print_simulation(struct run *r)
 	else
 		print_text(r);
 	if (r->contest != NULL && !r->quiet && r->versions > 0)
-		cli_warn("trying engines took %.1f seconds, %.0f for a "
+		cli_warn("trying engines took %.1f seconds of a core, %.0f for a "
 		    "million versions", r->contest_seconds,
 		    r->contest_seconds * 1e6 /
 		    (double)vt_sample_count(r->sample));

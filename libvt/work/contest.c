@@ -39,7 +39,8 @@ struct side {
 
 struct mark {
 	double plan, hot, work;		/* a prefix's bills */
-	double month;			/* of all its objects on tier 0 */
+	double grace;			/* a month on tier 0 and a move of
+					   each of its objects */
 	unsigned char guarded;
 };
 
@@ -492,6 +493,24 @@ rather_self_moving(const struct turn *u, const struct side *d)
 	    u->o->size_bytes, u->t->group, u->t->idle, 0);
 }
 
+/* What one object may cost more than the bound: the guard looks once a week,
+ * and handing over takes a move. */
+static double
+grace_of(const struct vt_contest *k, const struct vt_cost *c)
+{
+	double dearest = 0, x;
+	size_t j;
+
+	for (j = 0; j < c->count; j++) {
+		x = c->move[0][j];
+		if ((int)j == k->o.self_moving)
+			x = k->m->tier[j].price.transition;
+		if (!k->m->tier[j].excluded && x > dearest)
+			dearest = x;
+	}
+	return c->day[0] * k->m->month_days + dearest;
+}
+
 /* Every side's object on tier 0, or where the self-moving class would have it
  * had it been there all along; `old`: it was there before, which its own
  * lifecycle transition brought about. */
@@ -502,8 +521,8 @@ begin(const struct turn *u, double now, int old)
 	size_t x;
 
 	if (k->scored[u->i] && u->o->prefix < k->marks)
-		k->mark[u->o->prefix].month += u->o->stands_for *
-		    u->c->day[0] * k->m->month_days;
+		k->mark[u->o->prefix].grace += u->o->stands_for *
+		    grace_of(k, u->c);
 	for (x = 0; x < k->sides; x++) {
 		struct side *d = &k->side[x];
 		struct vt_seat *s = &d->seat[u->i];
@@ -636,7 +655,7 @@ guard(struct vt_contest *k)
 	for (i = 0; i < k->marks; i++) {
 		struct mark *m = &k->mark[i];
 
-		allowed = GUARD * m->work + m->month;
+		allowed = GUARD * m->work + m->grace;
 		ratio = allowed > 0 ? m->plan / allowed : 0;
 		m->guarded = ratio > 1;
 		if (ratio > k->worst_guard)

@@ -19,8 +19,9 @@
  *	plan		whichever of those is in charge, under the guard
  *
  * The guard: where a prefix has cost more under the plan than GUARD times what
- * the plain work function would have paid, and a month of tier 0 more, the
- * prefix is the work function's until that is no longer so.
+ * the plain work function would have paid, and a month of tier 0 and a move of
+ * each object more, the prefix is the work function's until that is no longer
+ * so.
  *
  * The bill begins at `score_from`, every object then being on tier 0 with its
  * true idle time; where the self-moving class is used it is taken to have
@@ -100,7 +101,8 @@ double vt_contest_optimum(struct vt_contest *k);
 void vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
     double *plan, double *hot, double *work);
 /* The largest ratio of what a prefix paid to what the guard allows it:
- * GUARD times the work function's bill and a month of tier 0. */
+ * GUARD times the work function's bill and the grace beside it; it is looked
+ * at once a week. */
 double vt_contest_guard(const struct vt_contest *k);
 /* What was learned; NULL when nothing was.  Borrowed. */
 const struct vt_hazard *vt_contest_hazard(const struct vt_contest *k);
