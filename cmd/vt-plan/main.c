@@ -42,6 +42,7 @@ static const char usage[] =
 "                         provider's lifecycle moves down (copy)\n"
 "What may move:\n"
 "      --allow-restore    also to tiers whose reads need a restore first\n"
+"      --engines A,B...   choose among these alone: hot, auto, work, hazard\n"
 "      --max-bytes SIZE   at most so much, best moves first; also\n"
 "      --max-objects N\n"
 "      --max-usd DOLLARS  of the cost of moving\n"
@@ -51,12 +52,11 @@ static const char usage[] =
 "      --valid D          how long the moves may wait (7d)\n"
 "Instead of a plan:\n"
 "      --explain BUCKET/KEY   heat, what each tier costs, and why\n"
-"      --list-prices      the price files that come along\n"
-"      --simulate         what the past would have cost: hot, by age, by this\n"
-"                         plan, at best\n"
-"      --split WHEN       simulate: 'half' or a time; score what is after it\n"
-"      --engines A,B...   choose among these alone: hot, auto, work, hazard\n"
 "      --json             simulate and list: JSON lines\n"
+"      --list-prices      the price files that come along\n"
+"      --simulate         what the past would have cost: hot, by age, by each\n"
+"                         engine, by this plan, at best\n"
+"      --split WHEN       simulate: 'half' or a time; score what is after it\n"
 "Else:\n"
 "      --memory SIZE      for versions and moves; more of them go to files in\n"
 "                         $TMPDIR (384M)\n"
@@ -70,9 +70,9 @@ static const char usage[] =
 
 enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA,
-	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
-	OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES, OPT_NOW,
-	OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
+	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES,
+	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES,
+	OPT_NOW, OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
 	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
 	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
@@ -176,6 +176,9 @@ parse_more(struct run *r, int c)
 	case OPT_DATA:
 		r->data = optarg;
 		break;
+	case OPT_ENGINES:
+		r->engines = optarg;
+		break;
 	case OPT_EXPLAIN:
 		if (strchr(optarg, '/') == NULL)
 			return cli_usage_error("--explain: '%s' is not of the "
@@ -220,9 +223,6 @@ parse_more(struct run *r, int c)
 	case OPT_PAYBACK_MAX:
 		r->policy.payback_max_days =
 		    days_option("--payback-max", optarg);
-		break;
-	case OPT_ENGINES:
-		r->engines = optarg;
 		break;
 	case OPT_SIMULATE:
 		r->simulate = 1;

@@ -13,7 +13,9 @@
  * follows noise, and pays for the moves. */
 #define BETTER 0.95
 
-/* Fewer objects teach no survival statistics. */
+/* Of fewer objects too little is known to put an engine in charge that has no
+ * bound: they teach no survival statistics, and a class that would have moved
+ * these few well says nothing of the next. */
 #define LEARN_OBJECTS 30
 
 #define GUARD 1.2		/* times the plain work function's bill */
@@ -82,8 +84,11 @@ add_side(struct vt_contest *k, enum vt_engine_kind kind, const char *name,
 	d->e.self_moving = -1;
 	d->e.down = 1;
 	d->candidate = candidate && (k->o.only == 0 ||
-	    (k->o.only >> kind) & 1) && (kind != VT_ENGINE_HAZARD ||
-	    k->count >= LEARN_OBJECTS);
+	    (k->o.only >> kind) & 1);
+	/* who asks for the class alone gets it */
+	if (k->count < LEARN_OBJECTS && (kind == VT_ENGINE_HAZARD ||
+	    (kind == VT_ENGINE_AUTO && k->o.only == 0)))
+		d->candidate = 0;
 	return d;
 }
 

@@ -60,13 +60,13 @@ void vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c);
 /*
  * Decide one version as engine `e` would have it (NULL: the work function).
  * `c` is the bill of its size, `past` its history; both are borrowed by
- * out->work.  `bounds`: what lifecycle rules ask (its tiers
- * are the model's), or NULL; a transition that is due is made whatever it
- * costs, and whatever history there is.
+ * out->work.  `bounds`: what lifecycle rules ask (its tiers are the model's),
+ * or NULL; a transition that is due is made whatever it costs, and whatever
+ * history there is.
  */
 void vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
-    const struct vt_engine *e, const struct vt_cost *c, const struct vt_scan_record *r,
-    const struct vt_past *past, const struct vt_bounds *bounds,
-    struct vt_decision *out);
+    const struct vt_engine *e, const struct vt_cost *c,
+    const struct vt_scan_record *r, const struct vt_past *past,
+    const struct vt_bounds *bounds, struct vt_decision *out);
 
 #endif

@@ -1,5 +1,4 @@
 /* When reads pay for bringing an object back: see promote.h. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "libvt/work/promote.h"
@@ -72,19 +71,4 @@ vt_rent_early(struct vt_rent *r, const struct vt_cost *c, size_t k,
 		return 0;
 	s->early = early;
 	return s->rent >= c->move[k][0] + early;
-}
-
-double
-vt_rent_reads_until(const struct vt_cost *c, size_t k, double gets,
-    double bytes, double early, double *rent)
-{
-	double e = extra(c, k, bytes), n;
-
-	if (k == 0 || c->excluded[0] || e <= 0)
-		return gets + 1;
-	n = ceil((c->move[k][0] + early - *rent) / e);
-	if (n < 1)
-		n = 1;
-	*rent += e * (n < gets ? n : gets);
-	return n;
 }

@@ -38,10 +38,5 @@ int vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
  */
 int vt_rent_early(struct vt_rent *r, const struct vt_cost *c, size_t k,
     int64_t copy_id, double early);
-/* How many of `gets` equal reads of `bytes` each it takes from `rent` on until
- * that point, for simulations: at least 1; more than `gets` when it is not
- * reached.  *rent grows by what they pay. */
-double vt_rent_reads_until(const struct vt_cost *c, size_t k, double gets,
-    double bytes, double early, double *rent);
 
 #endif

@@ -19,7 +19,6 @@ main(void)
 {
 	struct vt_rent *r = vt_rent_new(100);
 	struct vt_cost c;
-	double rent = 0;
 
 	two_tiers(&c);
 	ok(r != NULL, "a table");
@@ -41,15 +40,6 @@ main(void)
 	c.excluded[0] = 1;
 	is_int(vt_rent_read(r, &c, 1, 9, 100, 0), 0,
 	    "P6 never to a tier that is not allowed");
-	c.excluded[0] = 0;
-	is_int(vt_rent_reads_until(&c, 1, 10, 100, 0, &rent), 2,
-	    "the same in closed form");
-	rent = 0;
-	is_int(vt_rent_reads_until(&c, 1, 1, 100, 0, &rent), 2,
-	    "one read is not enough");
-	ok(rent > 2.9 && rent < 3.1, "and is remembered");
-	is_int(vt_rent_reads_until(&c, 1, 1, 100, 0, &rent), 1,
-	    "for the next day");
 	vt_rent_free(r);
 	return test_done();
 }
