@@ -547,6 +547,25 @@ begin(const struct turn *u, double now, int old)
 	}
 }
 
+/* After each day with reads and each rest: is the object's prefix still the
+ * plan's? */
+static void
+guard(const struct turn *u)
+{
+	struct vt_contest *k = u->k;
+	struct mark *m;
+	double allowed, ratio;
+
+	if (!k->scored[u->i] || u->o->prefix >= k->marks)
+		return;
+	m = &k->mark[u->o->prefix];
+	allowed = GUARD * m->work + m->grace;
+	ratio = allowed > 0 ? m->plan / allowed : 0;
+	m->guarded = ratio > 1;
+	if (ratio > k->worst_guard)
+		k->worst_guard = ratio;
+}
+
 /* Days pass for all sides, until `to`. */
 static void
 pass(const struct turn *u, double to, double covered_share)
@@ -559,6 +578,7 @@ pass(const struct turn *u, double to, double covered_share)
 		return;
 	for (x = 0; x < k->sides; x++)
 		idle(u, &k->side[x], days, real);
+	guard(u);
 	vt_hazard_idle(k->hazard, u->t->group, u->t->idle,
 	    u->t->idle + days, k->learn[u->i]);
 	u->t->idle += days;
@@ -581,6 +601,7 @@ pass_event(const struct turn *u)
 	k->events += k->learn[u->i];
 	for (x = 0; x < k->sides; x++)
 		read_day(u, &k->side[x], v);
+	guard(u);
 }
 
 static void
@@ -651,23 +672,6 @@ choose(struct vt_contest *k)
 	k->in_charge = best;
 }
 
-static void
-guard(struct vt_contest *k)
-{
-	double allowed, ratio;
-	size_t i;
-
-	for (i = 0; i < k->marks; i++) {
-		struct mark *m = &k->mark[i];
-
-		allowed = GUARD * m->work + m->grace;
-		ratio = allowed > 0 ? m->plan / allowed : 0;
-		m->guarded = ratio > 1;
-		if (ratio > k->worst_guard)
-			k->worst_guard = ratio;
-	}
-}
-
 /* At the end of a week: a new policy, when there is enough to learn. */
 static void
 learn(struct vt_contest *k, double end)
@@ -704,7 +708,6 @@ vt_contest_step(struct vt_contest *k)
 		k->side[k->in_charge].weeks_in_charge++;
 	learn(k, end);
 	choose(k);
-	guard(k);
 	return ++k->week < k->weeks;
 }
 

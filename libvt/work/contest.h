@@ -101,8 +101,8 @@ double vt_contest_optimum(struct vt_contest *k);
 void vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
     double *plan, double *hot, double *work);
 /* The largest ratio of what a prefix paid to what the guard allows it:
- * GUARD times the work function's bill and the grace beside it; it is looked
- * at once a week. */
+ * GUARD times the work function's bill and the grace beside it: above 1 by
+ * what the reads of a day or a rest of a week cost at most. */
 double vt_contest_guard(const struct vt_contest *k);
 /* What was learned; NULL when nothing was.  Borrowed. */
 const struct vt_hazard *vt_contest_hazard(const struct vt_contest *k);
