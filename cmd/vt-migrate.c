@@ -87,6 +87,7 @@ struct run {
 	int fd;
 	const char *path;
 	uint64_t moved, removed, already, skipped, failed, bad_lines, bytes;
+	uint64_t packs;		/* lines of packs, which are not done */
 	int later;		/* a failure that may pass */
 	int broken;		/* the input cannot be read on */
 
@@ -193,7 +194,7 @@ next_line(struct run *r, struct vt_buf *out, char where[300])
 static int
 is_removal(const struct vt_move *m)
 {
-	return *m->action != '\0';
+	return *m->action != '\0' && !vt_move_is_packing(m);
 }
 
 /* "moved"... and for removals "expired", "aborted". */
@@ -203,6 +204,28 @@ status_name(const struct vt_move *m, enum vt_move_status status)
 	if (is_removal(m) && status == VT_MOVE_DONE)
 		return *m->upload != '\0' ? "aborted" : "expired";
 	return vt_move_status_name(status);
+}
+
+/* What the line is of, and where that was to go. */
+static void
+report_subject(const struct vt_move *m, struct vt_buf *b)
+{
+	if (strcmp(m->action, "pack") == 0) {
+		vt_json_bytes(b, "prefix", m->key, m->key_len);
+		vt_json_str(b, "to", m->to);
+		return;
+	}
+	vt_json_bytes(b, "key", m->key, m->key_len);
+	if (*m->upload != '\0') {
+		vt_json_str(b, "upload", m->upload);
+	} else {
+		vt_json_str(b, "version", m->version);
+		vt_json_i64(b, "seq", m->seq);
+	}
+	if (!is_removal(m)) {
+		vt_json_str(b, "from", m->from);
+		vt_json_str(b, "to", m->to);
+	}
 }
 
 static void
@@ -216,22 +239,14 @@ report(struct run *r, const struct vt_move *m,
 	vt_json_begin(&b);
 	vt_json_u64(&b, "v", 1);
 	vt_json_str(&b, "plan", m->plan);
-	if (is_removal(m))
+	if (*m->action != '\0')
 		vt_json_str(&b, "action", m->action);
+	if (*m->pack != '\0')
+		vt_json_str(&b, "pack", m->pack);
 	if (*m->rule != '\0')
 		vt_json_str(&b, "rule", m->rule);
 	vt_json_str(&b, "bucket", m->bucket);
-	vt_json_bytes(&b, "key", m->key, m->key_len);
-	if (*m->upload != '\0') {
-		vt_json_str(&b, "upload", m->upload);
-	} else {
-		vt_json_str(&b, "version", m->version);
-		vt_json_i64(&b, "seq", m->seq);
-	}
-	if (!is_removal(m)) {
-		vt_json_str(&b, "from", m->from);
-		vt_json_str(&b, "to", m->to);
-	}
+	report_subject(m, &b);
 	vt_json_u64(&b, "size", m->size_bytes);
 	vt_json_str(&b, "status", status_name(m, res->status));
 	if (gone->made_marker)
@@ -325,6 +340,27 @@ count(struct run *r, const struct vt_move *m, enum vt_move_status status,
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* A pack, or one of its members: never a move of its own, for which alone it
+ * was not meant. */
+static void
+leave_out(struct run *r, const struct vt_move *m, struct vt_arena *a)
+{
+	struct vt_move_result res;
+	struct vt_expire_result gone;
+	struct vt_err err;
+
+	memset(&res, 0, sizeof(res));
+	memset(&gone, 0, sizeof(gone));
+	res.status = VT_MOVE_SKIPPED;
+	(void)vt_fail(&err, VT_INVALID,
+	    "this version of vt-migrate does not write packs");
+	report(r, m, &res, &gone, &err);
+	pthread_mutex_lock(&r->lock);
+	r->packs++;
+	pthread_mutex_unlock(&r->lock);
+	vt_arena_free(a);
+}
+
 static void
 one_line(struct run *r, const struct vt_migrate_options *o,
     const struct vt_buf *line, const char *where)
@@ -346,6 +382,10 @@ one_line(struct run *r, const struct vt_migrate_options *o,
 		r->bad_lines++;
 		pthread_mutex_unlock(&r->lock);
 		vt_arena_free(a);
+		return;
+	}
+	if (vt_move_is_packing(&m)) {
+		leave_out(r, &m, a);
 		return;
 	}
 	cli_progress_expect(m.size_bytes, 1);
@@ -477,8 +517,11 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		cli_warn("%s %llu versions, markers and uploads for lifecycle "
 		    "rules", r->o.dry_run ? "would remove" : "removed",
 		    (unsigned long long)r->removed);
+	if (r->packs > 0)
+		cli_warn("%llu lines of packs were left out: this version does "
+		    "not write packs", (unsigned long long)r->packs);
 	if (!quiet && r->moved + r->removed + r->already + r->skipped +
-	    r->failed + r->bad_lines == 0)
+	    r->failed + r->bad_lines + r->packs == 0)
 		cli_warn("the plan has no moves");
 	else if (!quiet && r->moved + r->already + r->skipped + r->failed > 0)
 		cli_warn("%s %llu objects (%s); %llu were moved already, "
@@ -493,7 +536,7 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		return CLI_FAILED;
 	if (r->failed > 0 && r->moved + r->removed + r->already == 0)
 		return r->later ? CLI_LATER : CLI_FAILED;
-	return r->failed + r->bad_lines > 0 ? CLI_SOME : CLI_OK;
+	return r->failed + r->bad_lines + r->packs > 0 ? CLI_SOME : CLI_OK;
 }
 
 static void

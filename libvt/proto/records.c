@@ -195,6 +195,31 @@ begin(struct fields *s, const char *line, size_t len, struct vt_arena *a,
 
 /* --- moves ---------------------------------------------------------------- */
 
+static int
+is_pack(const struct vt_move *m)
+{
+	return m->action != NULL && strcmp(m->action, "pack") == 0;
+}
+
+static int
+is_member(const struct vt_move *m)
+{
+	return m->action != NULL && strcmp(m->action, "pack-member") == 0;
+}
+
+int
+vt_move_is_packing(const struct vt_move *m)
+{
+	return is_pack(m) || is_member(m);
+}
+
+/* Moves and members name a copy and its tiers, removals must not need to. */
+static int
+is_placed(const struct vt_move *m)
+{
+	return m->action == NULL || *m->action == '\0' || is_member(m);
+}
+
 enum vt_code
 vt_move_parse(const char *line, size_t len, struct vt_arena *a,
     struct vt_move *out, struct vt_err *err)
@@ -207,21 +232,30 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 		return VT_INVALID;
 	out->action = text(&s, "action", 0, NULL);
 	action = vt_lc_action_find(out->action);
-	if (action == VT_LC_NONE && *out->action != '\0')
+	if (action == VT_LC_NONE && *out->action != '\0' &&
+	    !vt_move_is_packing(out))
 		wrong(&s, "action", "is none that is known");
+	out->pack = text(&s, "pack", vt_move_is_packing(out), NULL);
+	/* edited or not: never taken for a move of its own */
+	if (*out->pack != '\0' && !vt_move_is_packing(out))
+		wrong(&s, "pack", "goes with the actions of packs alone");
+	out->objects = natural(&s, "objects", 0);
+	out->pack_bytes = natural(&s, "bytes", 0);
 	out->rule = text(&s, "rule", action != VT_LC_NONE, NULL);
 	out->upload = text(&s, "upload", action == VT_LC_ABORT_UPLOAD, NULL);
 	out->plan = text(&s, "plan", 0, NULL);
 	out->prices = text(&s, "prices", 0, NULL);
 	out->bucket = text(&s, "bucket", 1, NULL);
-	out->key = text(&s, "key", 1, &out->key_len);
+	out->key = text(&s, is_pack(out) ? "prefix" : "key", !is_pack(out),
+	    &out->key_len);
 	out->version = text(&s, "version", 0, NULL);
-	out->seq = integer(&s, "seq", action != VT_LC_ABORT_UPLOAD);
+	out->seq = integer(&s, "seq", action != VT_LC_ABORT_UPLOAD &&
+	    !is_pack(out));
 	out->generation = integer(&s, "generation", 0);
 	out->bucket_generation = integer(&s, "bucket_generation", 0);
-	out->copy = integer(&s, "copy", action == VT_LC_NONE);
-	out->from = text(&s, "from", action == VT_LC_NONE, NULL);
-	out->to = text(&s, "to", action == VT_LC_NONE, NULL);
+	out->copy = integer(&s, "copy", is_placed(out));
+	out->from = text(&s, "from", is_placed(out), NULL);
+	out->to = text(&s, "to", is_placed(out) || is_pack(out), NULL);
 	out->size_bytes = natural(&s, "size", 0);
 	out->saving_usd_month = number(&s, "saving_usd_month");
 	out->cost_usd = number(&s, "cost_usd");
@@ -231,34 +265,51 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 	return s.rc;
 }
 
-void
-vt_move_format_plain(const struct vt_move *m, struct vt_buf *out)
+static void
+format_pack(const struct vt_move *m, struct vt_buf *out)
 {
-	int is_move = m->action == NULL || *m->action == '\0';
+	vt_json_bytes(out, "prefix", m->key, m->key_len);
+	vt_json_str(out, "to", m->to);
+	vt_json_u64(out, "objects", m->objects);
+	vt_json_u64(out, "bytes", m->pack_bytes);
+}
 
-	vt_json_begin(out);
-	vt_json_i64(out, "v", 1);
-	put_text(out, "action", m->action);
-	put_text(out, "rule", m->rule);
-	put_text(out, "plan", m->plan);
-	put_text(out, "prices", m->prices);
-	vt_json_bytes(out, "bucket", m->bucket, strlen(m->bucket));
+static void
+format_subject(const struct vt_move *m, struct vt_buf *out)
+{
 	vt_json_bytes(out, "key", m->key, m->key_len);
 	put_text(out, "version", m->version);
 	put_text(out, "upload", m->upload);
-	if (is_move || m->seq != 0) {
+	if (is_placed(m) || m->seq != 0) {
 		vt_json_i64(out, "seq", m->seq);
 		vt_json_i64(out, "generation", m->generation);
 	}
 	vt_json_i64(out, "bucket_generation", m->bucket_generation);
 	/* a removal has no copy: what does not know of actions refuses it */
-	if (is_move) {
+	if (is_placed(m)) {
 		vt_json_i64(out, "copy", m->copy);
 		vt_json_str(out, "from", m->from);
 		vt_json_str(out, "to", m->to);
 	} else {
 		put_text(out, "from", m->from);
 	}
+}
+
+void
+vt_move_format_plain(const struct vt_move *m, struct vt_buf *out)
+{
+	vt_json_begin(out);
+	vt_json_i64(out, "v", 1);
+	put_text(out, "action", m->action);
+	put_text(out, "rule", m->rule);
+	put_text(out, "plan", m->plan);
+	put_text(out, "prices", m->prices);
+	put_text(out, "pack", m->pack);
+	vt_json_bytes(out, "bucket", m->bucket, strlen(m->bucket));
+	if (is_pack(m))
+		format_pack(m, out);
+	else
+		format_subject(m, out);
 	vt_json_u64(out, "size", m->size_bytes);
 	vt_json_double(out, "saving_usd_month", m->saving_usd_month);
 	vt_json_double(out, "cost_usd", m->cost_usd);
@@ -534,6 +585,11 @@ vt_scan_record_parse_plain(const char *line, size_t len, struct vt_arena *a,
 	out->copy_since_us = when(&s, "copy_since");
 	out->stored_bytes = natural(&s, "stored_bytes", 0);
 	out->adopted = truth(&s, "adopted");
+	out->pack = integer(&s, "pack", 0);
+	out->pack_bytes = natural(&s, "pack_bytes", 0);
+	out->pack_dead = number(&s, "pack_dead");
+	if (out->pack_dead < 0 || out->pack_dead > 1)
+		wrong(&s, "pack_dead", "is not from 0 to 1");
 	read_also(&s, out);
 	out->pin = text(&s, "pin", 0, NULL);
 	out->lock = text(&s, "lock", 0, NULL);
@@ -688,6 +744,11 @@ vt_scan_record_format_plain(const struct vt_scan_record *r,
 	vt_json_u64(out, "stored_bytes", r->stored_bytes);
 	if (r->adopted)
 		vt_json_bool(out, "adopted", 1);
+	if (r->pack != 0) {
+		vt_json_i64(out, "pack", r->pack);
+		vt_json_u64(out, "pack_bytes", r->pack_bytes);
+		vt_json_double(out, "pack_dead", r->pack_dead);
+	}
 	if (r->also_count > 0) {
 		vt_buf_str(out, ",\"also\":[");
 		for (i = 0; i < r->also_count; i++) {

@@ -17,19 +17,24 @@
 /* The longest line of the pipe that is read. */
 #define VT_RECORD_LINE_MAX (16u << 20)
 
-/* --- a move, or a removal ------------------------------------------------- *
+/* --- a move, a removal, or a pack ----------------------------------------- *
  * A proposal, never an authority: who carries it out checks it again (P3).
  */
 struct vt_move {
-	/* "": a move; else a removal that a lifecycle rule asks for: "expire",
-	 * "expire-version", "expire-marker", "abort-upload" */
+	/* "": a move; or a removal that a lifecycle rule asks for: "expire",
+	 * "expire-version", "expire-marker", "abort-upload"; or "pack": many
+	 * small objects are to go into one, and "pack-member": one of them */
 	const char *action;
+	const char *pack;	/* 16 hex digits: which pack; "" for the rest */
+	uint64_t objects;	/* of "pack": how many; size_bytes is of all */
+	uint64_t pack_bytes;	/* of "pack": what it will take on its tier */
 	const char *rule;	/* its ID; also of moves that a rule asks for */
 	const char *upload;	/* of "abort-upload": no version, no seq */
 	const char *plan;	/* 16 hex digits, one per plan */
 	const char *prices;	/* 16 hex digits of the price file's SHA-256 */
 	const char *bucket;
-	const char *key;	/* bytes, also NUL-terminated */
+	const char *key;	/* bytes, also NUL-terminated; of "pack" what
+				   the keys of all begin with */
 	size_t key_len;
 	const char *version;	/* 32 hex digits, or "" when foreign */
 	int64_t seq;		/* of the version in the catalog; 0: foreign */
@@ -49,12 +54,15 @@ struct vt_move {
  * Parse one line (without its newline) into `out`, whose strings live in `a`.
  * VT_INVALID says which field is missing or wrong: bucket, key, seq and "v":1
  * are required, of moves also copy, from and to, of "abort-upload" upload in
- * the place of seq; for the rest absence means 0 or "".  An action that is not
- * known is an error, never a move.
+ * the place of seq, of "pack" to and pack alone, of "pack-member" all of a move
+ * and pack; for the rest absence means 0 or "".  An action that is not known is
+ * an error, and so is a pack without one of its actions: never a move.
  * VT_NOMEM when the arena is full.
  */
 enum vt_code vt_move_parse(const char *line, size_t len, struct vt_arena *a,
     struct vt_move *out, struct vt_err *err) VT_MUST_CHECK;
+/* "pack" or "pack-member"?  Neither a move nor a removal. */
+int vt_move_is_packing(const struct vt_move *m);
 /* Append the line with its newline.  As vt_buf_add: sticky failure. */
 void vt_move_format(const struct vt_move *m, struct vt_buf *out);
 
@@ -119,6 +127,10 @@ struct vt_scan_record {
 	int64_t copy_since_us;	/* when it came to the tier */
 	uint64_t stored_bytes;
 	int adopted;		/* some bytes are not ours to delete */
+	int64_t pack;		/* the pack its bytes lie in; 0: none.  Reserved
+				   with the next two: nobody writes packs yet */
+	uint64_t pack_bytes;	/* what that takes on the tier */
+	double pack_dead;	/* the share of it that no version uses, 0..1 */
 	const char *const *also;	/* other tiers with a copy */
 	size_t also_count;
 

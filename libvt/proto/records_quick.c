@@ -567,6 +567,7 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 	char *p;
 
 	if (r->kind != VT_SCAN_VERSION || r->is_ruled || r->also_count > 0 ||
+	    r->pack != 0 ||
 	    r->gap_count > 0 ||
 	    !find_strings(from, STRINGS, KEY, r->key_len, s, &bytes))
 		return 0;

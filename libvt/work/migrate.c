@@ -443,9 +443,13 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	memset(out, 0, sizeof(*out));
 	memset(&n, 0, sizeof(n));
 	out->status = VT_MOVE_FAILED;
-	if (a == NULL)
-		return vt_fail(err, VT_NOMEM, "out of memory");
-	rc = vt_catalog_bucket(o->catalog, a, m->bucket, &bucket, err);
+	/* what is to go into a pack was not weighed for going alone */
+	if (m->action != NULL && *m->action != '\0')
+		rc = vt_fail(err, VT_INVALID, "'%.32s' is no move", m->action);
+	else if (a == NULL)
+		rc = vt_fail(err, VT_NOMEM, "out of memory");
+	else
+		rc = vt_catalog_bucket(o->catalog, a, m->bucket, &bucket, err);
 	if (rc == VT_OK)
 		rc = vt_catalog_lookup_seq(o->catalog, a, m->seq, 1, &v, err);
 	if (rc == VT_ABSENT)

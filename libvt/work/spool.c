@@ -41,7 +41,8 @@ enum {
 	STORED_PLAIN	= 1 << 19,	/* stored_bytes is the size */
 	HAS_READS	= 1 << 20,
 	FROM_BIRTH	= 1 << 21,	/* covered_from is mtime */
-	HAS_HEAT	= 1 << 22
+	HAS_HEAT	= 1 << 22,
+	HAS_PACK	= 1 << 23
 };
 
 struct block {
@@ -207,6 +208,7 @@ flags_of(const struct vt_spool *s, const struct vt_scan_record *r,
 	    r->r90 != 0 || r->last_read_us != 0 ? HAS_READS : 0;
 	f |= r->covered_from_us == r->mtime_us ? FROM_BIRTH : 0;
 	f |= r->h_count > 0 ? HAS_HEAT : 0;
+	f |= r->pack != 0 ? HAS_PACK : 0;
 	return f;
 }
 
@@ -272,6 +274,11 @@ put_place(struct vt_spool *s, char *p, const struct vt_scan_record *r,
 		p = put_eight(p, &r->copy_since_us);
 	if (!(f & STORED_PLAIN))
 		p = put_bits(p, r->stored_bytes);
+	if (f & HAS_PACK) {
+		p = put_signed(p, r->pack);
+		p = put_bits(p, r->pack_bytes);
+		p = put_eight(p, &r->pack_dead);
+	}
 	if (f & HAS_ALSO) {
 		p = put_bits(p, r->also_count);
 		for (i = 0; i < r->also_count; i++)
@@ -571,6 +578,11 @@ get_place(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 	if (!(f & CAME_AT_BIRTH))
 		get_eight(r, &o->copy_since_us);
 	o->stored_bytes = f & STORED_PLAIN ? o->size_bytes : get_bits(r);
+	if (f & HAS_PACK) {
+		o->pack = get_signed(r);
+		o->pack_bytes = get_bits(r);
+		get_eight(r, &o->pack_dead);
+	}
 }
 
 static int

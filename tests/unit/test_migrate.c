@@ -290,6 +290,11 @@ test_stale(void)
 	is_int(vt_migrate_move(&o, &edited, &r, &err), VT_PRECONDITION,
 	    "another copy");
 	edited = m;
+	edited.action = "pack-member";
+	is_int(vt_migrate_move(&o, &edited, &r, &err), VT_INVALID,
+	    "P3 a member of a pack is no move: %s", err.text);
+	is_int(r.status, VT_MOVE_FAILED, "and is not done");
+	edited = m;
 	edited.not_after_us = now.offset_us - 1;
 	is_int(vt_migrate_move(&o, &edited, &r, &err), VT_PRECONDITION,
 	    "a plan too old");

@@ -65,6 +65,56 @@ test_move(void)
 	vt_buf_release(&b);
 }
 
+/* There and back; 1 when the line names `field`. */
+static int
+again(const struct vt_move *m, struct vt_move *out, const char *field)
+{
+	struct vt_buf b;
+	int has;
+
+	vt_buf_init(&b, 4096);
+	vt_move_format(m, &b);
+	if (vt_move_parse(b.data, b.len - 1, arena, out, &err) != VT_OK)
+		printf("# %s\n", err.text);
+	has = strstr(b.data, field) != NULL;
+	vt_buf_release(&b);
+	return has;
+}
+
+static void
+test_pack(void)
+{
+	struct vt_move m, n;
+
+	memset(&m, 0, sizeof(m));
+	m.action = "pack";
+	m.pack = "0123456789abcdef";
+	m.bucket = "photos";
+	m.key = "a/\xff";
+	m.key_len = 3;
+	m.to = "cold";
+	m.objects = 658;
+	m.pack_bytes = 67042304;
+	m.size_bytes = 65800000;
+	ok(!again(&m, &n, "\"key\""), "a pack has no key");
+	ok(vt_move_is_packing(&n) && n.objects == 658 &&
+	    n.pack_bytes == 67042304 && n.size_bytes == 65800000 &&
+	    n.key_len == 3 && memcmp(n.key, "a/\xff", 3) == 0,
+	    "but a prefix, members and bytes");
+	is_str(n.pack, m.pack, "and a name");
+	is_str(n.to, "cold", "and a tier");
+	m.action = "pack-member";
+	m.seq = 7;
+	m.copy = 8;
+	m.from = "hot";
+	ok(again(&m, &n, "\"key\""), "a member has one");
+	ok(vt_move_is_packing(&n) && n.seq == 7 && n.copy == 8,
+	    "and all of a move");
+	is_str(n.pack, m.pack, "and its pack");
+	n.action = "expire";
+	ok(!vt_move_is_packing(&n), "a removal has nothing to do with it");
+}
+
 static void
 bad_move(const char *line, const char *words)
 {
@@ -97,6 +147,16 @@ test_bad_moves(void)
 	bad_move("{\"v\":1,\"bucket\":\"b\",\"key\":\"k\",\"seq\":1,"
 	    "\"copy\":2,\"from\":\"a\",\"to\":\"b\",\"not_after\":\"soon\"}",
 	    "RFC 3339");
+	bad_move("{\"v\":1,\"bucket\":\"b\",\"key\":\"k\",\"seq\":1,"
+	    "\"copy\":2,\"from\":\"a\",\"to\":\"b\",\"pack\":\"01\"}",
+	    "'pack' goes with the actions of packs alone");
+	bad_move("{\"v\":1,\"action\":\"pack-member\",\"bucket\":\"b\","
+	    "\"key\":\"k\",\"seq\":1,\"copy\":2,\"from\":\"a\","
+	    "\"to\":\"b\"}", "'pack' is missing");
+	bad_move("{\"v\":1,\"action\":\"pack\",\"bucket\":\"b\","
+	    "\"pack\":\"01\"}", "'to' is missing");
+	bad_move("{\"v\":1,\"action\":\"repack\",\"bucket\":\"b\","
+	    "\"key\":\"k\",\"pack\":\"01\"}", "'action' is none");
 }
 
 /* --- versions ------------------------------------------------------------- */
@@ -129,6 +189,9 @@ test_record(void)
 	r.copy_since_us = 1727000000123000;
 	r.stored_bytes = 100;
 	r.adopted = 1;
+	r.pack = 11;
+	r.pack_bytes = 1000;
+	r.pack_dead = 0.25;
 	r.also = also;
 	r.also_count = 2;
 	r.pin = "hot";
@@ -160,6 +223,8 @@ test_record(void)
 	    s.r90 == 42 && s.last_read_us == r.last_read_us &&
 	    s.covered_days == 41.66 &&
 	    s.covered_to_us == r.covered_to_us, "its heat");
+	ok(s.pack == 11 && s.pack_bytes == 1000 && s.pack_dead == 0.25,
+	    "its pack");
 	is_int(s.also_count, 2, "other copies");
 	is_str(s.also[1], "cold", "are named");
 	is_str(s.lock, "compliance", "lock");
@@ -204,6 +269,7 @@ test_bad_records(void)
 	bad_record("\"size\":-1,\"covered_days\":-1");
 	bad_record("\"legal_hold\":\"yes\"");
 	bad_record("\"also\":\"warm\"");
+	bad_record("\"pack_dead\":1.5");
 }
 
 /* --- logs ----------------------------------------------------------------- */
@@ -429,6 +495,7 @@ main(void)
 	if (arena == NULL)
 		return 1;
 	test_move();
+	test_pack();
 	test_bad_moves();
 	test_record();
 	test_bad_records();

@@ -98,6 +98,11 @@ make(struct rng *g, struct made *m)
 	r->copy_since_us = rng_below(g, 2) ? r->mtime_us : number(g);
 	r->stored_bytes = rng_below(g, 2) ? r->size_bytes : 5;
 	r->adopted = rng_below(g, 9) == 0;
+	if (rng_below(g, 9) == 0) {
+		r->pack = 7;
+		r->pack_bytes = 1000;
+		r->pack_dead = 0.25;
+	}
 	r->is_ruled = (int)rng_below(g, 2);
 	r->tags = pick(g, "a=b&c=d", "");
 	r->upload = pick(g, "feed", "");
