@@ -136,9 +136,8 @@ vt_cost_by_provider(const struct vt_cost_model *m, size_t from, size_t to)
 	    storage_gb(&m->tier[to]) < storage_gb(&m->tier[from]);
 }
 
-/* What putting a byte there costs beside the request. */
-static double
-write_byte(const struct vt_cost_model *m, size_t k)
+double
+vt_cost_write_byte(const struct vt_cost_model *m, size_t k)
 {
 	return (m->tier[k].price.write_gb + m->tier[k].write_gb) /
 	    m->bytes_per_gb;
@@ -185,7 +184,7 @@ rates_of_move(const struct vt_cost_model *m, size_t i, size_t j,
 	}
 	z->move[i][j] = z->restore[i] + z->get[i] + to->put;
 	out->move_byte[i][j] = out->restore_byte[i] + z->byte[i] +
-	    write_byte(m, j);
+	    vt_cost_write_byte(m, j);
 }
 
 void
@@ -205,7 +204,7 @@ vt_cost_rates_of(const struct vt_cost_model *m, struct vt_cost_rates *out)
 		if (i == 0)
 			continue;
 		out->zero.promote[i] = m->tier[0].price.put;
-		out->promote_byte[i] = write_byte(m, 0);
+		out->promote_byte[i] = vt_cost_write_byte(m, 0);
 	}
 }
 
@@ -221,12 +220,23 @@ line(double *restrict out, const double *restrict base,
 		out[i] = base[i] + slope[i] * size;
 }
 
+double
+vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes)
+{
+	double kept = bytes > r->min_bytes[k] ? bytes : r->min_bytes[k];
+	double usd = r->zero.day[k] + r->day_byte[k] * kept;
+
+	if (bytes >= r->monitor_bytes[k])
+		usd += r->monitor_day[k];
+	return usd;
+}
+
 void
 vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out)
 {
 	const struct vt_cost *z = &r->zero;
-	double size = (double)size_bytes, kept;
+	double size = (double)size_bytes;
 	size_t i;
 
 	out->count = z->count;
@@ -240,10 +250,7 @@ vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
 	line(out->restore, z->restore, r->restore_byte, size);
 	line(out->promote, z->promote, r->promote_byte, size);
 	for (i = 0; i < z->count; i++) {
-		kept = size > r->min_bytes[i] ? size : r->min_bytes[i];
-		out->day[i] = z->day[i] + r->day_byte[i] * kept;
-		if (size >= r->monitor_bytes[i])
-			out->day[i] += r->monitor_day[i];
+		out->day[i] = vt_cost_keep(r, i, size);
 		line(out->move[i], z->move[i], r->move_byte[i], size);
 	}
 }

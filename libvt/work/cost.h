@@ -137,6 +137,11 @@ void vt_cost_rates_of(const struct vt_cost_model *m,
 void vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out);
 
+/* Of that, keeping alone, where sizes need not be whole; and what putting a
+ * byte on tier `k` costs beside the request. */
+double vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes);
+double vt_cost_write_byte(const struct vt_cost_model *m, size_t k);
+
 /* Serving a day's reads from tier `k`: `gets` requests, `bytes` in all.  From
  * a tier that needs restores, the whole object is restored once for the day
  * and read from its hot copy. */

@@ -150,8 +150,8 @@ constrained(const struct vt_policy *o, const struct vt_scan_record *r,
 	return 1;
 }
 
-static int
-has_copy(const struct vt_scan_record *r, const char *tier)
+int
+vt_plan_has_copy(const struct vt_scan_record *r, const char *tier)
 {
 	size_t i;
 
@@ -182,7 +182,7 @@ follow_rule(const struct vt_cost_model *m, const struct vt_scan_record *r,
 
 	d->to = b->must;
 	d->rule = b->why.rule;
-	d->verdict = has_copy(r, m->tier[to].name) ? VT_PLAN_COPIED :
+	d->verdict = vt_plan_has_copy(r, m->tier[to].name) ? VT_PLAN_COPIED :
 	    VT_PLAN_MOVE;
 	h->why = VT_GO;
 	h->to = to;
@@ -379,7 +379,7 @@ judge(const struct vt_cost_model *m, const struct vt_policy *o,
 	else if (d->choice.why != VT_GO || (o->payback_max_days > 0 &&
 	    d->choice.payback_days > o->payback_max_days))
 		d->verdict = VT_PLAN_WAIT;
-	else if (has_copy(r, m->tier[d->to].name))
+	else if (vt_plan_has_copy(r, m->tier[d->to].name))
 		d->verdict = VT_PLAN_COPIED;
 }
 

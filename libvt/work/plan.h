@@ -54,6 +54,8 @@ struct vt_decision {
 	char reason[VT_RULES_TEXT + 64];	/* a sentence, or "" */
 };
 
+/* Has it a copy there, beside the one described? */
+int vt_plan_has_copy(const struct vt_scan_record *r, const char *tier);
 /* What lifecycle rules bar is no target: for the bill vt_plan_decide gets. */
 void vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c);
 

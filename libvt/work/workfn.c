@@ -173,6 +173,19 @@ vt_work_read(struct vt_work *w, double gets, double bytes, int promote)
 	settle(w);
 }
 
+double
+vt_work_payback(double cost, double saving_day, double day, double min_days)
+{
+	/* Until the new tier's minimum is over the old one's storage is
+	 * saved, the new one's is not to be had back. */
+	double all = saving_day + day;
+	double days = all > 0 ? (cost + day * min_days) / all : INFINITY;
+
+	if (days > min_days)
+		days = saving_day > 0 ? cost / saving_day : INFINITY;
+	return days;
+}
+
 void
 vt_work_choose(const struct vt_work *w, size_t at, double stayed,
     struct vt_choice *out)
@@ -199,13 +212,8 @@ vt_work_choose(const struct vt_work *w, size_t at, double stayed,
 	if (out->evidence_days < 1)
 		out->evidence_days = 1;
 	out->saving_day = saved / out->evidence_days;
-	/* Until the new tier's minimum is over the old one's storage is
-	 * saved, the new one's is not to be had back. */
-	out->payback_days = (out->cost + c->day[to] * c->min_days[to]) /
-	    (out->saving_day + c->day[to]);
-	if (out->payback_days > c->min_days[to])
-		out->payback_days = out->saving_day > 0 ?
-		    out->cost / out->saving_day : INFINITY;
+	out->payback_days = vt_work_payback(out->cost, out->saving_day,
+	    c->day[to], c->min_days[to]);
 	if (early > 0 && c->day[to] < c->day[at])
 		out->why = VT_WAIT_MINIMUM;
 	else if (out->payback_days > out->evidence_days * (1 + CLOSE))

@@ -57,6 +57,12 @@ struct vt_choice {
 				   there commits to */
 };
 /*
+ * Days until a move is paid for that costs `cost` and saves so much: also of
+ * the minimum that going where a day costs `day` commits to.  INFINITY: never.
+ */
+double vt_work_payback(double cost, double saving_day, double day,
+    double min_days);
+/*
  * What to do with an object that is on `at`, for `stayed` days.  It may lag
  * behind w->at: plans run now and then, and wait.
  */
