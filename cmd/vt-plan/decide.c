@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ month_bill(const struct run *r, const struct vt_cost *c, size_t k)
 }
 
 /* What a person reads, and the same on every machine. */
-static double
+double
 rounded(double d)
 {
 	return vt_num_six_digits(d);
@@ -56,27 +57,28 @@ rules_now(const struct run *r)
 	return r->now_us != INT64_MAX ? r->now_us : r->rules_at_us;
 }
 
+/* The move that was decided; when there is none, what it has of one. */
 static void
-propose(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_decision *d, double now_month, double after_month)
+make_move(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_decision *d, double now_month, double after_month,
+    struct proposal *p)
 {
-	struct proposal p;
-
-	begin_proposal(&p, rec, d->reason);
+	begin_proposal(p, rec, d->reason);
+	p->m.copy = rec->copy;
+	p->m.from = r->model.tier[d->from].name;
+	p->now_month = now_month;
+	p->after_month = after_month;
+	if (d->verdict != VT_PLAN_MOVE)
+		return;
 	if (d->rule != NULL) {
-		p.m.rule = d->rule->id;
-		p.asked_us = rules_now(r);
+		p->m.rule = d->rule->id;
+		p->asked_us = rules_now(r);
 	}
-	p.m.copy = rec->copy;
-	p.m.from = r->model.tier[d->from].name;
-	p.m.to = r->model.tier[d->to].name;
-	p.m.saving_usd_month = rounded(d->choice.saving_day *
+	p->m.to = r->model.tier[d->to].name;
+	p->m.saving_usd_month = rounded(d->choice.saving_day *
 	    r->model.month_days);
-	p.m.cost_usd = rounded(d->choice.cost);
-	p.m.payback_days = rounded(d->choice.payback_days);
-	p.now_month = now_month;
-	p.after_month = after_month;
-	keep_proposal(r, &p);
+	p->m.cost_usd = rounded(d->choice.cost);
+	p->m.payback_days = rounded(d->choice.payback_days);
 }
 
 /* --- lifecycle rules ------------------------------------------------------ */
@@ -222,6 +224,21 @@ propose_removal(struct run *r, const struct vt_scan_record *rec,
 	p.after_month = marks ? now_month : 0;
 	p.m.saving_usd_month = rounded(p.now_month - p.after_month);
 	keep_proposal(r, &p);
+}
+
+/* Days until its bytes are removed, as far as rules tell. */
+static double
+expires_days(const struct run *r, const struct vt_lifecycle *lc,
+    const struct vt_scan_record *rec)
+{
+	struct vt_lc_removal removal;
+
+	if (lc == NULL ||
+	    find_removal(r, lc, rec, &removal) == REMOVAL_NONE ||
+	    (removal.action == VT_LC_EXPIRE && r->rules_marks))
+		return INFINITY;
+	return fmax(0, (double)(removal.due_us - rules_now(r)) /
+	    (double)DAY_US);
 }
 
 static void
@@ -439,7 +456,8 @@ decide(const struct run *r, struct decided *p)
 	if (rec->seq == 0)
 		place_foreign(r, rec);
 	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
-	if (r->simulate)
+	/* of what is simulated only packing is decided */
+	if (r->simulate && rec->size_bytes > r->pack.max_bytes)
 		return;
 	lc = rules_of(r, p, &now_us);
 	if (lc != NULL) {
@@ -451,6 +469,25 @@ decide(const struct run *r, struct decided *p)
 	    &p->past, lc != NULL ? &bounds : NULL, &p->d);
 }
 
+/* 1: rules ask for its removal by now, so nothing else is to be asked. */
+static int
+plan_removal(struct run *r, const struct vt_lifecycle *lc,
+    const struct vt_scan_record *rec, double now_month)
+{
+	struct vt_lc_removal removal;
+
+	switch (find_removal(r, lc, rec, &removal)) {
+	case REMOVAL_DUE:
+		propose_removal(r, rec, &removal, now_month);
+		return 1;
+	case REMOVAL_LOCKED:
+		r->locked++;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 static void
 plan_record(struct run *r, const struct decided *p)
 {
@@ -458,14 +495,20 @@ plan_record(struct run *r, const struct decided *p)
 	const struct vt_decision *d = &p->d;
 	const struct vt_lifecycle *lc = rules_for(r, rec);
 	const struct vt_cost *cost = lc != NULL ? &p->bound : &p->cost;
-	struct vt_lc_removal removal;
+	struct proposal move;
 	double now = 0, after;
 
+	if (r->simulate) {
+		packs_take(r, rec, cost, d, expires_days(r, lc, rec), NULL);
+		return;
+	}
 	if (r->explain != NULL) {
 		if (is_explained(r, rec)) {
 			if (r->found++ > 0)
 				cli_printf("\n");
 			explain(r, rec, cost, d);
+			packs_explain(r, rec, cost, d,
+			    expires_days(r, lc, rec));
 		}
 		return;
 	}
@@ -473,22 +516,17 @@ plan_record(struct run *r, const struct decided *p)
 		now = month_bill(r, cost, (size_t)d->from);
 	r->bill_now += now;
 	r->bill_after += now;
-	if (lc != NULL)
-		switch (find_removal(r, lc, rec, &removal)) {
-		case REMOVAL_DUE:
-			propose_removal(r, rec, &removal, now);
-			return;
-		case REMOVAL_LOCKED:
-			r->locked++;
-			break;
-		default:
-			break;
-		}
-	r->verdicts[d->verdict]++;
-	if (d->verdict != VT_PLAN_MOVE)
+	if (lc != NULL && plan_removal(r, lc, rec, now))
 		return;
-	after = month_bill(r, cost, (size_t)d->to);
-	propose(r, rec, d, now, after);
+	r->verdicts[d->verdict]++;
+	if (d->from < 0)
+		return;
+	after = d->verdict == VT_PLAN_MOVE ?
+	    month_bill(r, cost, (size_t)d->to) : now;
+	make_move(r, rec, d, now, after, &move);
+	if (!packs_take(r, rec, cost, d, expires_days(r, lc, rec), &move) &&
+	    d->verdict == VT_PLAN_MOVE)
+		keep_proposal(r, &move);
 }
 
 /* The past that is simulated is of what is there still; of what will not be
@@ -516,8 +554,8 @@ take_record(struct run *r, const struct decided *p)
 	r->bytes += rec->size_bytes;
 	if (rec->covered_days > 0)
 		r->read_day += (double)rec->bytes_read / rec->covered_days;
-	if (!r->simulate)
-		plan_record(r, p);
-	else
+	if (r->simulate)
 		count_due(r, rec);
+	if (!r->simulate || rec->size_bytes <= r->pack.max_bytes)
+		plan_record(r, p);
 }

@@ -48,6 +48,11 @@ static const char usage[] =
 "      --max-usd DOLLARS  of the cost of moving\n"
 "      --min-history D    covered days (30d) before anything is moved\n"
 "      --payback-max D    leave out what takes longer to pay back\n"
+"      --packs            put small objects together where that pays, with\n"
+"      --pack-max SIZE    only objects up to this size (1M)\n"
+"      --pack-size SIZE   of a full pack (64M)\n"
+"      --pack-ratio R     of stored to plain bytes, when compressed (1)\n"
+"      --pack-dead SHARE  of dead bytes before one is written anew (0.3)\n"
 "      --tiers A,B...     only to these tiers\n"
 "      --valid D          how long the moves may wait (7d)\n"
 "Instead of a plan:\n"
@@ -72,7 +77,8 @@ enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA,
 	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES,
 	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES,
-	OPT_NOW, OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
+	OPT_NOW, OPT_PACK_DEAD, OPT_PACK_MAX, OPT_PACK_RATIO, OPT_PACK_SIZE,
+	OPT_PACKS, OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
 	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
 	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
@@ -94,6 +100,11 @@ static const struct option options[] = {
 	{ "min-history", required_argument, NULL, OPT_MIN_HISTORY },
 	{ "moves", required_argument, NULL, OPT_MOVES },
 	{ "now", required_argument, NULL, OPT_NOW },
+	{ "pack-dead", required_argument, NULL, OPT_PACK_DEAD },
+	{ "pack-max", required_argument, NULL, OPT_PACK_MAX },
+	{ "pack-ratio", required_argument, NULL, OPT_PACK_RATIO },
+	{ "pack-size", required_argument, NULL, OPT_PACK_SIZE },
+	{ "packs", no_argument, NULL, OPT_PACKS },
 	{ "payback-max", required_argument, NULL, OPT_PAYBACK_MAX },
 	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "prices-max-age", required_argument, NULL, OPT_PRICES_MAX_AGE },
@@ -161,6 +172,34 @@ parse_prices(struct run *r, int c)
 		return cli_usage();
 	}
 	return CLI_OK;
+}
+
+static int
+parse_packs(struct run *r, int c)
+{
+	switch (c) {
+	case OPT_PACKS:
+		r->packs = 1;
+		return 1;
+	case OPT_PACK_DEAD:
+		r->pack.dead_max = cli_opt_double("--pack-dead", optarg, 0,
+		    0.95);
+		return 1;
+	case OPT_PACK_MAX:
+		r->pack.max_bytes = cli_opt_size("--pack-max", optarg, 0,
+		    UINT64_C(1) << 30);
+		return 1;
+	case OPT_PACK_RATIO:
+		r->pack.ratio = cli_opt_double("--pack-ratio", optarg, 0.01,
+		    1);
+		return 1;
+	case OPT_PACK_SIZE:
+		r->pack.pack_bytes = cli_opt_size("--pack-size", optarg,
+		    UINT64_C(1) << 20, UINT64_C(5) << 30);
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 static int
@@ -264,7 +303,8 @@ parse(struct run *r, int argc, char **argv)
 		case 'V':
 			exit(cli_version());
 		default:
-			status = parse_more(r, c);
+			status = parse_packs(r, c) ? CLI_OK :
+			    parse_more(r, c);
 			if (status != CLI_OK)
 				return status;
 			break;
@@ -295,6 +335,7 @@ init(struct run *r)
 	r->valid_ms = INT64_C(7) * 86400000;
 	r->prices_max_age = VT_PRICE_MAX_AGE;
 	r->policy.min_history_days = 30;
+	vt_pack_defaults(&r->pack);
 }
 
 static void
@@ -367,7 +408,9 @@ main(int argc, char **argv)
 	set_volumes(&r);
 	exclude(&r);
 	choose_rivals(&r);
+	packs_begin(&r);
 	read_input(&r);
+	packs_end(&r);
 	if (r.simulate && !cli_stopping()) {
 		print_simulation(&r);
 	} else if (r.explain == NULL && !cli_stopping()) {

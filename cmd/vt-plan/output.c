@@ -22,7 +22,7 @@ rank(const struct proposal *p)
 }
 
 /* The strings of a proposal that are borrowed, but for its key. */
-#define STRINGS 7
+#define STRINGS 8
 
 static void
 strings_of(struct proposal *p, const char **out[STRINGS])
@@ -34,6 +34,34 @@ strings_of(struct proposal *p, const char **out[STRINGS])
 	out[4] = &p->m.from;
 	out[5] = &p->m.to;
 	out[6] = &p->m.reason;
+	out[7] = &p->m.pack;
+}
+
+static int
+is_pack(const struct proposal *p)
+{
+	return p->pack != 0 && p->m.objects > 0;
+}
+
+/* A pack stands where its worth is, and its members behind it. */
+static void
+put_order(struct vt_buf *b, const struct proposal *p)
+{
+	struct vt_move whole = p->m;
+
+	if (p->pack == 0) {
+		vt_order_move(b, rank(p), &p->m);
+		return;
+	}
+	whole.saving_usd_month = p->worth_saving;
+	whole.cost_usd = p->worth_cost;
+	whole.key = p->prefix;
+	whole.key_len = p->prefix_len;
+	whole.seq = (int64_t)p->pack;
+	vt_order_move(b, rank(p), &whole);
+	vt_buf_char(b, (char)!is_pack(p));
+	vt_order_bytes(b, p->m.key, p->m.key_len);
+	vt_order_i64(b, p->m.seq);
 }
 
 /* Keep a proposal, with its strings, until all are there. */
@@ -47,10 +75,11 @@ keep_proposal(struct run *r, const struct proposal *p)
 	size_t key_len, i;
 
 	vt_buf_reset(b);
-	vt_order_move(b, rank(p), &p->m);
+	put_order(b, p);
 	key_len = b->len;
 	vt_buf_add(b, &copy, sizeof(copy));
-	vt_buf_add(b, p->m.key, p->m.key_len + 1);
+	vt_buf_add(b, p->m.key, p->m.key_len);
+	vt_buf_char(b, '\0');
 	strings_of(&copy, strings);
 	for (i = 0; i < STRINGS; i++)
 		vt_buf_add(b, *strings[i] != NULL ? *strings[i] : "",
@@ -115,16 +144,26 @@ name_plan(struct run *r)
 		    r->model.tier[i].name, r->model.tier[i].price.name,
 		    r->model.tier[i].excluded, r->model.tier[i].volume_gb,
 		    r->model.tier[i].price.restore);
+	if (r->packs)
+		vt_buf_printf(&b, " packs %llu %llu %.17g %.17g",
+		    (unsigned long long)r->pack.pack_bytes,
+		    (unsigned long long)r->pack.max_bytes, r->pack.ratio,
+		    r->pack.dead_max);
 	if (vt_hash_once(VT_SHA256, b.data, b.len, sum) < 0)
 		plan_no_memory();
 	vt_hex_encode(sum, 8, r->plan_id);
 	vt_buf_release(&b);
 }
 
+/* A pack comes with all its members or not at all. */
 static int
 fits(const struct run *r, const struct proposal *p)
 {
-	if (r->lines_out >= r->max_objects)
+	uint64_t objects = is_pack(p) ? p->m.objects : 1;
+
+	if (p->pack != 0 && !is_pack(p))
+		return p->pack == r->pack_out;
+	if (objects > r->max_objects - r->lines_out)
 		return 0;
 	/* a removal moves no byte and costs nothing */
 	return p->removal != VT_LC_NONE ||
@@ -138,6 +177,11 @@ count_out(struct run *r, const struct proposal *p)
 {
 	const struct vt_move *m = &p->m;
 
+	if (is_pack(p)) {
+		r->pack_out = p->pack;
+		packs_count(r, p);
+		return;
+	}
 	r->lines_out++;
 	r->bill_after += p->after_month - p->now_month;
 	if (p->removal != VT_LC_NONE) {
@@ -168,7 +212,7 @@ print_plan(struct run *r)
 	vt_buf_init(&b, VT_RECORD_LINE_MAX * 4);
 	while (!cli_stopping() && next_proposal(r, &p)) {
 		if (!fits(r, &p)) {
-			r->capped++;
+			r->capped += !is_pack(&p);
 			continue;
 		}
 		p.m.plan = r->plan_id;
@@ -296,6 +340,7 @@ summarize(const struct run *r)
 		    usd_text(r->moving, now),
 		    r->saving > 0 ? r->payback / r->saving : 0);
 	summarize_beside(r);
+	packs_summarize(r);
 	summarize_held(r);
 	if (r->contest != NULL && vt_contest_optimum(r->contest) > 0)
 		cli_warn("over the last half of that time this planner would "

@@ -14,6 +14,7 @@
 #include "libvt/work/config.h"
 #include "libvt/work/cost.h"
 #include "libvt/work/contest.h"
+#include "libvt/work/packplan.h"
 #include "libvt/work/plan.h"
 #include "libvt/work/rules.h"
 #include "libvt/work/spool.h"
@@ -33,6 +34,20 @@ struct proposal {
 	enum vt_lc_action removal;
 	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
 	double now_month, after_month;
+	/* of a pack and its members: which (from 1; 0: none), what all their
+	 * keys begin with, what all of it saves and costs, and what a pack
+	 * saves beyond what would be done without */
+	uint64_t pack;
+	const char *prefix;		/* until it is kept */
+	size_t prefix_len;
+	double worth_saving, worth_cost, more_month;
+};
+
+/* Packs, in dollars a month. */
+struct pack_sums {
+	uint64_t packs, objects, bytes;
+	double saving, more;	/* more than without packs */
+	double payback;		/* days, weighed by saving */
 };
 
 /* A bucket's lifecycle rules. */
@@ -60,7 +75,7 @@ struct run {
 	const char *config_path, *data, *price_path, *tiers, *explain;
 	const char *volumes, *restore_speed, *clients;
 	const char *engines;
-	int allow_restore, simulate, json, quiet, split_half;
+	int allow_restore, simulate, json, quiet, split_half, packs;
 	int list_prices, stale_prices;
 	double prices_max_age;		/* days */
 	enum vt_move_how how;
@@ -70,6 +85,8 @@ struct run {
 	double max_usd;
 	int64_t valid_ms;
 	struct vt_policy policy;
+	struct vt_pack_options pack;
+	struct vt_pack_terms terms;	/* of these and the model */
 	char **paths;
 	int path_count;
 
@@ -102,6 +119,7 @@ struct run {
 	struct vt_sample *sample;	/* that engines are tried on */
 	struct vt_contest *contest;	/* NULL: there was nothing to try */
 	double contest_seconds;
+	struct vt_packer *packer;
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
 	uint64_t lines, bad_lines, found;
@@ -110,8 +128,10 @@ struct run {
 	/* sums */
 	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS];
 	uint64_t lines_out, moves, moved_bytes, capped;
+	uint64_t pack_out;	/* the pack whose members are to follow */
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t removals[VT_LC_ACTIONS], removed_bytes, locked;
+	struct pack_sums found_packs, waiting_packs, packed_sums;
 	double bill_now, bill_after, moving, saving;
 	double read_day;	/* bytes that clients read in a day */
 	double payback;		/* days, weighed by saving */
@@ -153,6 +173,23 @@ void use_rules(struct run *r, size_t count);
 void take_other(struct run *r, const struct vt_scan_record *rec);
 void take_record(struct run *r, const struct decided *p);
 void rules_forget(struct run *r);
+double rounded(double d);
+
+/* packs.c: small objects that go together. */
+void packs_begin(struct run *r);
+/* `p`: what is proposed of it, or would be its line as a member.  1: it is
+ * kept until it is known if there is a pack for it; then it is proposed. */
+int packs_take(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost, const struct vt_decision *d,
+    double expires_days, const struct proposal *p);
+void packs_end(struct run *r);
+void packs_count(struct run *r, const struct proposal *p);
+void packs_summarize(const struct run *r);
+void packs_simulated(const struct run *r);
+void packs_json(const struct run *r, struct vt_buf *b);
+void packs_explain(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost, const struct vt_decision *d,
+    double expires_days);
 
 /* simulate.c: what the past would have cost. */
 void hold_contest(struct run *r);

@@ -264,6 +264,7 @@ print_text(const struct run *r)
 	    "the best possible, in hindsight", best < 10 ? 4 : 2, best, 1.0,
 	    100 * ratio(best, hot));
 	print_foot(r);
+	packs_simulated(r);
 }
 
 /* --- JSON ----------------------------------------------------------------- */
@@ -331,6 +332,7 @@ print_json(struct run *r)
 		vt_json_u64(&b, "bytes", r->bytes);
 		vt_json_double(&b, "days", scored_days(r));
 		vt_json_str(&b, "prices", vt_prices_digest(r->prices));
+		packs_json(r, &b);
 		vt_json_end(&b);
 	}
 	(void)cli_out_buf(&b);	/* sticks; cli_finish tells */

@@ -142,6 +142,9 @@ test_writing(void)
 		r.also_count = r.gap_count = 0;
 		r.is_ruled = 0;
 		agree(&r, 1, "without lists");
+		r.pack = 7;
+		agree(&r, 0, "in a pack");
+		r.pack = 0;
 	}
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		r.size_bytes = sizes[i];
