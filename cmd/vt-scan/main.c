@@ -221,7 +221,6 @@ scan_catalog(struct run *r)
 	if (!r->has_now)
 		r->now_us = vt_clock_now_us(&clock);
 	if (r->log_count == 0) {
-		find_logs(r, config->access_log);
 		folder = cli_absolute(config->catalog_path);
 		slash = strrchr(folder, '/');
 		*slash = '\0';
@@ -229,6 +228,7 @@ scan_catalog(struct run *r)
 		if (access(config->catalog_path, F_OK) == 0)
 			open_state(r, folder, "access log");
 		free(folder);
+		find_logs(r, config->access_log);
 	}
 	read_all(r);
 	if (!cli_stopping() && r->partial != NULL)
