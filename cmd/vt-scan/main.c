@@ -144,8 +144,8 @@ find_logs(struct run *r, const char *access_log)
 		closedir(d);
 	free(folder);
 	if (r->log_count == 0)
-		cli_warn("no access log at '%s': nothing is known of reads",
-		    access_log);
+		cli_warn("no access log at '%s': nothing %sis known of reads",
+		    access_log, r->db != NULL ? "new " : "");
 	else
 		qsort(r->logs, r->log_count, sizeof(*r->logs), by_text);
 }
