@@ -321,6 +321,9 @@ open_file(struct run *r, struct log *l)
 	l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
 	if (l->fd >= 0)
 		return 0;
+	/* rotated since the folder was read: the next scan's */
+	if (errno == ENOENT && r->db != NULL && !r->foreign)
+		return -1;
 	cli_warn("cannot open '%s': %s", l->path, strerror(errno));
 	r->failed = CLI_FAILED;
 	return -1;

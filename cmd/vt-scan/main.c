@@ -144,8 +144,8 @@ find_logs(struct run *r, const char *access_log)
 		closedir(d);
 	free(folder);
 	if (r->log_count == 0)
-		cli_warn("no access log at '%s': nothing is known of reads",
-		    access_log);
+		cli_warn("no access log at '%s': nothing %sis known of reads",
+		    access_log, r->db != NULL ? "new " : "");
 	else
 		qsort(r->logs, r->log_count, sizeof(*r->logs), by_text);
 }
@@ -221,7 +221,6 @@ scan_catalog(struct run *r)
 	if (!r->has_now)
 		r->now_us = vt_clock_now_us(&clock);
 	if (r->log_count == 0) {
-		find_logs(r, config->access_log);
 		folder = cli_absolute(config->catalog_path);
 		slash = strrchr(folder, '/');
 		*slash = '\0';
@@ -229,6 +228,7 @@ scan_catalog(struct run *r)
 		if (access(config->catalog_path, F_OK) == 0)
 			open_state(r, folder, "access log");
 		free(folder);
+		find_logs(r, config->access_log);
 	}
 	read_all(r);
 	if (!cli_stopping() && r->partial != NULL)

@@ -501,6 +501,7 @@ walk_catalog(struct run *r, const struct vt_config *config)
 	if (vt_catalog_open(config->catalog_path, &co, &catalog, &err) !=
 	    VT_OK)
 		die(&err);
+	pos->is_lean = 1;
 	visit->r = visit->heat.r = r;
 	vt_buf_init(&visit->heat.text, SIZE_MAX / 2);
 	vt_buf_init(&visit->heat.key, SIZE_MAX / 2);

@@ -319,6 +319,10 @@ struct vt_scan_pos {
 	size_t key_len;
 	int64_t seq;
 	int started;
+	/* Leave out what takes time to read and is not asked for: ETag, owner,
+	 * headers, checksums, ACL, encryption, count of parts; names, sizes
+	 * and digests of blobs. */
+	int is_lean;
 };
 enum vt_code vt_catalog_scan(struct vt_catalog *c, struct vt_scan_pos *pos,
     unsigned max_rows,

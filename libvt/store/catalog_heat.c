@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libvt/base/fs.h"
@@ -23,6 +24,10 @@ struct vt_heatdb {
 	char *path, *folder;	/* of the file, and of the runs */
 	int lock_fd;		/* the folder, locked */
 	int64_t last_run;
+	/* whom the folder belongs to, when root works for somebody else */
+	int for_other;
+	uid_t uid;
+	gid_t gid;
 };
 
 static const char schema[] =
@@ -235,6 +240,33 @@ remove_strays(struct vt_heatdb *db, struct vt_err *err)
 	return rc;
 }
 
+/* What root makes in another's folder is the other's: it must stay able to
+ * write there. */
+static enum vt_code
+give(struct vt_heatdb *db, int fd, struct vt_err *err)
+{
+	if (db->for_other && fchown(fd, db->uid, db->gid) < 0)
+		return vt_fail_errno(err, "cannot give a file in '%s' to its "
+		    "owner", db->folder);
+	return VT_OK;
+}
+
+static enum vt_code
+give_all(struct vt_heatdb *db, const char *folder, struct vt_err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(folder, &st) < 0 || st.st_uid == 0)
+		return VT_OK;
+	db->for_other = 1;
+	db->uid = st.st_uid;
+	db->gid = st.st_gid;
+	if (chown(db->path, db->uid, db->gid) < 0)
+		return vt_fail_errno(err, "cannot give '%s' to its owner",
+		    db->path);
+	return give(db, db->lock_fd, err);
+}
+
 enum vt_code
 vt_heatdb_open(const char *folder, const char *source, int fresh,
     const volatile int *cancel, struct vt_heatdb **out, struct vt_err *err)
@@ -257,6 +289,8 @@ vt_heatdb_open(const char *folder, const char *source, int fresh,
 		rc = lock(db, cancel, err);
 	if (rc == VT_OK)
 		rc = set_up(db, source, fresh, err);
+	if (rc == VT_OK)
+		rc = give_all(db, folder, err);
 	if (rc == VT_OK)
 		rc = remove_strays(db, err);
 	if (rc != VT_OK) {
@@ -474,8 +508,8 @@ vt_heatdb_run_create(struct vt_heatdb *db, int64_t *id, int *fd,
 	run_name(*id, name);
 	*fd = openat(db->lock_fd, name, O_RDWR | O_CREAT | O_TRUNC |
 	    O_CLOEXEC, 0600);
-	return *fd >= 0 ? VT_OK : vt_fail_errno(err, "cannot make '%s/%s'",
-	    db->folder, name);
+	return *fd >= 0 ? give(db, *fd, err) : vt_fail_errno(err,
+	    "cannot make '%s/%s'", db->folder, name);
 }
 
 static enum vt_code

@@ -89,7 +89,7 @@ fill_version(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 
 static enum vt_code
 load_copies(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
-    struct vt_version *v, int inline_data, struct vt_err *err)
+    struct vt_version *v, enum vt_st which, struct vt_err *err)
 {
 	sqlite3_stmt *s;
 	struct vt_copy *copies = NULL, *copy = NULL, *more;
@@ -98,8 +98,7 @@ load_copies(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 	int64_t last_id = -1;
 	int r;
 
-	s = vt_conn_st(k, inline_data ? ST_COPY_EXTENTS_INLINE :
-	    ST_COPY_EXTENTS);
+	s = vt_conn_st(k, which);
 	if (s == NULL)
 		return vt_conn_fail(k, "read copies", err);
 	sqlite3_bind_int64(s, 1, v->seq);
@@ -197,7 +196,8 @@ vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
 	rc = v == NULL ? nomem(err) : fill_version(c, k, a, s, v, err);
 	sqlite3_reset(s);
 	if (rc == VT_OK)
-		rc = load_copies(c, k, a, v, inline_data, err);
+		rc = load_copies(c, k, a, v, inline_data ?
+		    ST_COPY_EXTENTS_INLINE : ST_COPY_EXTENTS, err);
 	if (rc == VT_OK)
 		*out = v;
 	return rc;
@@ -816,6 +816,9 @@ list_current(struct vt_conn *k, struct vt_catalog *c, struct listing *g,
 	return VT_OK;
 }
 
+/* Whether versions are read with their copies, and with all of them. */
+enum copies { COPIES_NONE, COPIES_LEAN, COPIES_ALL };
+
 /*
  * Rows of versions from (key, seq): what is left of the key, then the next
  * keys, at most `limit`.  `row` returns 0 to go on.
@@ -823,13 +826,14 @@ list_current(struct vt_conn *k, struct vt_catalog *c, struct listing *g,
 static enum vt_code
 walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
     const char *key, size_t key_len, int inclusive, int64_t seq,
-    unsigned limit, int copies,
+    unsigned limit, enum copies copies,
     int (*row)(void *ctx, const struct vt_version *v), void *ctx,
     unsigned *rows, int *stopped, struct vt_err *err)
 {
 	struct vt_arena *a = vt_arena_new(PAGE_ARENA_MAX);
 	struct vt_version v;
 	sqlite3_stmt *s;
+	enum vt_st st;
 	enum vt_code rc = VT_OK;
 	size_t extents = 0, i;
 	int r, phase;
@@ -838,8 +842,10 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 	*stopped = 0;
 	for (phase = seq > 0 ? 0 : 1; phase < 2 && rc == VT_OK && !*stopped;
 	    phase++) {
-		s = vt_conn_st(k, phase == 0 ? ST_SCAN :
-		    inclusive && seq <= 0 ? ST_SCAN_FROM : ST_SCAN_AFTER);
+		st = phase == 0 ? ST_SCAN : inclusive && seq <= 0 ?
+		    ST_SCAN_FROM : ST_SCAN_AFTER;
+		s = vt_conn_st(k, copies != COPIES_LEAN ? st :
+		    st - ST_SCAN + ST_SCAN_LEAN);
 		if (s == NULL) {
 			rc = vt_conn_fail(k, "list versions", err);
 			break;
@@ -858,11 +864,13 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 			}
 			rc = a == NULL ? nomem(err) :
 			    fill_version(c, k, a, s, &v, err);
-			if (rc == VT_OK && copies)
-				rc = load_copies(c, k, a, &v, 0, err);
+			if (rc == VT_OK && copies != COPIES_NONE)
+				rc = load_copies(c, k, a, &v, copies ==
+				    COPIES_LEAN ? ST_COPY_EXTENTS_LEAN :
+				    ST_COPY_EXTENTS, err);
 			if (rc != VT_OK)
 				break;
-			for (i = 0; copies && i < v.copy_count; i++)
+			for (i = 0; i < v.copy_count; i++)
 				extents += v.copies[i].extent_count;
 			(*rows)++;
 			if (row(ctx, &v) != 0) {
@@ -907,8 +915,8 @@ list_versions(struct vt_conn *k, struct vt_catalog *c, struct listing *g,
 		limit = g->l->max - g->count + 1;
 		vr.next = 0;
 		rc = walk_versions(c, k, g->l->bucket_id, g->pos, g->pos_len,
-		    g->inclusive, seq, limit, 0, version_row, &vr, &rows,
-		    &stopped, err);
+		    g->inclusive, seq, limit, COPIES_NONE, version_row, &vr,
+		    &rows, &stopped, err);
 		seq = 0;
 		if (rc == VT_OK && vr.next == -2)
 			rc = vt_fail(err, VT_CANCELLED, "stopped");
@@ -1291,8 +1299,9 @@ vt_catalog_scan(struct vt_catalog *c, struct vt_scan_pos *pos,
 			pos->started = 1;
 		}
 		rc = walk_versions(c, k, b.id, pos->key, pos->key_len,
-		    pos->seq == 0, pos->seq, max_rows, 1, scan_row, &n, &rows,
-		    &stopped, err);
+		    pos->seq == 0, pos->seq, max_rows,
+		    pos->is_lean ? COPIES_LEAN : COPIES_ALL, scan_row, &n,
+		    &rows, &stopped, err);
 		if (rc == VT_OK && stopped)
 			rc = vt_fail(err, VT_CANCELLED, "stopped");
 		if (rc != VT_OK)

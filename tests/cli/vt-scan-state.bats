@@ -262,6 +262,14 @@ scan() {
 	vt-scan --data data --partial here.heat 2>/dev/null
 	vt-scan --data data --log /dev/null --merge here.heat >fourth
 	[ "$(field reads <fourth)" = 2 ]
+	# what root leaves in another's folder is the other's
+	if [ "$(id -u)" -eq 0 ]; then
+		chown 65534 data
+		rm -r data/heat.db data/heat
+		vt-scan --data data --rescan >/dev/null 2>&1
+		[ -z "$(find data/heat data/heat.db ! -uid 65534)" ]
+		chown 0 data
+	fi
 	# a folder where nothing can be written is read all the same
 	if [ "$(id -u)" -ne 0 ]; then
 		chmod 500 data
