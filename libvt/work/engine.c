@@ -83,8 +83,10 @@ threshold(const struct vt_engine *e, const struct vt_cost *c, size_t at,
 
 	if (!isfinite(back))
 		back = c->move[j][at];
-	/* down 1: all of going back, which is the published rule */
-	return c->day[j] < c->day[at] ? e->down * (go + back) - go : back;
+	/* down 1: all of going back, which is the published rule; never by
+	 * a difference that leaves nothing of it */
+	return c->day[j] < c->day[at] ?
+	    e->down * back - (1 - e->down) * go : back;
 }
 
 static size_t
@@ -226,7 +228,7 @@ hazard_want(const struct vt_engine *e, const struct vt_cost *c,
 		return s->at;
 	to = vt_hazard_want(e->table, c->size_bytes, t->group, t->idle,
 	    s->at);
-	return c->excluded[to] ? s->at : to;
+	return c->excluded[to] && (int)to != e->self_moving ? s->at : to;
 }
 
 /* To the next bin of idle time. */
