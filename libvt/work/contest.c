@@ -55,7 +55,8 @@ struct vt_contest {
 	size_t count;		/* objects */
 	struct vt_cost *cost;
 	struct vt_track *track;
-	unsigned char *scored;	/* the object has passed score_from */
+	unsigned char *begun;	/* the object is there */
+	unsigned char *scored;	/* it has passed score_from */
 	double *learn;		/* weight in what is learned */
 	struct side side[ENGINES_MAX];
 	size_t sides;
@@ -145,12 +146,13 @@ allocate(struct vt_contest *k)
 
 	k->cost = calloc(k->count + 1, sizeof(*k->cost));
 	k->track = calloc(k->count + 1, sizeof(*k->track));
+	k->begun = calloc(k->count + 1, 1);
 	k->scored = calloc(k->count + 1, 1);
 	k->learn = calloc(k->count + 1, sizeof(*k->learn));
 	k->marks = vt_sample_prefix_count(k->sample);
 	k->mark = calloc(k->marks + 1, sizeof(*k->mark));
-	if (k->cost == NULL || k->track == NULL || k->scored == NULL ||
-	    k->learn == NULL || k->mark == NULL)
+	if (k->cost == NULL || k->track == NULL || k->begun == NULL ||
+	    k->scored == NULL || k->learn == NULL || k->mark == NULL)
 		return -1;
 	for (i = 0; i < k->sides; i++) {
 		k->side[i].seat = calloc(k->count + 1, sizeof(struct vt_seat));
@@ -251,7 +253,8 @@ vt_contest_new(const struct vt_cost_model *m, struct vt_sample *s,
 	k->optimum = -1;
 	k->count = vt_sample_count(s);
 	vt_sample_span(s, &k->from, &k->to);
-	if (k->o.score_from < k->from)
+	/* 0 is no day, even for a past that begins before 1970 */
+	if (k->o.score_from == 0 || k->o.score_from < k->from)
 		k->o.score_from = k->from;
 	k->weeks = (size_t)ceil((k->to - k->from) / VT_CONTEST_WEEK);
 	if (k->weeks > WEEKS_MAX)
@@ -281,6 +284,7 @@ vt_contest_free(struct vt_contest *k)
 	vt_hazard_table_free(k->table_auto);
 	free(k->cost);
 	free(k->track);
+	free(k->begun);
 	free(k->scored);
 	free(k->learn);
 	free(k->mark);
@@ -414,10 +418,12 @@ engine_for(const struct turn *u, const struct side *d)
 	return &k->side[k->in_charge].e;
 }
 
+/* The age rule is the provider's, and waits for no log. */
 static int
-may_move(const struct turn *u, double now)
+may_move(const struct turn *u, const struct side *d, double now)
 {
-	return now - u->k->from >= u->k->o.min_history;
+	return d->e.kind == VT_ENGINE_AGE ||
+	    now - u->k->from >= u->k->o.min_history;
 }
 
 /* Idle from the track's clock: `days` covered ones in `real` days.  The engine
@@ -432,11 +438,14 @@ idle(const struct turn *u, struct side *d, double days, double real)
 	size_t to;
 
 	slow = days > 0 ? real / days : 0;
-	if (days <= 0)
+	/* nothing is known of the time, but it is billed */
+	if (days <= 0) {
 		pay(u, d, STORAGE, storage(u, s, real));
+		s->level_idle += real;
+	}
 	while (left > 0) {
 		to = vt_seat_want(e, u->c, u->p, &t, s, now);
-		if (to != s->at && may_move(u, now))
+		if (to != s->at && may_move(u, d, now))
 			move(u, d, s, to, now);
 		step = vt_seat_patience(e, u->c, &t, s);
 		if (step > left)
@@ -459,7 +468,7 @@ read_day(const struct turn *u, struct side *d, const struct vt_event *v)
 	double each = v->gets > 0 ? v->bytes / v->gets : 0, n = INFINITY;
 	size_t at = s->at;
 
-	if (may_move(u, v->at))
+	if (may_move(u, d, v->at))
 		n = vt_seat_promote(e, u->c, u->t, s, v->gets, v->bytes,
 		    v->at);
 	vt_seat_read(&d->e, u->c, s, v->gets, v->bytes);
@@ -613,7 +622,8 @@ run_object(struct vt_contest *k, size_t i, double end)
 
 	if (u.p->from >= end)
 		return;
-	if (u.t->clock < u.p->from) {
+	if (!k->begun[i]) {
+		k->begun[i] = 1;
 		vt_track_begin(u.t, u.p, o->size_bytes);
 		k->scored[i] = u.p->from >= k->o.score_from;
 		begin(&u, u.p->from, u.p->created < u.p->from);

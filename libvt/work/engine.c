@@ -83,8 +83,10 @@ threshold(const struct vt_engine *e, const struct vt_cost *c, size_t at,
 
 	if (!isfinite(back))
 		back = c->move[j][at];
-	/* down 1: all of going back, which is the published rule */
-	return c->day[j] < c->day[at] ? e->down * (go + back) - go : back;
+	/* down 1: all of going back, which is the published rule; never by
+	 * a difference that leaves nothing of it */
+	return c->day[j] < c->day[at] ?
+	    e->down * back - (1 - e->down) * go : back;
 }
 
 static size_t
@@ -128,20 +130,20 @@ work_read(const struct vt_cost *c, double w[VT_COST_TIERS], double gets,
 	close_over(c, w);
 }
 
+/* To tier 0 and no other dearer one: who wants to be there waits for a move,
+ * or would soon be sent down again, and read, and up. */
 static int
-work_leaves_up(const struct vt_engine *e, const struct vt_cost *c,
+work_goes_hot(const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_seat *s, double gets, double each)
 {
 	double w[VT_COST_TIERS];
-	size_t to;
 
 	memcpy(w, s->w, sizeof(w));
 	work_read(c, w, gets, gets * each);
-	to = work_want(e, c, w, s->at);
-	return to != s->at && c->day[to] > c->day[s->at];
+	return work_want(e, c, w, s->at) == 0;
 }
 
-/* The first read after which it would go up, by bisection: each read adds the
+/* The first read after which it would go there, by bisection: each read adds the
  * same to every tier. */
 static double
 work_promote(const struct vt_engine *e, const struct vt_cost *c,
@@ -149,13 +151,13 @@ work_promote(const struct vt_engine *e, const struct vt_cost *c,
 {
 	double lo = 1, hi = gets, mid;
 
-	if (work_leaves_up(e, c, s, 1, each))
+	if (work_goes_hot(e, c, s, 1, each))
 		return 1;
-	if (gets <= 1 || !work_leaves_up(e, c, s, gets, each))
+	if (gets <= 1 || !work_goes_hot(e, c, s, gets, each))
 		return INFINITY;
 	while (hi - lo > 1) {
 		mid = floor((lo + hi) / 2);
-		if (work_leaves_up(e, c, s, mid, each))
+		if (work_goes_hot(e, c, s, mid, each))
 			hi = mid;
 		else
 			lo = mid;
@@ -226,7 +228,7 @@ hazard_want(const struct vt_engine *e, const struct vt_cost *c,
 		return s->at;
 	to = vt_hazard_want(e->table, c->size_bytes, t->group, t->idle,
 	    s->at);
-	return c->excluded[to] ? s->at : to;
+	return c->excluded[to] && (int)to != e->self_moving ? s->at : to;
 }
 
 /* To the next bin of idle time. */

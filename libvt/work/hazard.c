@@ -241,6 +241,10 @@ vt_hazard_fit(struct vt_hazard *h)
 			if (h->exposure[g][b] > 0)
 				h->known[g] = 1;
 		}
+		/* so that whatever has followers is known, and one step
+		 * below finds all the others */
+		if (h->reads[g] > 0)
+			h->known[g] = 1;
 		reads += h->reads[g];
 		gets += h->gets[g];
 		part += h->part[g];
@@ -350,7 +354,17 @@ vt_hazard_table_free(struct vt_hazard_table *t)
 void
 vt_hazard_table_size(struct vt_hazard_table *t, uint64_t size_bytes)
 {
-	t->used[octave_of(size_bytes)] = 1;
+	size_t o = octave_of(size_bytes), b, k;
+	unsigned g;
+
+	if (t->used[o])
+		return;
+	t->used[o] = 1;
+	/* of groups that nothing is known of: stay */
+	for (g = 0; g < GROUPS; g++)
+		for (b = 0; b < BINS; b++)
+			for (k = 0; k < VT_COST_TIERS; k++)
+				t->want[o][g][b][k] = (unsigned char)k;
 }
 
 static void
@@ -556,7 +570,9 @@ size_t
 vt_hazard_want(const struct vt_hazard_table *t, uint64_t size_bytes,
     unsigned group, double idle, size_t at)
 {
-	return t->want[octave_of(size_bytes)][group][bin_of(idle)][at];
+	size_t o = octave_of(size_bytes);
+
+	return t->used[o] ? t->want[o][group][bin_of(idle)][at] : at;
 }
 
 double

@@ -77,7 +77,8 @@ void vt_hazard_solve(const struct vt_hazard *h, struct vt_hazard_table *t,
     unsigned sweeps);
 /* 0 before the first solving. */
 int vt_hazard_solved(const struct vt_hazard_table *t);
-/* Where an object of the group on tier `at` should be by now. */
+/* Where an object of the group on tier `at` should be by now: there, when
+ * nothing is known of its group or size. */
 size_t vt_hazard_want(const struct vt_hazard_table *t, uint64_t size_bytes,
     unsigned group, double idle, size_t at);
 /* The expected bill of the future, discounted, of an object on tier `k`. */

@@ -25,6 +25,7 @@ struct vt_sample {
 };
 
 #define SLOTS (VT_SAMPLE_PREFIXES * 2)
+#define SHARED (VT_SAMPLE_PREFIXES - 1)	/* by all prefixes beyond it */
 
 struct vt_sample *
 vt_sample_new(size_t max_objects, size_t max_events)
@@ -118,25 +119,27 @@ vt_sample_prefix_of(const struct vt_sample *s, const char *bucket,
 {
 	size_t i = prefix_slot(s, prefix_hash(bucket, key, key_len));
 
-	return s->slot[i] != 0 ? s->slot[i] - 1 : SIZE_MAX;
+	if (s->slot[i] != 0)
+		return s->slot[i] - 1;
+	return s->prefix_count == VT_SAMPLE_PREFIXES ? SHARED : SIZE_MAX;
 }
 
 static int
 prefix_index(struct vt_sample *s, const char *bucket, const char *key,
     size_t key_len, uint32_t *out)
 {
-	size_t bucket_len = strlen(bucket), len = prefix_length(key, key_len);
+	size_t bucket_len, len = prefix_length(key, key_len);
 	uint64_t h = prefix_hash(bucket, key, key_len);
 	size_t i = prefix_slot(s, h);
 	struct prefix *p;
 
-	*out = s->slot[i] - 1;
-	if (s->slot[i] != 0)
+	*out = s->slot[i] != 0 ? s->slot[i] - 1 : SHARED;
+	if (s->slot[i] != 0 || s->prefix_count == VT_SAMPLE_PREFIXES)
 		return 0;
-	/* beyond the last: no prefix that is told apart */
-	*out = UINT32_MAX;
-	if (s->prefix_count == VT_SAMPLE_PREFIXES)
-		return 0;
+	if (s->prefix_count == SHARED) {
+		bucket = "other prefixes";
+		len = 0;
+	}
 	if (s->prefix_count == s->prefix_cap) {
 		size_t cap = s->prefix_cap != 0 ? s->prefix_cap * 2 : 64;
 
@@ -146,6 +149,7 @@ prefix_index(struct vt_sample *s, const char *bucket, const char *key,
 		s->prefix = p;
 		s->prefix_cap = cap;
 	}
+	bucket_len = strlen(bucket);
 	p = &s->prefix[s->prefix_count];
 	p->hash = h;
 	p->name = malloc(bucket_len + len + 2);
@@ -156,7 +160,9 @@ prefix_index(struct vt_sample *s, const char *bucket, const char *key,
 	memcpy(p->name + bucket_len + 1, key, len);
 	p->name[bucket_len + 1 + len] = '\0';
 	*out = (uint32_t)s->prefix_count++;
-	s->slot[i] = *out + 1;
+	/* what shares the last finds no slot, and so it */
+	if (*out != SHARED)
+		s->slot[i] = *out + 1;
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #include "libvt/base/err.h"
 #include "libvt/work/past.h"
 
-#define VT_SAMPLE_PREFIXES 65536	/* told apart; others share */
+#define VT_SAMPLE_PREFIXES 65536	/* told apart; others share the last */
 
 struct vt_object {
 	struct vt_past past;	/* its events are the sample's */

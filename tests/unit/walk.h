@@ -35,31 +35,39 @@ walk_begin(struct walk *w, const struct vt_engine *e, const struct vt_cost *c,
 	vt_seat_begin(e, c, &w->s, 0, 0);
 }
 
+/* It goes where it wants to be now.  Returns whether that is cheaper. */
+__attribute__((unused))
+static int
+walk_settle(struct walk *w)
+{
+	const struct vt_cost *c = w->c;
+	size_t from = w->s.at, to;
+
+	to = vt_seat_want(w->e, c, w->p, &w->t, &w->s, w->t.clock);
+	if (to == from)
+		return 0;
+	w->usd += c->move[from][to] + vt_cost_early(c, from,
+	    w->t.clock - w->s.entered);
+	vt_seat_move(&w->s, to, w->t.clock);
+	w->moves++;
+	return c->day[to] < c->day[from];
+}
+
 /* `days` without a read, or fewer: until it has gone to a cheaper tier.
  * Returns whether it has. */
 __attribute__((unused))
 static int
 walk_idle(struct walk *w, double days, int until_down)
 {
-	const struct vt_cost *c = w->c;
-	size_t from, to;
 	double step;
 
 	while (days > 0) {
-		from = w->s.at;
-		to = vt_seat_want(w->e, c, w->p, &w->t, &w->s, w->t.clock);
-		if (to != from) {
-			w->usd += c->move[from][to] + vt_cost_early(c, from,
-			    w->t.clock - w->s.entered);
-			vt_seat_move(&w->s, to, w->t.clock);
-			w->moves++;
-			if (until_down && c->day[to] < c->day[from])
-				return 1;
-		}
-		step = vt_seat_patience(w->e, c, &w->t, &w->s);
+		if (walk_settle(w) && until_down)
+			return 1;
+		step = vt_seat_patience(w->e, w->c, &w->t, &w->s);
 		step = step < days ? step : days;
-		w->usd += c->day[w->s.at] * step;
-		vt_seat_idle(w->e, c, &w->s, step);
+		w->usd += w->c->day[w->s.at] * step;
+		vt_seat_idle(w->e, w->c, &w->s, step);
 		w->t.idle += step;
 		w->t.clock += step;
 		w->p->to = w->t.clock;

@@ -1,0 +1,520 @@
+/*
+ * The contest of engines: bills by hand, the guard, and the promises that a
+ * replay keeps as a plan does.
+ *
+ * An object is a GB: a day costs 1 dollar hot, 0.2 warm, 0.01 cold; 5 to go
+ * anywhere, 10 or 40 a whole read from warm or cold; 0.001 a read.  The class
+ * that moves objects by itself, where there is one: 1 a day, after 30 idle
+ * days 0.4.
+ */
+#include <math.h>
+#include <stdint.h>
+
+#include "libvt/work/contest.h"
+
+#include "tests/unit/test.h"
+
+#define SIZE UINT64_C(1000000000)
+
+static struct vt_cost_model m;
+
+static void
+make_model(size_t tiers)
+{
+	static const double storage[] = { 30, 6, 0.3, 30 };
+	static const double retrieval[] = { 0, 10, 40, 0 };
+	size_t i;
+
+	memset(&m, 0, sizeof(m));
+	m.bytes_per_gb = 1e9;
+	m.month_days = 30;
+	m.count = tiers;
+	for (i = 0; i < tiers; i++) {
+		struct vt_price *p = &m.tier[i].price;
+
+		p->storage_gb_month = storage[i];
+		p->retrieval_gb = retrieval[i];
+		p->put = p->transition = 5;
+		p->get = 0.001;
+	}
+	if (tiers < 4)
+		return;
+	m.tier[3].price.level_count = 2;
+	m.tier[3].price.level[0].storage_gb_month = 30;
+	m.tier[3].price.level[1].storage_gb_month = 12;
+	m.tier[3].price.level[1].idle_days = 30;
+}
+
+/* --- one contest ---------------------------------------------------------- */
+
+static struct vt_sample *sample;
+static struct vt_contest *contest;
+static struct vt_contest_options options;
+
+static void
+fresh(void)
+{
+	vt_contest_free(contest);
+	contest = NULL;
+	vt_sample_free(sample);
+	sample = vt_sample_new(10000, 1000000);
+	memset(&options, 0, sizeof(options));
+	options.self_moving = -1;
+	options.min_history = 30;
+	options.age_days[0] = 30;
+	options.age_days[1] = 90;
+	options.age_tier[0] = 1;
+	options.age_tier[1] = 2;
+	options.age_count = 2;
+}
+
+/* Read whole on the given days, which ascend. */
+static void
+add_sized(const char *key, uint64_t size_bytes, double created, double from,
+    double to, const double *days, size_t count)
+{
+	struct vt_event e[400];
+	struct vt_past p = { created, from, to, to - from, e, count, 400 };
+	struct vt_err err;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		e[i].at = days[i];
+		e[i].idle = days[i] - (i > 0 ? days[i - 1] : from);
+		e[i].gets = 1;
+		e[i].bytes = (double)size_bytes;
+		p.tail_idle = to - days[i];
+	}
+	if (!vt_sample_wants(sample, size_bytes, "b", key, strlen(key), 0) ||
+	    vt_sample_add(sample, &p, size_bytes, "b", key, strlen(key), 0,
+	    &err) != VT_OK)
+		exit(1);
+}
+
+static void
+add(const char *key, double from, double to, const double *days, size_t count)
+{
+	add_sized(key, SIZE, from, from, to, days, count);
+}
+
+static void
+begin(void)
+{
+	struct vt_err err;
+
+	vt_sample_finish(sample);
+	if (vt_contest_new(&m, sample, &options, &contest, &err) != VT_OK)
+		exit(1);
+}
+
+static void
+run(void)
+{
+	begin();
+	while (vt_contest_step(contest))
+		;
+}
+
+static struct vt_score
+score(const char *name)
+{
+	struct vt_score s;
+	size_t i;
+
+	for (i = 0; i < vt_contest_count(contest); i++) {
+		vt_contest_score(contest, i, &s);
+		if (strcmp(s.name, name) == 0)
+			return s;
+	}
+	memset(&s, 0, sizeof(s));
+	s.usd = NAN;
+	return s;
+}
+
+static int
+same(double a, double b)
+{
+	return fabs(a - b) <= 1e-9 * (1 + fabs(a) + fabs(b));
+}
+
+#define costs(name, usd_, what) do {					\
+	double got_ = score(name).usd;					\
+	if (!ok(same(got_, usd_), "%s: %s", name, what))		\
+		printf("# got %.9g, want %.9g\n", got_, (double)(usd_));\
+} while (0)
+
+/* --- bills ---------------------------------------------------------------- */
+
+static void
+test_rest(void)
+{
+	fresh();
+	make_model(3);
+	add("a/x", 1000, 1400, NULL, 0);
+	run();
+	costs("hot", 400, "400 days");
+	costs("age", 30 + 5 + 60 * 0.2 + 5 + 310 * 0.01,
+	    "30 days hot, 60 warm, the rest cold, by transitions");
+	/* 20 there and back to warm, 50 to cold: 20 + 0.2 x < x from day 25
+	 * on; it goes on day 30, when it may.  50 + 0.01 x < 20 + 0.2 x after
+	 * 157.9 days */
+	costs("idle", 30 + 5.001 + 128 * 0.2 + 15.001 + 242 * 0.01,
+	    "break-even by idle time");
+	ok(same(vt_contest_optimum(contest), 5.001 + 400 * 0.01),
+	    "the optimum: cold from the first day");
+	ok(score("work").usd < 400 && score("work").usd > 5 + 400 * 0.01,
+	    "the work function is between");
+	ok(same(score("plan").usd, score("work").usd),
+	    "of few objects, the plan is the work function's");
+	ok(same(score("work").storage + score("work").reads +
+	    score("work").moving, score("work").usd), "parts add up");
+	is_int(vt_contest_winner(contest)->kind, VT_ENGINE_WORK,
+	    "which is in charge");
+	is_int(score("hot").moves, 0, "hot moves nothing");
+	is_int(score("age").moves, 2, "age moves twice");
+}
+
+static void
+test_reads(void)
+{
+	static const double days[] = { 1010, 1200, 1390 };
+
+	fresh();
+	make_model(3);
+	add("a/x", 1000, 1400, days, 3);
+	run();
+	costs("hot", 400 + 3 * 0.001, "each read a request");
+	/* after 1010: on day 1090 cold; reads at 1200 and 1390 from there */
+	costs("age", 30 + 5 + 60 * 0.2 + 5 + 310 * 0.01 +
+	    2 * 40 + 3 * 0.001, "reads are paid where it is");
+	fresh();
+	make_model(3);
+	options.score_from = 1200;
+	add("a/x", 1000, 1400, days, 3);
+	run();
+	costs("hot", 200 + 2 * 0.001, "from the split on");
+	ok(same(score("hot").before, 200 + 0.001), "what was before is told");
+	/* already 200 days old: cold after the read that begins it */
+	costs("age", 5 + 200 * 0.01 + 40 + 2 * 0.001,
+	    "age: where it should be by then");
+}
+
+/* Two tiers: w[0] - w[2] reaches the way back, 45.001, when 5.001 of going
+ * are saved as well; from then on a read pays for 40 dollars of the way back,
+ * and it takes another one before it has been worth it. */
+static void
+test_work(void)
+{
+	static const double days[] = { 1200, 1201 };
+	double gone = 50.002 / 0.99;
+
+	fresh();
+	make_model(3);
+	m.tier[1].excluded = 1;
+	add("a/x", 1000, 1400, NULL, 0);
+	run();
+	costs("work", gone + 5.001 + (400 - gone) * 0.01,
+	    "at rest it goes when there and back are saved");
+	fresh();
+	add("a/x", 1000, 1200, days, 1);
+	run();
+	costs("work", gone + 5.001 + (200 - gone) * 0.01 + 40.001,
+	    "one read leaves it there");
+	fresh();
+	add("a/x", 1000, 1201, days, 2);
+	run();
+	/* w[0] was closed at w[2] + 45.001 by day 1200; the first read adds
+	 * 40 to w[2] alone, the second brings it over w[0] + 5.001 */
+	costs("work", gone + 5.001 + (201 - gone) * 0.01 + 40.001 + 45.001,
+	    "a second one brings it back");
+}
+
+static void
+test_self_moving(void)
+{
+	static const double days[] = { 1100 };
+
+	fresh();
+	make_model(4);
+	options.self_moving = 3;
+	options.allow_self_moving = 1;
+	add("a/x", 1000, 1200, days, 1);
+	run();
+	costs("auto", 30 + 70 * 0.4 + 0.001 + 30 + 70 * 0.4,
+	    "created there: two times 30 days of 1, 70 of 0.4");
+	fresh();
+	make_model(4);
+	options.self_moving = 3;
+	options.allow_self_moving = 1;
+	options.score_from = 1150;
+	add("a/x", 1000, 1200, days, 1);
+	run();
+	costs("auto", 5 + 50 * 0.4,
+	    "split: the way in, and idle for 50 days already");
+	fresh();
+	make_model(4);
+	/* the guard has nothing better */
+	m.tier[1].excluded = m.tier[2].excluded = 1;
+	options.self_moving = 3;
+	options.allow_self_moving = 1;
+	options.only = 1u << VT_ENGINE_AUTO;
+	add("a/x", 1000, 1400, days, 1);
+	run();
+	ok(same(score("plan").usd, score("auto").usd),
+	    "who asks for it alone gets it");
+}
+
+/* --- one engine alone ----------------------------------------------------- */
+
+/* 60 objects: read daily, at rest, or now and then. */
+static void
+crowd(void)
+{
+	double days[400];
+	char key[32];
+	size_t n;
+	int i, d;
+
+	for (i = 0; i < 60; i++) {
+		for (n = 0, d = 1 + i % 7; d < 390; d += 1 + i % 3 * (i + 9))
+			days[n++] = 1000 + d + 0.5;
+		snprintf(key, sizeof(key), "p%d/%d", i % 4, i);
+		add_sized(key, SIZE / 10 * (1 + (uint64_t)i % 20), 1000, 1000,
+		    1400, days, i % 3 == 1 ? 1 : n);
+	}
+}
+
+static void
+test_alone(void)
+{
+	static const struct {
+		enum vt_engine_kind kind;
+		const char *name;
+	} alone[] = {
+		{ VT_ENGINE_HOT, "hot" }, { VT_ENGINE_WORK, "work" },
+		{ VT_ENGINE_HAZARD, "hazard" }
+	};
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		fresh();
+		make_model(3);
+		crowd();
+		options.only = 1u << alone[i].kind;
+		run();
+		is_int(vt_contest_winner(contest)->kind, alone[i].kind,
+		    "%s alone is in charge", alone[i].name);
+		if (vt_contest_guard(contest) <= 1)
+			ok(same(score("plan").usd, score(alone[i].name).usd),
+			    "and the plan's bill is its");
+		else
+			ok(score("plan").usd < score(alone[i].name).usd,
+			    "and the guard made it cheaper");
+	}
+}
+
+static void
+test_same_bytes(void)
+{
+	struct vt_score a[9], b[9];
+	double week[60];
+	size_t i, n, weeks;
+	int same_bits = 1;
+
+	fresh();
+	make_model(3);
+	crowd();
+	run();
+	n = vt_contest_count(contest);
+	weeks = vt_contest_weeks(contest);
+	for (i = 0; i < n; i++)
+		vt_contest_score(contest, i, &a[i]);
+	memcpy(week, a[n - 1].week, weeks * sizeof(*week));
+	fresh();
+	crowd();
+	run();
+	for (i = 0; i < n; i++) {
+		vt_contest_score(contest, i, &b[i]);
+		same_bits &= a[i].usd == b[i].usd && a[i].moves == b[i].moves &&
+		    a[i].weeks_in_charge == b[i].weeks_in_charge;
+	}
+	same_bits &= memcmp(week, b[n - 1].week, weeks * sizeof(*week)) == 0;
+	ok(same_bits, "the same past makes the same contest, bit by bit");
+	ok(score("plan").usd <= score("hot").usd &&
+	    score("plan").usd >= vt_contest_optimum(contest),
+	    "between the optimum and doing nothing");
+}
+
+/* --- promises ------------------------------------------------------------- */
+
+static void
+test_promises(void)
+{
+	static const char *const ours[] = {
+		"idle", "work", "work-quick", "hazard", "plan"
+	};
+	struct vt_event e = { 1360, 5, 1, 1e9 };
+	struct vt_past gap = { 1000, 1000, 1400, 3, &e, 1, 1 };
+	struct vt_err err;
+	size_t i;
+	int still = 1, none = 1, gaps = 1;
+
+	fresh();
+	make_model(3);
+	options.min_history = 401;
+	crowd();
+	run();
+	for (i = 0; i < 5; i++)
+		still &= score(ours[i]).moves == 0;
+	ok(still, "P12 nothing moves before there is enough history");
+	fresh();
+	m.tier[1].excluded = m.tier[2].excluded = 1;
+	crowd();
+	run();
+	for (i = 0; i < 5; i++)
+		none &= score(ours[i]).moves == 0;
+	ok(none, "P6 nothing goes where nothing may go");
+	ok(same(vt_contest_optimum(contest), score("hot").usd),
+	    "P6 not even the optimum");
+	fresh();
+	make_model(3);
+	if (vt_sample_add(sample, &gap, SIZE, "b", "g", 1, 0, &err) != VT_OK)
+		exit(1);
+	run();
+	for (i = 0; i < 5; i++)
+		gaps &= score(ours[i]).moves == 0;
+	ok(gaps && same(score("hot").usd, 400.001),
+	    "P12 8 covered days of 400 are 8 days of idleness, and 400 of "
+	    "storage");
+}
+
+/* What hardly happens. */
+static void
+test_edges(void)
+{
+	double day = -40;
+
+	fresh();
+	make_model(3);
+	add("a/x", -100, 100, &day, 1);
+	run();
+	costs("hot", 200.001, "a past before 1970");
+	fresh();
+	make_model(3);
+	add("a/x", 0, 100, NULL, 0);
+	run();
+	costs("hot", 100, "one that begins with it");
+	ok(score("age").moves == 2, "in which age moves");
+	fresh();
+	make_model(3);
+	options.min_history = 0;
+	add_sized("a/0", 0, 0, 0, 100, &day, 0);
+	add_sized("a/max", UINT64_MAX, -1e6, 5, 100, &day, 0);
+	add("a/tiny", 5, 5.001, NULL, 0);
+	run();
+	ok(isfinite(score("plan").usd) && isfinite(score("work").usd) &&
+	    isfinite(vt_contest_optimum(contest)) &&
+	    isfinite(vt_contest_guard(contest)), "sizes 0 and 2^64 - 1");
+	fresh();
+	make_model(3);
+	m.tier[0].excluded = 1;
+	crowd();
+	run();
+	ok(isfinite(score("plan").usd) && isfinite(score("hazard").usd) &&
+	    score("plan").usd <= score("hot").usd,
+	    "P6 the first tier excluded: away from it, never back");
+	fresh();
+	make_model(3);
+	add("a/x", 1000, 1000 + 6000 * 7.0, NULL, 0);
+	run();
+	costs("hot", 6000 * 7.0, "more than a century of weeks");
+	fresh();
+	begin();
+	ok(vt_contest_step(contest) == 0 && vt_contest_optimum(contest) == 0,
+	    "a contest about nothing");
+}
+
+/* --- the guard ------------------------------------------------------------ */
+
+/*
+ * "good/": 300 objects that are read once in each age and are at rest then.
+ * "bad/": 5 that look like them and are read whole every 31 days: too often
+ * to be cold, and seldom enough that statistics of all take them for good
+ * ones.
+ */
+static void
+test_guard(void)
+{
+	double days[400], plan, hot, work, week = 0, slack, was;
+	size_t bad, good, i, n;
+	int taken = 0, kept = 1, within = 1;
+	char key[32];
+
+	fresh();
+	make_model(3);
+	m.tier[1].excluded = 1;		/* hot and cold alone */
+	options.only = 1u << VT_ENGINE_HAZARD | 1u << VT_ENGINE_WORK;
+	for (i = 0; i < 300; i++) {
+		double from = 1000 + (double)(i % 150);
+
+		days[0] = from + 5;
+		days[1] = from + 60;
+		days[2] = from + 200;
+		snprintf(key, sizeof(key), "good/%zu", i);
+		add(key, from, 2100, days, 3);
+	}
+	for (i = 0; i < 5; i++) {
+		for (n = 0; n < 35; n++)
+			days[n] = 1010 + (double)(i + n * 31);
+		snprintf(key, sizeof(key), "bad/%zu", i);
+		add(key, 1000, 2100, days, n);
+	}
+	begin();
+	bad = vt_sample_prefix_of(sample, "b", "bad/", 4);
+	good = vt_sample_prefix_of(sample, "b", "good/", 5);
+	/* there and back with each of them */
+	slack = 5 * (5 + 5 + 40);
+	was = 0;
+	do {
+		n = (size_t)vt_contest_step(contest);
+		vt_contest_prefix_usd(contest, bad, &plan, &hot, &work);
+		week = plan - was > week ? plan - was : week;
+		was = plan;
+		within &= plan <= 1.2 * work + 5 * 30 + week + slack;
+		if (vt_contest_winner(contest)->kind != VT_ENGINE_HAZARD)
+			continue;
+		taken += vt_contest_prefix(contest, bad)->kind ==
+		    VT_ENGINE_WORK;
+		kept &= vt_contest_prefix(contest, good)->kind ==
+		    VT_ENGINE_HAZARD;
+	} while (n);
+	ok(taken > 0, "a prefix where statistics lose is the work function's "
+	    "(%d weeks)", taken);
+	ok(kept, "one where they win is not");
+	ok(within, "at no time has it cost more than 1.2 times as much, a "
+	    "month, a week and a way there and back");
+	ok(score("plan").usd < score("hazard").usd,
+	    "and the guard has paid (%.0f dollars for %.0f)",
+	    score("plan").usd, score("hazard").usd);
+	vt_contest_prefix_usd(contest, SIZE_MAX, &plan, &hot, &work);
+	is_int(vt_contest_prefix(contest, SIZE_MAX)->kind,
+	    vt_contest_winner(contest)->kind,
+	    "a prefix that was not sampled is the winner's");
+}
+
+int
+main(void)
+{
+	test_rest();
+	test_reads();
+	test_work();
+	test_self_moving();
+	test_alone();
+	test_same_bytes();
+	test_promises();
+	test_edges();
+	test_guard();
+	vt_contest_free(contest);
+	vt_sample_free(sample);
+	return test_done();
+}
