@@ -1,8 +1,6 @@
 /* A sort that spills to disk: see sorter.h. */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -287,30 +285,6 @@ sort_block(struct vt_sorter *s)
 
 /* --- runs on disk --------------------------------------------------------- */
 
-/* A file without a name, so that no crash leaves it behind. */
-static enum vt_code
-open_file(const char *folder, int *out, struct vt_err *err)
-{
-	char *path;
-	int fd;
-
-	*out = -1;
-	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-		if (asprintf(&path, "%s/vt-sort-XXXXXX", folder) < 0)
-			return vt_fail(err, VT_NOMEM, "no memory to sort");
-		fd = mkostemp(path, O_CLOEXEC);
-		if (fd >= 0)
-			unlink(path);
-		free(path);
-	}
-	if (fd < 0)
-		return vt_fail_errno(err, "cannot make a file to sort in '%s'",
-		    folder);
-	*out = fd;
-	return VT_OK;
-}
-
 static enum vt_code
 write_file(struct vt_sorter *s, int fd, const void *data, size_t len,
     struct vt_err *err)
@@ -381,7 +355,7 @@ spill(struct vt_sorter *s, struct vt_err *err)
 
 	sort_block(s);
 	if (s->fd < 0)
-		rc = open_file(s->folder, &s->fd, err);
+		rc = vt_fs_nameless(s->folder, &s->fd, err);
 	s->window_bytes = s->memory / FAN_IN;
 	if (s->window_bytes < s->largest)
 		s->window_bytes = s->largest;
@@ -595,7 +569,7 @@ merge_pass(struct vt_sorter *s, size_t fan, struct vt_err *err)
 	enum vt_code rc;
 	int fd;
 
-	rc = open_file(s->folder, &fd, err);
+	rc = vt_fs_nameless(s->folder, &fd, err);
 	if (rc != VT_OK)
 		return rc;
 	for (i = 0; i < s->run_count; i += n, made++) {

@@ -1,9 +1,9 @@
 /*
  * Records, packed: see spool.h.  A record is 32 bits that say what follows,
  * and what follows; what is as in the record before it in its block is not
- * said again.  Numbers are seven bits a byte, lowest first; times and
- * fractions are eight bytes; strings have their length before and a NUL
- * behind them.  Blocks live in this process and its file, never longer.
+ * said again.  Numbers are varints, times and fractions eight bytes; strings
+ * have their length before and a NUL behind them.  Blocks live in this process
+ * and its file, never longer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "libvt/base/buf.h"
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
+#include "libvt/base/varint.h"
 
 #include "libvt/work/spool.h"
 
@@ -124,10 +125,7 @@ vt_spool_file_bytes(const struct vt_spool *s)
 static char *
 put_bits(char *p, uint64_t n)
 {
-	for (; n >= 0x80; n >>= 7)
-		*p++ = (char)(n | 0x80);
-	*p++ = (char)n;
-	return p;
+	return p + vt_varint_put(p, n);
 }
 
 /* Small ones of either sign are short. */
@@ -523,14 +521,14 @@ vt_spool_block(struct vt_spool_reader *r, size_t block, struct vt_err *err)
 	return VT_OK;
 }
 
+/* Blocks of the file were checked whole, so each number is there. */
 static inline uint64_t
 get_bits(struct vt_spool_reader *r)
 {
-	uint64_t n = (uint8_t)*r->p & 0x7f;
-	unsigned shift = 7;
+	uint64_t n = 0;
 
-	for (; (*r->p++ & 0x80) != 0; shift += 7)
-		n |= (uint64_t)((uint8_t)*r->p & 0x7f) << shift;
+	if (vt_varint_get(&r->p, r->end, &n) < 0)
+		r->p = r->end;
 	return n;
 }
 

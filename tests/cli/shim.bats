@@ -24,7 +24,7 @@ setup_file() {
 	# shellcheck disable=SC2046
 	cc "${cflags[@]}" -o "$SHIM/actor" tests/shim/actor.c "${lib[@]}" \
 	    $(pkg-config --cflags --libs libcurl libcrypto jansson libzstd \
-	    sqlite3 libarchive expat libisal) -lpthread
+	    sqlite3 libarchive expat libisal) -lpthread -lm
 }
 
 setup() {

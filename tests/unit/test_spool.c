@@ -34,7 +34,7 @@ pick(struct rng *g, const char *a, const char *b)
 static int64_t
 number(struct rng *g)
 {
-	return (int64_t)(rng_next(g) >> rng_below(g, 64));
+	return (int64_t)(rng_next(g) >> (1 + rng_below(g, 63)));
 }
 
 static void
