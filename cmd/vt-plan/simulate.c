@@ -350,8 +350,8 @@ print_simulation(struct run *r)
 	else
 		print_text(r);
 	if (r->contest != NULL && !r->quiet && r->versions > 0)
-		cli_warn("trying engines took %.1f seconds of a core, %.0f for a "
-		    "million versions", r->contest_seconds,
+		cli_warn("trying engines took %.1f seconds of a core, %.0f "
+		    "for a million versions", r->contest_seconds,
 		    r->contest_seconds * 1e6 /
 		    (double)vt_sample_count(r->sample));
 }
