@@ -143,8 +143,8 @@ work_goes_hot(const struct vt_engine *e, const struct vt_cost *c,
 	return work_want(e, c, w, s->at) == 0;
 }
 
-/* The first read after which it would go there, by bisection: each read adds the
- * same to every tier. */
+/* The first read after which it would go there, by bisection: each read adds
+ * the same to every tier. */
 static double
 work_promote(const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_seat *s, double gets, double each)

@@ -21,7 +21,8 @@ static const struct {
 	const char *name;
 } ways[] = {
 	{ 1, 1, 1, "whole once" }, { 1, 1, 400, "whole until back" },
-	{ 0.1, 1, 400, "tenths until back" }, { 0.1, 25, 400, "25 tenths a day" },
+	{ 0.1, 1, 400, "tenths until back" },
+	{ 0.1, 25, 400, "25 tenths a day" },
 	{ 0.1, 1, 1, "a tenth once" }
 };
 
