@@ -11,8 +11,7 @@
 
 /* --- proposals ------------------------------------------------------------ */
 
-/* What a month on tier `k` costs, reads being as in the last one. */
-static double
+double
 month_bill(const struct run *r, const struct vt_cost *c, size_t k)
 {
 	const struct vt_past *p = &r->past;
@@ -74,6 +73,8 @@ propose(struct run *r, const struct vt_scan_record *rec,
 	    r->model.month_days);
 	p.m.cost_usd = rounded(d->choice.cost);
 	p.m.payback_days = rounded(d->choice.payback_days);
+	p.evidence_days = d->choice.evidence_days;
+	p.place = r->place;
 	p.now_month = now_month;
 	p.after_month = after_month;
 	keep_proposal(r, &p);
@@ -220,6 +221,7 @@ propose_removal(struct run *r, const struct vt_scan_record *rec,
 	p.m.from = rec->tier;
 	p.now_month = now_month;
 	p.after_month = marks ? now_month : 0;
+	p.place = r->place;
 	p.m.saving_usd_month = rounded(p.now_month - p.after_month);
 	keep_proposal(r, &p);
 }
@@ -314,6 +316,7 @@ take_other(struct run *r, const struct vt_scan_record *rec)
 	}
 	r->bill_now += now;
 	r->bill_after += now;
+	report_other(r, rec, k, now);
 	propose_removal(r, rec, &removal, now);
 }
 
@@ -442,6 +445,7 @@ plan_record(struct run *r, const struct decided *p)
 	const struct vt_decision *d = &p->d;
 	const struct vt_lifecycle *lc = rules_for(r, rec);
 	const struct vt_cost *cost = lc != NULL ? &p->bound : &p->cost;
+	enum removal_state state = REMOVAL_NONE;
 	struct vt_lc_removal removal;
 	double now = 0, after;
 
@@ -458,16 +462,14 @@ plan_record(struct run *r, const struct decided *p)
 	r->bill_now += now;
 	r->bill_after += now;
 	if (lc != NULL)
-		switch (find_removal(r, lc, rec, &removal)) {
-		case REMOVAL_DUE:
-			propose_removal(r, rec, &removal, now);
-			return;
-		case REMOVAL_LOCKED:
-			r->locked++;
-			break;
-		default:
-			break;
-		}
+		state = find_removal(r, lc, rec, &removal);
+	report_version(r, rec, cost, d, state == REMOVAL_DUE, now);
+	if (state == REMOVAL_DUE) {
+		propose_removal(r, rec, &removal, now);
+		return;
+	}
+	if (state == REMOVAL_LOCKED)
+		r->locked++;
 	r->verdicts[d->verdict]++;
 	if (d->verdict != VT_PLAN_MOVE)
 		return;

@@ -21,6 +21,7 @@
 
 static const char usage[] =
 "usage: vt-plan [options] [SCAN...]\n"
+"       vt-plan [options] --report FILE [SCAN...] >PLAN\n"
 "       vt-plan [options] --explain BUCKET/KEY [SCAN...]\n"
 "       vt-plan [options] --simulate [SCAN...]\n"
 "       vt-plan [--json] --list-prices\n"
@@ -49,6 +50,9 @@ static const char usage[] =
 "      --payback-max D    leave out what takes longer to pay back\n"
 "      --tiers A,B...     only to these tiers\n"
 "      --valid D          how long the moves may wait (7d)\n"
+"Beside the plan:\n"
+"      --report FILE      an HTML page for the person who pays; -: in place\n"
+"                         of the plan\n"
 "Instead of a plan:\n"
 "      --explain BUCKET/KEY   heat, what each tier costs, and why\n"
 "      --list-prices      the price files that come along\n"
@@ -70,9 +74,9 @@ static const char usage[] =
 
 enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA,
-	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES, OPT_MAX_OBJECTS, OPT_MAX_USD,
-	OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES, OPT_NOW,
-	OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
+	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES,
+	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES,
+	OPT_NOW, OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE, OPT_REPORT,
 	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
 	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
@@ -98,6 +102,7 @@ static const struct option options[] = {
 	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "prices-max-age", required_argument, NULL, OPT_PRICES_MAX_AGE },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "report", required_argument, NULL, OPT_REPORT },
 	{ "restore-speed", required_argument, NULL, OPT_RESTORE_SPEED },
 	{ "simulate", no_argument, NULL, OPT_SIMULATE },
 	{ "split", required_argument, NULL, OPT_SPLIT },
@@ -263,6 +268,12 @@ parse(struct run *r, int argc, char **argv)
 			break;
 		case 'V':
 			exit(cli_version());
+		case OPT_REPORT:
+			r->report_path = optarg;
+			r->report_last = optind - 1;
+			r->report_first = optarg == argv[optind - 1] ?
+			    optind - 2 : optind - 1;
+			break;
 		default:
 			status = parse_more(r, c);
 			if (status != CLI_OK)
@@ -278,6 +289,11 @@ parse(struct run *r, int argc, char **argv)
 	if (r->simulate && r->explain != NULL)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
+	if (r->report_path != NULL && (r->simulate || r->explain != NULL))
+		return cli_usage_error("--report is of a plan: neither "
+		    "--simulate nor --explain makes one");
+	r->report_only = r->report_path != NULL &&
+	    strcmp(r->report_path, "-") == 0;
 	r->policy.moves_only = r->explain == NULL;
 	r->paths = argv + optind;
 	r->path_count = argc - optind;
@@ -334,6 +350,7 @@ finish(struct run *r)
 			status = CLI_SOME;
 	}
 	rules_forget(r);
+	report_end(r);
 	vt_contest_free(r->contest);
 	vt_sample_free(r->sample);
 	vt_spool_free(r->spool);
@@ -359,6 +376,7 @@ main(int argc, char **argv)
 	if (r.list_prices)
 		return cli_finish(list_prices(&r));
 	prepare(&r);
+	report_note_command(&r, argc, argv);
 	cli_catch_signals(-1);
 	config = load_config(&r);
 	load_prices(&r, config);
@@ -367,11 +385,13 @@ main(int argc, char **argv)
 	set_volumes(&r);
 	exclude(&r);
 	choose_rivals(&r);
+	report_start(&r);
 	read_input(&r);
 	if (r.simulate && !cli_stopping()) {
 		print_simulation(&r);
 	} else if (r.explain == NULL && !cli_stopping()) {
 		print_plan(&r);
+		report_write(&r);
 		summarize(&r);
 	}
 	return finish(&r);

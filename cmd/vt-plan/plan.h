@@ -15,6 +15,7 @@
 #include "libvt/work/cost.h"
 #include "libvt/work/contest.h"
 #include "libvt/work/plan.h"
+#include "libvt/work/report.h"
 #include "libvt/work/rules.h"
 #include "libvt/work/spool.h"
 
@@ -33,6 +34,8 @@ struct proposal {
 	enum vt_lc_action removal;
 	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
 	double now_month, after_month;
+	double evidence_days;
+	struct vt_report_place place;	/* with --report */
 };
 
 /* A bucket's lifecycle rules. */
@@ -60,6 +63,9 @@ struct run {
 	const char *config_path, *data, *price_path, *tiers, *explain;
 	const char *volumes, *restore_speed, *clients;
 	const char *engines;
+	const char *report_path;	/* --report */
+	int report_first, report_last;	/* the arguments that say so */
+	int report_only;		/* in the place of the plan */
 	int allow_restore, simulate, json, quiet, split_half;
 	int list_prices, stale_prices;
 	double prices_max_age;		/* days */
@@ -92,6 +98,11 @@ struct run {
 	int rules_marks;	/* expiring adds a delete marker */
 	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
 	const char *classes[VT_COST_TIERS];
+
+	/* the page */
+	struct vt_report *report;	/* NULL: none is asked for */
+	struct vt_report_place place;	/* of the version at hand */
+	struct vt_buf command;
 
 	/* the input */
 	uint64_t id;		/* CRC64NVME of its lines */
@@ -153,6 +164,8 @@ void use_rules(struct run *r, size_t count);
 void take_other(struct run *r, const struct vt_scan_record *rec);
 void take_record(struct run *r, const struct decided *p);
 void rules_forget(struct run *r);
+/* What a month on tier `k` costs, reads being as in the last one. */
+double month_bill(const struct run *r, const struct vt_cost *c, size_t k);
 
 /* simulate.c: what the past would have cost. */
 void hold_contest(struct run *r);
@@ -161,6 +174,9 @@ const struct vt_engine *engine_for(const struct run *r,
 void print_simulation(struct run *r);
 /* One engine's dollars; 0 when it took no part. */
 double engine_usd(const struct run *r, enum vt_engine_kind kind);
+/* What to call an engine. */
+const char *engine_label(const struct run *r, const struct vt_score *s,
+    char out[80]);
 double ratio(double a, double b);
 char *usd_text(double usd, char out[32]);
 void day_text(int64_t us, char out[11]);
@@ -169,5 +185,21 @@ void day_text(int64_t us, char out[11]);
 void keep_proposal(struct run *r, const struct proposal *p);
 void print_plan(struct run *r);
 void summarize(const struct run *r);
+/* The i-th thing that is paid wherever the objects lie, as no move changes it;
+ * -1 beyond the last. */
+#define BESIDE_TEXT 240
+int beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT]);
+
+/* report.c: the page of --report; without it, these do nothing. */
+void report_start(struct run *r);
+void report_note_command(struct run *r, int argc, char **argv);
+void report_version(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost, const struct vt_decision *d, int removed,
+    double now);
+void report_other(struct run *r, const struct vt_scan_record *rec, int tier,
+    double now);
+void report_proposal(struct run *r, const struct proposal *p, int capped);
+void report_write(struct run *r);
+void report_end(struct run *r);
 
 #endif
