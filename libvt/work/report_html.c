@@ -138,7 +138,8 @@ put_sentence(struct vt_buf *b, const struct vt_report *r,
 		put_objects(b, r->moved.objects);
 		vt_buf_str(b, " (");
 		report_bytes(b, r->moved.bytes);
-		vt_buf_str(b, ") to where they belong");
+		vt_buf_printf(b, ") to where %s", plural(r->moved.objects,
+		    "it belongs", "they belong"));
 	}
 	if (r->removed.objects > 0) {
 		vt_buf_str(b, r->moved.objects > 0 ? " and removing " :
