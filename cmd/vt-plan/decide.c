@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -473,7 +474,9 @@ plan_record(struct run *r, const struct decided *p)
 	r->verdicts[d->verdict]++;
 	if (d->verdict != VT_PLAN_MOVE)
 		return;
-	after = month_bill(r, cost, (size_t)d->to);
+	/* what is moved is expected to be read otherwise than it was */
+	after = fmax(cost->day[d->to], now / r->model.month_days -
+	    d->choice.saving_day) * r->model.month_days;
 	propose(r, rec, d, now, after);
 }
 
