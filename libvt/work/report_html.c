@@ -219,8 +219,8 @@ put_bill(struct vt_buf *b, const struct vt_report *r)
 {
 	double most = fmax(r->all.usd, bill_after(r));
 
-	vt_buf_str(b, "<table class=\"bill\"><caption>The bill of a month, "
-	    "reads being as in the last one</caption><tbody>");
+	vt_buf_str(b, "<table class=\"bill\"><caption>The bill of a month"
+	    "</caption><tbody>");
 	put_bill_bar(b, "Today", "b-hot", NULL, r->all.usd, most);
 	put_bill_bar(b, "After the plan", "b-plan", NULL, bill_after(r), most);
 	put_bill_bar(b, "Least possible", "b-least", "bill-least",
@@ -281,9 +281,10 @@ put_caveats(struct vt_buf *b, const struct vt_report *r,
 	vt_buf_str(b, ": list prices of one volume band, without taxes "
 	    "and free allowances. Creating objects and sending them to "
 	    "clients costs the same wherever they lie and is left out.</li>"
-	    "<li>A month\xe2\x80\x99s bill counts the reads of the last month "
-	    "of the log. The plan takes the coming months to be like those "
-	    "behind; if reads change, so does the saving.</li>");
+	    "<li>The bill today counts the reads of the last month of the "
+	    "log; the bill after the plan is that, less what each move is "
+	    "expected to save. What is expected comes from the log: if reads "
+	    "change, so does the saving.</li>");
 	for (i = 0; i < f->note_count; i++) {
 		vt_buf_str(b, "<li>");
 		report_text(b, f->notes[i]);
@@ -767,10 +768,6 @@ put_moves(struct vt_buf *b, const struct vt_report *r)
 		put_moves_table(b, r, top + MOVES_OPEN, n - MOVES_OPEN, &most);
 		vt_buf_str(b, "</details>");
 	}
-	vt_buf_str(b, "<p class=\"fine\">A saving is the mean "
-	    "over the time that speaks for the move; the bill above counts "
-	    "last month\xe2\x80\x99s reads alone, so the two need not add up "
-	    "to the same.</p>");
 }
 
 /* --- what it costs -------------------------------------------------------- */
