@@ -12,8 +12,7 @@
 
 /* --- proposals ------------------------------------------------------------ */
 
-/* What a month on tier `k` costs, reads being as in the last one. */
-static double
+double
 month_bill(const struct run *r, const struct vt_cost *c, size_t k)
 {
 	const struct vt_past *p = &r->past;
@@ -79,6 +78,8 @@ make_move(const struct run *r, const struct vt_scan_record *rec,
 	    r->model.month_days);
 	p->m.cost_usd = rounded(d->choice.cost);
 	p->m.payback_days = rounded(d->choice.payback_days);
+	p->evidence_days = d->choice.evidence_days;
+	p->place = r->place;
 }
 
 /* --- lifecycle rules ------------------------------------------------------ */
@@ -222,6 +223,7 @@ propose_removal(struct run *r, const struct vt_scan_record *rec,
 	p.m.from = rec->tier;
 	p.now_month = now_month;
 	p.after_month = marks ? now_month : 0;
+	p.place = r->place;
 	p.m.saving_usd_month = rounded(p.now_month - p.after_month);
 	keep_proposal(r, &p);
 }
@@ -331,6 +333,7 @@ take_other(struct run *r, const struct vt_scan_record *rec)
 	}
 	r->bill_now += now;
 	r->bill_after += now;
+	report_other(r, rec, k, now);
 	propose_removal(r, rec, &removal, now);
 }
 
@@ -469,25 +472,6 @@ decide(const struct run *r, struct decided *p)
 	    &p->past, lc != NULL ? &bounds : NULL, &p->d);
 }
 
-/* 1: rules ask for its removal by now, so nothing else is to be asked. */
-static int
-plan_removal(struct run *r, const struct vt_lifecycle *lc,
-    const struct vt_scan_record *rec, double now_month)
-{
-	struct vt_lc_removal removal;
-
-	switch (find_removal(r, lc, rec, &removal)) {
-	case REMOVAL_DUE:
-		propose_removal(r, rec, &removal, now_month);
-		return 1;
-	case REMOVAL_LOCKED:
-		r->locked++;
-		return 0;
-	default:
-		return 0;
-	}
-}
-
 static void
 plan_record(struct run *r, const struct decided *p)
 {
@@ -496,6 +480,8 @@ plan_record(struct run *r, const struct decided *p)
 	const struct vt_lifecycle *lc = rules_for(r, rec);
 	const struct vt_cost *cost = lc != NULL ? &p->bound : &p->cost;
 	struct proposal move;
+	enum removal_state state = REMOVAL_NONE;
+	struct vt_lc_removal removal;
 	double now = 0, after;
 
 	if (r->simulate) {
@@ -516,13 +502,23 @@ plan_record(struct run *r, const struct decided *p)
 		now = month_bill(r, cost, (size_t)d->from);
 	r->bill_now += now;
 	r->bill_after += now;
-	if (lc != NULL && plan_removal(r, lc, rec, now))
+	if (lc != NULL)
+		state = find_removal(r, lc, rec, &removal);
+	report_version(r, rec, cost, d, state == REMOVAL_DUE, now);
+	if (state == REMOVAL_DUE) {
+		propose_removal(r, rec, &removal, now);
 		return;
+	}
+	if (state == REMOVAL_LOCKED)
+		r->locked++;
 	r->verdicts[d->verdict]++;
 	if (d->from < 0)
 		return;
-	after = d->verdict == VT_PLAN_MOVE ?
-	    month_bill(r, cost, (size_t)d->to) : now;
+	after = now;
+	/* what is moved is expected to be read otherwise than it was */
+	if (d->verdict == VT_PLAN_MOVE)
+		after = fmax(cost->day[d->to], now / r->model.month_days -
+		    d->choice.saving_day) * r->model.month_days;
 	make_move(r, rec, d, now, after, &move);
 	if (!packs_take(r, rec, cost, d, expires_days(r, lc, rec), &move) &&
 	    d->verdict == VT_PLAN_MOVE)

@@ -21,6 +21,7 @@
 
 static const char usage[] =
 "usage: vt-plan [options] [SCAN...]\n"
+"       vt-plan [options] --report FILE [SCAN...] >PLAN\n"
 "       vt-plan [options] --explain BUCKET/KEY [SCAN...]\n"
 "       vt-plan [options] --simulate [SCAN...]\n"
 "       vt-plan [--json] --list-prices\n"
@@ -55,6 +56,9 @@ static const char usage[] =
 "      --pack-dead SHARE  of dead bytes before one is written anew (0.3)\n"
 "      --tiers A,B...     only to these tiers\n"
 "      --valid D          how long the moves may wait (7d)\n"
+"Beside the plan:\n"
+"      --report FILE      an HTML page for the person who pays; -: in place\n"
+"                         of the plan\n"
 "Instead of a plan:\n"
 "      --explain BUCKET/KEY   heat, what each tier costs, and why\n"
 "      --json             simulate and list: JSON lines\n"
@@ -79,8 +83,8 @@ enum {
 	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES,
 	OPT_NOW, OPT_PACK_DEAD, OPT_PACK_MAX, OPT_PACK_RATIO, OPT_PACK_SIZE,
 	OPT_PACKS, OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
-	OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT, OPT_STALE_PRICES,
-	OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
+	OPT_REPORT, OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT,
+	OPT_STALE_PRICES, OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
 };
 
 static const struct option options[] = {
@@ -109,6 +113,7 @@ static const struct option options[] = {
 	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "prices-max-age", required_argument, NULL, OPT_PRICES_MAX_AGE },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "report", required_argument, NULL, OPT_REPORT },
 	{ "restore-speed", required_argument, NULL, OPT_RESTORE_SPEED },
 	{ "simulate", no_argument, NULL, OPT_SIMULATE },
 	{ "split", required_argument, NULL, OPT_SPLIT },
@@ -302,6 +307,12 @@ parse(struct run *r, int argc, char **argv)
 			break;
 		case 'V':
 			exit(cli_version());
+		case OPT_REPORT:
+			r->report_path = optarg;
+			r->report_last = optind - 1;
+			r->report_first = optarg == argv[optind - 1] ?
+			    optind - 2 : optind - 1;
+			break;
 		default:
 			status = parse_packs(r, c) ? CLI_OK :
 			    parse_more(r, c);
@@ -318,6 +329,11 @@ parse(struct run *r, int argc, char **argv)
 	if (r->simulate && r->explain != NULL)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
+	if (r->report_path != NULL && (r->simulate || r->explain != NULL))
+		return cli_usage_error("--report is of a plan: neither "
+		    "--simulate nor --explain makes one");
+	r->report_only = r->report_path != NULL &&
+	    strcmp(r->report_path, "-") == 0;
 	r->policy.moves_only = r->explain == NULL;
 	r->paths = argv + optind;
 	r->path_count = argc - optind;
@@ -375,6 +391,7 @@ finish(struct run *r)
 			status = CLI_SOME;
 	}
 	rules_forget(r);
+	report_end(r);
 	vt_contest_free(r->contest);
 	vt_sample_free(r->sample);
 	vt_spool_free(r->spool);
@@ -400,6 +417,7 @@ main(int argc, char **argv)
 	if (r.list_prices)
 		return cli_finish(list_prices(&r));
 	prepare(&r);
+	report_note_command(&r, argc, argv);
 	cli_catch_signals(-1);
 	config = load_config(&r);
 	load_prices(&r, config);
@@ -409,12 +427,14 @@ main(int argc, char **argv)
 	exclude(&r);
 	choose_rivals(&r);
 	packs_begin(&r);
+	report_start(&r);
 	read_input(&r);
 	packs_end(&r);
 	if (r.simulate && !cli_stopping()) {
 		print_simulation(&r);
 	} else if (r.explain == NULL && !cli_stopping()) {
 		print_plan(&r);
+		report_write(&r);
 		summarize(&r);
 	}
 	return finish(&r);

@@ -213,13 +213,18 @@ print_plan(struct run *r)
 	while (!cli_stopping() && next_proposal(r, &p)) {
 		if (!fits(r, &p)) {
 			r->capped += !is_pack(&p);
+			if (!is_pack(&p))
+				report_proposal(r, &p, 1);
 			continue;
 		}
 		p.m.plan = r->plan_id;
 		p.m.prices = vt_prices_digest(r->prices);
 		p.m.not_after_us = (p.asked_us != 0 ? p.asked_us : now) +
 		    r->valid_ms * 1000;
-		vt_move_format(&p.m, &b);
+		if (!is_pack(&p))	/* its members are told */
+			report_proposal(r, &p, 0);
+		if (!r->report_only)
+			vt_move_format(&p.m, &b);
 		if (vt_buf_check(&b, "the plan", &err) != VT_OK)
 			plan_die(&err);
 		if (b.len >= OUT_BLOCK && cli_out_buf(&b) < 0)
@@ -279,34 +284,41 @@ summarize_rules(const struct run *r)
 		    (unsigned long long)r->asked);
 }
 
-/* What is paid wherever the objects lie: no move changes it. */
-static void
-summarize_beside(const struct run *r)
+int
+beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT])
 {
 	double month = r->model.month_days, usd;
 	char text[32], size[16];
 	const char *name;
 	struct vt_bill b;
-	size_t i;
+	size_t fixed;
 
-	for (i = 0; vt_prices_fixed(r->prices, i, &name, &usd) == 0; i++)
-		cli_warn("beside it %s dollars a month for %s",
-		    usd_text(usd, text), name);
-	if (r->clients == NULL)
-		return;
+	if (vt_prices_fixed(r->prices, i, &name, &usd) == 0) {
+		snprintf(out, BESIDE_TEXT, "beside it %s dollars a month for "
+		    "%s", usd_text(usd, text), name);
+		return 0;
+	}
+	for (fixed = 0; vt_prices_fixed(r->prices, fixed, &name, &usd) == 0; )
+		fixed++;
+	if (i > fixed || r->clients == NULL)
+		return -1;
 	vt_bill_init(&b, &r->model, month);
 	vt_bill_keep(&b, 0, r->bytes, month);
 	vt_bill_clients(&b, r->read_day * month);
-	cli_warn("beside it %s dollars a month for %s that clients at '%s' "
-	    "read", usd_text(vt_bill_usd(&b, 0, VT_BILL_CLIENTS), text),
+	snprintf(out, BESIDE_TEXT, "beside it %s dollars a month for %s that "
+	    "clients at '%s' read",
+	    usd_text(vt_bill_usd(&b, 0, VT_BILL_CLIENTS), text),
 	    vt_num_human_bytes((uint64_t)(r->read_day * month), size),
 	    r->clients);
+	return 0;
 }
 
 void
 summarize(const struct run *r)
 {
 	char size[16], from[11], to[11], now[32], after[32];
+	char beside[BESIDE_TEXT];
+	size_t i;
 
 	if (r->quiet)
 		return;
@@ -339,7 +351,8 @@ summarize(const struct run *r)
 		cli_warn("moving costs %s dollars, paid back in %.0f days",
 		    usd_text(r->moving, now),
 		    r->saving > 0 ? r->payback / r->saving : 0);
-	summarize_beside(r);
+	for (i = 0; beside_text(r, i, beside) == 0; i++)
+		cli_warn("%s", beside);
 	packs_summarize(r);
 	summarize_held(r);
 	if (r->contest != NULL && vt_contest_optimum(r->contest) > 0)

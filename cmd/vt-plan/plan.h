@@ -16,6 +16,7 @@
 #include "libvt/work/contest.h"
 #include "libvt/work/packplan.h"
 #include "libvt/work/plan.h"
+#include "libvt/work/report.h"
 #include "libvt/work/rules.h"
 #include "libvt/work/spool.h"
 
@@ -41,6 +42,8 @@ struct proposal {
 	const char *prefix;		/* until it is kept */
 	size_t prefix_len;
 	double worth_saving, worth_cost, more_month;
+	double evidence_days;
+	struct vt_report_place place;	/* with --report */
 };
 
 /* Packs, in dollars a month. */
@@ -75,6 +78,9 @@ struct run {
 	const char *config_path, *data, *price_path, *tiers, *explain;
 	const char *volumes, *restore_speed, *clients;
 	const char *engines;
+	const char *report_path;	/* --report */
+	int report_first, report_last;	/* the arguments that say so */
+	int report_only;		/* in the place of the plan */
 	int allow_restore, simulate, json, quiet, split_half, packs;
 	int list_prices, stale_prices;
 	double prices_max_age;		/* days */
@@ -109,6 +115,11 @@ struct run {
 	int rules_marks;	/* expiring adds a delete marker */
 	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
 	const char *classes[VT_COST_TIERS];
+
+	/* the page */
+	struct vt_report *report;	/* NULL: none is asked for */
+	struct vt_report_place place;	/* of the version at hand */
+	struct vt_buf command;
 
 	/* the input */
 	uint64_t id;		/* CRC64NVME of its lines */
@@ -190,6 +201,8 @@ void packs_json(const struct run *r, struct vt_buf *b);
 void packs_explain(const struct run *r, const struct vt_scan_record *rec,
     const struct vt_cost *cost, const struct vt_decision *d,
     double expires_days);
+/* What a month on tier `k` costs, reads being as in the last one. */
+double month_bill(const struct run *r, const struct vt_cost *c, size_t k);
 
 /* simulate.c: what the past would have cost. */
 void hold_contest(struct run *r);
@@ -198,6 +211,9 @@ const struct vt_engine *engine_for(const struct run *r,
 void print_simulation(struct run *r);
 /* One engine's dollars; 0 when it took no part. */
 double engine_usd(const struct run *r, enum vt_engine_kind kind);
+/* What to call an engine. */
+const char *engine_label(const struct run *r, const struct vt_score *s,
+    char out[80]);
 double ratio(double a, double b);
 char *usd_text(double usd, char out[32]);
 void day_text(int64_t us, char out[11]);
@@ -206,5 +222,21 @@ void day_text(int64_t us, char out[11]);
 void keep_proposal(struct run *r, const struct proposal *p);
 void print_plan(struct run *r);
 void summarize(const struct run *r);
+/* The i-th thing that is paid wherever the objects lie, as no move changes it;
+ * -1 beyond the last. */
+#define BESIDE_TEXT 240
+int beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT]);
+
+/* report.c: the page of --report; without it, these do nothing. */
+void report_start(struct run *r);
+void report_note_command(struct run *r, int argc, char **argv);
+void report_version(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost, const struct vt_decision *d, int removed,
+    double now);
+void report_other(struct run *r, const struct vt_scan_record *rec, int tier,
+    double now);
+void report_proposal(struct run *r, const struct proposal *p, int capped);
+void report_write(struct run *r);
+void report_end(struct run *r);
 
 #endif

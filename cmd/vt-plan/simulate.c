@@ -117,8 +117,8 @@ ratio(double a, double b)
 
 /* --- text ----------------------------------------------------------------- */
 
-static const char *
-label(const struct run *r, const struct vt_score *s, char out[80])
+const char *
+engine_label(const struct run *r, const struct vt_score *s, char out[80])
 {
 	const struct vt_cost_model *m = &r->model;
 
@@ -232,7 +232,7 @@ print_line(const struct run *r, const struct vt_score *s, double best,
 	if (other > 0)
 		snprintf(over, sizeof(over), "%.3f", s->usd / other);
 	cli_printf("%-40s %12.*f %8.3f %7.1f%% %8s %9.1f\n",
-	    label(r, s, name), s->usd < 10 ? 4 : 2, s->usd,
+	    engine_label(r, s, name), s->usd < 10 ? 4 : 2, s->usd,
 	    ratio(s->usd, best), 100 * ratio(s->usd, hot), over,
 	    s->moves / (scored_days(r) > 1 ? scored_days(r) : 1));
 }

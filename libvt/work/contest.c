@@ -794,6 +794,50 @@ vt_contest_optimum(struct vt_contest *k)
 	return k->optimum;
 }
 
+/* Each object of the sample stands for some. */
+struct scaled {
+	const struct vt_spending *told;
+	double by;
+};
+
+static void
+tell_scaled(void *ctx, double from, double to, double usd)
+{
+	const struct scaled *s = ctx;
+
+	s->told->spend(s->told->ctx, from, to, usd * s->by);
+}
+
+enum vt_code
+vt_contest_optimum_told(struct vt_contest *k, const struct vt_spending *told,
+    struct vt_err *err)
+{
+	struct scaled scaled = { told, 1 };
+	const struct vt_spending each = { tell_scaled, &scaled };
+	struct vt_optimum *o = vt_optimum_new();
+	enum vt_code rc = VT_OK;
+	double usd, sum = 0;
+	size_t i;
+
+	if (o == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for the optimum");
+	for (i = 0; i < k->count && rc == VT_OK; i++) {
+		const struct vt_object *b = vt_sample_at(k->sample, i);
+
+		if (b->past.to < k->o.score_from)
+			continue;
+		scaled.by = b->stands_for;
+		rc = vt_optimum_told(o, &k->cost[i], &b->past,
+		    k->o.score_from, &each, &usd, err);
+		if (rc == VT_OK)
+			sum += usd * b->stands_for;
+	}
+	vt_optimum_free(o);
+	if (rc == VT_OK)
+		k->optimum = sum;
+	return rc;
+}
+
 void
 vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
     double *plan, double *hot, double *work)

@@ -43,6 +43,7 @@
 #include "libvt/work/cost.h"
 #include "libvt/work/engine.h"
 #include "libvt/work/sample.h"
+#include "libvt/work/spending.h"
 
 #define VT_CONTEST_WEEK 7.0	/* days between fits */
 
@@ -97,6 +98,9 @@ const struct vt_engine *vt_contest_prefix(const struct vt_contest *k,
  * are not excluded and not self-moving.  Computed when first asked for;
  * blocks for about as long as a replay.  A negative number: no memory. */
 double vt_contest_optimum(struct vt_contest *k);
+/* The same, and what is paid when; it adds up to that.  VT_NOMEM. */
+enum vt_code vt_contest_optimum_told(struct vt_contest *k,
+    const struct vt_spending *told, struct vt_err *err) VT_MUST_CHECK;
 /* Of a prefix: what the plan, tier 0 and the plain work function paid. */
 void vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
     double *plan, double *hot, double *work);

@@ -19,12 +19,26 @@
 
 struct state {
 	double until, cost;
+	size_t step;		/* how it came here; when that is asked for */
+};
+
+/* Going to a tier, or being on the first one when it begins. */
+struct step {
+	size_t before;		/* the step that led there; itself: none */
+	size_t tier;
+	double at;
+	size_t seen;		/* reads before it */
+	int promoted;		/* by the last of these */
 };
 
 struct vt_optimum {
 	const struct vt_cost *c;
 	struct state s[VT_COST_TIERS][STATES];	/* both ascending */
 	size_t n[VT_COST_TIERS];
+	int steps_wanted, failed;
+	struct step *steps;
+	size_t step_count, step_cap;
+	size_t seen;		/* reads so far */
 };
 
 struct vt_optimum *
@@ -36,13 +50,45 @@ vt_optimum_new(void)
 void
 vt_optimum_free(struct vt_optimum *o)
 {
+	if (o != NULL)
+		free(o->steps);
 	free(o);
+}
+
+/* Note how a state comes about; its step. */
+static size_t
+note_step(struct vt_optimum *o, size_t before, size_t tier, double at,
+    int promoted)
+{
+	struct step *s;
+	size_t cap;
+
+	if (!o->steps_wanted || o->failed)
+		return 0;
+	if (o->step_count == o->step_cap) {
+		cap = o->step_cap != 0 ? o->step_cap * 2 : 256;
+		s = realloc(o->steps, cap * sizeof(*s));
+		if (s == NULL) {
+			o->failed = 1;
+			return 0;
+		}
+		o->steps = s;
+		o->step_cap = cap;
+	}
+	s = &o->steps[o->step_count];
+	s->before = before;
+	s->tier = tier;
+	s->at = at;
+	s->seen = o->seen;
+	s->promoted = promoted;
+	return o->step_count++;
 }
 
 /* Add a state of tier k unless another is as good; drop those it beats.  A
  * state paid for less time is as good when paying as it goes costs no more. */
 static void
-offer(struct vt_optimum *o, size_t k, double until, double cost)
+offer(struct vt_optimum *o, size_t k, double until, double cost,
+    size_t before, double at, int promoted)
 {
 	struct state *s = o->s[k];
 	size_t n = o->n[k], i, keep;
@@ -70,6 +116,7 @@ offer(struct vt_optimum *o, size_t k, double until, double cost)
 	memmove(&s[i + 1], &s[i], (n - i) * sizeof(*s));
 	s[i].until = until;
 	s[i].cost = cost;
+	s[i].step = note_step(o, before, k, at, promoted);
 	o->n[k] = n + 1;
 }
 
@@ -111,14 +158,16 @@ static void
 move_all(struct vt_optimum *o, double t, int up)
 {
 	const struct vt_cost *c = o->c;
-	size_t i, j, x;
+	size_t i, j, x, step = 0;
 
 	for (i = 0; i < c->count; i++) {
 		double least = INFINITY;
 
 		for (x = 0; x < o->n[i]; x++)
-			if (o->s[i][x].cost < least)
+			if (o->s[i][x].cost < least) {
 				least = o->s[i][x].cost;
+				step = o->s[i][x].step;
+			}
 		if (!isfinite(least))
 			continue;
 		for (j = 0; j < c->count; j++)
@@ -126,7 +175,7 @@ move_all(struct vt_optimum *o, double t, int up)
 			    (!up || c->day[j] > c->day[i]))
 				offer(o, j, t + c->min_days[j], least +
 				    c->move[i][j] +
-				    c->day[j] * c->min_days[j]);
+				    c->day[j] * c->min_days[j], step, t, 0);
 	}
 }
 
@@ -175,26 +224,30 @@ read_day(struct vt_optimum *o, const struct vt_event *e)
 {
 	const struct vt_cost *c = o->c;
 	double hot = INFINITY, serve, promote, cost;
-	size_t k, i;
+	size_t k, i, step = 0;
 
 	for (k = 0; k < c->count; k++) {
 		serve = vt_cost_serve(c, k, e->gets, e->bytes);
 		promote = vt_cost_serve_promote(c, k, e->gets, e->bytes);
 		for (i = 0; i < o->n[k]; i++) {
 			cost = o->s[k][i].cost + promote;
-			if (k != 0 && cost < hot)
+			if (k != 0 && cost < hot) {
 				hot = cost;
+				step = o->s[k][i].step;
+			}
 			o->s[k][i].cost += serve;
 		}
 	}
+	o->seen++;
 	if (isfinite(hot) && !c->excluded[0])
 		offer(o, 0, e->at + c->min_days[0],
-		    hot + c->day[0] * c->min_days[0]);
+		    hot + c->day[0] * c->min_days[0], step, e->at, 1);
 }
 
-double
-vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from)
+/* The least there is, and the step it came by last. */
+static double
+least_bill(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from, size_t *step)
 {
 	double from = score_from > p->from ? score_from : p->from, t = from;
 	double least = INFINITY, cost;
@@ -202,10 +255,11 @@ vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
 
 	o->c = c;
 	memset(o->n, 0, sizeof(o->n));
-	offer(o, 0, from, 0);
-	for (i = 0; i < p->count; i++) {
-		if (p->e[i].at < score_from)
-			continue;
+	o->step_count = o->seen = 0;
+	while (o->seen < p->count && p->e[o->seen].at < score_from)
+		o->seen++;
+	offer(o, 0, from, 0, 0, from, 0);
+	for (i = o->seen; i < p->count; i++) {
 		pass(o, p, ahead, t, p->e[i].at);
 		read_day(o, &p->e[i]);
 		t = p->e[i].at;
@@ -218,8 +272,76 @@ vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
 			if (o->s[k][i].until > p->to)
 				cost -= c->day[k] *
 				    (o->s[k][i].until - p->to);
-			if (cost < least)
+			if (cost < least) {
 				least = cost;
+				*step = o->s[k][i].step;
+			}
 		}
 	return least;
+}
+
+double
+vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from)
+{
+	size_t step;
+
+	o->steps_wanted = 0;
+	return least_bill(o, c, p, score_from, &step);
+}
+
+/* The stay that begins with a step and ends with `next`, or with the past. */
+static void
+tell_stay(const struct vt_optimum *o, const struct vt_past *p,
+    const struct step *s, const struct step *next,
+    const struct vt_spending *told)
+{
+	const struct vt_cost *c = o->c;
+	double end = next != NULL ? next->at : p->to, least = 0, usd;
+	size_t last = next != NULL ? next->seen - (size_t)next->promoted :
+	    p->count, from = o->steps[s->before].tier, i;
+	const struct vt_event *e;
+
+	if (s->promoted) {
+		e = &p->e[s->seen - 1];
+		told->spend(told->ctx, s->at, s->at, vt_cost_serve_promote(c,
+		    from, e->gets, e->bytes));
+	} else if (s->before != (size_t)(s - o->steps)) {
+		told->spend(told->ctx, s->at, s->at,
+		    c->move[from][s->tier]);
+	}
+	if (s->before != (size_t)(s - o->steps))
+		least = c->min_days[s->tier];
+	told->spend(told->ctx, s->at, end, c->day[s->tier] * (end - s->at));
+	/* the rest of a minimum, but for what lies past the end */
+	if (next != NULL && least > end - s->at)
+		told->spend(told->ctx, end, end,
+		    c->day[s->tier] * (least - (end - s->at)));
+	for (i = s->seen; i < last; i++) {
+		e = &p->e[i];
+		usd = vt_cost_serve(c, s->tier, e->gets, e->bytes);
+		told->spend(told->ctx, e->at, e->at, usd);
+	}
+}
+
+enum vt_code
+vt_optimum_told(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from,
+    const struct vt_spending *told, double *usd, struct vt_err *err)
+{
+	const struct step *next = NULL;
+	size_t step = 0;
+
+	o->steps_wanted = 1;
+	o->failed = 0;
+	*usd = least_bill(o, c, p, score_from, &step);
+	if (o->failed)
+		return vt_fail(err, VT_NOMEM, "no memory for the optimum");
+	for (;;) {
+		tell_stay(o, p, &o->steps[step], next, told);
+		next = &o->steps[step];
+		if (next->before == step)
+			return VT_OK;
+		step = next->before;
+	}
 }

@@ -5,8 +5,10 @@
 #ifndef VT_WORK_OPTIMUM_H
 #define VT_WORK_OPTIMUM_H
 
+#include "libvt/base/err.h"
 #include "libvt/work/cost.h"
 #include "libvt/work/past.h"
+#include "libvt/work/spending.h"
 
 /*
  * The least that anyone could have paid who knew the future: exact, over all
@@ -17,5 +19,10 @@ struct vt_optimum *vt_optimum_new(void);
 void vt_optimum_free(struct vt_optimum *o);
 double vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
     const struct vt_past *p, double score_from);
+/* The same, and how: what is told adds up to *usd.  VT_NOMEM. */
+enum vt_code vt_optimum_told(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from,
+    const struct vt_spending *told, double *usd, struct vt_err *err)
+    VT_MUST_CHECK;
 
 #endif

@@ -214,11 +214,35 @@ same(double a, double b)
 	return fabs(a - b) <= 1e-9 * (1 + fabs(a) + fabs(b));
 }
 
+/* What it tells of how it pays must be sane, and add up to the result. */
+static void
+add_told(void *ctx, double from, double to, double usd)
+{
+	double *sum = ctx;
+
+	if (from > to || usd < 0)
+		*sum = NAN;
+	*sum += usd;
+}
+
+static int
+tells_all(struct vt_optimum *o, const struct vt_cost *c,
+    const struct vt_past *p, double score_from)
+{
+	double sum = 0, usd;
+	struct vt_spending told = { add_told, &sum };
+	struct vt_err err;
+
+	return vt_optimum_told(o, c, p, score_from, &told, &usd, &err) ==
+	    VT_OK && usd == vt_optimum_usd(o, c, p, score_from) &&
+	    same(sum, usd);
+}
+
 static void
 test_optimum(struct vt_past *p, struct vt_optimum *o)
 {
 	struct vt_cost c;
-	int i, bad = 0, bad_grid = 0;
+	int i, bad = 0, bad_grid = 0, untold = 0;
 	double best, got;
 
 	for (i = 0; i < 3000; i++) {
@@ -238,12 +262,15 @@ test_optimum(struct vt_past *p, struct vt_optimum *o)
 		random_cost(&c, 2 + rnd(3), 1 + rnd(30));
 		random_past(p, 10 + rnd(90), 1 + rnd(20), 1);
 		got = vt_optimum_usd(o, &c, p, 0);
+		if (!tells_all(o, &c, p, i % 3 == 0 ? p->to / 2 : 0))
+			untold++;
 		if (!same(got, by_grid(&c, p)) && bad++ == 0)
 			printf("# tiers %zu days %g reads %zu: %.9g, "
 			    "grid %.9g\n", c.count, p->to, p->count, got,
 			    by_grid(&c, p));
 	}
 	is_int(bad, 0, "and the grid over up to 100 days, 8000 cases");
+	is_int(untold, 0, "it tells what is paid when, to the last cent");
 }
 
 /* --- the work function ---------------------------------------------------- */
