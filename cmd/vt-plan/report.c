@@ -425,6 +425,15 @@ report_write(struct run *r)
 	f.command = r->command.data;
 	f.notes = notes.list;
 	f.note_count = notes.count;
+	/* with --packs those of the plan, else what it would bring */
+	f.pack_objects = r->found_packs.objects;
+	f.pack_bytes = r->found_packs.bytes;
+	f.pack_count = r->found_packs.packs;
+	f.pack_saving_usd_month = r->found_packs.more;
+	if (r->found_packs.saving > 0)
+		f.pack_payback_days = r->found_packs.payback /
+		    r->found_packs.saving;
+	f.pack_cost_usd = r->found_packs.payback / r->model.month_days;
 	vt_buf_init(&page, VT_REPORT_BYTES_MAX);
 	vt_report_html(r->report, &f, &page);
 	if (vt_buf_check(&page, "the report", &err) != VT_OK)
