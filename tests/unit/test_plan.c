@@ -103,7 +103,7 @@ try_all(const struct vt_cost *c, const struct vt_past *p, unsigned day,
 		return *best;
 	if (phase == 0 || phase == 2)		/* maybe move */
 		for (j = 0; j < c->count; j++)
-			if (j != at)
+			if (j != at && !c->excluded[j])
 				try_all(c, p, day, j, 0, phase + 1, event,
 				    spent + c->move[at][j] +
 				    vt_cost_early(c, at, stayed), best);
@@ -111,12 +111,13 @@ try_all(const struct vt_cost *c, const struct vt_past *p, unsigned day,
 		if (event == p->count || p->e[event].at != day)
 			return try_all(c, p, day, at, stayed, 2, event, spent,
 			    best);
-		if (at != 0)
-			try_all(c, p, day, 0, 0, 2, event + 1, spent +
+		/* after it comes another one of that day, or none */
+		if (at != 0 && !c->excluded[0])
+			try_all(c, p, day, 0, 0, 0, event + 1, spent +
 			    vt_cost_serve_promote(c, at, p->e[event].gets,
 			    p->e[event].bytes) + vt_cost_early(c, at, stayed),
 			    best);
-		return try_all(c, p, day, at, stayed, 2, event + 1, spent +
+		return try_all(c, p, day, at, stayed, 0, event + 1, spent +
 		    vt_cost_serve(c, at, p->e[event].gets,
 		    p->e[event].bytes), best);
 	}
@@ -143,7 +144,7 @@ grid_move(const struct vt_cost *c, grid v, grid n)
 	for (i = 0; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
 			for (j = 0; j < c->count; j++)
-				if (j != i)
+				if (j != i && !c->excluded[j])
 					n[j][0] = least(n[j][0], v[i][s] +
 					    vt_cost_early(c, i, s) +
 					    c->move[i][j]);
@@ -159,7 +160,7 @@ grid_read(const struct vt_cost *c, const struct vt_event *e, grid v, grid n)
 		for (s = 0; s <= STAY; s++)
 			n[i][s] = v[i][s] +
 			    vt_cost_serve(c, i, e->gets, e->bytes);
-	for (i = 1; i < c->count; i++)
+	for (i = 1; i < c->count && !c->excluded[0]; i++)
 		for (s = 0; s <= STAY; s++)
 			n[0][0] = least(n[0][0], v[i][s] +
 			    vt_cost_early(c, i, s) +
@@ -167,27 +168,30 @@ grid_read(const struct vt_cost *c, const struct vt_event *e, grid v, grid n)
 }
 
 static double
-by_grid(const struct vt_cost *c, const struct vt_past *p)
+by_grid(const struct vt_cost *c, const struct vt_past *p, unsigned from)
 {
 	static grid v, n;
 	double best = INFINITY;
 	size_t i, e = 0;
 	unsigned day;
-	int s, step;
+	int s, step, more;
+
+	while (e < p->count && p->e[e].at < from)
+		e++;
 
 	for (i = 0; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
 			v[i][s] = INFINITY;
 	v[0][STAY] = 0;
-	for (day = 0; day < (unsigned)p->to; day++) {
-		int read = e < p->count && p->e[e].at == day;
-
-		for (step = 0; step < 3; step++) {
+	for (day = from; day < (unsigned)p->to; day++) {
+		/* moves, and then a read and moves, again and again */
+		for (step = more = 1; more; step = !step) {
+			more = !step || (e < p->count && p->e[e].at == day);
 			memcpy(n, v, sizeof(n));
-			if (step == 1 && read)
-				grid_read(c, &p->e[e++], v, n);
-			else if (step != 1)
+			if (step)
 				grid_move(c, v, n);
+			else
+				grid_read(c, &p->e[e++], v, n);
 			memcpy(v, n, sizeof(n));
 		}
 		for (i = 0; i < c->count; i++) {
@@ -214,34 +218,86 @@ same(double a, double b)
 	return fabs(a - b) <= 1e-9 * (1 + fabs(a) + fabs(b));
 }
 
+/* Up to three reads on some of the days; on the last, too. */
+static void
+more_reads(struct vt_past *p)
+{
+	struct vt_event e[40];
+	size_t i, n = 0;
+	unsigned k;
+
+	for (i = 0; i < p->count; i++)
+		for (k = rnd(4) ? 1 : 1 + rnd(3); k > 0 && n < 40; k--) {
+			e[n] = p->e[i];
+			e[n].bytes = e[n].gets * (rnd(2) ? 1000 : rnd(1000));
+			n++;
+		}
+	memcpy(p->e, e, n * sizeof(*e));
+	p->count = n;
+}
+
+/* Another of the things that a bill can have: a minimum on tier 0 as well, a
+ * tier that nothing may go to. */
+static void
+complicate(struct vt_cost *c, unsigned min_max)
+{
+	if (rnd(4) == 0)
+		c->min_days[0] = rnd(min_max + 1);
+	if (rnd(4) == 0)
+		c->excluded[rnd((unsigned)c->count)] = 1;
+}
+
 static void
 test_optimum(struct vt_past *p, struct vt_optimum *o)
 {
 	struct vt_cost c;
-	int i, bad = 0, bad_grid = 0;
+	int i, bad = 0, bad_grid = 0, restores = 0, excluded = 0, many = 0;
+	unsigned from;
 	double best, got;
+	size_t k;
 
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 6000; i++) {
 		random_cost(&c, 2 + rnd(2), 4);
 		random_past(p, 4 + rnd(c.count == 2 ? 3 : 2), 2, 1);
+		if (i % 2) {
+			complicate(&c, 4);
+			more_reads(p);
+			if (p->count > 6)
+				p->count = 6;
+		}
+		for (k = 0; k < c.count; k++) {
+			restores += c.needs_restore[k];
+			excluded += c.excluded[k];
+		}
+		for (k = 1; k < p->count; k++)
+			many += p->e[k].at == p->e[k - 1].at;
 		best = INFINITY;
 		try_all(&c, p, 0, 0, 100, 0, 0, 0, &best);
 		got = vt_optimum_usd(o, &c, p, 0);
-		if (!same(got, best))
-			bad++;
-		if (!same(by_grid(&c, p), best))
+		if (!same(got, best) && bad++ == 0)
+			printf("# tiers %zu days %g reads %zu: %.9g, all "
+			    "%.9g\n", c.count, p->to, p->count, got, best);
+		if (!same(by_grid(&c, p, 0), best))
 			bad_grid++;
 	}
-	is_int(bad, 0, "the optimum equals every-decision search, 3000 cases");
+	is_int(bad, 0, "the optimum equals every-decision search, 6000 cases");
 	is_int(bad_grid, 0, "so does the grid of days");
+	ok(restores > 500 && excluded > 300 && many > 300,
+	    "restores, excluded tiers and several reads a day among them "
+	    "(%d, %d, %d)", restores, excluded, many);
 	for (i = bad = 0; i < 8000; i++) {
 		random_cost(&c, 2 + rnd(3), 1 + rnd(30));
 		random_past(p, 10 + rnd(90), 1 + rnd(20), 1);
-		got = vt_optimum_usd(o, &c, p, 0);
-		if (!same(got, by_grid(&c, p)) && bad++ == 0)
-			printf("# tiers %zu days %g reads %zu: %.9g, "
-			    "grid %.9g\n", c.count, p->to, p->count, got,
-			    by_grid(&c, p));
+		if (i % 2)
+			complicate(&c, 30);
+		/* every fourth is a window that begins inside a stay */
+		from = i % 4 == 3 ? rnd((unsigned)p->to - 1) : 0;
+		got = vt_optimum_usd(o, &c, p, from);
+		best = by_grid(&c, p, from);
+		if (!same(got, best) && bad++ == 0)
+			printf("# tiers %zu days %g from %u reads %zu: %.9g, "
+			    "grid %.9g\n", c.count, p->to, from, p->count, got,
+			    best);
 	}
 	is_int(bad, 0, "and the grid over up to 100 days, 8000 cases");
 }
