@@ -510,8 +510,8 @@ rather_self_moving(const struct turn *u, const struct side *d)
 	    u->o->size_bytes, u->t->group, u->t->idle, 0);
 }
 
-/* What one object may cost more than the bound: the guard looks once a week,
- * and handing over takes a move. */
+/* What one object may cost more than the bound: the guard looks after each rest
+ * and each day with reads, and handing over takes a move. */
 static double
 grace_of(const struct vt_contest *k, const struct vt_cost *c)
 {

@@ -428,7 +428,8 @@ record(uint64_t size, int days)
 }
 
 static struct vt_decision
-decide(struct vt_past *p, const struct vt_scan_record *r)
+decide_as(const struct vt_engine *e, struct vt_past *p,
+    const struct vt_scan_record *r)
 {
 	static struct vt_policy policy = { 30, 0, 0, 0 };
 	static struct vt_cost c;
@@ -437,8 +438,14 @@ decide(struct vt_past *p, const struct vt_scan_record *r)
 	if (vt_past_fill(p, r, INT64_MAX, NULL) != VT_OK)
 		exit(1);
 	vt_cost_of(&model, r->size_bytes, &c);
-	vt_plan_decide(&model, &policy, NULL, &c, r, p, NULL, &d);
+	vt_plan_decide(&model, &policy, e, &c, r, p, NULL, &d);
 	return d;
+}
+
+static struct vt_decision
+decide(struct vt_past *p, const struct vt_scan_record *r)
+{
+	return decide_as(NULL, p, r);
 }
 
 #define GIB (UINT64_C(1) << 30)
@@ -577,6 +584,74 @@ test_reads(struct vt_past *p)
 	is_int(p->count, 180, "a fold of 60 days is 60 days of reads");
 }
 
+/* As engines other than the work function would have it. */
+static void
+test_engines(struct vt_past *p)
+{
+	struct vt_engine e = { .kind = VT_ENGINE_HOT, .self_moving = -1 };
+	struct vt_scan_record r = record(GIB, 200);
+	struct vt_hazard *h = vt_hazard_new();
+	struct vt_hazard_table *t = vt_hazard_table_new(&model, 0);
+	struct vt_decision d;
+	unsigned g = vt_hazard_group(GIB, 0, 0, 0);
+
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "hot keeps what is hot");
+	r.tier = "cold";
+	d = decide_as(&e, p, &r);
+	is_int(d.verdict, VT_PLAN_WAIT,
+	    "and brings nothing back that does not pay");
+	ok(strstr(d.reason, "would not pay back") != NULL, "P7 %s", d.reason);
+	e.kind = VT_ENGINE_HAZARD;
+	e.hazard = h;
+	e.table = t;
+	r.tier = "hot";
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "statistics that are not there move nothing");
+	/* a table made of other sizes, and other groups */
+	vt_hazard_table_size(t, 1 << 20);
+	vt_hazard_idle(h, vt_hazard_group(1 << 20, 0, 0, 0), 0, 2000, 1e6);
+	vt_hazard_fit(h);
+	vt_hazard_solve(h, t, 300);
+	r.tier = "cold";
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "nor do those of other objects");
+	vt_hazard_table_size(t, GIB);
+	vt_hazard_idle(h, g, 0, 2000, 1e6);
+	vt_hazard_fit(h);
+	vt_hazard_solve(h, t, 300);
+	r.tier = "hot";
+	d = decide_as(&e, p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE, "what is never read moves");
+	is_int(d.to, 2, "to the coldest");
+	ok(strstr(d.reason, "of objects like it") != NULL && d.group == g,
+	    "P7 %s", d.reason);
+	ok(d.choice.cost > 0 && d.choice.payback_days > 0 &&
+	    d.choice.payback_days < 90, "it pays back in %.1f days",
+	    d.choice.payback_days);
+	r.covered_days = 29;
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_HISTORY,
+	    "P12 not on 29 covered days");
+	r = record(GIB, 200);
+	model.tier[2].excluded = 1;
+	d = decide_as(&e, p, &r);
+	ok(d.verdict != VT_PLAN_MOVE || d.to != 2,
+	    "P6 not to a tier that is excluded by now");
+	model.tier[2].excluded = 0;
+	r.pin = "hot";
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_PINNED,
+	    "P6 a pin holds for every engine");
+	r.pin = "";
+	r.legal_hold = 1;
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_LOCKED,
+	    "P6 so does a lock");
+	r = record(0, 200);
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "an object without a byte stays");
+	vt_hazard_free(h);
+	vt_hazard_table_free(t);
+}
+
 /* Two years of a GiB at rest. */
 static void
 test_rest_usd(struct vt_past *p, struct vt_optimum *o)
@@ -617,6 +692,7 @@ main(void)
 	test_rest(&p);
 	test_constraints(&p);
 	test_reads(&p);
+	test_engines(&p);
 	test_rest_usd(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);
