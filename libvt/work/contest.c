@@ -418,12 +418,14 @@ engine_for(const struct turn *u, const struct side *d)
 	return &k->side[k->in_charge].e;
 }
 
-/* The age rule is the provider's, and waits for no log. */
+/* Time that the log did not cover is no history (P12); what was before the
+ * object is taken to have been covered.  The age rule is the provider's, and
+ * waits for no log. */
 static int
-may_move(const struct turn *u, const struct side *d, double now)
+may_move(const struct turn *u, const struct side *d, const struct vt_track *t)
 {
-	return d->e.kind == VT_ENGINE_AGE ||
-	    now - u->k->from >= u->k->o.min_history;
+	return d->e.kind == VT_ENGINE_AGE || u->p->from - u->k->from +
+	    t->covered >= u->k->o.min_history;
 }
 
 /* Idle from the track's clock: `days` covered ones in `real` days.  The engine
@@ -445,7 +447,7 @@ idle(const struct turn *u, struct side *d, double days, double real)
 	}
 	while (left > 0) {
 		to = vt_seat_want(e, u->c, u->p, &t, s, now);
-		if (to != s->at && may_move(u, d, now))
+		if (to != s->at && may_move(u, d, &t))
 			move(u, d, s, to, now);
 		step = vt_seat_patience(e, u->c, &t, s);
 		if (step > left)
@@ -454,6 +456,7 @@ idle(const struct turn *u, struct side *d, double days, double real)
 		vt_seat_idle(&d->e, u->c, s, step);
 		s->level_idle += step * slow;
 		t.idle += step;
+		t.covered += step;
 		now += step * slow;
 		left -= step;
 	}
@@ -468,7 +471,7 @@ read_day(const struct turn *u, struct side *d, const struct vt_event *v)
 	double each = v->gets > 0 ? v->bytes / v->gets : 0, n = INFINITY;
 	size_t at = s->at;
 
-	if (may_move(u, d, v->at))
+	if (may_move(u, d, u->t))
 		n = vt_seat_promote(e, u->c, u->t, s, v->gets, v->bytes,
 		    v->at);
 	vt_seat_read(&d->e, u->c, s, v->gets, v->bytes);
@@ -507,8 +510,8 @@ rather_self_moving(const struct turn *u, const struct side *d)
 	    u->o->size_bytes, u->t->group, u->t->idle, 0);
 }
 
-/* What one object may cost more than the bound: the guard looks once a week,
- * and handing over takes a move. */
+/* What one object may cost more than the bound: the guard looks after each rest
+ * and each day with reads, and handing over takes a move. */
 static double
 grace_of(const struct vt_contest *k, const struct vt_cost *c)
 {
@@ -591,6 +594,7 @@ pass(const struct turn *u, double to, double covered_share)
 	vt_hazard_idle(k->hazard, u->t->group, u->t->idle,
 	    u->t->idle + days, k->learn[u->i]);
 	u->t->idle += days;
+	u->t->covered += days;
 	u->t->clock = to;
 }
 

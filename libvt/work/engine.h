@@ -43,6 +43,7 @@ struct vt_engine {
 struct vt_track {
 	double clock;		/* the day it has been followed to */
 	double idle;		/* covered days since its last read */
+	double covered;		/* covered days in all */
 	size_t next;		/* event of the past that is to come */
 	size_t first30;		/* first one of the last 30 days */
 	double bytes30;		/* read in those */

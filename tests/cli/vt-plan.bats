@@ -305,3 +305,39 @@ P
 	run -0 --separate-stderr vt-migrate --data data --now "$later" plan
 	[ "$(vt-scan --data data --log log | field tier)" = $'cold\nhot' ]
 }
+
+@test "--simulate: prices 20 % wrong leave the guard's bound" {
+	vt-scan --from csv --history all "$sample" | awk 'NR % 20 == 0' >few
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	run -0 --separate-stderr python3 tests/bench/perturb.py --parts \
+	    scripts/prices/aws-us-east-1.json "$BATS_TEST_TMPDIR/few"
+	[ "${#lines[@]}" -eq 8 ]
+	[[ ${lines[7]} == *'"cases": 7, "orders_changed": '* ]]
+	[[ ${lines[7]} == *'"guard_broken": 0}' ]]
+	# they were other prices
+	[ "$(printf '%s\n' "${lines[@]:0:7}" | field of_work | sort -u | wc -l)" \
+	    -gt 4 ]
+}
+
+@test "real downloads: the same plan from any threads and order of buckets" {
+	vt-scan --from csv --history all "$sample" | awk 'NR % 4 == 0' >ckan
+	for n in 1 2 8; do
+		vt-plan -q --threads $n ckan >"plan$n"
+		vt-plan -q --threads $n --simulate --json ckan >"sim$n"
+	done
+	[ "$(wc -l <plan1)" -gt 50 ]
+	cmp plan1 plan2
+	cmp plan1 plan8
+	cmp sim1 sim2
+	cmp sim1 sim8
+	# two buckets of it, one before the other and behind it
+	sed 's/"bucket":"[^"]*"/"bucket":"other"/' ckan >other
+	cat ckan other | vt-plan -q >there
+	cat other ckan | vt-plan -q >back
+	# the name of a plan is that of its input
+	for f in there back; do
+		sed 's/"plan":"[^"]*"//' $f | sort >$f.sorted
+	done
+	[ "$(wc -l <there.sorted)" -gt 100 ]
+	cmp there.sorted back.sorted
+}

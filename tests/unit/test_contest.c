@@ -388,6 +388,48 @@ test_promises(void)
 	    "storage");
 }
 
+/* 40 objects, read each day or not at all, of which the log saw a day of
+ * twenty, so that 20 of 400: statistics would know. */
+static void
+test_gaps(void)
+{
+	static const char *const ours[] = {
+		"idle", "work", "work-quick", "hazard", "plan"
+	};
+	struct vt_event e[20];
+	struct vt_past p = { 1000, 1000, 1400, 0, e, 20, 20 };
+	struct vt_err err;
+	char key[16];
+	size_t i, j;
+	int still = 1, moved = 0;
+
+	for (j = 0; j < 2; j++) {
+		fresh();
+		make_model(3);
+		for (i = 0; i < 20; i++) {
+			e[i].at = 1000 + 20 * (double)(i + 1);
+			e[i].idle = j == 0 ? 1 : 20;
+			e[i].gets = 1;
+			e[i].bytes = 1e9;
+		}
+		for (i = 0; i < 40; i++) {
+			snprintf(key, sizeof(key), "g/%zu", i);
+			p.count = i % 2 ? 0 : 20;
+			p.tail_idle = i % 2 ? j == 0 ? 20 : 400 : 0;
+			if (vt_sample_add(sample, &p, SIZE, "b", key,
+			    strlen(key), 0, &err) != VT_OK)
+				exit(1);
+		}
+		run();
+		for (i = 0; i < 5; i++) {
+			still &= j > 0 || score(ours[i]).moves == 0;
+			moved += j > 0 && score(ours[i]).moves > 0;
+		}
+	}
+	ok(still, "P12 nothing moves on 20 covered days of 400");
+	is_int(moved, 5, "on 400 of them, all do");
+}
+
 /* What hardly happens. */
 static void
 test_edges(void)
@@ -512,6 +554,7 @@ main(void)
 	test_alone();
 	test_same_bytes();
 	test_promises();
+	test_gaps();
 	test_edges();
 	test_guard();
 	vt_contest_free(contest);

@@ -103,7 +103,7 @@ try_all(const struct vt_cost *c, const struct vt_past *p, unsigned day,
 		return *best;
 	if (phase == 0 || phase == 2)		/* maybe move */
 		for (j = 0; j < c->count; j++)
-			if (j != at)
+			if (j != at && !c->excluded[j])
 				try_all(c, p, day, j, 0, phase + 1, event,
 				    spent + c->move[at][j] +
 				    vt_cost_early(c, at, stayed), best);
@@ -111,12 +111,13 @@ try_all(const struct vt_cost *c, const struct vt_past *p, unsigned day,
 		if (event == p->count || p->e[event].at != day)
 			return try_all(c, p, day, at, stayed, 2, event, spent,
 			    best);
-		if (at != 0)
-			try_all(c, p, day, 0, 0, 2, event + 1, spent +
+		/* after it comes another one of that day, or none */
+		if (at != 0 && !c->excluded[0])
+			try_all(c, p, day, 0, 0, 0, event + 1, spent +
 			    vt_cost_serve_promote(c, at, p->e[event].gets,
 			    p->e[event].bytes) + vt_cost_early(c, at, stayed),
 			    best);
-		return try_all(c, p, day, at, stayed, 2, event + 1, spent +
+		return try_all(c, p, day, at, stayed, 0, event + 1, spent +
 		    vt_cost_serve(c, at, p->e[event].gets,
 		    p->e[event].bytes), best);
 	}
@@ -143,7 +144,7 @@ grid_move(const struct vt_cost *c, grid v, grid n)
 	for (i = 0; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
 			for (j = 0; j < c->count; j++)
-				if (j != i)
+				if (j != i && !c->excluded[j])
 					n[j][0] = least(n[j][0], v[i][s] +
 					    vt_cost_early(c, i, s) +
 					    c->move[i][j]);
@@ -159,7 +160,7 @@ grid_read(const struct vt_cost *c, const struct vt_event *e, grid v, grid n)
 		for (s = 0; s <= STAY; s++)
 			n[i][s] = v[i][s] +
 			    vt_cost_serve(c, i, e->gets, e->bytes);
-	for (i = 1; i < c->count; i++)
+	for (i = 1; i < c->count && !c->excluded[0]; i++)
 		for (s = 0; s <= STAY; s++)
 			n[0][0] = least(n[0][0], v[i][s] +
 			    vt_cost_early(c, i, s) +
@@ -167,27 +168,30 @@ grid_read(const struct vt_cost *c, const struct vt_event *e, grid v, grid n)
 }
 
 static double
-by_grid(const struct vt_cost *c, const struct vt_past *p)
+by_grid(const struct vt_cost *c, const struct vt_past *p, unsigned from)
 {
 	static grid v, n;
 	double best = INFINITY;
 	size_t i, e = 0;
 	unsigned day;
-	int s, step;
+	int s, step, more;
+
+	while (e < p->count && p->e[e].at < from)
+		e++;
 
 	for (i = 0; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
 			v[i][s] = INFINITY;
 	v[0][STAY] = 0;
-	for (day = 0; day < (unsigned)p->to; day++) {
-		int read = e < p->count && p->e[e].at == day;
-
-		for (step = 0; step < 3; step++) {
+	for (day = from; day < (unsigned)p->to; day++) {
+		/* moves, and then a read and moves, again and again */
+		for (step = more = 1; more; step = !step) {
+			more = !step || (e < p->count && p->e[e].at == day);
 			memcpy(n, v, sizeof(n));
-			if (step == 1 && read)
-				grid_read(c, &p->e[e++], v, n);
-			else if (step != 1)
+			if (step)
 				grid_move(c, v, n);
+			else
+				grid_read(c, &p->e[e++], v, n);
 			memcpy(v, n, sizeof(n));
 		}
 		for (i = 0; i < c->count; i++) {
@@ -238,36 +242,89 @@ tells_all(struct vt_optimum *o, const struct vt_cost *c,
 	    same(sum, usd);
 }
 
+/* Up to three reads on some of the days; on the last, too. */
+static void
+more_reads(struct vt_past *p)
+{
+	struct vt_event e[40];
+	size_t i, n = 0;
+	unsigned k;
+
+	for (i = 0; i < p->count; i++)
+		for (k = rnd(4) ? 1 : 1 + rnd(3); k > 0 && n < 40; k--) {
+			e[n] = p->e[i];
+			e[n].bytes = e[n].gets * (rnd(2) ? 1000 : rnd(1000));
+			n++;
+		}
+	memcpy(p->e, e, n * sizeof(*e));
+	p->count = n;
+}
+
+/* Another of the things that a bill can have: a minimum on tier 0 as well, a
+ * tier that nothing may go to. */
+static void
+complicate(struct vt_cost *c, unsigned min_max)
+{
+	if (rnd(4) == 0)
+		c->min_days[0] = rnd(min_max + 1);
+	if (rnd(4) == 0)
+		c->excluded[rnd((unsigned)c->count)] = 1;
+}
+
 static void
 test_optimum(struct vt_past *p, struct vt_optimum *o)
 {
 	struct vt_cost c;
 	int i, bad = 0, bad_grid = 0, untold = 0;
+	int restores = 0, excluded = 0, many = 0;
+	unsigned from;
 	double best, got;
+	size_t k;
 
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 6000; i++) {
 		random_cost(&c, 2 + rnd(2), 4);
 		random_past(p, 4 + rnd(c.count == 2 ? 3 : 2), 2, 1);
+		if (i % 2) {
+			complicate(&c, 4);
+			more_reads(p);
+			if (p->count > 6)
+				p->count = 6;
+		}
+		for (k = 0; k < c.count; k++) {
+			restores += c.needs_restore[k];
+			excluded += c.excluded[k];
+		}
+		for (k = 1; k < p->count; k++)
+			many += p->e[k].at == p->e[k - 1].at;
 		best = INFINITY;
 		try_all(&c, p, 0, 0, 100, 0, 0, 0, &best);
 		got = vt_optimum_usd(o, &c, p, 0);
-		if (!same(got, best))
-			bad++;
-		if (!same(by_grid(&c, p), best))
+		if (!same(got, best) && bad++ == 0)
+			printf("# tiers %zu days %g reads %zu: %.9g, all "
+			    "%.9g\n", c.count, p->to, p->count, got, best);
+		if (!same(by_grid(&c, p, 0), best))
 			bad_grid++;
 	}
-	is_int(bad, 0, "the optimum equals every-decision search, 3000 cases");
+	is_int(bad, 0, "the optimum equals every-decision search, 6000 cases");
 	is_int(bad_grid, 0, "so does the grid of days");
+	ok(restores > 500 && excluded > 300 && many > 300,
+	    "restores, excluded tiers and several reads a day among them "
+	    "(%d, %d, %d)", restores, excluded, many);
 	for (i = bad = 0; i < 8000; i++) {
 		random_cost(&c, 2 + rnd(3), 1 + rnd(30));
 		random_past(p, 10 + rnd(90), 1 + rnd(20), 1);
-		got = vt_optimum_usd(o, &c, p, 0);
+		if (i % 2)
+			complicate(&c, 30);
+		/* every fourth is a window that begins inside a stay */
+		from = i % 4 == 3 ? rnd((unsigned)p->to - 1) : 0;
+		got = vt_optimum_usd(o, &c, p, from);
 		if (!tells_all(o, &c, p, i % 3 == 0 ? p->to / 2 : 0))
 			untold++;
-		if (!same(got, by_grid(&c, p)) && bad++ == 0)
-			printf("# tiers %zu days %g reads %zu: %.9g, "
-			    "grid %.9g\n", c.count, p->to, p->count, got,
-			    by_grid(&c, p));
+		best = by_grid(&c, p, from);
+		if (!same(got, best) && bad++ == 0)
+			printf("# tiers %zu days %g from %u reads %zu: %.9g, "
+			    "grid %.9g\n", c.count, p->to, from, p->count, got,
+			    best);
 	}
 	is_int(bad, 0, "and the grid over up to 100 days, 8000 cases");
 	is_int(untold, 0, "it tells what is paid when, to the last cent");
@@ -399,7 +456,8 @@ record(uint64_t size, int days)
 }
 
 static struct vt_decision
-decide(struct vt_past *p, const struct vt_scan_record *r)
+decide_as(const struct vt_engine *e, struct vt_past *p,
+    const struct vt_scan_record *r)
 {
 	static struct vt_policy policy = { 30, 0, 0, 0 };
 	static struct vt_cost c;
@@ -408,8 +466,14 @@ decide(struct vt_past *p, const struct vt_scan_record *r)
 	if (vt_past_fill(p, r, INT64_MAX, NULL) != VT_OK)
 		exit(1);
 	vt_cost_of(&model, r->size_bytes, &c);
-	vt_plan_decide(&model, &policy, NULL, &c, r, p, NULL, &d);
+	vt_plan_decide(&model, &policy, e, &c, r, p, NULL, &d);
 	return d;
+}
+
+static struct vt_decision
+decide(struct vt_past *p, const struct vt_scan_record *r)
+{
+	return decide_as(NULL, p, r);
 }
 
 #define GIB (UINT64_C(1) << 30)
@@ -548,6 +612,74 @@ test_reads(struct vt_past *p)
 	is_int(p->count, 180, "a fold of 60 days is 60 days of reads");
 }
 
+/* As engines other than the work function would have it. */
+static void
+test_engines(struct vt_past *p)
+{
+	struct vt_engine e = { .kind = VT_ENGINE_HOT, .self_moving = -1 };
+	struct vt_scan_record r = record(GIB, 200);
+	struct vt_hazard *h = vt_hazard_new();
+	struct vt_hazard_table *t = vt_hazard_table_new(&model, 0);
+	struct vt_decision d;
+	unsigned g = vt_hazard_group(GIB, 0, 0, 0);
+
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "hot keeps what is hot");
+	r.tier = "cold";
+	d = decide_as(&e, p, &r);
+	is_int(d.verdict, VT_PLAN_WAIT,
+	    "and brings nothing back that does not pay");
+	ok(strstr(d.reason, "would not pay back") != NULL, "P7 %s", d.reason);
+	e.kind = VT_ENGINE_HAZARD;
+	e.hazard = h;
+	e.table = t;
+	r.tier = "hot";
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "statistics that are not there move nothing");
+	/* a table made of other sizes, and other groups */
+	vt_hazard_table_size(t, 1 << 20);
+	vt_hazard_idle(h, vt_hazard_group(1 << 20, 0, 0, 0), 0, 2000, 1e6);
+	vt_hazard_fit(h);
+	vt_hazard_solve(h, t, 300);
+	r.tier = "cold";
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "nor do those of other objects");
+	vt_hazard_table_size(t, GIB);
+	vt_hazard_idle(h, g, 0, 2000, 1e6);
+	vt_hazard_fit(h);
+	vt_hazard_solve(h, t, 300);
+	r.tier = "hot";
+	d = decide_as(&e, p, &r);
+	is_int(d.verdict, VT_PLAN_MOVE, "what is never read moves");
+	is_int(d.to, 2, "to the coldest");
+	ok(strstr(d.reason, "of objects like it") != NULL && d.group == g,
+	    "P7 %s", d.reason);
+	ok(d.choice.cost > 0 && d.choice.payback_days > 0 &&
+	    d.choice.payback_days < 90, "it pays back in %.1f days",
+	    d.choice.payback_days);
+	r.covered_days = 29;
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_HISTORY,
+	    "P12 not on 29 covered days");
+	r = record(GIB, 200);
+	model.tier[2].excluded = 1;
+	d = decide_as(&e, p, &r);
+	ok(d.verdict != VT_PLAN_MOVE || d.to != 2,
+	    "P6 not to a tier that is excluded by now");
+	model.tier[2].excluded = 0;
+	r.pin = "hot";
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_PINNED,
+	    "P6 a pin holds for every engine");
+	r.pin = "";
+	r.legal_hold = 1;
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_LOCKED,
+	    "P6 so does a lock");
+	r = record(0, 200);
+	is_int(decide_as(&e, p, &r).verdict, VT_PLAN_KEEP,
+	    "an object without a byte stays");
+	vt_hazard_free(h);
+	vt_hazard_table_free(t);
+}
+
 /* Two years of a GiB at rest. */
 static void
 test_rest_usd(struct vt_past *p, struct vt_optimum *o)
@@ -588,6 +720,7 @@ main(void)
 	test_rest(&p);
 	test_constraints(&p);
 	test_reads(&p);
+	test_engines(&p);
 	test_rest_usd(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);
