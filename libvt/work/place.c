@@ -561,6 +561,27 @@ vt_place_first(const struct vt_place *w)
 	return k;
 }
 
+size_t
+vt_place_restored(const struct vt_places *p, const struct vt_place *w)
+{
+	const struct vt_place_policy *where;
+	size_t near = SIZE_MAX, k;
+
+	if (w == NULL)
+		return 0;
+	where = w->by[VT_PLACE_LOCATIONS];
+	for (k = 0; k < p->tier_count; k++) {
+		if (p->tier[k].needs_restore)
+			continue;
+		if (vt_place_allows(w, k))
+			return k;
+		if (near == SIZE_MAX && (where == NULL ||
+		    !rules_out(where, VT_PLACE_LOCATIONS, &p->tier[k])))
+			near = k;
+	}
+	return near;
+}
+
 void
 vt_place_classes(const struct vt_place *w, const char *const *classes,
     size_t count, const char **out)

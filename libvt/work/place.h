@@ -100,6 +100,9 @@ const char *vt_places_digest(const struct vt_places *p);
 int vt_place_allows(const struct vt_place *w, size_t k);
 /* The first tier it may lie on; of NULL tier 0. */
 size_t vt_place_first(const struct vt_place *w);
+/* The first tier that a restored copy may lie on for some days: one that the
+ * version may, else one at a location that it may.  SIZE_MAX: there is none. */
+size_t vt_place_restored(const struct vt_places *p, const struct vt_place *w);
 /* The storage classes of tiers as lifecycle rules may see them: "" where it
  * must not lie, so that a rule asks for nothing there.  `w` may be NULL. */
 void vt_place_classes(const struct vt_place *w, const char *const *classes,

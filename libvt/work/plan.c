@@ -282,6 +282,7 @@ leave(const struct vt_policy *o, const struct vt_cost_model *m,
 		return;
 	}
 	d->verdict = VT_PLAN_WAIT;
+	d->to = d->from;
 	used = strlen(d->reason);
 	snprintf(d->reason + used, sizeof(d->reason) - used,
 	    "; what policies leave is excluded or barred by lifecycle rules");
