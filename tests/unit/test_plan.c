@@ -374,7 +374,7 @@ record(uint64_t size, int days)
 static struct vt_decision
 decide(struct vt_past *p, const struct vt_scan_record *r)
 {
-	static struct vt_policy policy = { 30, 0, 0, 0 };
+	static struct vt_policy policy = { 30, 0, 0, 0, NULL, NULL };
 	static struct vt_cost c;
 	struct vt_decision d;
 
