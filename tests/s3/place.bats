@@ -81,9 +81,20 @@ where() {
 	[ "$(where warm/big)" = STANDARD_IA ]
 }
 
+# is_back KEY: on the first tier again
+is_back() {
+	[ "$(where "$1")" = '' ]
+}
+
 @test 'P6 what reads have paid for does not go where it must not' {
-	# prices make every read dearer than a move
-	put_file warm/read <(head -c 100000 /dev/zero)
-	for _ in 1 2 3 4 5 6 7 8; do s3 GET "/$B/warm/read"; done
+	head -c 100000 /dev/zero >"$W/file"
+	put_file warm/read "$W/file"
+	put_file other/read "$W/file" -H 'x-amz-storage-class: STANDARD_IA'
+	for key in warm/read other/read; do
+		[ "$(where $key)" = STANDARD_IA ]
+		for _ in $(seq 60); do s3 GET "/$B/$key"; done
+	done
+	# one after the other: this one comes last
+	wait_until is_back other/read
 	[ "$(where warm/read)" = STANDARD_IA ]
 }

@@ -131,6 +131,7 @@ test_fields(void)
 	set_tiers(policy("tiers", ""), "hot", "warm");
 	set_locations(policy("places", ""), "eu-*", NULL);
 	set_locations(policy("place", ""), "eu-west", "us-east");
+	set_locations(policy("far", ""), "us-*", NULL);
 	set_first_byte(policy("quick", ""), 50);
 	set_pin(policy("pinned", ""), "archive");
 	q = policy("safe", "");
@@ -152,6 +153,8 @@ test_fields(void)
 	is_int(vt_place_first(find("pinned", "k")), 3, "the first tier");
 	is_int(vt_place_restored(places, find("pinned", "k")), 0,
 	    "what is restored from it lies on one that can be read");
+	is_int(vt_place_restored(places, find("far", "k")), 2,
+	    "P6 and never at a location that is not asked for");
 	is_str(vt_place_why(places, find("tiers", "k"), 2, why),
 	    "policy 'tiers/' does not list 'cold'", "why: tiers");
 	is_str(vt_place_why(places, find("places", "k"), 2, why),
