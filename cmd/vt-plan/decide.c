@@ -404,8 +404,7 @@ explain_policies(const struct run *r, const struct vt_place *w)
 		if (!vt_place_allows(w, i))
 			cli_printf("  policy     not on '%s': %s\n",
 			    r->model.tier[i].name,
-			    *vt_place_why(r->places, w, i, text) != '\0' ?
-			    text : "the configuration has no such tier");
+			    vt_place_why(r->places, w, i, text));
 	if (w->min_history_days > 0)
 		cli_printf("  policy     '%s' asks for %u covered days\n",
 		    w->by[VT_PLACE_HISTORY]->name, w->min_history_days);

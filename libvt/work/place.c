@@ -596,13 +596,17 @@ const char *
 vt_place_why(const struct vt_places *p, const struct vt_place *w, size_t k,
     char out[VT_PLACE_TEXT])
 {
-	const struct vt_place_tier *t = &p->tier[k];
-	const struct vt_place_policy *q = NULL;
+	const struct vt_place_policy *q;
+	const struct vt_place_tier *t;
 	int f, n;
 
 	*out = '\0';
-	if (k >= p->tier_count)
+	if (k >= p->tier_count) {
+		snprintf(out, VT_PLACE_TEXT, "policy '%s' is of configured "
+		    "tiers alone", w->name);
 		return out;
+	}
+	t = &p->tier[k];
 	for (f = 0; f < VT_PLACE_FIELDS; f++)
 		if (w->by[f] != NULL && rules_out(w->by[f], f, t))
 			break;

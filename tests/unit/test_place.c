@@ -171,6 +171,9 @@ test_fields(void)
 	    "why: durability");
 	is_str(vt_place_why(places, find("pinned", "k"), 0, why),
 	    "policy 'pinned/' pins it to 'archive'", "why: pin");
+	is_str(vt_place_why(places, find("tiers", "k"), 4, why),
+	    "policy 'tiers/' is of configured tiers alone",
+	    "why: what policies do not know");
 	is_str(vt_place_why(places, find("tiers", "k"), 0, why), "",
 	    "no why for what is allowed");
 }
