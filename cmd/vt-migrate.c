@@ -86,7 +86,8 @@ struct run {
 	struct vt_lines *lines;
 	int fd;
 	const char *path;
-	uint64_t moved, removed, already, skipped, failed, bad_lines, bytes;
+	uint64_t moved, removed, already, skipped, refused, failed;
+	uint64_t bad_lines, bytes;
 	uint64_t packs;		/* lines of packs, which are not done */
 	int later;		/* a failure that may pass */
 	int broken;		/* the input cannot be read on */
@@ -332,6 +333,9 @@ count(struct run *r, const struct vt_move *m, enum vt_move_status status,
 	case VT_MOVE_SKIPPED:
 		r->skipped++;
 		break;
+	case VT_MOVE_REFUSED:
+		r->refused++;
+		break;
 	case VT_MOVE_FAILED:
 		r->failed++;
 		r->later |= rc == VT_BUSY || rc == VT_NOSPACE;
@@ -405,7 +409,8 @@ one_line(struct run *r, const struct vt_migrate_options *o,
 		log_move(r, &m, &res, &gone, rc != VT_OK ? &err : NULL,
 		    start_us, start_mono_us);
 	}
-	if (res.status == VT_MOVE_FAILED && rc != VT_CANCELLED)
+	if ((res.status == VT_MOVE_FAILED && rc != VT_CANCELLED) ||
+	    res.status == VT_MOVE_REFUSED)
 		cli_warn_err(&err, "%s: %s/%s", where, m.bucket, m.key);
 	cli_progress_add((int64_t)m.size_bytes, 1);
 	count(r, &m, res.status, rc);
@@ -517,11 +522,14 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		cli_warn("%s %llu versions, markers and uploads for lifecycle "
 		    "rules", r->o.dry_run ? "would remove" : "removed",
 		    (unsigned long long)r->removed);
+	if (!quiet && r->refused > 0)
+		cli_warn("%llu moves were refused, as policies do not let "
+		    "the objects lie there", (unsigned long long)r->refused);
 	if (r->packs > 0)
 		cli_warn("%llu lines of packs were left out: this version does "
 		    "not write packs", (unsigned long long)r->packs);
 	if (!quiet && r->moved + r->removed + r->already + r->skipped +
-	    r->failed + r->bad_lines + r->packs == 0)
+	    r->failed + r->refused + r->bad_lines + r->packs == 0)
 		cli_warn("the plan has no moves");
 	else if (!quiet && r->moved + r->already + r->skipped + r->failed > 0)
 		cli_warn("%s %llu objects (%s); %llu were moved already, "
@@ -536,7 +544,8 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		return CLI_FAILED;
 	if (r->failed > 0 && r->moved + r->removed + r->already == 0)
 		return r->later ? CLI_LATER : CLI_FAILED;
-	return r->failed + r->bad_lines + r->packs > 0 ? CLI_SOME : CLI_OK;
+	return r->failed + r->refused + r->bad_lines + r->packs > 0 ?
+	    CLI_SOME : CLI_OK;
 }
 
 static void

@@ -42,7 +42,7 @@ begin_proposal(struct proposal *p, const struct vt_scan_record *rec,
 	p->m.key = rec->key;
 	p->m.key_len = rec->key_len;
 	p->m.version = rec->version;
-	p->m.action = p->m.rule = "";
+	p->m.action = p->m.rule = p->m.policy = "";
 	p->m.reason = reason;
 	p->m.seq = rec->seq;
 	p->m.generation = rec->generation;
@@ -69,6 +69,11 @@ make_move(const struct run *r, const struct vt_scan_record *rec,
 	p->after_month = after_month;
 	if (d->verdict != VT_PLAN_MOVE)
 		return;
+	if (d->policy != NULL) {
+		p->m.policy = d->policy;
+		p->asked_us = r->now_us != INT64_MAX ? r->now_us :
+		    rec->covered_to_us;
+	}
 	if (d->rule != NULL) {
 		p->m.rule = d->rule->id;
 		p->asked_us = rules_now(r);
@@ -337,17 +342,20 @@ take_other(struct run *r, const struct vt_scan_record *rec)
 	propose_removal(r, rec, &removal, now);
 }
 
-/* What rules ask of the place of a version: into `bounds`, and into a copy of
- * its bill. */
+/* What rules ask of the place of a version: into `bounds`, and into its bill.
+ * What policies bar, no rule asks for. */
 static void
 bind_to_rules(const struct run *r, const struct vt_lifecycle *lc,
-    int64_t now_us, const struct vt_scan_record *rec, struct vt_cost *cost,
+    int64_t now_us, const struct vt_scan_record *rec,
+    const struct vt_place *place, struct vt_cost *cost,
     struct vt_bounds *bounds)
 {
+	const char *classes[VT_COST_TIERS];
 	struct vt_lc_subject s;
 
 	vt_rules_record(rec, &s);
-	vt_rules_bounds(lc, &s, r->classes, r->model.count, now_us, bounds);
+	vt_place_classes(place, r->classes, r->model.count, classes);
+	vt_rules_bounds(lc, &s, classes, r->model.count, now_us, bounds);
 	/* --tiers is for this run; a rule must wait for another */
 	if (bounds->must >= 0 && r->tiers != NULL &&
 	    r->model.tier[bounds->must].excluded)
@@ -355,11 +363,66 @@ bind_to_rules(const struct run *r, const struct vt_lifecycle *lc,
 	vt_plan_bar(bounds, cost);
 }
 
+/* --- policies ------------------------------------------------------------- */
+
+/* What policies ask of the place of a version: into its options and its bill.
+ * A pin is a wish for that tier, restores or not; --tiers is for this run. */
+static void
+bind_to_policies(const struct run *r, const struct vt_place *w,
+    struct vt_policy *o, struct vt_cost *cost)
+{
+	vt_policy_narrow(o, r->places, w);
+	if (w->pin >= 0 && (size_t)w->pin < cost->count && r->tiers == NULL)
+		cost->excluded[w->pin] = 0;
+	vt_plan_bar_place(w, cost);
+}
+
+/* The one in charge, unless it would have a version where it may not be: then
+ * the work function, which knows of every tier what is excluded. */
+static const struct vt_engine *
+engine_within(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_place *w)
+{
+	const struct vt_engine *e = engine_for(r, rec);
+	size_t i;
+
+	if (w == NULL || e == NULL || e->kind == VT_ENGINE_HOT)
+		return e;
+	for (i = 0; i < r->model.count; i++)
+		if (!r->model.tier[i].excluded && !vt_place_allows(w, i))
+			return NULL;
+	return e;
+}
+
+static void
+explain_policies(const struct run *r, const struct vt_place *w)
+{
+	char text[VT_PLACE_TEXT];
+	size_t i;
+
+	if (w == NULL)
+		return;
+	cli_printf("\n  policy     %s\n", w->name);
+	for (i = 0; i < r->model.count; i++)
+		if (!vt_place_allows(w, i))
+			cli_printf("  policy     not on '%s': %s\n",
+			    r->model.tier[i].name,
+			    vt_place_why(r->places, w, i, text));
+	if (w->min_history_days > 0)
+		cli_printf("  policy     '%s' asks for %u covered days\n",
+		    w->by[VT_PLACE_HISTORY]->name, w->min_history_days);
+	if (w->payback_max_days > 0)
+		cli_printf("  policy     '%s' asks to be paid back within %u "
+		    "days\n", w->by[VT_PLACE_PAYBACK]->name,
+		    w->payback_max_days);
+}
+
 /* --- planning ------------------------------------------------------------- */
 
 static void
 explain(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d)
+    const struct vt_place *place, const struct vt_cost *cost,
+    const struct vt_decision *d)
 {
 	static const char *const verdicts[VT_PLAN_VERDICTS] = {
 		"move", "stay", "wait", "too little is known", "stay", "stay",
@@ -413,6 +476,7 @@ explain(struct run *r, const struct vt_scan_record *rec,
 			cli_printf("%13s ", "?");
 		cli_printf("%14.6g\n", d->work.spent[i]);
 	}
+	explain_policies(r, place);
 	if (rules_for(r, rec) != NULL)
 		cli_printf("\n");
 	explain_rules(r, rec);
@@ -449,10 +513,13 @@ decide(const struct run *r, struct decided *p)
 	struct vt_scan_record *rec = &p->rec;
 	const struct vt_lifecycle *lc;
 	const struct vt_cost *cost = &p->cost;
+	struct vt_policy options = r->policy;
 	struct vt_bounds bounds;
 	int64_t now_us = 0;
 
 	p->err.code = VT_OK;
+	p->place = NULL;
+	p->is_bound = 0;
 	if (rec->kind != VT_SCAN_VERSION ||
 	    vt_past_fill(&p->past, rec, r->now_us, &p->err) != VT_OK)
 		return;
@@ -463,13 +530,20 @@ decide(const struct run *r, struct decided *p)
 	if (r->simulate && rec->size_bytes > r->pack.max_bytes)
 		return;
 	lc = rules_of(r, p, &now_us);
-	if (lc != NULL) {
+	p->place = vt_places_find(r->places, rec->bucket, rec->key,
+	    rec->key_len);
+	if (lc != NULL || p->place != NULL) {
 		p->bound = p->cost;
+		p->is_bound = 1;
 		cost = &p->bound;
-		bind_to_rules(r, lc, now_us, rec, &p->bound, &bounds);
 	}
-	vt_plan_decide(&r->model, &r->policy, engine_for(r, rec), cost, rec,
-	    &p->past, lc != NULL ? &bounds : NULL, &p->d);
+	if (p->place != NULL)
+		bind_to_policies(r, p->place, &options, &p->bound);
+	if (lc != NULL)
+		bind_to_rules(r, lc, now_us, rec, p->place, &p->bound,
+		    &bounds);
+	vt_plan_decide(&r->model, &options, engine_within(r, rec, p->place),
+	    cost, rec, &p->past, lc != NULL ? &bounds : NULL, &p->d);
 }
 
 static void
@@ -478,7 +552,7 @@ plan_record(struct run *r, const struct decided *p)
 	const struct vt_scan_record *rec = &p->rec;
 	const struct vt_decision *d = &p->d;
 	const struct vt_lifecycle *lc = rules_for(r, rec);
-	const struct vt_cost *cost = lc != NULL ? &p->bound : &p->cost;
+	const struct vt_cost *cost = p->is_bound ? &p->bound : &p->cost;
 	struct proposal move;
 	enum removal_state state = REMOVAL_NONE;
 	struct vt_lc_removal removal;
@@ -492,7 +566,7 @@ plan_record(struct run *r, const struct decided *p)
 		if (is_explained(r, rec)) {
 			if (r->found++ > 0)
 				cli_printf("\n");
-			explain(r, rec, cost, d);
+			explain(r, rec, p->place, cost, d);
 			packs_explain(r, rec, cost, d,
 			    expires_days(r, lc, rec));
 		}

@@ -54,6 +54,7 @@ static const char usage[] =
 "      --pack-size SIZE   of a full pack (64M)\n"
 "      --pack-ratio R     of stored to plain bytes, when compressed (1)\n"
 "      --pack-dead SHARE  of dead bytes before one is written anew (0.3)\n"
+"      --policy FILE      placement policies, in place of the configuration's\n"
 "      --tiers A,B...     only to these tiers\n"
 "      --valid D          how long the moves may wait (7d)\n"
 "Beside the plan:\n"
@@ -82,9 +83,10 @@ enum {
 	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES,
 	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES,
 	OPT_NOW, OPT_PACK_DEAD, OPT_PACK_MAX, OPT_PACK_RATIO, OPT_PACK_SIZE,
-	OPT_PACKS, OPT_PAYBACK_MAX, OPT_PRICES, OPT_PRICES_MAX_AGE,
-	OPT_REPORT, OPT_RESTORE_SPEED, OPT_SIMULATE, OPT_SPLIT,
-	OPT_STALE_PRICES, OPT_THREADS, OPT_TIERS, OPT_VALID, OPT_VOLUME
+	OPT_PACKS, OPT_PAYBACK_MAX, OPT_POLICY, OPT_PRICES,
+	OPT_PRICES_MAX_AGE, OPT_REPORT, OPT_RESTORE_SPEED, OPT_SIMULATE,
+	OPT_SPLIT, OPT_STALE_PRICES, OPT_THREADS, OPT_TIERS, OPT_VALID,
+	OPT_VOLUME
 };
 
 static const struct option options[] = {
@@ -110,6 +112,7 @@ static const struct option options[] = {
 	{ "pack-size", required_argument, NULL, OPT_PACK_SIZE },
 	{ "packs", no_argument, NULL, OPT_PACKS },
 	{ "payback-max", required_argument, NULL, OPT_PAYBACK_MAX },
+	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "prices", required_argument, NULL, OPT_PRICES },
 	{ "prices-max-age", required_argument, NULL, OPT_PRICES_MAX_AGE },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -268,6 +271,9 @@ parse_more(struct run *r, int c)
 		r->policy.payback_max_days =
 		    days_option("--payback-max", optarg);
 		break;
+	case OPT_POLICY:
+		r->policy_path = optarg;
+		break;
 	case OPT_SIMULATE:
 		r->simulate = 1;
 		break;
@@ -397,6 +403,8 @@ finish(struct run *r)
 	vt_spool_free(r->spool);
 	vt_sorter_free(r->proposals);
 	vt_buf_release(&r->packed);
+	vt_places_free(r->own_places);
+	vt_config_free(r->config);
 	vt_prices_free(r->prices);
 	free(r->temp_folder);
 	return cli_finish(status);
@@ -405,7 +413,6 @@ finish(struct run *r)
 int
 main(int argc, char **argv)
 {
-	struct vt_config *config;
 	struct run r;
 	int status;
 
@@ -419,10 +426,10 @@ main(int argc, char **argv)
 	prepare(&r);
 	report_note_command(&r, argc, argv);
 	cli_catch_signals(-1);
-	config = load_config(&r);
-	load_prices(&r, config);
-	make_model(&r, config);
-	vt_config_free(config);
+	r.config = load_config(&r);
+	load_prices(&r, r.config);
+	make_model(&r, r.config);
+	load_policies(&r);
 	set_volumes(&r);
 	exclude(&r);
 	choose_rivals(&r);

@@ -14,15 +14,16 @@
 
 /* --- proposals, sorted ---------------------------------------------------- */
 
-/* What rules ask for before what pays. */
+/* What rules and policies ask for before what pays. */
 static int
 rank(const struct proposal *p)
 {
-	return p->removal != VT_LC_NONE ? 0 : *p->m.rule != '\0' ? 1 : 2;
+	return p->removal != VT_LC_NONE ? 0 : *p->m.rule != '\0' ||
+	    *p->m.policy != '\0' ? 1 : 2;
 }
 
 /* The strings of a proposal that are borrowed, but for its key. */
-#define STRINGS 8
+#define STRINGS 9
 
 static void
 strings_of(struct proposal *p, const char **out[STRINGS])
@@ -35,6 +36,7 @@ strings_of(struct proposal *p, const char **out[STRINGS])
 	out[5] = &p->m.to;
 	out[6] = &p->m.reason;
 	out[7] = &p->m.pack;
+	out[8] = &p->m.policy;
 }
 
 static int
@@ -139,6 +141,8 @@ name_plan(struct run *r)
 	    (unsigned long long)r->max_objects, r->max_usd,
 	    (long long)r->valid_ms, r->policy.min_history_days,
 	    r->policy.payback_max_days);
+	if (r->places != NULL)
+		vt_buf_printf(&b, " %s", vt_places_digest(r->places));
 	for (i = 0; i < r->model.count; i++)
 		vt_buf_printf(&b, " %s %s %d %.17g %.17g",
 		    r->model.tier[i].name, r->model.tier[i].price.name,
@@ -192,6 +196,7 @@ count_out(struct run *r, const struct proposal *p)
 	}
 	r->moves++;
 	r->asked += *m->rule != '\0';
+	r->placed += *m->policy != '\0';
 	r->moved_bytes += m->size_bytes;
 	r->moving += m->cost_usd;
 	r->saving += m->saving_usd_month;
@@ -219,8 +224,11 @@ print_plan(struct run *r)
 		}
 		p.m.plan = r->plan_id;
 		p.m.prices = vt_prices_digest(r->prices);
-		p.m.not_after_us = (p.asked_us != 0 ? p.asked_us : now) +
-		    r->valid_ms * 1000;
+		p.m.policies = vt_places_digest(r->places);
+		p.m.not_after_us = p.asked_us != 0 ? p.asked_us : now;
+		/* of a time that no log tells nothing can be said */
+		if (p.m.not_after_us != 0)
+			p.m.not_after_us += r->valid_ms * 1000;
 		if (!is_pack(&p))	/* its members are told */
 			report_proposal(r, &p, 0);
 		if (!r->report_only)
@@ -282,6 +290,9 @@ summarize_rules(const struct run *r)
 	if (r->asked > 0)
 		cli_warn("lifecycle rules ask for %llu of the moves",
 		    (unsigned long long)r->asked);
+	if (r->placed > 0)
+		cli_warn("policies ask for %llu of the moves",
+		    (unsigned long long)r->placed);
 }
 
 int

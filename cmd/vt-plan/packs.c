@@ -120,7 +120,7 @@ propose_pack(struct run *r, const struct vt_pack *p, const char *id)
 	    "back in %.1f days", p->idle_days, p->payback_days);
 	out.m.action = "pack";
 	out.m.pack = id;
-	out.m.rule = out.m.version = "";
+	out.m.rule = out.m.policy = out.m.version = "";
 	out.m.bucket = p->bucket;
 	out.m.key = p->prefix;
 	out.m.key_len = p->prefix_len;

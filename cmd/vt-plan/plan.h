@@ -68,7 +68,10 @@ struct decided {
 	struct vt_scan_record rec;
 	size_t rules;			/* as use_rules takes it */
 	struct vt_past past;
-	struct vt_cost cost, bound;	/* the latter by rules, if there are */
+	const struct vt_place *place;	/* what policies ask, or NULL */
+	/* the latter by rules and policies, if there are */
+	struct vt_cost cost, bound;
+	int is_bound;
 	struct vt_decision d;
 	struct vt_err err;		/* err.code: it could not be done */
 };
@@ -76,6 +79,7 @@ struct decided {
 struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
+	const char *policy_path;
 	const char *volumes, *restore_speed, *clients;
 	const char *engines;
 	const char *report_path;	/* --report */
@@ -97,6 +101,9 @@ struct run {
 	int path_count;
 
 	/* the installation */
+	struct vt_config *config;	/* NULL: the price file's tiers */
+	const struct vt_places *places;	/* NULL: no policies */
+	struct vt_places *own_places;	/* of --policy */
 	struct vt_prices *prices;
 	int prices_checked;
 	struct vt_cost_model model;
@@ -141,6 +148,7 @@ struct run {
 	uint64_t lines_out, moves, moved_bytes, capped;
 	uint64_t pack_out;	/* the pack whose members are to follow */
 	uint64_t asked;		/* moves that rules ask for */
+	uint64_t placed;	/* moves that policies ask for */
 	uint64_t removals[VT_LC_ACTIONS], removed_bytes, locked;
 	struct pack_sums found_packs, waiting_packs, packed_sums;
 	double bill_now, bill_after, moving, saving;
@@ -157,6 +165,7 @@ void plan_no_memory(void) __attribute__((noreturn));
 /* tiers.c: where things can be, at what price. */
 struct vt_config *load_config(struct run *r);
 void make_model(struct run *r, const struct vt_config *config);
+void load_policies(struct run *r);
 void set_volumes(struct run *r);
 void exclude(struct run *r);
 void choose_rivals(struct run *r);

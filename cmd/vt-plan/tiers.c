@@ -95,6 +95,33 @@ make_model(struct run *r, const struct vt_config *config)
 	}
 }
 
+/* Of a file, or of the configuration.  What is not known of the tiers of a
+ * price file is as the configuration has it by default. */
+void
+load_policies(struct run *r)
+{
+	const struct vt_cost_model *m = &r->model;
+	struct vt_place_tier tiers[VT_PLACE_TIERS];
+	struct vt_err err;
+	size_t count = 0, i;
+
+	if (r->policy_path == NULL) {
+		r->places = r->config != NULL ? r->config->places : NULL;
+		return;
+	}
+	if (r->config != NULL)
+		count = vt_config_place_tiers(r->config, tiers);
+	else
+		for (i = 0; i < m->count; i++)
+			tiers[count++] = (struct vt_place_tier){
+			    m->tier[i].name, vt_prices_location(r->prices),
+			    11, 20, m->tier[i].price.needs_restore };
+	if (vt_config_policies(r->policy_path, tiers, count, &r->own_places,
+	    &err) != VT_OK)
+		plan_die(&err);
+	r->places = r->own_places;
+}
+
 /* "hot=600T,warm=2P": how much is there decides what the next GB costs. */
 void
 set_volumes(struct run *r)

@@ -155,12 +155,18 @@ ingest_place(struct req *r, struct ingest *in, const char *storage_class,
 	struct vt_err err;
 	enum vt_code rc;
 
-	rc = vt_tiers_place(r->srv->tiers, storage_class, size_bytes,
-	    &in->tier, &in->is_inline, &err);
-	if (rc == VT_INVALID) {
+	rc = vt_tiers_place(r->srv->tiers,
+	    vt_places_find(r->srv->config->places, r->bucket_name, r->key,
+	    r->key_len), storage_class, size_bytes, &in->tier,
+	    &in->is_inline, &err);
+	if (rc == VT_INVALID || rc == VT_DENIED) {
 		req_error_detail(r, "StorageClassRequested",
 		    storage_class != NULL ? storage_class : "");
-		req_error(r, "InvalidStorageClass", NULL);
+		if (rc == VT_DENIED)
+			req_error(r, "InvalidStorageClass", "The storage "
+			    "class is not allowed here: %s", err.text);
+		else
+			req_error(r, "InvalidStorageClass", NULL);
 		return -1;
 	}
 	if (rc != VT_OK) {

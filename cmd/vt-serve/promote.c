@@ -54,12 +54,17 @@ promoter_note(struct promoter *p, const struct vt_access *a)
 	k = vt_cost_model_tier(&p->model, a->tier);
 	if (k <= 0)
 		return;
+	/* P6: not to where policies do not let it lie */
+	if (!vt_place_allows(vt_places_find(p->s->config->places, a->bucket,
+	    a->key, a->key_len), 0))
+		return;
 	vt_cost_of(&p->model, (uint64_t)a->size, &cost);
 	pthread_mutex_lock(&p->lock);
 	/* What leaving early costs is weighed by the thread, who knows when
 	 * the copy came. */
 	if (vt_rent_read(p->rent, &cost, (size_t)k, a->copy_id,
-	    (double)a->bytes_out, 0) && p->queued < QUEUE_MAX) {
+	    (double)a->time_us / DAY_US, (double)a->bytes_out, 0) &&
+	    p->queued < QUEUE_MAX) {
 		w = calloc(1, sizeof(*w));
 		if (w != NULL) {
 			w->bucket = strdup(a->bucket);
@@ -191,7 +196,7 @@ bring_back(struct promoter *p, const struct wish *w)
 	o.pace_ctx = p;
 	/* A refusal is no fault: the store has changed meanwhile. */
 	err.code = vt_migrate_move(&o, &m, &res, &err);
-	if (res.status != VT_MOVE_SKIPPED)
+	if (res.status != VT_MOVE_SKIPPED && res.status != VT_MOVE_REFUSED)
 		log_move(p, &m, &res, err.code, now_us);
 out:
 	vt_arena_free(a);

@@ -241,12 +241,15 @@ told(void *ctx, enum vt_cat_kind kind, const char *bucket,
     const struct vt_version *v, const struct vt_restored *state)
 {
 	struct restorer *w = ctx;
+	const struct vt_config *config = w->s->config;
+	size_t to = vt_place_restored(config->places, vt_places_find(
+	    config->places, bucket, v->key, v->key_len));
 	struct vt_access a;
 
 	(void)state;
 	memset(&a, 0, sizeof(a));
 	a.time_us = vt_clock_now_us(w->s->clock);
-	a.node = w->s->config->node;
+	a.node = config->node;
 	a.actor = "restore";
 	a.op = kind == VT_CAT_RESTORE_DONE ? "Restore" : "RestoreExpiry";
 	a.bucket = bucket;
@@ -254,7 +257,7 @@ told(void *ctx, enum vt_cat_kind kind, const char *bucket,
 	a.key_len = v->key_len;
 	a.version = v->version_id;
 	a.source = v->tier;
-	a.tier = w->s->config->tier[0].name;
+	a.tier = config->tier[to != SIZE_MAX ? to : 0].name;
 	a.range_first = a.range_length = a.ttfb_us = a.copy_id = -1;
 	a.size = (int64_t)v->size_bytes;
 	if (kind == VT_CAT_RESTORE_DONE)

@@ -245,6 +245,8 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 	out->upload = text(&s, "upload", action == VT_LC_ABORT_UPLOAD, NULL);
 	out->plan = text(&s, "plan", 0, NULL);
 	out->prices = text(&s, "prices", 0, NULL);
+	out->policies = text(&s, "policies", 0, NULL);
+	out->policy = text(&s, "policy", 0, NULL);
 	out->bucket = text(&s, "bucket", 1, NULL);
 	out->key = text(&s, is_pack(out) ? "prefix" : "key", !is_pack(out),
 	    &out->key_len);
@@ -304,6 +306,8 @@ vt_move_format_plain(const struct vt_move *m, struct vt_buf *out)
 	put_text(out, "rule", m->rule);
 	put_text(out, "plan", m->plan);
 	put_text(out, "prices", m->prices);
+	put_text(out, "policies", m->policies);
+	put_text(out, "policy", m->policy);
 	put_text(out, "pack", m->pack);
 	vt_json_bytes(out, "bucket", m->bucket, strlen(m->bucket));
 	if (is_pack(m))

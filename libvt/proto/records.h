@@ -32,6 +32,8 @@ struct vt_move {
 	const char *upload;	/* of "abort-upload": no version, no seq */
 	const char *plan;	/* 16 hex digits, one per plan */
 	const char *prices;	/* 16 hex digits of the price file's SHA-256 */
+	const char *policies;	/* the same of placement policies; "": none */
+	const char *policy;	/* the one that asks for the move, or "" */
 	const char *bucket;
 	const char *key;	/* bytes, also NUL-terminated; of "pack" what
 				   the keys of all begin with */

@@ -587,15 +587,15 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 
 /* --- moves ---------------------------------------------------------------- */
 
-enum { M_RULE, M_PLAN, M_PRICES, M_BUCKET, M_KEY, M_VERSION, M_FROM, M_TO,
-	M_REASON, M_STRINGS };
+enum { M_RULE, M_PLAN, M_PRICES, M_POLICIES, M_POLICY, M_BUCKET, M_KEY,
+	M_VERSION, M_FROM, M_TO, M_REASON, M_STRINGS };
 
 int
 vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
 {
 	const char *const from[M_STRINGS] = {
-		m->rule, m->plan, m->prices, m->bucket, m->key, m->version,
-		m->from, m->to, m->reason
+		m->rule, m->plan, m->prices, m->policies, m->policy,
+		m->bucket, m->key, m->version, m->from, m->to, m->reason
 	};
 	struct plain s[M_STRINGS];
 	struct written last;
@@ -613,6 +613,8 @@ vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
 	p = PUT_SOME(p, ",\"rule\":", &s[M_RULE]);
 	p = PUT_SOME(p, ",\"plan\":", &s[M_PLAN]);
 	p = PUT_SOME(p, ",\"prices\":", &s[M_PRICES]);
+	p = PUT_SOME(p, ",\"policies\":", &s[M_POLICIES]);
+	p = PUT_SOME(p, ",\"policy\":", &s[M_POLICY]);
 	p = put_plain(PUT(p, ",\"bucket\":"), &s[M_BUCKET]);
 	p = put_plain(PUT(p, ",\"key\":"), &s[M_KEY]);
 	p = PUT_SOME(p, ",\"version\":", &s[M_VERSION]);

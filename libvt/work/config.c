@@ -29,7 +29,7 @@
 
 #define CONFIG_MAX (1 << 20)
 #define CREDENTIALS_MAX (1 << 20)
-#define COMMAND_MAX 64		/* words of a command */
+#define STRINGS_MAX 64		/* of one list, as the words of a command */
 #define YEAR_MS INT64_C(31536000000)
 
 enum kind {
@@ -39,14 +39,17 @@ enum kind {
 	HOSTPORT,		/* char *: "127.0.0.1:9000", "[::1]:0" */
 	OPT_HOSTPORT,
 	PATH, OPT_PATH,		/* char *: relative ones made absolute */
+	KEY,			/* char *: may be empty */
 	OWNERSHIP,		/* char *: one of AWS's three */
 	PRICES,			/* a path, or a name in the share folder */
 	BOOL,			/* int */
 	UINT,			/* unsigned */
+	OPT_UINT,		/* unsigned, 0 when null or not given */
 	SIZE,			/* uint64_t bytes: 4096 or "4K" */
 	DURATION,		/* int64_t ms: seconds, or "24h" */
-	TIERS, WEBHOOKS,	/* the lists */
+	TIERS, POLICIES, WEBHOOKS,	/* the lists */
 	COMMAND,		/* char **: a program and its arguments */
+	STRINGS,		/* char **, NULL when null or not given */
 	ENCRYPTION		/* an object of encryption_fields */
 };
 
@@ -74,6 +77,8 @@ static const struct field fields[] = {
 	{ "tls_cert", OPT_PATH, IN(tls_cert), "null", 0, 0 },
 	{ "tls_key", OPT_PATH, IN(tls_key), "null", 0, 0 },
 	{ "tiers", TIERS, 0, NULL, 0, 0 },
+	/* behind the tiers they speak of */
+	{ "policies", POLICIES, 0, "[]", 0, 0 },
 	{ "webhooks", WEBHOOKS, 0, "[]", 0, 0 },
 	{ "encryption", ENCRYPTION, 0, "{}", 0, 0 },
 	{ "grace", DURATION, IN(grace_ms), "\"24h\"", 0, YEAR_MS },
@@ -124,6 +129,25 @@ static const struct field tier_fields[] = {
 	{ "inline", BOOL, IN(is_inline), "false", 0, 0 },
 	{ "inline_max", SIZE, IN(inline_max_bytes), "\"4K\"", 0, 65536 },
 	{ "restore_delay", DURATION, IN(restore_delay_ms), "0", 0, YEAR_MS },
+};
+#undef IN
+
+#define IN(m) offsetof(struct vt_place_policy, m)
+/* The first two, then vt_place_field_name. */
+static const struct field policy_fields[] = {
+	{ "bucket", STR, IN(bucket), NULL, 0, 0 },
+	{ "prefix", KEY, IN(prefix), "\"\"", 0, 0 },
+	{ "tiers", STRINGS, IN(tiers), "null", 0, 0 },
+	{ "locations", STRINGS, IN(locations), "null", 0, 0 },
+	{ "min_durability_nines", OPT_UINT, IN(min_durability_nines), "null",
+	    1, 20 },
+	{ "max_first_byte_ms", OPT_UINT, IN(max_first_byte_ms), "null",
+	    1, 86400000 },
+	{ "pin", OPT, IN(pin), "null", 0, 0 },
+	{ "min_history_days", OPT_UINT, IN(min_history_days), "null",
+	    1, 36500 },
+	{ "payback_max_days", OPT_UINT, IN(payback_max_days), "null",
+	    1, 36500 },
 };
 #undef IN
 
@@ -287,6 +311,7 @@ struct reading {
 	const char *path;	/* for errors */
 	const char *text;
 	const char *data_dir;
+	int is_list;		/* the text is one list and no object */
 	const char *list;	/* "tiers", while `item` of it is read */
 	size_t item;		/* or SIZE_MAX */
 	const char *inside;	/* the object being read, or NULL */
@@ -309,7 +334,8 @@ complain(const struct reading *r, const char *fmt, ...)
 		snprintf(place, sizeof(place), "%s[%zu]%s%.64s", r->list,
 		    r->item, r->field != NULL ? "." : "",
 		    r->field != NULL ? r->field : "");
-		if (walk_member(&w, r->list))
+		/* a file of its own is the list itself */
+		if (walk_member(&w, r->list) || r->is_list)
 			walk_element(&w, r->item);
 	} else if (r->inside != NULL) {
 		snprintf(place, sizeof(place), "%.32s%s%.64s", r->inside,
@@ -387,7 +413,8 @@ read_string(const struct reading *r, const struct field *f,
 	if (s == NULL)
 		return complain(r, "must be a string%s",
 		    optional ? " or null" : "");
-	if (*s == '\0' || strlen(s) != json_string_length(value))
+	if ((*s == '\0' && f->kind != KEY) ||
+	    strlen(s) != json_string_length(value))
 		return complain(r, "must not be empty or hold a NUL");
 	if (f->kind == NAME && !is_name(s))
 		return complain(r, "'%.64s' is not 1 to 32 of a-z, 0-9, '_' "
@@ -420,6 +447,8 @@ read_number(const struct reading *r, const struct field *f,
 	enum vt_code rc = VT_OK;
 	struct vt_err why;
 
+	if (f->kind == OPT_UINT && json_is_null(value))
+		return VT_OK;
 	if (json_is_integer(value) && json_integer_value(value) >= 0) {
 		n = (uint64_t)json_integer_value(value);
 		if (f->kind == DURATION)
@@ -434,6 +463,7 @@ read_number(const struct reading *r, const struct field *f,
 		    "a number of bytes or a string as \"4K\"" :
 		    f->kind == DURATION ?
 		    "a number of seconds or a string as \"24h\"" :
+		    f->kind == OPT_UINT ? "a whole number or null" :
 		    "a whole number, not below 0");
 	}
 	if (rc != VT_OK)
@@ -443,7 +473,7 @@ read_number(const struct reading *r, const struct field *f,
 		    (uintmax_t)f->min, (uintmax_t)f->max,
 		    f->kind == SIZE ? " bytes" :
 		    f->kind == DURATION ? " milliseconds" : "");
-	if (f->kind == UINT)
+	if (f->kind == UINT || f->kind == OPT_UINT)
 		*(unsigned *)out = (unsigned)n;
 	else if (f->kind == SIZE)
 		*(uint64_t *)out = n;
@@ -452,34 +482,40 @@ read_number(const struct reading *r, const struct field *f,
 	return VT_OK;
 }
 
-/* A list of strings, the first an absolute path; or null. */
+/* A list of strings, of a command the first an absolute path; or null. */
 static enum vt_code
-read_command(const struct reading *r, const json_t *value, char ***out)
+read_strings(const struct reading *r, const struct field *f,
+    const json_t *value, char ***out)
 {
+	int is_command = f->kind == COMMAND;
 	size_t count = json_array_size(value), i;
 	const char *s;
 	enum vt_code rc = VT_OK;
 
 	if (json_is_null(value))
 		return VT_OK;
-	if (!json_is_array(value) || count < 1 || count > COMMAND_MAX)
+	if (!json_is_array(value) || count < 1 || count > STRINGS_MAX)
 		return complain(r, "must be a list of 1 to %d strings",
-		    COMMAND_MAX);
+		    STRINGS_MAX);
 	*out = calloc(count + 1, sizeof(**out));
 	if (*out == NULL)
 		return no_memory(r);
 	for (i = 0; i < count && rc == VT_OK; i++) {
 		s = json_string_value(json_array_get(value, i));
-		if (s == NULL || (i == 0 && *s != '/'))
-			return complain(r, i == 0 ? "must begin with the "
-			    "absolute path of a program" :
-			    "must be a list of strings");
+		if (is_command && i == 0 && (s == NULL || *s != '/'))
+			return complain(r, "must begin with the absolute path "
+			    "of a program");
+		if (s == NULL || (!is_command && *s == '\0'))
+			return complain(r, "must be a list of strings%s",
+			    is_command ? "" : " that are not empty");
 		rc = set_string(r, &(*out)[i], s);
 	}
 	return rc;
 }
 
 static enum vt_code read_tiers(struct reading *r, const json_t *value,
+    struct vt_config *c);
+static enum vt_code read_policies(struct reading *r, const json_t *value,
     struct vt_config *c);
 static enum vt_code read_webhooks(struct reading *r, const json_t *value,
     struct vt_config *c);
@@ -497,16 +533,21 @@ read_field(struct reading *r, const struct field *f, const json_t *value,
 		*(int *)(void *)(base + f->offset) = json_is_true(value);
 		return VT_OK;
 	case UINT:
+	case OPT_UINT:
 	case SIZE:
 	case DURATION:
 		return read_number(r, f, value, base + f->offset);
 	case TIERS:
 		return read_tiers(r, value, (struct vt_config *)(void *)base);
+	case POLICIES:
+		return read_policies(r, value,
+		    (struct vt_config *)(void *)base);
 	case WEBHOOKS:
 		return read_webhooks(r, value,
 		    (struct vt_config *)(void *)base);
 	case COMMAND:
-		return read_command(r, value,
+	case STRINGS:
+		return read_strings(r, f, value,
 		    (char ***)(void *)(base + f->offset));
 	case ENCRYPTION:
 		return read_encryption(r, value,
@@ -627,6 +668,96 @@ read_tiers(struct reading *r, const json_t *value, struct vt_config *c)
 }
 
 static enum vt_code
+read_policy(struct reading *r, const json_t *value,
+    struct vt_place_policy *q)
+{
+	enum vt_code rc;
+	int f;
+
+	r->field = NULL;
+	rc = read_object(r, policy_fields, COUNT(policy_fields), value, q);
+	if (rc != VT_OK)
+		return rc;
+	for (f = 0; f < VT_PLACE_FIELDS; f++)
+		if (json_object_get(value, vt_place_field_name[f]) != NULL)
+			q->given |= 1U << f;
+	if (strcmp(q->bucket, "*") != 0 &&
+	    strpbrk(q->bucket, "*/") != NULL) {
+		r->field = "bucket";
+		return complain(r, "'%.64s' is neither the name of a bucket "
+		    "nor \"*\" for all of them", q->bucket);
+	}
+	return VT_OK;
+}
+
+static enum vt_code
+make_places(struct reading *r, const json_t *list,
+    const struct vt_place_tier *tiers, size_t tier_count,
+    struct vt_places **out)
+{
+	size_t count = json_array_size(list), i;
+	struct vt_place_policy *q;
+	struct vt_place_fault fault;
+	struct vt_err why;
+	enum vt_code rc = VT_OK;
+
+	if (!json_is_array(list) || count > VT_PLACE_POLICIES)
+		return complain(r, "must be a list of at most %d policies",
+		    VT_PLACE_POLICIES);
+	q = calloc(count + 1, sizeof(*q));
+	if (q == NULL)
+		return no_memory(r);
+	r->list = "policies";
+	for (i = 0; i < count && rc == VT_OK; i++) {
+		r->item = i;
+		rc = read_policy(r, json_array_get(list, i), &q[i]);
+	}
+	if (rc == VT_OK) {
+		rc = vt_places_make(q, count, tiers, tier_count, out, &fault,
+		    &why);
+		if (rc == VT_OK)
+			q = NULL;
+		r->item = fault.index;
+		r->field = fault.field;
+		if (rc == VT_INVALID)
+			rc = complain(r, "%s", why.text);
+		else if (rc != VT_OK)
+			rc = no_memory(r);
+	}
+	r->item = SIZE_MAX;
+	if (q != NULL)
+		vt_place_policies_free(q, count);
+	return rc;
+}
+
+size_t
+vt_config_place_tiers(const struct vt_config *c, struct vt_place_tier *out)
+{
+	const struct vt_tier *t;
+	size_t i;
+
+	for (i = 0; i < c->tier_count; i++) {
+		t = &c->tier[i];
+		out[i] = (struct vt_place_tier){ t->name, t->location,
+		    t->durability_nines, t->first_byte_ms,
+		    t->restore_delay_ms > 0 };
+	}
+	return c->tier_count;
+}
+
+static enum vt_code
+read_policies(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	struct vt_place_tier tiers[VT_TIERS_MAX];
+	size_t n = vt_config_place_tiers(c, tiers);
+
+	/* without any there is nothing to be asked */
+	if (json_is_array(value) && json_array_size(value) == 0)
+		return VT_OK;
+	return make_places(r, value, tiers, n, &c->places);
+}
+
+static enum vt_code
 read_webhook(struct reading *r, const json_t *value, struct vt_config *c)
 {
 	struct vt_webhook *h = &c->webhook[r->item], *other;
@@ -682,35 +813,51 @@ read_encryption(struct reading *r, const json_t *value, struct vt_config *c)
 	return set_path(r, &c->master_key_file, r->data_dir, "master.keys");
 }
 
+/* The file, whole, and what it says: free both, whatever is returned. */
+static enum vt_code
+read_text(struct reading *r, char **text, json_t **root)
+{
+	size_t len;
+	json_error_t why;
+	enum vt_code rc;
+
+	*root = NULL;
+	rc = vt_fs_read(r->path, CONFIG_MAX, text, &len, r->err);
+	if (rc != VT_OK) {
+		*text = NULL;
+		return rc;
+	}
+	r->text = *text;
+	*root = json_loadb(r->text, len, JSON_REJECT_DUPLICATES, &why);
+	if (*root == NULL)
+		return vt_fail(r->err, VT_INVALID, "%s:%d:%d: %s", r->path,
+		    why.line, why.column, why.text);
+	return VT_OK;
+}
+
 enum vt_code
 vt_config_load(const char *path, const char *data_dir,
     struct vt_config **out, struct vt_err *err)
 {
 	struct reading r = { path != NULL ? path : "(default)", default_text,
-	    data_dir, NULL, SIZE_MAX, NULL, NULL, err };
+	    data_dir, 0, NULL, SIZE_MAX, NULL, NULL, err };
 	char *text = NULL;
-	size_t len = strlen(default_text);
 	json_t *root = NULL;
-	json_error_t why;
 	struct vt_config *c;
-	enum vt_code rc;
+	enum vt_code rc = VT_OK;
 
 	*out = NULL;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return no_memory(&r);
-	if (path != NULL) {
-		rc = vt_fs_read(path, CONFIG_MAX, &text, &len, err);
-		if (rc != VT_OK)
-			goto out;
-		r.text = text;
-	}
-	root = json_loadb(r.text, len, JSON_REJECT_DUPLICATES, &why);
-	if (root == NULL) {
-		rc = vt_fail(err, VT_INVALID, "%s:%d:%d: %s", r.path,
-		    why.line, why.column, why.text);
+	if (path != NULL)
+		rc = read_text(&r, &text, &root);
+	else
+		root = json_loads(default_text, 0, NULL);
+	if (rc == VT_OK && root == NULL)
+		rc = no_memory(&r);
+	if (rc != VT_OK)
 		goto out;
-	}
 	c->data_dir = strdup(data_dir);
 	if (c->data_dir == NULL) {
 		rc = no_memory(&r);
@@ -730,6 +877,26 @@ out:
 		*out = c;
 	else
 		vt_config_free(c);
+	return rc;
+}
+
+enum vt_code
+vt_config_policies(const char *path, const struct vt_place_tier *tiers,
+    size_t tier_count, struct vt_places **out, struct vt_err *err)
+{
+	struct reading r = { path, NULL, NULL, 1, NULL, SIZE_MAX, NULL, NULL,
+	    err };
+	char *text;
+	json_t *list;
+	enum vt_code rc;
+
+	*out = NULL;
+	rc = read_text(&r, &text, &list);
+	r.field = "policies";
+	if (rc == VT_OK)
+		rc = make_places(&r, list, tiers, tier_count, out);
+	json_decref(list);
+	free(text);
 	return rc;
 }
 
@@ -757,6 +924,7 @@ vt_config_free(struct vt_config *c)
 		free_fields(webhook_fields, COUNT(webhook_fields),
 		    (char *)&c->webhook[i]);
 	free_fields(fields, COUNT(fields), (char *)c);
+	vt_places_free(c->places);
 	free(c->master_key_file);
 	for (i = 0; c->master_key_command != NULL &&
 	    c->master_key_command[i] != NULL; i++)

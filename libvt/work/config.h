@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 #include "libvt/base/err.h"
+#include "libvt/work/place.h"
 
-#define VT_TIERS_MAX 32
+#define VT_TIERS_MAX VT_PLACE_TIERS
 
 /* A place with a price. */
 struct vt_tier {
@@ -58,6 +59,8 @@ struct vt_config {
 	struct vt_tier tier[VT_TIERS_MAX];
 	size_t tier_count;	/* tier[0] is where new objects go when no
 				   class is asked for */
+	struct vt_places *places;	/* what policies ask of them; its tiers
+					   are these */
 	struct vt_webhook webhook[VT_WEBHOOKS_MAX];
 	size_t webhook_count;
 	int64_t grace_ms;	/* dropped copies' bytes stay so long: 24 h */
@@ -89,6 +92,18 @@ struct vt_config {
 enum vt_code vt_config_load(const char *path, const char *data_dir,
     struct vt_config **out, struct vt_err *err) VT_MUST_CHECK;
 void vt_config_free(struct vt_config *c);
+/*
+ * A file with a list of policies, as the field "policies" has it, for tiers
+ * that no configuration tells of.  Codes as vt_config_load; free with
+ * vt_places_free.
+ */
+enum vt_code vt_config_policies(const char *path,
+    const struct vt_place_tier *tiers, size_t tier_count,
+    struct vt_places **out, struct vt_err *err) VT_MUST_CHECK;
+/* The tiers of a configuration as policies look at them, borrowed: into
+ * `out` of VT_TIERS_MAX; how many. */
+size_t vt_config_place_tiers(const struct vt_config *c,
+    struct vt_place_tier *out);
 /*
  * The folder of this installation's data files, when it is not VT_SHAREDIR
  * (set by the Makefile): a "price_file" named without a '/' lies in its

@@ -18,6 +18,8 @@ vt_move_status_name(enum vt_move_status s)
 		return "already";
 	case VT_MOVE_SKIPPED:
 		return "skipped";
+	case VT_MOVE_REFUSED:
+		return "refused";
 	case VT_MOVE_FAILED:
 		break;
 	}
@@ -112,11 +114,28 @@ check_lock(const struct vt_migrate_options *o, const struct vt_move *m,
 	    "not do without a restore", m->to);
 }
 
+/* What policies say of the target, as they are now. */
+static enum vt_code
+check_place(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_place *place, struct vt_err *err)
+{
+	char text[VT_PLACE_TEXT];
+	size_t i;
+
+	for (i = 0; i < o->config->tier_count; i++)
+		if (strcmp(o->config->tier[i].name, m->to) == 0 &&
+		    !vt_place_allows(place, i))
+			return vt_fail(err, VT_DENIED, "%s", vt_place_why(
+			    o->config->places, place, i, text));
+	return VT_OK;
+}
+
 /* What the bucket's lifecycle rules say of the target, as they are now: a
  * move is not to come before its day, nor to undo a transition. */
 static enum vt_code
 check_rules(const struct vt_migrate_options *o, const struct vt_move *m,
-    const struct vt_bucket *b, const struct vt_version *v, struct vt_err *err)
+    const struct vt_bucket *b, const struct vt_version *v,
+    const struct vt_place *place, struct vt_err *err)
 {
 	struct vt_rules *own = NULL, *rules = o->rules;
 	const struct vt_lifecycle *lc;
@@ -139,14 +158,15 @@ check_rules(const struct vt_migrate_options *o, const struct vt_move *m,
 		rc = vt_catalog_standing(o->catalog, v, &st, err);
 	if (rc == VT_OK && lc != NULL) {
 		n = vt_rules_classes(o->config, classes);
+		vt_place_classes(place, classes, n, classes);
 		vt_rules_version(v, &st, &s);
 		vt_rules_bounds(lc, &s, classes, n, vt_clock_now_us(o->clock),
 		    &bounds);
 		for (i = 0; i < n; i++)
 			if (strcmp(o->config->tier[i].name, m->to) == 0 &&
 			    bounds.barred[i]) {
-				vt_rules_barred_text(&bounds, classes[i],
-				    text);
+				vt_rules_barred_text(&bounds,
+				    o->config->tier[i].storage_class, text);
 				rc = vt_fail(err, VT_PRECONDITION, "%s",
 				    text);
 			}
@@ -296,7 +316,8 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	int is_inline = 0;
 	enum vt_code rc;
 
-	rc = vt_tiers_place(o->tiers, to->storage_class, v->size_bytes,
+	/* that it may lie there was asked before */
+	rc = vt_tiers_place(o->tiers, NULL, to->storage_class, v->size_bytes,
 	    &placed, &is_inline, err);
 	if (rc != VT_OK)
 		return rc;
@@ -436,6 +457,7 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	struct vt_bucket bucket;
 	struct vt_version *v = NULL;
 	const struct vt_copy *source = NULL;
+	const struct vt_place *place;
 	struct vt_new_copy n;
 	struct vt_cat_op op;
 	enum vt_code rc;
@@ -463,8 +485,16 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	}
 	if (rc == VT_OK)
 		rc = check_lock(o, m, v, err);
-	if (rc == VT_OK)
-		rc = check_rules(o, m, &bucket, v, err);
+	if (rc == VT_OK) {
+		place = vt_places_find(o->config->places, bucket.name, v->key,
+		    v->key_len);
+		rc = check_place(o, m, place, err);
+		if (rc != VT_OK) {
+			out->status = VT_MOVE_REFUSED;
+			goto out;
+		}
+		rc = check_rules(o, m, &bucket, v, place, err);
+	}
 	if (rc != VT_OK)
 		goto out;
 	if (o->dry_run) {

@@ -203,7 +203,7 @@ may_pack(const struct vt_pack_terms *t, const struct vt_cost *alone,
 		break;
 	case VT_PLAN_MOVE:
 	case VT_PLAN_WAIT:
-		if (d->rule != NULL)
+		if (d->rule != NULL || d->policy != NULL)
 			return VT_PACK_RULED;
 		if (alone->day[d->to] > alone->day[d->from])
 			return VT_PACK_WARM;
@@ -273,7 +273,7 @@ vt_pack_why_text(enum vt_pack_why why)
 		[VT_PACK_YES] = "it pays back while it rests",
 		[VT_PACK_LARGE] = "it is larger than what is packed",
 		[VT_PACK_HELD] = "it is not to be moved",
-		[VT_PACK_RULED] = "a lifecycle rule asks for its move",
+		[VT_PACK_RULED] = "a rule or a policy asks for its move",
 		[VT_PACK_WARM] = "it is read too often",
 		[VT_PACK_MINIMUM] = "the minimum of its tier is paid for "
 		    "anyway",

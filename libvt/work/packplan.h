@@ -104,7 +104,7 @@ enum vt_pack_why {
 	VT_PACK_YES,
 	VT_PACK_LARGE,		/* pays by itself, or not at all */
 	VT_PACK_HELD,		/* not to be moved: see the verdict */
-	VT_PACK_RULED,		/* a lifecycle rule asks for its move */
+	VT_PACK_RULED,		/* a rule or a policy asks for its move */
 	VT_PACK_WARM,		/* it is read, or is going to a dearer tier */
 	VT_PACK_MINIMUM,	/* its tier's minimum is paid for anyway */
 	VT_PACK_NO_SAVING,	/* no tier would be cheaper, packed or not */

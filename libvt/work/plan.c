@@ -17,8 +17,13 @@ explain_hold(const struct vt_policy *o, const struct vt_scan_record *r,
 		    r->covered_days, o->min_history_days);
 		break;
 	case VT_PLAN_PINNED:
-		snprintf(d->reason, sizeof(d->reason), "pinned to '%s'",
-		    r->pin);
+		if (*r->pin != '\0')
+			snprintf(d->reason, sizeof(d->reason),
+			    "pinned to '%s'", r->pin);
+		else
+			snprintf(d->reason, sizeof(d->reason),
+			    "pinned to '%s' by policy '%s'", r->tier,
+			    o->place->by[VT_PLACE_PIN]->name);
 		break;
 	case VT_PLAN_LOCKED:
 		snprintf(d->reason, sizeof(d->reason), "%s",
@@ -145,6 +150,8 @@ constrained(const struct vt_policy *o, const struct vt_scan_record *r,
 		d->verdict = VT_PLAN_LOCKED;
 	else if (r->adopted)
 		d->verdict = VT_PLAN_ADOPTED;
+	else if (o->place != NULL && o->place->pin == d->from)
+		d->verdict = VT_PLAN_PINNED;
 	else
 		return 0;
 	return 1;
@@ -171,17 +178,40 @@ vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c)
 			c->excluded[i] = 1;
 }
 
-/* A transition that is due: made at the latest now, if it pays or not. */
+void
+vt_plan_bar_place(const struct vt_place *w, struct vt_cost *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++)
+		if (!vt_place_allows(w, i))
+			c->excluded[i] = 1;
+}
+
+void
+vt_policy_narrow(struct vt_policy *o, const struct vt_places *places,
+    const struct vt_place *w)
+{
+	o->places = places;
+	o->place = w;
+	if (w->min_history_days > o->min_history_days)
+		o->min_history_days = w->min_history_days;
+	if (w->payback_max_days > 0 && (o->payback_max_days <= 0 ||
+	    w->payback_max_days < o->payback_max_days))
+		o->payback_max_days = w->payback_max_days;
+}
+
+/* A move that is asked for: made now, if it pays or not; the reason, which is
+ * there, is told its price. */
 static void
-follow_rule(const struct vt_cost_model *m, const struct vt_scan_record *r,
-    const struct vt_bounds *b, struct vt_decision *d)
+must_move(const struct vt_cost_model *m, const struct vt_scan_record *r,
+    size_t to, struct vt_decision *d)
 {
 	const struct vt_cost *c = d->work.cost;
-	size_t from = (size_t)d->from, to = (size_t)b->must, used;
+	size_t from = (size_t)d->from, used = strlen(d->reason);
 	struct vt_choice *h = &d->choice;
 
-	d->to = b->must;
-	d->rule = b->why.rule;
+	d->to = (int)to;
 	d->verdict = vt_plan_has_copy(r, m->tier[to].name) ? VT_PLAN_COPIED :
 	    VT_PLAN_MOVE;
 	h->why = VT_GO;
@@ -193,12 +223,69 @@ follow_rule(const struct vt_cost_model *m, const struct vt_scan_record *r,
 		h->saving_day = (d->work.spent[from] - d->work.spent[to]) /
 		    d->work.clock;
 	h->payback_days = h->saving_day > 0 ? h->cost / h->saving_day : 0;
-	vt_rules_move_text(&b->why, d->reason);
-	used = strlen(d->reason);
 	if (h->saving_day < 0)
 		snprintf(d->reason + used, sizeof(d->reason) - used,
 		    "; costs %.3g dollars a month more",
 		    -h->saving_day * m->month_days);
+}
+
+/* A transition that is due. */
+static void
+follow_rule(const struct vt_cost_model *m, const struct vt_scan_record *r,
+    const struct vt_bounds *b, struct vt_decision *d)
+{
+	d->rule = b->why.rule;
+	vt_rules_move_text(&b->why, d->reason);
+	must_move(m, r, (size_t)b->must, d);
+}
+
+/* Of the tiers that are left the cheapest for a month or for what must be paid
+ * there, if reads go on as they were; while little is known of them (P12) the
+ * first.  c->count: there is none. */
+static size_t
+refuge(const struct vt_policy *o, const struct vt_cost_model *m,
+    const struct vt_scan_record *r, const struct vt_decision *d)
+{
+	const struct vt_cost *c = d->work.cost;
+	size_t best = c->count, k;
+	double days, usd, least = INFINITY;
+
+	for (k = 0; k < c->count; k++) {
+		if (c->excluded[k] || !vt_place_allows(o->place, k))
+			continue;
+		if (r->covered_days < o->min_history_days ||
+		    d->work.clock <= 0)
+			return k;
+		days = c->min_days[k] > m->month_days ? c->min_days[k] :
+		    m->month_days;
+		usd = c->move[d->from][k] +
+		    d->work.spent[k] / d->work.clock * days;
+		if (usd < least) {
+			least = usd;
+			best = k;
+		}
+	}
+	return best;
+}
+
+/* Where it is, it must not be. */
+static void
+leave(const struct vt_policy *o, const struct vt_cost_model *m,
+    const struct vt_scan_record *r, struct vt_decision *d)
+{
+	size_t to = refuge(o, m, r, d), used;
+
+	d->policy = o->place->name;
+	vt_place_why(o->places, o->place, (size_t)d->from, d->reason);
+	if (to < d->work.cost->count) {
+		must_move(m, r, to, d);
+		return;
+	}
+	d->verdict = VT_PLAN_WAIT;
+	d->to = d->from;
+	used = strlen(d->reason);
+	snprintf(d->reason + used, sizeof(d->reason) - used,
+	    "; what policies leave is excluded or barred by lifecycle rules");
 }
 
 /* The work function over the whole past. */
@@ -412,9 +499,13 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	out->stayed_days = past->to > since ? past->to - since : 0;
 	out->idle_days = past->tail_idle;
 	out->work.cost = c;
-	if (by_work || bounds != NULL || !o->moves_only)
+	if (by_work || bounds != NULL || o->place != NULL || !o->moves_only)
 		replay_work(c, past, start_tier(past, r, out), &out->work);
 	if (!constrained(o, r, out)) {
+		if (!vt_place_allows(o->place, (size_t)out->from)) {
+			leave(o, m, r, out);
+			return;
+		}
 		if (bounds != NULL && out->from < bounds->must) {
 			follow_rule(m, r, bounds, out);
 			return;

@@ -15,6 +15,7 @@
 #include "libvt/work/cost.h"
 #include "libvt/work/engine.h"
 #include "libvt/work/past.h"
+#include "libvt/work/place.h"
 #include "libvt/work/rules.h"
 #include "libvt/work/workfn.h"
 
@@ -25,6 +26,10 @@ struct vt_policy {
 	int64_t now_us;			/* for locks; 0: the record's
 					   covered_to */
 	int moves_only;			/* no reason for what is not moved */
+	/* what policies ask of this version's place, or NULL; barred tiers
+	 * are excluded in its bill */
+	const struct vt_places *places;
+	const struct vt_place *place;
 };
 
 enum vt_verdict {
@@ -51,6 +56,7 @@ struct vt_decision {
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
+	const char *policy;		/* the one that does, or NULL */
 	char reason[VT_RULES_TEXT + 64];	/* a sentence, or "" */
 };
 
@@ -58,13 +64,20 @@ struct vt_decision {
 int vt_plan_has_copy(const struct vt_scan_record *r, const char *tier);
 /* What lifecycle rules bar is no target: for the bill vt_plan_decide gets. */
 void vt_plan_bar(const struct vt_bounds *b, struct vt_cost *c);
+/* The same of what policies do. */
+void vt_plan_bar_place(const struct vt_place *w, struct vt_cost *c);
+/* A version's own options: those of the run, and what policies ask of it,
+ * which only ever narrows them. */
+void vt_policy_narrow(struct vt_policy *o, const struct vt_places *places,
+    const struct vt_place *w);
 
 /*
  * Decide one version as engine `e` would have it (NULL: the work function).
  * `c` is the bill of its size, `past` its history; both are borrowed by
  * out->work.  `bounds`: what lifecycle rules ask (its tiers are the model's),
  * or NULL; a transition that is due is made whatever it costs, and whatever
- * history there is.
+ * history there is.  So is a move from where o->place does not allow it to
+ * lie: to the cheapest tier that is left.
  */
 void vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_engine *e, const struct vt_cost *c,

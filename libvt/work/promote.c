@@ -6,6 +6,7 @@
 struct slot {
 	int64_t copy_id;
 	double rent;
+	double at;		/* day of the last read */
 	double early;		/* to be paid beside the move */
 };
 
@@ -41,9 +42,28 @@ extra(const struct vt_cost *c, size_t k, double bytes)
 	return vt_cost_serve(c, k, 1, bytes) - vt_cost_serve(c, 0, 1, bytes);
 }
 
+static int
+is_paid(const struct slot *s, const struct vt_cost *c, size_t k,
+    double early)
+{
+	return s->rent >= VT_RENT_TIMES * (c->move[k][0] + early);
+}
+
+/* Days went by in which it was cheaper there. */
+static void
+drain(struct slot *s, const struct vt_cost *c, size_t k, double at)
+{
+	if (at <= s->at)
+		return;
+	s->rent -= (c->day[0] - c->day[k]) * (at - s->at);
+	if (s->rent < 0)
+		s->rent = 0;
+	s->at = at;
+}
+
 int
 vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
-    int64_t copy_id, double bytes, double early)
+    int64_t copy_id, double at, double bytes, double early)
 {
 	struct slot *s;
 
@@ -54,11 +74,13 @@ vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
 	if (s->copy_id != copy_id) {
 		s->copy_id = copy_id;
 		s->rent = s->early = 0;
+		s->at = at;
 	}
+	drain(s, c, k, at);
 	s->rent += extra(c, k, bytes);
 	if (early < s->early)
 		early = s->early;
-	return s->rent >= c->move[k][0] + early;
+	return is_paid(s, c, k, early);
 }
 
 int
@@ -70,5 +92,5 @@ vt_rent_early(struct vt_rent *r, const struct vt_cost *c, size_t k,
 	if (s->copy_id != copy_id)
 		return 0;
 	s->early = early;
-	return s->rent >= c->move[k][0] + early;
+	return is_paid(s, c, k, early);
 }

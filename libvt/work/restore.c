@@ -82,18 +82,24 @@ bring_back(struct run *r, const struct vt_bucket *b,
     const struct vt_copy *source, struct vt_arena *a, struct vt_err *err)
 {
 	const struct vt_migrate_options *o = &r->o->migrate;
+	const struct vt_place *place = vt_places_find(o->config->places,
+	    b->name, v->key, v->key_len);
+	size_t to = vt_place_restored(o->config->places, place);
 	struct vt_move_result moved;
 	struct vt_restored now = *row;
 	struct vt_new_copy n;
 	struct vt_cat_op op;
 	enum vt_code rc;
 
+	if (to == SIZE_MAX)
+		return vt_fail(err, VT_DENIED, "policy '%s' leaves no tier "
+		    "that a restored copy may lie on", place->name);
 	memset(&moved, 0, sizeof(moved));
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_RESTORE_DONE;
 	op.u.restore.seq = v->seq;
 	op.u.restore.source_copy_id = source->id;
-	op.u.restore.tier = o->config->tier[0].name;
+	op.u.restore.tier = o->config->tier[to].name;
 	rc = vt_migrate_copy(o, b->name, v, source, op.u.restore.tier, a, &n,
 	    &moved, err);
 	if (rc != VT_OK)

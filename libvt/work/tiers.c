@@ -87,11 +87,13 @@ vt_tiers_backend(const struct vt_tiers *t, const char *name)
 }
 
 enum vt_code
-vt_tiers_place(struct vt_tiers *t, const char *storage_class,
-    uint64_t size_bytes, const struct vt_tier **tier, int *is_inline,
-    struct vt_err *err)
+vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
+    const char *storage_class, uint64_t size_bytes,
+    const struct vt_tier **tier, int *is_inline, struct vt_err *err)
 {
-	const struct vt_tier *d = &t->config->tier[0];
+	const struct vt_tier *d = &t->config->tier[vt_place_first(place)];
+	char why[VT_PLACE_TEXT];
+	size_t k;
 
 	*is_inline = 0;
 	*tier = NULL;
@@ -101,6 +103,10 @@ vt_tiers_place(struct vt_tiers *t, const char *storage_class,
 			return vt_fail(err, VT_INVALID,
 			    "no tier answers for storage class '%.40s'",
 			    storage_class);
+		k = (size_t)(d - t->config->tier);
+		if (!vt_place_allows(place, k))
+			return vt_fail(err, VT_DENIED, "%s", vt_place_why(
+			    t->config->places, place, k, why));
 	}
 	*tier = d;
 	*is_inline = d->is_inline && size_bytes <= d->inline_max_bytes &&

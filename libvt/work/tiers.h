@@ -30,14 +30,18 @@ struct vt_backend *vt_tiers_backend(const struct vt_tiers *t,
     const char *name);
 
 /*
- * The placement function of every write path (lesson 1).  `storage_class`:
- * what the client asked for, or NULL / "".  *is_inline: the body goes into
- * the catalog (its size is known and small, the tier is inline and the total
- * allows it).  VT_INVALID: no tier answers for that class.  Never blocks.
+ * The placement function of every write path (lesson 1).  `place`: what
+ * policies ask, or NULL.  `storage_class`: what the client asked for; with
+ * NULL or "" it is the first tier that policies leave.  *is_inline: the body
+ * goes into the catalog (its size is known and small, the tier is inline and
+ * the total allows it).  VT_INVALID: no tier answers for that class;
+ * VT_DENIED: policies do not let it lie there (P6: there is no other instead).
+ * Never blocks.
  */
-enum vt_code vt_tiers_place(struct vt_tiers *t, const char *storage_class,
-    uint64_t size_bytes, const struct vt_tier **tier, int *is_inline,
-    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
+    const char *storage_class, uint64_t size_bytes,
+    const struct vt_tier **tier, int *is_inline, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* --- a new blob ----------------------------------------------------------- */
 /* How the bytes of a blob come and are kept; all NULL: as they come. */

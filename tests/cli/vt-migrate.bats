@@ -192,3 +192,71 @@ tiers() {
 	[[ $stderr == *"standard output"* ]]
 	vt-get s3://bucket/a - | cmp - a
 }
+
+# policies LIST: into the configuration that is there
+policies() {
+	python3 - "$1" <<-'END'
+	import json, sys
+	c = json.load(open("data/vaultaire.json"))
+	c["policies"] = json.loads(sys.argv[1])
+	json.dump(c, open("data/vaultaire.json", "w"))
+	END
+}
+
+@test "P3 P6 a policy as it is now refuses a move, whoever wrote the line" {
+	mkdir raw
+	store a raw/b
+	moves cold >plan
+	policies '[{"bucket": "bucket", "prefix": "raw/",
+	    "tiers": ["hot", "warm"]}]'
+	run -1 --separate-stderr vt-migrate --data data plan
+	printf '%s\n' "${lines[@]}" >out
+	[ "$(sort out | field status | sort)" = $'moved\nrefused' ]
+	grep '"refused"' out | grep -F '"key":"raw/b"' |
+	    grep -F "policy 'bucket/raw/' does not list 'cold'"
+	[[ $stderr == *"1 moves were refused"* ]]
+	[ "$(vt-scan -q --data data | field tier)" = $'cold\nhot' ]
+	# nothing is left of it, and what is allowed is done
+	moves warm | grep raw/b | vt-migrate -q --data data >out
+	[ "$(field status <out)" = moved ]
+	# one that is refused alone: still 1, and in a dry run too
+	moves cold | grep raw/b >plan
+	run -1 --separate-stderr vt-migrate --data data plan
+	run -1 --separate-stderr vt-migrate --dry-run --data data plan
+	[ "$(field status <<<"$output")" = refused ]
+	vt-get s3://bucket/raw/b - | cmp - raw/b
+}
+
+@test "P6 a policy goes before a lifecycle rule" {
+	store a
+	cat >rules.xml <<-'END'
+	<LifecycleConfiguration><Rule><ID>down</ID><Status>Enabled</Status>
+	<Filter><Prefix></Prefix></Filter>
+	<Transition><Days>1</Days><StorageClass>GLACIER_IR</StorageClass>
+	</Transition></Rule></LifecycleConfiguration>
+	END
+	s3curl -f -X PUT --data-binary @rules.xml \
+	    -H "Content-MD5: $(openssl md5 -binary rules.xml | base64)" \
+	    "$AWS_ENDPOINT_URL/bucket?lifecycle="
+	later=$(date -u -d '+5 days' +%FT%TZ)
+	plan() {
+		vt-scan -q --data data | vt-plan -q --data data --now "$later"
+	}
+	plan >plan
+	[ "$(field to <plan)" = cold ]
+	policies '[{"bucket": "bucket", "tiers": ["hot", "warm"]}]'
+	run -0 plan
+	[ -z "$output" ]
+	run -1 vt-migrate -q --data data --now "$later" plan
+	[ "$(tiers | tail -n 1)" = hot ]
+	# the rule, carried out before there was the policy, is undone
+	policies '[]'
+	vt-migrate -q --data data --now "$later" plan >out
+	[ "$(tiers | tail -n 1)" = cold ]
+	policies '[{"bucket": "bucket", "tiers": ["hot", "warm"]}]'
+	plan >plan
+	[ "$(field policy <plan)" = bucket/ ]
+	vt-migrate -q --data data --now "$later" plan >out
+	[ "$(field status <out)" = moved ]
+	[ "$(tiers | tail -n 1)" = hot ]
+}

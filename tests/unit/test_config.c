@@ -177,6 +177,64 @@ test_errors(void)
 	    "a missing file is absent");
 }
 
+#define POLICIES "{\"tiers\":[" TIER "],\n\"policies\":"
+
+static void
+test_policies(void)
+{
+	const struct vt_place *w;
+	struct vt_config *c;
+	struct vt_err err;
+
+	ok(load("{\"tiers\":[" TIER ",{\"name\":\"cold\",\"url\":\"file:c\","
+	    "\"storage_class\":\"GLACIER\",\"restore_delay\":\"4h\"}],"
+	    "\"policies\":[{\"bucket\":\"b\",\"prefix\":\"\","
+	    "\"max_first_byte_ms\":100,\"min_history_days\":60,"
+	    "\"payback_max_days\":90,\"min_durability_nines\":11,"
+	    "\"locations\":[\"aws-*\"]},"
+	    "{\"bucket\":\"b\",\"prefix\":\"c/\",\"pin\":\"cold\","
+	    "\"max_first_byte_ms\":null},"
+	    "{\"bucket\":\"d\",\"tiers\":[\"cold\"]}]}", &c, &err) ==
+	    VT_OK, "policies");
+	w = vt_places_find(c->places, "b", "k", 1);
+	ok(w != NULL && w->allowed == 1 && w->min_history_days == 60 &&
+	    w->payback_max_days == 90, "every field");
+	w = vt_places_find(c->places, "b", "c/k", 3);
+	ok(w != NULL && w->allowed == 2 && w->pin == 1 &&
+	    w->min_history_days == 60, "null lifts, what is not named stays");
+	w = vt_places_find(c->places, "d", "", 0);
+	ok(w != NULL && w->allowed == 2, "without a prefix");
+	vt_config_free(c);
+	ok(load(POLICIES "[]}", &c, &err) == VT_OK && c->places == NULL,
+	    "none is none");
+	vt_config_free(c);
+	refused(POLICIES "{}}", "2: policies", "list");
+	refused(POLICIES "[7]}", "2: policies[0]", "object");
+	refused(POLICIES "[{\"prefix\":\"x\"}]}", "2: policies[0]",
+	    "\"bucket\" is missing");
+	refused(POLICIES "[\n{\"bucket\":\"b*\"}]}", "3: policies[0].bucket",
+	    "neither the name");
+	refused(POLICIES "[{\"bucket\":\"b\"},\n{\"bucket\":\"c\",\n"
+	    "\"pin\":\"cool\"}]}", "4: policies[1].pin", "no tier 'cool'");
+	refused(POLICIES "[{\"bucket\":\"b\",\n\"tiers\":[\"hot\","
+	    "\"cool\"]}]}", "3: policies[0].tiers", "no tier 'cool'");
+	refused(POLICIES "[{\"bucket\":\"b\",\"tiers\":[]}]}",
+	    "2: policies[0].tiers", "1 to 64");
+	refused(POLICIES "[{\"bucket\":\"b\",\"tiers\":[7]}]}",
+	    "2: policies[0].tiers", "strings");
+	refused(POLICIES "[{\"bucket\":\"b\",\"max_first_byte_ms\":\"1s\"}]}",
+	    "2: policies[0].max_first_byte_ms", "whole number or null");
+	refused(POLICIES "[{\"bucket\":\"b\",\"min_durability_nines\":0}]}",
+	    "2: policies[0].min_durability_nines", "from 1 to 20");
+	refused(POLICIES "[{\"bucket\":\"b\",\"max_latency\":5}]}",
+	    "2: policies[0].max_latency", "no such field");
+	refused(POLICIES "[{\"bucket\":\"*\"},\n{\"bucket\":\"b\","
+	    "\"locations\":[\"eu\"]}]}", "3: policies[1]",
+	    "leaves no tier for 'b/'");
+	refused(POLICIES "[{\"bucket\":\"b\"},\n{\"bucket\":\"b\","
+	    "\"prefix\":\"\"}]}", "3: policies[1]", "a policy already");
+}
+
 static void
 test_encryption(void)
 {
@@ -272,6 +330,7 @@ main(void)
 	test_default();
 	test_fields();
 	test_errors();
+	test_policies();
 	test_encryption();
 	test_credentials();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);

@@ -459,7 +459,7 @@ static struct vt_decision
 decide_as(const struct vt_engine *e, struct vt_past *p,
     const struct vt_scan_record *r)
 {
-	static struct vt_policy policy = { 30, 0, 0, 0 };
+	static struct vt_policy policy = { 30, 0, 0, 0, NULL, NULL };
 	static struct vt_cost c;
 	struct vt_decision d;
 

@@ -27,6 +27,8 @@ test_move(void)
 	memset(&m, 0, sizeof(m));
 	m.plan = "0123456789abcdef";
 	m.prices = "fedcba9876543210";
+	m.policies = "00112233445566ff";
+	m.policy = "photos/raw/";
 	m.bucket = "photos";
 	m.key = key;
 	m.key_len = sizeof(key) - 1;
@@ -57,6 +59,8 @@ test_move(void)
 	is_str(n.to, "cold", "to");
 	is_str(n.plan, m.plan, "plan");
 	is_str(n.prices, m.prices, "prices");
+	is_str(n.policies, m.policies, "policies");
+	is_str(n.policy, m.policy, "policy");
 	is_str(n.version, m.version, "version");
 	is_str(n.reason, m.reason, "reason");
 	ok(n.not_after_us == m.not_after_us, "not_after");

@@ -205,6 +205,8 @@ test_moves(void)
 	m.rule = "old";
 	m.plan = "0123456789abcdef";
 	m.prices = "fedcba9876543210";
+	m.policies = "00112233445566ff";
+	m.policy = "photos/raw/";
 	m.version = "00ff";
 	m.seq = INT64_MIN;
 	m.generation = 2;
