@@ -39,6 +39,8 @@ first_pass(struct run *r, const struct vt_scan_record *rec)
 void
 first_pass_end(struct run *r)
 {
+	/* from here on it is borrowed */
+	vt_past_release(&r->past);
 	/* the first half is what engines learn from */
 	if (r->split_half || !r->simulate)
 		r->split_us = r->covered_from +
