@@ -45,6 +45,6 @@ first_pass_end(struct run *r)
 	if (r->split_half || !r->simulate)
 		r->split_us = r->covered_from +
 		    (r->covered_to - r->covered_from) / 2;
-	if (r->explain == NULL || r->sample != NULL)
-		hold_contest(r);
+	r->policy.log_days = r->covered_days;
+	hold_contest(r);
 }

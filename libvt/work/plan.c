@@ -6,6 +6,9 @@
 
 #define DAY_US 86400e6
 
+/* A life is covered when so much of it is: a restart is no gap. */
+#define WHOLE_LIFE 0.99
+
 static void
 explain_hold(const struct vt_policy *o, const struct vt_scan_record *r,
     struct vt_decision *d)
@@ -480,6 +483,21 @@ start_tier(const struct vt_past *past, const struct vt_scan_record *r,
 	    past->from && past->created < past->from ? (size_t)d->from : 0;
 }
 
+/* P12: so many covered days, or of one that was born while the log covered as
+ * many and more, its whole life. */
+static int
+known_enough(const struct vt_policy *o, const struct vt_scan_record *r,
+    const struct vt_past *past)
+{
+	double life = past->to - past->created;
+
+	if (r->covered_days >= o->min_history_days)
+		return 1;
+	return o->log_days >= o->min_history_days && r->covered_days > 0 &&
+	    life < o->min_history_days &&
+	    r->covered_days >= life * WHOLE_LIFE;
+}
+
 void
 vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_engine *e, const struct vt_cost *c,
@@ -510,7 +528,7 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 			follow_rule(m, r, bounds, out);
 			return;
 		}
-		if (r->covered_days < o->min_history_days)
+		if (!known_enough(o, r, past))
 			out->verdict = VT_PLAN_HISTORY;
 	}
 	if (out->verdict != VT_PLAN_MOVE) {

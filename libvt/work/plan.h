@@ -22,6 +22,9 @@
 /* What the user asks for, before cost has a say (P6). */
 struct vt_policy {
 	double min_history_days;	/* covered; 30 */
+	double log_days;		/* that the log covers in all, for
+					   those younger than that: their
+					   whole life must be covered */
 	double payback_max_days;	/* 0: any */
 	int64_t now_us;			/* for locks; 0: the record's
 					   covered_to */
