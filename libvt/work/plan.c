@@ -523,7 +523,8 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	int by_work = e == NULL || e->kind == VT_ENGINE_WORK;
 	struct vt_track t;
 
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct vt_decision, work));
+	*out->reason = '\0';
 	out->engine = e;
 	out->from = vt_cost_model_tier(m, r->tier);
 	out->to = -1;
