@@ -136,6 +136,7 @@ struct run {
 	struct vt_past past;		/* of the version at hand, borrowed */
 	struct vt_sample *sample;	/* that engines are tried on */
 	struct vt_contest *contest;	/* NULL: there was nothing to try */
+	int guards;			/* it took some prefixes back */
 	double contest_seconds;
 	struct vt_packer *packer;
 	struct vt_sorter *proposals;

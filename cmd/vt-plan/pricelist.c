@@ -131,12 +131,13 @@ load_prices(struct run *r, const struct vt_config *config)
 void
 check_prices(struct run *r, int64_t as_of_us)
 {
-	double age = vt_prices_age_days(r->prices, as_of_us);
 	struct vt_err err;
+	double age;
 
 	if (r->prices_checked || as_of_us <= 0)
 		return;
 	r->prices_checked = 1;
+	age = vt_prices_age_days(r->prices, as_of_us);
 	if (vt_prices_fresh(r->prices, as_of_us, r->prices_max_age, &err) ==
 	    VT_OK) {
 		if (age > r->prices_max_age * 3 / 4 && !r->quiet)

@@ -58,7 +58,7 @@ hold_contest(struct run *r)
 	struct vt_contest_options o;
 	double begun = seconds();
 	struct vt_err err;
-	size_t weeks = 0;
+	size_t weeks = 0, i;
 
 	memset(&o, 0, sizeof(o));
 	o.only = engine_mask(r->engines);
@@ -82,6 +82,9 @@ hold_contest(struct run *r)
 		if (++weeks % 16 == 0)
 			cli_progress_add(0, 16);
 	cli_progress_stop();
+	for (i = 0; i < vt_sample_prefix_count(r->sample); i++)
+		r->guards |= vt_contest_prefix(r->contest, i) !=
+		    vt_contest_winner(r->contest);
 	r->contest_seconds = seconds() - begun;
 }
 
@@ -90,6 +93,8 @@ engine_for(const struct run *r, const struct vt_scan_record *rec)
 {
 	if (r->contest == NULL)
 		return NULL;
+	if (!r->guards)
+		return vt_contest_winner(r->contest);
 	return vt_contest_prefix(r->contest, vt_sample_prefix_of(r->sample,
 	    rec->bucket, rec->key, rec->key_len));
 }

@@ -29,19 +29,21 @@ vt_varint_put(char *out, uint64_t n)
 static inline int
 vt_varint_get(const char **p, const char *end, uint64_t *out)
 {
+	const char *at = *p;
 	unsigned shift = 0;
 	uint64_t n = 0;
 	uint8_t c;
 
 	do {
-		if (*p == end || shift > 63)
+		if (at == end || shift > 63)
 			return -1;
-		c = (uint8_t)*(*p)++;
+		c = (uint8_t)*at++;
 		if (shift == 63 && c > 1)
 			return -1;
 		n |= (uint64_t)(c & 0x7f) << shift;
 		shift += 7;
 	} while (c & 0x80);
+	*p = at;
 	*out = n;
 	return 0;
 }

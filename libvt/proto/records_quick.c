@@ -91,6 +91,31 @@ when(struct quick *q)
 	return q->time_us;
 }
 
+/* A time that is the same in most lines, or in all: read anew when it
+ * changes. */
+struct known_time {
+	char text[24];		/* "": none yet */
+	int64_t us;
+};
+
+static int64_t
+when_known(struct quick *q, struct known_time *k)
+{
+	const char *start = q->p;
+
+	if (*k->text != '\0' && q->end - start >= 25 && start[24] == '"' &&
+	    memcmp(start, k->text, 24) == 0) {
+		q->p += 25;
+		return k->us;
+	}
+	k->us = when(q);
+	if (q->odd)
+		*k->text = '\0';
+	else
+		memcpy(k->text, start, 24);
+	return k->us;
+}
+
 static int
 truth(struct quick *q)
 {
@@ -273,6 +298,8 @@ read_bounds(struct quick *q, struct vt_scan_record *out)
 static void
 read_heat(struct quick *q, struct vt_scan_record *out)
 {
+	static __thread struct known_time from, to;
+
 	MUST(q, ",\"reads\":");
 	out->reads = natural(q);
 	MUST(q, ",\"bytes_read\":");
@@ -284,9 +311,9 @@ read_heat(struct quick *q, struct vt_scan_record *out)
 	MUST(q, ",\"r90\":");
 	out->r90 = natural(q);
 	if (IS(q, ",\"covered_from\":\""))
-		out->covered_from_us = when(q);
+		out->covered_from_us = when_known(q, &from);
 	if (IS(q, ",\"covered_to\":\""))
-		out->covered_to_us = when(q);
+		out->covered_to_us = when_known(q, &to);
 	MUST(q, ",\"covered_days\":");
 	out->covered_days = number(q);
 	if (out->covered_to_us < out->covered_from_us)

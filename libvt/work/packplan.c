@@ -5,6 +5,7 @@
 #include "libvt/work/packplan.h"
 
 #define DEAD_STEP 0.05		/* of the shares that repacking is tried at */
+#define DEAD_END 0.96
 #define EULER 0.5772156649	/* the last of n leaves after (ln n + this)
 				   mean stays */
 #define EXPIRY_CLASS_DAYS 30
@@ -26,9 +27,17 @@ void
 vt_pack_terms_of(const struct vt_cost_model *m,
     const struct vt_pack_options *o, struct vt_pack_terms *out)
 {
+	double dead;
+
 	out->o = *o;
 	out->m = m;
 	vt_cost_rates_of(m, &out->rates);
+	out->step_count = 0;
+	for (dead = fmax(o->dead_max, DEAD_STEP); dead < DEAD_END;
+	    dead += DEAD_STEP) {
+		out->step[out->step_count].dead = dead;
+		out->step[out->step_count++].stays = -log1p(-dead);
+	}
 }
 
 uint64_t
@@ -41,20 +50,36 @@ vt_pack_member_bytes(const struct vt_pack_options *o, uint64_t size_bytes)
 
 /* --- the price of a pack -------------------------------------------------- */
 
-/* To read `live` of the `bytes` of a pack and write them as a new one, where
- * the old one's minimum has `early` days to go. */
-static double
-rewrite(const struct vt_pack_terms *t, size_t k, double bytes, double live,
-    double early)
+/* What writing a pack anew, in part, is made of. */
+struct rewriting {
+	double read, byte;	/* all of the old one, and a byte that lives */
+	double put, write_byte;
+	double day, min_days;	/* keeping the old one */
+};
+
+static void
+rewriting_of(const struct vt_pack_terms *t, size_t k, double bytes,
+    struct rewriting *out)
 {
 	const struct vt_cost_rates *r = &t->rates;
-	double usd = r->zero.restore[k] + r->restore_byte[k] * bytes +
-	    r->zero.get[k] + r->zero.byte[k] * live + t->m->tier[k].price.put +
-	    vt_cost_write_byte(t->m, k) * live;
 
-	if (early > 0)
-		usd += vt_cost_keep(r, k, bytes) * early;
-	return usd;
+	out->read = r->zero.restore[k] + r->restore_byte[k] * bytes +
+	    r->zero.get[k];
+	out->byte = r->zero.byte[k];
+	out->put = t->m->tier[k].price.put;
+	out->write_byte = vt_cost_write_byte(t->m, k);
+	out->day = vt_cost_keep(r, k, bytes);
+	out->min_days = r->zero.min_days[k];
+}
+
+/* To read what lives and write it as a new one, where the old one's minimum
+ * has `early` days to go. */
+static double
+rewrite(const struct rewriting *w, double live, double early)
+{
+	double usd = w->read + w->byte * live + w->put + w->write_byte * live;
+
+	return early > 0 ? usd + w->day * early : usd;
 }
 
 /*
@@ -63,15 +88,13 @@ rewrite(const struct vt_pack_terms *t, size_t k, double bytes, double live,
  * for -ln(1-q)/rate days while its members live q/rate between them.
  */
 static double
-day_until(const struct vt_pack_terms *t, size_t k, double bytes, double leave,
-    double dead, double *repack)
+day_until(const struct rewriting *w, double bytes, double leave,
+    const struct vt_pack_step *s, double *repack)
 {
-	double lasts = -log1p(-dead) / leave;
+	double lasts = s->stays / leave;
 
-	*repack = rewrite(t, k, bytes, (1 - dead) * bytes,
-	    t->rates.zero.min_days[k] - lasts);
-	return (vt_cost_keep(&t->rates, k, bytes) * lasts + *repack) * leave /
-	    dead;
+	*repack = rewrite(w, (1 - s->dead) * bytes, w->min_days - lasts);
+	return (w->day * lasts + *repack) * leave / s->dead;
 }
 
 /* The same when it is never written anew. */
@@ -91,9 +114,12 @@ vt_pack_price(const struct vt_pack_terms *t, size_t k, double bytes,
 {
 	const struct vt_cost_rates *r = &t->rates;
 	double index = r->day_byte[0] * t->o.index_bytes * members;
-	double store = vt_cost_keep(r, k, bytes), repack, usd, q;
-	double last = INFINITY;
+	double store, repack, usd, last = INFINITY;
+	struct rewriting w;
+	size_t i;
 
+	rewriting_of(t, k, bytes, &w);
+	store = w.day;
 	memset(out, 0, sizeof(*out));
 	out->bare_day = store + index;
 	out->waste_day = store - r->day_byte[k] * bytes;
@@ -105,15 +131,15 @@ vt_pack_price(const struct vt_pack_terms *t, size_t k, double bytes,
 		    (r->restore_byte[k] + r->zero.byte[k]) * bytes;
 	if (leave > 0) {
 		out->day = day_to_the_last(t, k, bytes, members, leave);
-		for (q = fmax(t->o.dead_max, DEAD_STEP); q < 0.96;
-		    q += DEAD_STEP) {
-			usd = day_until(t, k, bytes, leave, q, &repack);
+		for (i = 0; i < t->step_count; i++) {
+			usd = day_until(&w, bytes, leave, &t->step[i],
+			    &repack);
 			if (usd >= last)	/* convex: past the best */
 				break;
 			last = usd;
 			if (usd < out->day) {
 				out->day = usd;
-				out->dead_at = q;
+				out->dead_at = t->step[i].dead;
 				out->repack = repack;
 			}
 		}
@@ -135,6 +161,7 @@ vt_pack_repack(const struct vt_pack_terms *t, size_t k,
 {
 	double day = vt_cost_keep(&t->rates, k, s->live_bytes);
 	double min_days = t->rates.zero.min_days[k];
+	struct rewriting w;
 
 	memset(out, 0, sizeof(*out));
 	if (s->bytes > 0)
@@ -144,9 +171,9 @@ vt_pack_repack(const struct vt_pack_terms *t, size_t k,
 		out->payback_days = INFINITY;
 		return;
 	}
-	out->cost = rewrite(t, k, s->bytes, s->live_bytes,
-	    min_days - s->stayed_days);
-	out->saving_day = vt_cost_keep(&t->rates, k, s->bytes) - day;
+	rewriting_of(t, k, s->bytes, &w);
+	out->cost = rewrite(&w, s->live_bytes, min_days - s->stayed_days);
+	out->saving_day = w.day - day;
 	out->payback_days = vt_work_payback(out->cost, out->saving_day, day,
 	    min_days);
 	out->due = out->dead > t->o.dead_max &&
@@ -533,16 +560,20 @@ static void
 close_last(struct vt_packer *p, struct group *g)
 {
 	double share = g->bytes / (double)p->t->o.pack_bytes, gain;
-	int is_mixed = g == &p->mixed[g->to];
+	int ends = g == &p->mixed[g->to] ||
+	    (g->death_class & EXPIRY_CLASS) != 0;
 	struct vt_pack out;
 
 	if (g->objects == 0)
 		return;
-	weigh_group(p, 0, g, &out);
-	gain = (out.bill.put + out.bill.waste_day * g->horizon_min) *
-	    (1 - fmin(share, 1));
-	out.pays = out.pays && g->waited >= gain;
-	if (out.pays || is_mixed || (g->death_class & EXPIRY_CLASS) != 0)
+	out.pays = 0;
+	if (ends || g->objects >= VT_PACK_LEAST) {
+		weigh_group(p, 0, g, &out);
+		gain = (out.bill.put + out.bill.waste_day * g->horizon_min) *
+		    (1 - fmin(share, 1));
+		out.pays = out.pays && g->waited >= gain;
+	}
+	if (out.pays || ends)
 		hand_out(p, g, &out, out.pays);
 	else
 		absorb(p, 0, &p->mixed[g->to], g);
@@ -563,8 +594,10 @@ leave_group(struct vt_packer *p, size_t depth, struct group *g)
 		close_last(p, g);
 		return;
 	}
-	weigh_group(p, depth, g, &out);
-	if (out.pays && g->bytes * 2 >= (double)p->t->o.pack_bytes)
+	out.pays = 0;
+	if (g->bytes * 2 >= (double)p->t->o.pack_bytes)
+		weigh_group(p, depth, g, &out);
+	if (out.pays)
 		hand_out(p, g, &out, 1);
 	else
 		absorb(p, depth - 1, find_group(p, depth - 1, g->to,

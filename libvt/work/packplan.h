@@ -47,11 +47,19 @@ struct vt_pack_options {
 	double payback_max_days;	/* 0: any */
 };
 void vt_pack_defaults(struct vt_pack_options *o);
+/* A dead share at which writing a pack anew is weighed. */
+#define VT_PACK_STEPS 20
+struct vt_pack_step {
+	double dead;
+	double stays;		/* mean stays until so much is dead */
+};
 /* What is asked for, and the prices it meets; plain data. */
 struct vt_pack_terms {
 	struct vt_pack_options o;
 	const struct vt_cost_model *m;	/* borrowed; stale when it changes */
 	struct vt_cost_rates rates;
+	struct vt_pack_step step[VT_PACK_STEPS];
+	size_t step_count;
 };
 void vt_pack_terms_of(const struct vt_cost_model *m,
     const struct vt_pack_options *o, struct vt_pack_terms *out);

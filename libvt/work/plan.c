@@ -80,6 +80,38 @@ days_text(double days, char out[32])
 	return out;
 }
 
+/* As "%.3g" writes it, in the same way. */
+static const char *
+three_digits(double d, char out[32])
+{
+	static const double ten[] = { 1, 10, 100, 1e3, 1e4, 1e5, 1e6 };
+	unsigned places = 0, n, i;
+	char *p = out + 31;
+	double scaled;
+
+	while (places < 6 && d * ten[places] < 100)
+		places++;
+	scaled = d * ten[places];
+	if (!(scaled >= 100 && scaled < 999) ||
+	    fabs(scaled - floor(scaled) - 0.5) < 1e-6) {
+		snprintf(out, 32, "%.3g", d);
+		return out;
+	}
+	n = (unsigned)rint(scaled);
+	for (; places > 0 && n % 10 == 0; places--)
+		n /= 10;
+	*p = '\0';	/* from the last digit to the first */
+	for (i = 0; i < places; i++, n /= 10)
+		*--p = (char)('0' + n % 10);
+	if (places > 0)
+		*--p = '.';
+	do {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return p;
+}
+
 static void
 explain_choice(const struct vt_cost_model *m, const struct vt_scan_record *r,
     struct vt_decision *d)
@@ -405,8 +437,7 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
     const struct vt_track *t, struct vt_decision *d)
 {
 	const char *to = d->to >= 0 ? m->tier[d->to].name : "";
-	char idle[32], back[32];
-	double again;
+	char idle[32], back[32], share[32], *p;
 	size_t used;
 
 	days_text(t->idle, idle);
@@ -419,15 +450,17 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
 		    "no way of moving would have been cheaper than staying "
 		    "hot");
 	} else {
-		again = vt_hazard_within(e->hazard, t->group, t->idle, 30);
-		snprintf(d->reason, sizeof(d->reason),
-		    "idle for %s; of objects like it %.3g %% are read within "
-		    "30 days", idle, 100 * again);
+		/* the usual one, without printf; it has room for all */
+		p = stpcpy(stpcpy(d->reason, "idle for "), idle);
+		p = stpcpy(p, "; of objects like it ");
+		p = stpcpy(p, three_digits(100 * vt_hazard_within(e->hazard,
+		    t->group, t->idle, 30), share));
+		(void)stpcpy(p, " % are read within 30 days");
 	}
 	used = strlen(d->reason);
 	if (d->verdict == VT_PLAN_MOVE)
-		snprintf(d->reason + used, sizeof(d->reason) - used,
-		    "; pays back in %s", back);
+		(void)stpcpy(stpcpy(d->reason + used, "; pays back in "),
+		    back);
 	else if (d->verdict == VT_PLAN_WAIT)
 		snprintf(d->reason + used, sizeof(d->reason) - used,
 		    isfinite(d->choice.payback_days) ?
@@ -508,7 +541,8 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	int by_work = e == NULL || e->kind == VT_ENGINE_WORK;
 	struct vt_track t;
 
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct vt_decision, work));
+	*out->reason = '\0';
 	out->engine = e;
 	out->from = vt_cost_model_tier(m, r->tier);
 	out->to = -1;

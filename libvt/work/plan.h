@@ -53,13 +53,16 @@ struct vt_decision {
 	int from, to;			/* tiers of the model; -1 unknown */
 	struct vt_choice choice;
 	const struct vt_engine *engine;	/* that was asked; NULL: none was */
-	struct vt_work work;		/* as it stands at the end: of the
-					   work function, and for explaining */
 	unsigned group;			/* of hazard.h */
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
 	const char *policy;		/* the one that does, or NULL */
+	/* Last, as they are large and few decisions need them whole.  Of the
+	 * work only its bill is set, unless the work function decided, or is
+	 * asked by rules, by policies, or for explaining: then it is as it
+	 * stands at the end. */
+	struct vt_work work;
 	char reason[VT_RULES_TEXT + 64];	/* a sentence, or "" */
 };
 

@@ -210,16 +210,22 @@ flags_of(const struct vt_spool *s, const struct vt_scan_record *r,
 	return f;
 }
 
+/* Most strings are empty. */
+static size_t
+length(const char *s)
+{
+	return s == NULL || *s == '\0' ? 0 : strlen(s);
+}
+
 /* What a record takes at most. */
 static size_t
 most_bytes(const struct vt_scan_record *r)
 {
 	size_t n = 512, i;
 
-	n += strlen(r->bucket) + r->key_len + strlen(or_empty(r->version)) +
-	    strlen(or_empty(r->tier)) + strlen(or_empty(r->storage_class)) +
-	    strlen(or_empty(r->tags)) + strlen(or_empty(r->upload)) +
-	    strlen(or_empty(r->pin)) + strlen(or_empty(r->lock));
+	n += length(r->bucket) + r->key_len + length(r->version) +
+	    length(r->tier) + length(r->storage_class) + length(r->tags) +
+	    length(r->upload) + length(r->pin) + length(r->lock);
 	for (i = 0; i < r->also_count; i++)
 		n += strlen(r->also[i]) + 12;
 	return n + r->gap_count * sizeof(*r->gaps) + r->h_count * 50;
@@ -307,6 +313,7 @@ static char *
 put_heat(struct vt_spool *s, char *p, const struct vt_scan_record *r,
     uint32_t f)
 {
+	int span, part;
 	int32_t day = 0;
 	size_t i;
 
@@ -336,12 +343,16 @@ put_heat(struct vt_spool *s, char *p, const struct vt_scan_record *r,
 	for (i = 0; i < r->h_count; i++) {
 		const struct vt_heat_day *h = &r->h[i];
 
-		/* one day, as most are, or a span of some */
-		p = put_signed(p, ((int64_t)h->day - day) * 2 +
-		    (h->last != h->day));
+		/* one day, as most are, or a span of some; read whole, as
+		 * most are, or not */
+		span = h->last != h->day;
+		part = h->bytes != h->gets * r->size_bytes;
+		p = put_signed(p, ((int64_t)h->day - day) * 4 + span * 2 +
+		    part);
 		p = put_bits(p, h->gets);
-		p = put_bits(p, h->bytes);
-		if (h->last != h->day) {
+		if (part)
+			p = put_bits(p, h->bytes);
+		if (span) {
 			p = put_bits(p, h->days);
 			p = put_bits(p, (uint64_t)((int64_t)h->last - h->day));
 		}
@@ -631,12 +642,12 @@ get_days(struct vt_spool_reader *r, struct vt_scan_record *o)
 		struct vt_heat_day *h = &days[i];
 
 		step = get_signed(r);
-		day += (step - (step & 1)) / 2;
+		day += (step - (step & 3)) / 4;
 		h->day = h->last = (int32_t)day;
 		h->days = 1;
 		h->gets = get_bits(r);
-		h->bytes = get_bits(r);
-		if (step & 1) {
+		h->bytes = step & 1 ? get_bits(r) : h->gets * o->size_bytes;
+		if (step & 2) {
 			h->days = (uint32_t)get_bits(r);
 			day += (int64_t)get_bits(r);
 			h->last = (int32_t)day;
