@@ -292,7 +292,8 @@ static enum vt_pack_why
 weigh(const struct vt_pack_options *o, const struct vt_scan_record *r,
     double expires, struct vt_past *past, struct vt_pack_offer *out)
 {
-	static const struct vt_policy policy = { 30, 0, 0, 0, NULL, NULL };
+	static const struct vt_policy policy = {
+		.min_history_days = 30 };
 	struct vt_pack_terms terms;
 	struct vt_decision d;
 	struct vt_cost c;

@@ -455,11 +455,14 @@ record(uint64_t size, int days)
 	return r;
 }
 
+static double log_days;	/* that the log covers, for decide_as */
+
 static struct vt_decision
 decide_as(const struct vt_engine *e, struct vt_past *p,
     const struct vt_scan_record *r)
 {
-	static struct vt_policy policy = { 30, 0, 0, 0, NULL, NULL };
+	struct vt_policy policy = { .min_history_days = 30,
+	    .log_days = log_days };
 	static struct vt_cost c;
 	struct vt_decision d;
 
@@ -488,6 +491,14 @@ test_rest(struct vt_past *p)
 	d = decide(p, &r);
 	is_int(d.verdict, VT_PLAN_HISTORY,
 	    "P12 nothing moves on less than 30 covered days");
+	log_days = 200;
+	d = decide(p, &r);
+	ok(d.verdict != VT_PLAN_HISTORY,
+	    "P12 but all of a young one's life, in a longer log, is enough");
+	r.covered_days = 19;
+	d = decide(p, &r);
+	is_int(d.verdict, VT_PLAN_HISTORY, "P12 19 days of 20 are not all");
+	log_days = 0;
 	r = record(GIB, 200);
 	d = decide(p, &r);
 	is_int(d.verdict, VT_PLAN_MOVE, "a GiB at rest for 200 days moves");
