@@ -181,11 +181,8 @@ describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
 	rec->tier = c->tier;
 	rec->copy = c->id;
 	rec->copy_since_us = c->created_us;
-	for (i = 0; i < c->extent_count; i++) {
-		rec->stored_bytes += c->extents[i].length;
-		if (!c->extents[i].blob.owned && !c->extents[i].blob.is_inline)
-			rec->adopted = 1;
-	}
+	rec->stored_bytes = c->stored_bytes;
+	rec->adopted = c->is_adopted;
 	for (i = 0; i < v->copy_count && rec->also_count < max; i++)
 		if (&v->copies[i] != c && v->copies[i].until_us == 0)
 			also[rec->also_count++] = v->copies[i].tier;

@@ -94,7 +94,9 @@ struct vt_copy {
 	const char *tier;
 	int64_t created_us;	/* when it came to this tier */
 	int64_t until_us;	/* a restore left it, it goes then; 0: stays */
-	const struct vt_extent *extents;
+	uint64_t stored_bytes;	/* of its extents together */
+	int is_adopted;		/* some of its bytes are not ours */
+	const struct vt_extent *extents;	/* not of a lean scan */
 	size_t extent_count;
 };
 
@@ -320,8 +322,8 @@ struct vt_scan_pos {
 	int64_t seq;
 	int started;
 	/* Leave out what takes time to read and is not asked for: ETag, owner,
-	 * headers, checksums, ACL, encryption, count of parts; names, sizes
-	 * and digests of blobs. */
+	 * headers, checksums, ACL, encryption, count of parts; the extents
+	 * of copies. */
 	int is_lean;
 };
 enum vt_code vt_catalog_scan(struct vt_catalog *c, struct vt_scan_pos *pos,

@@ -121,6 +121,8 @@ load_copies(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 			    sqlite3_column_int64(s, 1));
 			copy->created_us = sqlite3_column_int64(s, 2);
 			copy->until_us = sqlite3_column_int64(s, 16);
+			copy->stored_bytes = 0;
+			copy->is_adopted = 0;
 			copy->extent_count = 0;
 			x = NULL;
 			xcap = 0;
@@ -153,6 +155,9 @@ load_copies(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
 		grown->blob.owned = sqlite3_column_int(s, 13);
 		grown->blob.is_inline = sqlite3_column_int(s, 14);
 		grown->blob.transform = col_str(a, s, 15);
+		copy->stored_bytes += grown->length;
+		if (!grown->blob.owned && !grown->blob.is_inline)
+			copy->is_adopted = 1;
 		grown->data = NULL;
 		if (sqlite3_column_type(s, 17) == SQLITE_BLOB) {
 			grown->data = col_bytes(a, s, 17, &len);
@@ -816,9 +821,6 @@ list_current(struct vt_conn *k, struct vt_catalog *c, struct listing *g,
 	return VT_OK;
 }
 
-/* Whether versions are read with their copies, and with all of them. */
-enum copies { COPIES_NONE, COPIES_LEAN, COPIES_ALL };
-
 /*
  * Rows of versions from (key, seq): what is left of the key, then the next
  * keys, at most `limit`.  `row` returns 0 to go on.
@@ -826,7 +828,7 @@ enum copies { COPIES_NONE, COPIES_LEAN, COPIES_ALL };
 static enum vt_code
 walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
     const char *key, size_t key_len, int inclusive, int64_t seq,
-    unsigned limit, enum copies copies,
+    unsigned limit, int with_copies,
     int (*row)(void *ctx, const struct vt_version *v), void *ctx,
     unsigned *rows, int *stopped, struct vt_err *err)
 {
@@ -844,8 +846,7 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 	    phase++) {
 		st = phase == 0 ? ST_SCAN : inclusive && seq <= 0 ?
 		    ST_SCAN_FROM : ST_SCAN_AFTER;
-		s = vt_conn_st(k, copies != COPIES_LEAN ? st :
-		    st - ST_SCAN + ST_SCAN_LEAN);
+		s = vt_conn_st(k, st);
 		if (s == NULL) {
 			rc = vt_conn_fail(k, "list versions", err);
 			break;
@@ -864,9 +865,8 @@ walk_versions(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 			}
 			rc = a == NULL ? nomem(err) :
 			    fill_version(c, k, a, s, &v, err);
-			if (rc == VT_OK && copies != COPIES_NONE)
-				rc = load_copies(c, k, a, &v, copies ==
-				    COPIES_LEAN ? ST_COPY_EXTENTS_LEAN :
+			if (rc == VT_OK && with_copies)
+				rc = load_copies(c, k, a, &v,
 				    ST_COPY_EXTENTS, err);
 			if (rc != VT_OK)
 				break;
@@ -915,7 +915,7 @@ list_versions(struct vt_conn *k, struct vt_catalog *c, struct listing *g,
 		limit = g->l->max - g->count + 1;
 		vr.next = 0;
 		rc = walk_versions(c, k, g->l->bucket_id, g->pos, g->pos_len,
-		    g->inclusive, seq, limit, COPIES_NONE, version_row, &vr,
+		    g->inclusive, seq, limit, 0, version_row, &vr,
 		    &rows, &stopped, err);
 		seq = 0;
 		if (rc == VT_OK && vr.next == -2)
@@ -1298,9 +1298,11 @@ vt_catalog_scan(struct vt_catalog *c, struct vt_scan_pos *pos,
 			pos->seq = 0;
 			pos->started = 1;
 		}
-		rc = walk_versions(c, k, b.id, pos->key, pos->key_len,
-		    pos->seq == 0, pos->seq, max_rows,
-		    pos->is_lean ? COPIES_LEAN : COPIES_ALL, scan_row, &n,
+		rc = pos->is_lean ?
+		    vt_cat_scan_lean(c, k, b.id, pos->key, pos->key_len,
+		    pos->seq, max_rows, scan_row, &n, &rows, &stopped, err) :
+		    walk_versions(c, k, b.id, pos->key, pos->key_len,
+		    pos->seq == 0, pos->seq, max_rows, 1, scan_row, &n,
 		    &rows, &stopped, err);
 		if (rc == VT_OK && stopped)
 			rc = vt_fail(err, VT_CANCELLED, "stopped");

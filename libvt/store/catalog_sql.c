@@ -128,13 +128,6 @@ const int vt_cat_migration_count =
 	" v.meta, v.checksum, v.tags, o.name, v.pin, v.tier, v.part_count," \
 	" v.lock_mode, v.retain_until_us, v.legal_hold, v.acl, v.sse"
 #define VERSION_FROM " FROM version v JOIN owner o ON o.id = v.owner"
-/* The same for those who want no more than where a version is and what binds
- * it there: what is not asked for need not be fetched. */
-#define LEAN_COLUMNS \
-	"v.bucket, v.key, v.seq, v.version_id, v.is_null, v.marker," \
-	" v.current, v.generation, v.size, v.mtime_us, '', 0," \
-	" x'', '', v.tags, '', v.pin, v.tier, 0," \
-	" v.lock_mode, v.retain_until_us, v.legal_hold, '', ''"
 #define BUCKET_COLUMNS \
 	"b.id, b.name, o.name, b.location, b.created_us, b.versioning," \
 	" b.object_lock, b.generation, b.docs, b.lock_mode, b.lock_days"
@@ -143,10 +136,6 @@ const int vt_cat_migration_count =
 	"c.id, c.tier, c.created_us, e.idx, e.offset, e.length," \
 	" e.plain_length, l.id, l.tier, l.name, l.token, l.size, l.crc64," \
 	" l.owned, l.inline, l.transform, c.until_us"
-#define LEAN_EXTENT_COLUMNS \
-	"c.id, c.tier, c.created_us, e.idx, e.offset, e.length," \
-	" e.plain_length, l.id, l.tier, '', '', 0, 0," \
-	" l.owned, l.inline, '', c.until_us"
 #define UPLOAD_COLUMNS \
 	"u.id, u.upload_id, u.bucket, u.key, u.created_us, o.name, u.meta," \
 	" u.checksum_alg, u.checksum_type, u.tier, u.tags, u.lock_mode," \
@@ -262,10 +251,6 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " LEFT JOIN extent e ON e.copy = c.id"
 	    " LEFT JOIN blob l ON l.id = e.blob"
 	    " WHERE c.seq = ?1 ORDER BY c.tier, e.idx",
-	[ST_COPY_EXTENTS_LEAN] = "SELECT " LEAN_EXTENT_COLUMNS ", NULL"
-	    " FROM copy c LEFT JOIN extent e ON e.copy = c.id"
-	    " LEFT JOIN blob l ON l.id = e.blob"
-	    " WHERE c.seq = ?1 ORDER BY c.tier, e.idx",
 	[ST_COPY_EXTENTS_INLINE] = "SELECT " EXTENT_COLUMNS
 	    ", CASE WHEN l.inline THEN (SELECT data FROM inline_data d"
 	    " WHERE d.blob = l.id) END"
@@ -331,15 +316,21 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_SCAN_FROM] = "SELECT " VERSION_COLUMNS VERSION_FROM
 	    " WHERE v.bucket = ?1 AND v.key >= ?2"
 	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
-	[ST_SCAN_LEAN] = "SELECT " LEAN_COLUMNS " FROM version v"
-	    " WHERE v.bucket = ?1 AND v.key = ?2 AND v.seq < ?3"
-	    " ORDER BY v.seq DESC LIMIT ?4",
-	[ST_SCAN_AFTER_LEAN] = "SELECT " LEAN_COLUMNS " FROM version v"
-	    " WHERE v.bucket = ?1 AND v.key > ?2"
-	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
-	[ST_SCAN_FROM_LEAN] = "SELECT " LEAN_COLUMNS " FROM version v"
-	    " WHERE v.bucket = ?1 AND v.key >= ?2"
-	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
+	/* Each walks one index or table in its own order: no sort, no join. */
+	[ST_LEAN_KEYS] = "SELECT key, seq FROM version"
+	    " WHERE bucket = ?1 AND key >= ?2 ORDER BY key, seq",
+	[ST_LEAN_OLDER] = "SELECT seq FROM version WHERE bucket = ?1"
+	    " AND key = ?2 AND seq < ?3 ORDER BY seq DESC",
+	[ST_LEAN_VERSIONS] = "SELECT seq, version_id, is_null, marker,"
+	    " current, generation, size, mtime_us, tags, pin, tier,"
+	    " lock_mode, retain_until_us, legal_hold FROM version"
+	    " WHERE seq >= ?1 ORDER BY seq",
+	[ST_LEAN_COPIES] = "SELECT seq, tier, id, created_us, until_us"
+	    " FROM copy WHERE seq >= ?1 ORDER BY seq, tier",
+	[ST_LEAN_EXTENTS] = "SELECT copy, length, blob FROM extent"
+	    " WHERE copy >= ?1 ORDER BY copy, idx",
+	[ST_LEAN_BLOBS] = "SELECT id, owned OR inline FROM blob"
+	    " WHERE id >= ?1 ORDER BY id",
 
 	[ST_UPLOAD_ADD] = "INSERT INTO upload(id, upload_id, bucket, key,"
 	    " created_us, owner, meta, checksum_alg, checksum_type, tier,"

@@ -40,8 +40,8 @@ enum vt_st {
 	ST_INLINE_ADD, ST_INLINE_DEL,
 	ST_PARTS_SET, ST_PARTS_GET, ST_PARTS_DEL,
 	ST_LIST, ST_LIST_INCLUSIVE, ST_SCAN, ST_SCAN_AFTER, ST_SCAN_FROM,
-	ST_SCAN_LEAN, ST_SCAN_AFTER_LEAN, ST_SCAN_FROM_LEAN,
-	ST_COPY_EXTENTS_LEAN,
+	ST_LEAN_KEYS, ST_LEAN_OLDER, ST_LEAN_VERSIONS, ST_LEAN_COPIES,
+	ST_LEAN_EXTENTS, ST_LEAN_BLOBS,
 	ST_UPLOAD_ADD, ST_UPLOAD_GET, ST_UPLOAD_DEL, ST_UPLOAD_COMPLETE,
 	ST_UPLOAD_LIST, ST_UPLOAD_LIST_FROM, ST_UPLOADS_OF_BUCKET,
 	ST_UPLOADS_OLD,
@@ -166,6 +166,17 @@ const char *vt_cat_tier_name(struct vt_catalog *c, struct vt_conn *k,
 enum vt_code vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
     struct vt_arena *a, sqlite3_stmt *s, int inline_data,
     struct vt_version **out, struct vt_err *err) VT_MUST_CHECK;
+
+/*
+ * catalog_scan.c: versions of a bucket, newest first within a key, from `key`
+ * on (`seq` 0) or behind (key, seq), at most `limit`, for a scan that is
+ * lean.  `row` returns 0 to go on.
+ */
+enum vt_code vt_cat_scan_lean(struct vt_catalog *c, struct vt_conn *k,
+    int64_t bucket, const char *key, size_t key_len, int64_t seq,
+    unsigned limit, int (*row)(void *ctx, const struct vt_version *v),
+    void *ctx, unsigned *rows, int *stopped, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* catalog_users.c: one of VT_CAT_USER_* and VT_CAT_KEY_*. */
 enum vt_code vt_cat_apply_user(struct vt_catalog *c, struct vt_cat_op *op,
