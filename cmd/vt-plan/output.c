@@ -72,23 +72,32 @@ keep_proposal(struct run *r, const struct proposal *p)
 {
 	struct proposal copy = *p;
 	const char **strings[STRINGS];
+	size_t lens[STRINGS], key_len, len, i;
 	struct vt_buf *b = &r->packed;
 	struct vt_err err;
-	size_t key_len, i;
+	char *at;
 
+	strings_of(&copy, strings);
+	len = sizeof(copy) + p->m.key_len + 1;
+	for (i = 0; i < STRINGS; i++) {
+		if (*strings[i] == NULL)
+			*strings[i] = "";
+		lens[i] = strlen(*strings[i]) + 1;
+		len += lens[i];
+	}
 	vt_buf_reset(b);
 	put_order(b, p);
 	key_len = b->len;
-	vt_buf_add(b, &copy, sizeof(copy));
-	vt_buf_add(b, p->m.key, p->m.key_len);
-	vt_buf_char(b, '\0');
-	strings_of(&copy, strings);
+	at = vt_buf_reserve(b, len);
+	if (vt_buf_check(b, "a proposal", &err) != VT_OK)
+		plan_die(&err);
+	at = mempcpy(at, &copy, sizeof(copy));
+	at = mempcpy(at, p->m.key, p->m.key_len);
+	*at++ = '\0';
 	for (i = 0; i < STRINGS; i++)
-		vt_buf_add(b, *strings[i] != NULL ? *strings[i] : "",
-		    *strings[i] != NULL ? strlen(*strings[i]) + 1 : 1);
-	if (vt_buf_check(b, "a proposal", &err) != VT_OK ||
-	    vt_sorter_add(r->proposals, b->data, key_len, b->data + key_len,
-	    b->len - key_len, &err) != VT_OK)
+		at = mempcpy(at, *strings[i], lens[i]);
+	if (vt_sorter_add(r->proposals, b->data, key_len, b->data + key_len,
+	    len, &err) != VT_OK)
 		plan_die(&err);
 }
 

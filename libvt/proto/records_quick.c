@@ -20,7 +20,7 @@ struct quick {
 	char *p, *end;
 	struct vt_arena *a;
 	int odd;		/* sticks: this line goes the plain way */
-	const char *time;	/* the last: most lines have some twice */
+	const char *time;	/* the first: most lines have it again */
 	int64_t time_us;
 };
 
@@ -78,17 +78,25 @@ natural(struct quick *q)
 static int64_t
 when(struct quick *q)
 {
-	if (q->end - q->p < 25 || q->p[24] != '"') {
+	const char *start = q->p;
+	int64_t us;
+
+	if (q->end - start < 25 || start[24] != '"') {
 		q->odd = 1;
 		return 0;
 	}
-	if (q->time == NULL || memcmp(q->p, q->time, 24) != 0) {
-		q->time = q->p;
-		if (vt_time_parse_rfc3339(q->p, 24, &q->time_us) < 0)
-			q->odd = 1;
-	}
 	q->p += 25;
-	return q->time_us;
+	if (q->time != NULL && memcmp(start, q->time, 24) == 0)
+		return q->time_us;
+	if (vt_time_parse_rfc3339(start, 24, &us) < 0) {
+		q->odd = 1;
+		return 0;
+	}
+	if (q->time == NULL) {
+		q->time = start;
+		q->time_us = us;
+	}
+	return us;
 }
 
 /* A time that is the same in most lines, or in all: read anew when it
@@ -102,18 +110,20 @@ static int64_t
 when_known(struct quick *q, struct known_time *k)
 {
 	const char *start = q->p;
+	int64_t us;
 
 	if (*k->text != '\0' && q->end - start >= 25 && start[24] == '"' &&
 	    memcmp(start, k->text, 24) == 0) {
 		q->p += 25;
 		return k->us;
 	}
-	k->us = when(q);
-	if (q->odd)
-		*k->text = '\0';
-	else
+	us = when(q);
+	/* not one that is the version's own */
+	if (!q->odd && us != q->time_us) {
 		memcpy(k->text, start, 24);
-	return k->us;
+		k->us = us;
+	}
+	return us;
 }
 
 static int

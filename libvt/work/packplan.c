@@ -316,12 +316,11 @@ vt_pack_why_text(enum vt_pack_why why)
 static int
 octave(double days)
 {
-	int e;
-
 	if (!(days >= 1))
 		return 0;
-	frexp(days, &e);
-	return e - 1 < VT_PACK_OCTAVES ? e - 1 : VT_PACK_OCTAVES - 1;
+	if (days >= 1 << (VT_PACK_OCTAVES - 1))
+		return VT_PACK_OCTAVES - 1;
+	return 31 - __builtin_clz((unsigned)days);
 }
 
 uint32_t
