@@ -114,16 +114,19 @@ tier_name(struct walk *w, int64_t id)
 	return w->tier_name[id];
 }
 
-/* Until the next step; asking for the text makes a copy of it. */
-static const char *
-text_or_empty(sqlite3_stmt *s, int i)
+static enum vt_code
+nomem(struct vt_err *err)
 {
-	const char *text;
+	return vt_fail(err, VT_NOMEM, "out of memory reading the catalog");
+}
 
-	if (sqlite3_column_bytes(s, i) == 0)
-		return "";
-	text = (const char *)sqlite3_column_text(s, i);
-	return text != NULL ? text : "";
+/* Until the next step; NULL: no memory.  Asking for the text makes a copy of
+ * it, which most, being empty, do not need. */
+static const char *
+column_text(sqlite3_stmt *s, int i)
+{
+	return sqlite3_column_bytes(s, i) == 0 ? "" :
+	    (const char *)sqlite3_column_text(s, i);
 }
 
 /* What the copy's extents come to. */
@@ -179,8 +182,7 @@ find_copies(struct walk *w, struct vt_err *err)
 	while (rc == VT_OK && w->copy.has_row && w->copy.at == w->v.seq) {
 		copy = next_copy(w);
 		if (copy == NULL)
-			return vt_fail(err, VT_NOMEM,
-			    "out of memory reading the catalog");
+			return nomem(err);
 		copy->tier = tier_name(w, sqlite3_column_int64(s, 1));
 		copy->id = sqlite3_column_int64(s, 2);
 		copy->created_us = sqlite3_column_int64(s, 3);
@@ -213,14 +215,14 @@ fill(struct walk *w, struct vt_err *err)
 	v->generation = sqlite3_column_int64(s, 5);
 	v->size_bytes = (uint64_t)sqlite3_column_int64(s, 6);
 	v->mtime_us = sqlite3_column_int64(s, 7);
-	v->tags = text_or_empty(s, 8);
-	v->pin = text_or_empty(s, 9);
+	v->tags = column_text(s, 8);
+	v->pin = column_text(s, 9);
 	v->tier = tier_name(w, sqlite3_column_int64(s, 10));
 	v->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 11);
 	v->retain_until_us = sqlite3_column_int64(s, 12);
 	v->legal_hold = (enum vt_hold)sqlite3_column_int(s, 13);
 	v->copy_count = 0;
-	return VT_OK;
+	return v->tags != NULL && v->pin != NULL ? VT_OK : nomem(err);
 }
 
 static enum vt_code
@@ -301,11 +303,13 @@ take_name(struct walk *w, sqlite3_stmt *s, int *is_deep, struct vt_err *err)
 	size_t len = (size_t)sqlite3_column_bytes(s, 0);
 	enum vt_code rc = VT_OK;
 
+	if (key == NULL && len > 0)
+		return nomem(err);
 	if (len > VT_KEY_MAX)
 		return vt_fail(err, VT_CORRUPT, "catalog: a key of %zu bytes",
 		    len);
 	if (w->count > 0 && (len != w->key_len ||
-	    memcmp(key, w->key, len) != 0))
+	    (len > 0 && memcmp(key, w->key, len) != 0)))
 		rc = show_group(w, err);
 	if (rc != VT_OK || is_full(w))
 		return rc;
@@ -361,8 +365,7 @@ vt_cat_scan_lean(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 	*rows = 0;
 	*stopped = 0;
 	if (w == NULL)
-		return vt_fail(err, VT_NOMEM,
-		    "out of memory reading the catalog");
+		return nomem(err);
 	w->c = c;
 	w->k = k;
 	w->row = row;
