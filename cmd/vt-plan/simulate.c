@@ -205,7 +205,6 @@ print_foot(const struct run *r)
 {
 	const char *prefix;
 	double worst = worst_prefix(r, &prefix), best, plan, hot;
-	char size[16];
 
 	best = vt_contest_optimum(r->contest);
 	plan = engine_usd(r, VT_ENGINE_PLAN);
@@ -220,12 +219,6 @@ print_foot(const struct run *r)
 		cli_printf("From a sample of %zu of %llu versions, the "
 		    "largest in it for sure.\n", vt_sample_count(r->sample),
 		    (unsigned long long)vt_sample_offered(r->sample));
-	if (!r->quiet && r->removed_bytes > 0)
-		cli_warn("these figures include %llu versions, %s, that "
-		    "lifecycle rules remove by now",
-		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
-		    r->removals[VT_LC_EXPIRE_VERSION]),
-		    vt_num_human_bytes(r->removed_bytes, size));
 }
 
 static void
@@ -347,6 +340,8 @@ print_json(struct run *r)
 void
 print_simulation(struct run *r)
 {
+	char size[16];
+
 	if (r->contest == NULL)
 		cli_warn("no log covers any of their time: nothing to "
 		    "simulate");
@@ -354,6 +349,12 @@ print_simulation(struct run *r)
 		print_json(r);
 	else
 		print_text(r);
+	if (!r->quiet && r->removed_bytes > 0)
+		cli_warn("these figures include %llu versions, %s, that "
+		    "lifecycle rules remove by now",
+		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
+		    r->removals[VT_LC_EXPIRE_VERSION]),
+		    vt_num_human_bytes(r->removed_bytes, size));
 	if (r->contest != NULL && !r->quiet && r->versions > 0)
 		cli_warn("trying engines took %.1f seconds of a core, %.0f "
 		    "for a million versions", r->contest_seconds,
