@@ -225,8 +225,10 @@ scan_catalog(struct run *r)
 		slash = strrchr(folder, '/');
 		*slash = '\0';
 		/* no server's folder: walk_catalog says so */
-		if (access(config->catalog_path, F_OK) == 0)
+		if (access(config->catalog_path, F_OK) == 0) {
+			check_catalog(config);
 			open_state(r, folder, "access log");
+		}
 		free(folder);
 		find_logs(r, config->access_log);
 	}

@@ -197,6 +197,9 @@ void put_partial(struct run *r);
 const struct vt_heat_object *next_object(struct run *r);
 
 /* walk.c */
+/* Ends the program when the catalog is not ours to read: before anything is
+ * written beside it. */
+void check_catalog(const struct vt_config *config);
 void walk_catalog(struct run *r, const struct vt_config *config);
 
 #endif

@@ -480,17 +480,13 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	return r->stop || cli_stopping();
 }
 
-void
-walk_catalog(struct run *r, const struct vt_config *config)
+static struct vt_catalog *
+open_catalog(const struct vt_config *config)
 {
+	static struct vt_clock clock = VT_CLOCK_REAL;	/* borrowed by it */
 	struct vt_catalog_options co;
-	struct vt_scan_pos *pos = cli_alloc(sizeof(*pos));
-	struct visit *visit = cli_alloc(sizeof(*visit));
-	struct vt_clock clock = VT_CLOCK_REAL;
 	struct vt_catalog *catalog;
 	struct vt_err err;
-	enum vt_code rc;
-	int more = 1;
 
 	memset(&co, 0, sizeof(co));
 	co.clock = &clock;
@@ -498,6 +494,25 @@ walk_catalog(struct run *r, const struct vt_config *config)
 	if (vt_catalog_open(config->catalog_path, &co, &catalog, &err) !=
 	    VT_OK)
 		die(&err);
+	return catalog;
+}
+
+void
+check_catalog(const struct vt_config *config)
+{
+	vt_catalog_close(open_catalog(config));
+}
+
+void
+walk_catalog(struct run *r, const struct vt_config *config)
+{
+	struct vt_scan_pos *pos = cli_alloc(sizeof(*pos));
+	struct visit *visit = cli_alloc(sizeof(*visit));
+	struct vt_catalog *catalog = open_catalog(config);
+	struct vt_err err;
+	enum vt_code rc;
+	int more = 1;
+
 	pos->is_lean = 1;
 	visit->r = visit->heat.r = r;
 	vt_buf_init(&visit->heat.text, SIZE_MAX / 2);

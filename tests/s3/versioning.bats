@@ -153,8 +153,9 @@ versioning() {
 	is "$(field version <scan)" "$v3"$'\n'"$v2"$'\n'"$v1"
 	is "$(field current <scan | tr '\n' ' ')" 'True False False '
 	# each has a plan of its own: nothing was read for a year
-	vt-plan -q --data data --min-history 0 --now "$(date -u -d "+400 days" +%Y-%m-%dT%H:%M:%SZ)" --explain "$B/k" \
-	    <scan >explain
+	vt-plan -q --data data --min-history 0 --stale-prices \
+	    --now "$(date -u -d "+400 days" +%Y-%m-%dT%H:%M:%SZ)" \
+	    --explain "$B/k" <scan >explain
 	for n in 1 2 3; do
 		v=v$n
 		grep -q "${!v}" explain
