@@ -419,6 +419,25 @@ explain_policies(const struct run *r, const struct vt_place *w)
 
 /* --- planning ------------------------------------------------------------- */
 
+/* How soon objects like it are read again, as the log has it. */
+static void
+explain_group(const struct vt_decision *d)
+{
+	const struct vt_hazard *h = d->engine != NULL ? d->engine->hazard :
+	    NULL;
+	char text[160];
+
+	vt_hazard_group_text(d->group, text);
+	cli_printf("  group      when last read: %s\n", text);
+	if (h != NULL)
+		cli_printf("             of those idle as long %.3g %% are read "
+		    "within 30 days, %.3g %% within 90\n",
+		    100 * vt_hazard_within(h, d->group, d->idle_days, 30),
+		    100 * vt_hazard_within(h, d->group, d->idle_days, 90));
+	cli_printf("  engine     %s\n", d->engine != NULL ?
+	    d->engine->name : "work");
+}
+
 static void
 explain(struct run *r, const struct vt_scan_record *rec,
     const struct vt_place *place, const struct vt_cost *cost,
@@ -456,6 +475,7 @@ explain(struct run *r, const struct vt_scan_record *rec,
 	vt_time_rfc3339_ms(rec->covered_to_us, t);
 	cli_printf("  the log    covers %.1f days of its life, %s to %s\n",
 	    rec->covered_days, from, t);
+	explain_group(d);
 	cli_printf("\n  %-16s %13s %13s %13s %14s\n", "tier", "keep $/month",
 	    "reads $/month", "go there $", "always there $");
 	for (i = 0; i < cost->count; i++) {

@@ -858,9 +858,3 @@ vt_contest_guard(const struct vt_contest *k)
 {
 	return k->worst_guard;
 }
-
-const struct vt_hazard *
-vt_contest_hazard(const struct vt_contest *k)
-{
-	return k->hazard;
-}

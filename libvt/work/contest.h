@@ -108,7 +108,5 @@ void vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
  * GUARD times the work function's bill and the grace beside it: above 1 by
  * what the reads of a day or a rest of a week cost at most. */
 double vt_contest_guard(const struct vt_contest *k);
-/* What was learned; NULL when nothing was.  Borrowed. */
-const struct vt_hazard *vt_contest_hazard(const struct vt_contest *k);
 
 #endif

@@ -553,6 +553,10 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	out->work.cost = c;
 	if (by_work || bounds != NULL || o->place != NULL || !o->moves_only)
 		replay_work(c, past, start_tier(past, r, out), &out->work);
+	if (!o->moves_only) {
+		track_end(past, c->size_bytes, &t);
+		out->group = t.group;
+	}
 	if (!constrained(o, r, out)) {
 		if (!vt_place_allows(o->place, (size_t)out->from)) {
 			leave(o, m, r, out);

@@ -53,7 +53,8 @@ struct vt_decision {
 	int from, to;			/* tiers of the model; -1 unknown */
 	struct vt_choice choice;
 	const struct vt_engine *engine;	/* that was asked; NULL: none was */
-	unsigned group;			/* of hazard.h */
+	unsigned group;			/* of hazard.h; unless moves_only, of
+					   what is held as well */
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */

@@ -118,6 +118,8 @@ teardown() {
 	run -0 --separate-stderr vt-plan --explain b/huge scan
 	[[ $output == *"move to cold: no read in 200 days"* ]]
 	[[ $output == *"keep \$/month"* ]]
+	[[ $output == *"group      when last read: not read in 30 days, less "* ]]
+	[[ $output == *"engine     work"* ]]
 	run -0 --separate-stderr vt-plan --explain b/young scan
 	[[ $output == *"20.0 days"* ]]
 	run -0 --separate-stderr vt-plan --explain b/pinned scan
