@@ -80,63 +80,6 @@ vt_bands_at(const struct vt_bands *b, double first_usd, double gb)
 	return first_usd;
 }
 
-/* --- other prices --------------------------------------------------------- */
-
-static void
-scale_storage(struct vt_price *p, double factor)
-{
-	size_t i;
-
-	p->storage_gb_month *= factor;
-	for (i = 0; i < p->storage_bands.count; i++)
-		p->storage_bands.band[i].usd *= factor;
-	for (i = 0; i < p->level_count; i++)
-		p->level[i].storage_gb_month *= factor;
-}
-
-static void
-scale_requests(struct vt_price *p, double factor)
-{
-	size_t i;
-
-	p->put *= factor;
-	p->get *= factor;
-	p->transition *= factor;
-	p->restore *= factor;
-	p->monitor_month *= factor;
-	for (i = 0; i < p->speed_count; i++)
-		p->speed[i].restore *= factor;
-	for (i = 0; i < p->level_count; i++)
-		p->level[i].back *= factor;
-}
-
-static void
-scale_bytes(struct vt_price *p, double factor)
-{
-	size_t i;
-
-	p->retrieval_gb *= factor;
-	p->write_gb *= factor;
-	for (i = 0; i < p->speed_count; i++)
-		p->speed[i].retrieval_gb *= factor;
-}
-
-void
-vt_price_scale(struct vt_price *p, enum vt_price_part part, double factor)
-{
-	switch (part) {
-	case VT_PRICE_STORAGE:
-		scale_storage(p, factor);
-		break;
-	case VT_PRICE_REQUESTS:
-		scale_requests(p, factor);
-		break;
-	case VT_PRICE_BYTES:
-		scale_bytes(p, factor);
-		break;
-	}
-}
-
 /* --- the file ------------------------------------------------------------- */
 
 /* Reading goes on with one sticky failure, so that each figure is one line. */

@@ -77,15 +77,6 @@ struct vt_price {
 	size_t level_count;
 };
 
-/* "What if": one part of a class's prices, all of it, times `factor`. */
-enum vt_price_part {
-	VT_PRICE_STORAGE,	/* bands and levels too */
-	VT_PRICE_REQUESTS,	/* restores and monitoring too */
-	VT_PRICE_BYTES		/* retrieved and written */
-};
-void vt_price_scale(struct vt_price *p, enum vt_price_part part,
-    double factor);
-
 /* A price file, read. */
 struct vt_prices;
 

@@ -229,31 +229,6 @@ test_self(const struct vt_prices *p)
 	ok(close_to(c.day[0], 9.9999e-8), "small objects do not");
 }
 
-/* Each part of the prices alone, doubled. */
-static void
-test_scale(struct vt_cost_model m)
-{
-	struct vt_cost c;
-	size_t i;
-
-	for (i = 0; i < m.count; i++)
-		vt_price_scale(&m.tier[i].price, VT_PRICE_STORAGE, 2);
-	m.tier[0].volume_gb = 100;
-	vt_cost_of(&m, GB, &c);
-	ok(close_to(c.day[0], 0.0016) && close_to(c.day[2], 0.0004) &&
-	    close_to(c.move[0][2], 4e-7 + 2e-5), "storage, in its bands");
-	for (i = 0; i < m.count; i++)
-		vt_price_scale(&m.tier[i].price, VT_PRICE_REQUESTS, 2);
-	vt_cost_of(&m, GB, &c);
-	ok(close_to(c.move[0][2], 8e-7 + 4e-5) && close_to(c.byte[2],
-	    0.03 / 1e9) && close_to(c.restore[3], 2e-4 + 2 * 0.0016),
-	    "requests");
-	for (i = 0; i < m.count; i++)
-		vt_price_scale(&m.tier[i].price, VT_PRICE_BYTES, 2);
-	vt_cost_of(&m, GB, &c);
-	ok(close_to(c.byte[2], 0.06 / 1e9), "bytes read");
-}
-
 int
 main(void)
 {
@@ -272,7 +247,6 @@ main(void)
 	test_read(&m);
 	test_move(&m);
 	test_rates(&m);
-	test_scale(m);
 	test_speed(&m);
 	test_transfer(p);
 	test_self(p);
