@@ -430,8 +430,8 @@ explain_group(const struct vt_decision *d)
 	vt_hazard_group_text(d->group, text);
 	cli_printf("  group      when last read: %s\n", text);
 	if (h != NULL)
-		cli_printf("             of those idle as long %.3g %% are read "
-		    "within 30 days, %.3g %% within 90\n",
+		cli_printf("             of those idle as long %.3g %% are "
+		    "read within 30 days, %.3g %% within 90\n",
 		    100 * vt_hazard_within(h, d->group, d->idle_days, 30),
 		    100 * vt_hazard_within(h, d->group, d->idle_days, 90));
 	cli_printf("  engine     %s\n", d->engine != NULL ?
