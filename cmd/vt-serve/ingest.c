@@ -195,7 +195,7 @@ ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes)
 
 	if (begin(r, in) < 0)
 		return -1;
-	rc = vt_blob_writer_open_as(r->srv->tiers, in->tier->name,
+	rc = vt_blob_writer_open(r->srv->tiers, in->tier->name,
 	    r->bucket_name, r->key, r->key_len, size_bytes,
 	    sse_form(in->sse, &form), &in->writer, &err);
 	if (rc == VT_OK)

@@ -410,7 +410,8 @@ run_gc(void *arg)
 {
 	struct serve *s = arg;
 	struct vt_gc_options o = { .catalog = s->srv.catalog,
-	    .tiers = s->srv.tiers, .config = s->config, .stop = gc_stop,
+	    .tiers = s->srv.tiers, .config = s->config,
+	    .clock = s->srv.clock, .stop = gc_stop,
 	    .stop_ctx = s };
 	struct vt_gc_result result;
 	char told[sizeof(((struct vt_err *)0)->text)] = "";

@@ -74,6 +74,44 @@ vt_backend_plain_name(uint64_t blob_id, uint64_t incarnation,
 	    blob_id, incarnation);
 }
 
+/* One byte of a key in a name: itself where every store takes it, else "=XX",
+ * which no server takes for an escape of its own. */
+static int
+put_key_byte(char *out, unsigned char c, int escape)
+{
+	if (!escape && c != '\0' && strchr("abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/", c) != NULL) {
+		out[0] = (char)c;
+		return 1;
+	}
+	return snprintf(out, 4, "=%02X", c);
+}
+
+void
+vt_backend_key_name(uint64_t blob_id, uint64_t incarnation,
+    const char *bucket, const char *key, size_t key_len,
+    char out[VT_BLOB_NAME_MAX])
+{
+	size_t at = 0, i;
+	int slash = 1;	/* what an empty or dotted component begins behind */
+
+	if (bucket != NULL && key != NULL) {
+		at = (size_t)snprintf(out, 65, "%.63s/", bucket);
+		for (i = 0; i < key_len &&
+		    at < VT_KEY_IN_NAME + strlen(bucket); i++) {
+			at += (size_t)put_key_byte(out + at,
+			    (unsigned char)key[i], (slash && (key[i] == '/' ||
+			    key[i] == '.')) || (key[i] == '/' &&
+			    i + 1 == key_len));
+			slash = key[i] == '/';
+		}
+		if (out[at - 1] != '/')
+			out[at++] = '/';
+	}
+	snprintf(out + at, VT_BLOB_NAME_MAX - at, "%016" PRIx64 "-%016"
+	    PRIx64, blob_id, incarnation);
+}
+
 /*
  * The rules of backend.h that hold for every driver.  They are stricter than
  * S3's, because MinIO and file systems refuse such names or, worse, rewrite
@@ -142,6 +180,7 @@ vt_backend_put_begin(struct vt_backend *b, const char *name,
 	(*out)->size_bytes = 0;
 	(*out)->crc64 = 0;
 	(*out)->failed = 0;
+	(*out)->has_meta = 0;
 	return VT_OK;
 }
 
@@ -175,6 +214,53 @@ vt_backend_put_write(struct vt_backend_put *p, const void *data, size_t len,
 	p->size_bytes += len;
 	p->crc64 = vt_crc64nvme(p->crc64, data, len);
 	return VT_OK;
+}
+
+/* The rules of backend.h for metadata. */
+static enum vt_code
+check_meta(const struct vt_header_kv *meta, size_t count, struct vt_err *err)
+{
+	const unsigned char *p;
+	size_t total = 0, n, i;
+
+	for (i = 0; i < count; i++) {
+		n = strlen(meta[i].name);
+		if (n == 0 || strspn(meta[i].name,
+		    "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
+			return vt_fail(err, VT_INVALID,
+			    "'%.64s' is no name for metadata", meta[i].name);
+		total += n + strlen(meta[i].value);
+		for (p = (const unsigned char *)meta[i].value; *p != '\0'; p++)
+			if (*p < 0x20 || *p > 0x7e)
+				return vt_fail(err, VT_INVALID, "the value of "
+				    "'%s' is not of visible ASCII",
+				    meta[i].name);
+	}
+	if (total > VT_BLOB_META_MAX)
+		return vt_fail(err, VT_TOO_LARGE, "metadata of a blob would "
+		    "be over %d bytes", VT_BLOB_META_MAX);
+	return VT_OK;
+}
+
+enum vt_code
+vt_backend_put_meta(struct vt_backend_put *p, const struct vt_header_kv *meta,
+    size_t count, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	if (p->failed || p->has_meta)
+		return vt_fail(err, VT_INVALID, p->failed ?
+		    "an earlier write to this blob failed" :
+		    "this blob has its metadata already");
+	if (count == 0)
+		return VT_OK;
+	p->has_meta = 1;
+	rc = check_meta(meta, count, err);
+	if (rc == VT_OK)
+		rc = p->backend->ops->put_meta(p, meta, count, err);
+	if (rc != VT_OK)
+		p->failed = 1;
+	return rc;
 }
 
 enum vt_code
@@ -211,6 +297,47 @@ vt_backend_put_abort(struct vt_backend_put *p)
 {
 	if (p != NULL)
 		p->backend->ops->put_abort(p);
+}
+
+enum vt_code
+vt_backend_abort_upload(struct vt_backend *b, const char *name,
+    const char *upload, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = check_name(name, err);
+	if (rc != VT_OK)
+		return rc;
+	if (b->ops->abort_upload == NULL)
+		return vt_fail(err, VT_ABSENT, "'%s' has no uploads", b->url);
+	return b->ops->abort_upload(b, name, upload, err);
+}
+
+enum vt_code
+vt_backend_copy(struct vt_backend *b, const char *name,
+    const struct vt_backend_copy *c, struct vt_backend_put_result *out,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = check_name(name, err);
+	if (rc == VT_OK)
+		rc = check_name(c->from_name, err);
+	if (rc == VT_OK && c->meta != NULL)
+		rc = check_meta(c->meta, c->meta_count, err);
+	if (rc != VT_OK)
+		return rc;
+	if (!b->caps.copy || !c->from->caps.copy || b->ops->copy == NULL ||
+	    c->size_bytes > b->caps.max_size_bytes)
+		return vt_fail(err, VT_INVALID,
+		    "'%s' cannot copy from '%s'", b->url, c->from->url);
+	rc = b->ops->copy(b, name, c, out, err);
+	if (rc == VT_OK) {
+		out->size_bytes = c->size_bytes;
+		out->crc64 = c->crc64;
+	}
+	return rc;
 }
 
 /* --- reading ---------------------------------------------------------------*/
@@ -296,6 +423,34 @@ vt_backend_head(struct vt_backend *b, const char *name,
 	if (rc != VT_OK)
 		return rc;
 	return b->ops->head(b, name, out, err);
+}
+
+enum vt_code
+vt_backend_meta(struct vt_backend *b, const char *name,
+    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = check_name(name, err);
+	if (rc != VT_OK)
+		return rc;
+	return b->ops->meta(b, name, visit, ctx, err);
+}
+
+void
+vt_backend_counts(const struct vt_backend *b, struct vt_backend_counts *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (b->ops->counts != NULL)
+		b->ops->counts(b, out);
+}
+
+void
+vt_backend_health(const struct vt_backend *b, struct vt_backend_health *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (b->ops->health != NULL)
+		b->ops->health(b, out);
 }
 
 enum vt_code

@@ -39,6 +39,28 @@ struct vt_backend_caps {
 	unsigned cheap_absent : 1;	/* deleting an absent name costs
 					   nothing: recovery may walk leases */
 	unsigned remote : 1;	/* another machine: needs intents, workers */
+	unsigned copy : 1;	/* vt_backend_copy may work */
+};
+
+/*
+ * What a driver of another machine has to know beside its URL.  Strings are
+ * copied by open; NULL or 0 is the default.  s3: wants a pair of keys, azure:
+ * the name of the account and its key, or that and a SAS as the token, gcs:
+ * the text of a service account's key file as the token.
+ */
+struct vt_backend_remote {
+	const char *endpoint;	/* http[s]://host[:port]; the provider's */
+	const char *region;	/* us-east-1 */
+	const char *access_key, *secret_key;	/* none: anonymous */
+	const char *session_token;
+	const char *object_class;	/* storage class or access tier there */
+	const char *ca_file;	/* PEM; the system's */
+	int virtual_host;	/* bucket.host/key */
+	int requester_pays;
+	uint64_t part_bytes;	/* of a multi-step upload; 16 MiB */
+	unsigned tries;		/* of each request; VT_S3_TRIES */
+	int64_t connect_ms, stall_ms;	/* those of httpc */
+	const volatile int *cancel;	/* not 0: give up; borrowed */
 };
 
 struct vt_backend_options {
@@ -48,10 +70,14 @@ struct vt_backend_options {
 	int64_t restore_delay_ms;	/* file: and mem: play a Glacier when
 					   > 0: reads need a restore that takes
 					   this long */
+	const struct vt_backend_remote *remote;	/* borrowed during open;
+					   NULL: all defaults */
 };
 
 /*
- * Open by URL: "file:PATH", "mem:NAME".  *out is NULL on failure.
+ * Open by URL: "file:PATH", "mem:NAME", "s3://BUCKET[/PREFIX]",
+ * "azure://CONTAINER[/PREFIX]", "gcs://BUCKET[/PREFIX]"; with `create` a
+ * missing bucket is made.  *out is NULL on failure.
  * VT_INVALID (unknown scheme, bad URL), VT_ABSENT (no such place and no
  * `create`), VT_IO, VT_DENIED.
  */
@@ -86,8 +112,14 @@ struct vt_header_kv {
 };
 struct vt_backend_put_info {
 	uint64_t size_bytes;	/* what will come, UINT64_MAX if unknown */
-	const struct vt_header_kv *meta;	/* kept beside the blob */
-	size_t meta_count;
+	/*
+	 * Told how the backend calls a multi-step upload before the first byte
+	 * of it leaves, for vt_backend_abort_upload after a crash; a failure
+	 * fails the put.  May be NULL.
+	 */
+	enum vt_code (*begun)(void *ctx, const char *upload,
+	    struct vt_err *err);
+	void *begun_ctx;
 };
 struct vt_backend_put_result {
 	uint64_t size_bytes;	/* stored */
@@ -100,12 +132,46 @@ enum vt_code vt_backend_put_begin(struct vt_backend *b, const char *name,
     struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_backend_put_write(struct vt_backend_put *p, const void *data,
     size_t len, struct vt_err *err) VT_MUST_CHECK;
+/*
+ * Keep `meta` beside the blob, at most VT_BLOB_META_MAX bytes of names and
+ * values together: what tells, without a catalog, whose bytes these are (P11).
+ * Names are of a-z, 0-9 and '-', values of visible ASCII and blanks.  Once at
+ * most, after the last write.  Where it does not fit the blob itself it lies
+ * beside it as "<name>.vtm", which list leaves out and delete removes too.
+ */
+#define VT_BLOB_META_MAX 16384
+enum vt_code vt_backend_put_meta(struct vt_backend_put *p,
+    const struct vt_header_kv *meta, size_t count, struct vt_err *err)
+    VT_MUST_CHECK;
 /* VT_OK means: the bytes and the name are on stable storage (P1).  Syncs of
  * one directory asked for at the same time are done once for all. */
 enum vt_code vt_backend_put_commit(struct vt_backend_put *p,
     struct vt_backend_put_result *out, struct vt_err *err) VT_MUST_CHECK;
 /* Gives up and removes what was written, best effort.  NULL is accepted. */
 void vt_backend_put_abort(struct vt_backend_put *p);
+/* End a multi-step upload that a process left behind; VT_ABSENT when there is
+ * none (any more). */
+enum vt_code vt_backend_abort_upload(struct vt_backend *b, const char *name,
+    const char *upload, struct vt_err *err) VT_MUST_CHECK;
+/*
+ * Have the other machine copy a blob of `size_bytes` and `crc64` from a tier
+ * to this one (two classes of one bucket), `meta` with it, without its bytes
+ * coming here.  VT_INVALID when these two cannot do that, which costs no
+ * request: then get and put are the way.  What was copied is what was stored,
+ * as far as the other machine can tell; *out as of a commit, its crc64 that of
+ * the source.
+ */
+struct vt_backend_copy {
+	struct vt_backend *from;
+	const char *from_name, *from_token;
+	uint64_t size_bytes, crc64;
+	struct vt_backend_put_info info;
+	const struct vt_header_kv *meta;	/* NULL: the source's */
+	size_t meta_count;
+};
+enum vt_code vt_backend_copy(struct vt_backend *b, const char *name,
+    const struct vt_backend_copy *c, struct vt_backend_put_result *out,
+    struct vt_err *err) VT_MUST_CHECK;
 
 /* --- reading --------------------------------------------------------------*/
 /*
@@ -136,6 +202,13 @@ struct vt_backend_head {
 };
 enum vt_code vt_backend_head(struct vt_backend *b, const char *name,
     struct vt_backend_head *out, struct vt_err *err) VT_MUST_CHECK;
+/* What was kept beside a blob: `visit` is called for each pair, and returns 0
+ * to go on (else VT_CANCELLED).  A blob without any is VT_OK. */
+typedef int vt_backend_visit_meta(void *ctx, const char *name,
+    const char *value);
+enum vt_code vt_backend_meta(struct vt_backend *b, const char *name,
+    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* Remove; VT_ABSENT when there was nothing. */
 enum vt_code vt_backend_delete(struct vt_backend *b, const char *name,
@@ -161,6 +234,49 @@ typedef int vt_backend_visit(void *ctx, const char *name,
     uint64_t size_bytes, int64_t mtime_us);
 enum vt_code vt_backend_list(struct vt_backend *b, const char *prefix,
     vt_backend_visit *visit, void *ctx, struct vt_err *err) VT_MUST_CHECK;
+
+/*
+ * What went to the other machine since the handle was opened: one for each
+ * request that the provider bills, tries again included.  Zero of local
+ * drivers.  Does not block.
+ */
+struct vt_backend_counts {
+	uint64_t writes;	/* PUT, POST, COPY, LIST: the dearer kind */
+	uint64_t reads;		/* GET, HEAD */
+	uint64_t deletes;
+	uint64_t bytes_in, bytes_out;	/* read from, written to it */
+};
+void vt_backend_counts(const struct vt_backend *b,
+    struct vt_backend_counts *out);
+
+/*
+ * Wrap a backend of another machine: so many calls at once, others wait their
+ * turn; a breaker that opens when the tier fails (VT_BUSY, VT_IO; what is
+ * absent, denied or archived is no failure) and lets one call through after a
+ * while to see whether it is back; a limit of bytes a second; and reads that
+ * break in the middle go on where they were.  While the breaker is open all
+ * calls are VT_BUSY at once.  Owns `inner`; NULL: no memory.
+ */
+struct vt_guard_options {
+	unsigned calls_max;	/* at once; 0: 32 */
+	unsigned waiting_max;	/* for their turn, more are VT_BUSY; 0: 256 */
+	unsigned open_after;	/* failures in a row; 0: 5 */
+	int64_t open_ms;	/* until one is let through, doubles up to
+				   60 s; 0: 1,000 */
+	uint64_t bytes_per_s;	/* each way; 0: no limit */
+	unsigned resumes;	/* of one read; 0: 5 */
+};
+struct vt_backend *vt_backend_guard(struct vt_backend *inner,
+    const struct vt_guard_options *o);
+struct vt_backend_health {
+	int is_open;		/* the breaker: calls are refused */
+	int64_t retry_ms;	/* then: until one may be let through */
+	unsigned calls, waiting;
+	uint64_t failures, refused;	/* since it was opened */
+};
+/* All zero of a backend without a guard.  Does not block. */
+void vt_backend_health(const struct vt_backend *b,
+    struct vt_backend_health *out);
 
 /* Wrap a backend with faults for tests: the n-th call (counted over all
  * operations from 1) fails with `code`; 0 never fails.  Owns `inner`. */

@@ -105,6 +105,19 @@ fault_put_write(struct vt_backend_put *put, const void *data, size_t len,
 }
 
 static enum vt_code
+fault_put_meta(struct vt_backend_put *put, const struct vt_header_kv *meta,
+    size_t count, struct vt_err *err)
+{
+	struct fault_put *p = (struct fault_put *)put;
+	enum vt_code rc;
+
+	rc = step(put->backend, "metadata", err);
+	if (rc != VT_OK)
+		return rc;
+	return vt_backend_put_meta(p->inner, meta, count, err);
+}
+
+static enum vt_code
 fault_put_commit(struct vt_backend_put *put,
     struct vt_backend_put_result *out, struct vt_err *err)
 {
@@ -127,6 +140,18 @@ fault_put_abort(struct vt_backend_put *put)
 
 	vt_backend_put_abort(p->inner);
 	free(p);
+}
+
+static enum vt_code
+fault_abort_upload(struct vt_backend *b, const char *name,
+    const char *upload, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = step(b, "abort", err);
+	if (rc != VT_OK)
+		return rc;
+	return vt_backend_abort_upload(fault_of(b)->inner, name, upload, err);
 }
 
 static enum vt_code
@@ -201,6 +226,18 @@ fault_head(struct vt_backend *b, const char *name,
 }
 
 static enum vt_code
+fault_meta(struct vt_backend *b, const char *name,
+    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = step(b, "metadata", err);
+	if (rc != VT_OK)
+		return rc;
+	return vt_backend_meta(fault_of(b)->inner, name, visit, ctx, err);
+}
+
+static enum vt_code
 fault_del(struct vt_backend *b, const char *name, const char *token,
     struct vt_err *err)
 {
@@ -237,21 +274,31 @@ fault_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	return vt_backend_list(fault_of(b)->inner, prefix, visit, ctx, err);
 }
 
+static void
+fault_counts(const struct vt_backend *b, struct vt_backend_counts *out)
+{
+	vt_backend_counts(fault_of(b)->inner, out);
+}
+
 static const struct vt_backend_ops fault_ops = {
 	.close = fault_close,
 	.name = fault_name,
 	.put_begin = fault_put_begin,
 	.put_write = fault_put_write,
+	.put_meta = fault_put_meta,
 	.put_commit = fault_put_commit,
 	.put_abort = fault_put_abort,
+	.abort_upload = fault_abort_upload,
 	.get_begin = fault_get_begin,
 	.get_read = fault_get_read,
 	.get_end = fault_get_end,
 	.get_fd = fault_get_fd,
 	.head = fault_head,
+	.meta = fault_meta,
 	.del = fault_del,
 	.restore = fault_restore,
 	.list = fault_list,
+	.counts = fault_counts,
 };
 
 struct vt_backend *

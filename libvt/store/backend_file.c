@@ -36,7 +36,7 @@
 #define RESTORE_SUFFIX ".vtr"
 #define LEAF_MAX 250		/* with a suffix it fits NAME_MAX */
 #define DEPTH_MAX 8
-#define META_MAX_BYTES (64 << 10)
+#define META_MAX_BYTES (2 * VT_BLOB_META_MAX)	/* with what parts it */
 #define XATTR_MAX_BYTES 3800	/* ext4 has one block of 4 KiB for all */
 #define STEP_BYTES (8 << 20)	/* of early write-back */
 #define RESERVE_BYTES (64 << 20)	/* of space asked for ahead */
@@ -382,25 +382,24 @@ out:
 /* --- writing ---------------------------------------------------------------*/
 
 /*
- * Keep `info->meta` as "name\0value\0..." in an extended attribute, or in a
+ * Keep `meta` as "name\0value\0..." in an extended attribute, or in a
  * companion file where that does not fit.
  */
 static enum vt_code
-put_meta(struct file_put *p, const char *name,
-    const struct vt_backend_put_info *info, struct vt_err *err)
+file_put_meta(struct vt_backend_put *put, const struct vt_header_kv *meta,
+    size_t count, struct vt_err *err)
 {
+	struct file_put *p = (struct file_put *)put;
 	char side[LEAF_MAX + sizeof(META_SUFFIX)];
 	struct vt_buf b;
 	enum vt_code rc;
 	size_t i;
 
-	if (info->meta_count == 0)
-		return VT_OK;
 	vt_buf_init(&b, META_MAX_BYTES);
-	for (i = 0; i < info->meta_count; i++) {
-		vt_buf_str(&b, info->meta[i].name);
+	for (i = 0; i < count; i++) {
+		vt_buf_str(&b, meta[i].name);
 		vt_buf_char(&b, '\0');
-		vt_buf_str(&b, info->meta[i].value);
+		vt_buf_str(&b, meta[i].value);
 		vt_buf_char(&b, '\0');
 	}
 	rc = vt_buf_check(&b, "metadata of a blob", err);
@@ -415,9 +414,9 @@ put_meta(struct file_put *p, const char *name,
 	p->meta_fd = openat(vt_dir_fd(p->dir), side,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (p->meta_fd < 0)
-		rc = vt_disk_fail(err, "create the metadata of", name);
+		rc = vt_disk_fail(err, "create the metadata of", p->leaf);
 	else if (vt_fs_write_all(p->meta_fd, b.data, b.len) < 0)
-		rc = vt_disk_fail(err, "write the metadata of", name);
+		rc = vt_disk_fail(err, "write the metadata of", p->leaf);
 out:
 	vt_buf_release(&b);
 	return rc;
@@ -527,11 +526,10 @@ file_put_begin(struct vt_backend *b, const char *name,
 		free(p);
 		return rc;
 	}
-	rc = put_meta(p, name, info, err);
 	/* Small files find out at their one write. */
 	if (info->size_bytes == UINT64_MAX || info->size_bytes <= 1 << 20)
 		p->reserved_bytes = UINT64_MAX;
-	else if (rc == VT_OK)
+	else
 		rc = reserve(p, 1, err);
 	if (rc != VT_OK) {
 		put_end(p, 0);
@@ -731,6 +729,62 @@ file_head(struct vt_backend *b, const char *name,
 	rc = state_of(f, name, &state, err);
 	if (rc == VT_OK)
 		vt_restore_describe(&state, vt_clock_now_us(b->clock), out);
+	return rc;
+}
+
+/* Give "name\0value\0..." to `visit`. */
+static enum vt_code
+visit_meta(const char *name, const char *data, size_t len,
+    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
+{
+	const char *end = data + len, *value, *next;
+
+	for (; data < end; data = next) {
+		value = memchr(data, '\0', (size_t)(end - data));
+		next = value == NULL ? NULL : memchr(value + 1, '\0',
+		    (size_t)(end - value - 1));
+		if (next++ == NULL)
+			return vt_fail(err, VT_CORRUPT,
+			    "the metadata of '%s' is cut", name);
+		if (visit(ctx, data, value + 1) != 0)
+			return vt_fail(err, VT_CANCELLED, "stopped");
+	}
+	return VT_OK;
+}
+
+static enum vt_code
+file_meta(struct vt_backend *b, const char *name,
+    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
+{
+	struct file *f = file_of(b);
+	struct stat st;
+	char *data;
+	enum vt_code rc;
+	ssize_t n;
+	int fd;
+
+	rc = open_blob(f, name, O_RDONLY, &fd, &st, err);
+	if (rc != VT_OK)
+		return rc;
+	data = malloc(META_MAX_BYTES);
+	if (data == NULL) {
+		close(fd);
+		return vt_fail(err, VT_NOMEM, "no memory for metadata");
+	}
+	n = fgetxattr(fd, META_XATTR, data, META_MAX_BYTES);
+	close(fd);
+	if (n < 0) {
+		fd = open_below(f, name, META_SUFFIX, O_RDONLY);
+		if (fd >= 0) {
+			n = vt_fs_pread_all(fd, data, META_MAX_BYTES, 0);
+			close(fd);
+		}
+	}
+	if (n < 0 && errno != ENOENT)
+		rc = vt_disk_fail(err, "read the metadata of", name);
+	else if (n > 0)
+		rc = visit_meta(name, data, (size_t)n, visit, ctx, err);
+	free(data);
 	return rc;
 }
 
@@ -935,6 +989,7 @@ static const struct vt_backend_ops file_ops = {
 	.name = file_name,
 	.put_begin = file_put_begin,
 	.put_write = file_put_write,
+	.put_meta = file_put_meta,
 	.put_commit = file_put_commit,
 	.put_abort = file_put_abort,
 	.get_begin = file_get_begin,
@@ -942,6 +997,7 @@ static const struct vt_backend_ops file_ops = {
 	.get_end = file_get_end,
 	.get_fd = file_get_fd,
 	.head = file_head,
+	.meta = file_meta,
 	.del = file_del,
 	.restore = file_restore,
 	.list = file_list,

@@ -18,9 +18,18 @@ struct vt_backend_ops {
 	    struct vt_backend_put **out, struct vt_err *err);
 	enum vt_code (*put_write)(struct vt_backend_put *p, const void *data,
 	    size_t len, struct vt_err *err);
+	enum vt_code (*put_meta)(struct vt_backend_put *p,
+	    const struct vt_header_kv *meta, size_t count,
+	    struct vt_err *err);
 	enum vt_code (*put_commit)(struct vt_backend_put *p,
 	    struct vt_backend_put_result *out, struct vt_err *err);
 	void (*put_abort)(struct vt_backend_put *p);
+	enum vt_code (*abort_upload)(struct vt_backend *b, const char *name,
+	    const char *upload, struct vt_err *err);	/* or NULL */
+	enum vt_code (*copy)(struct vt_backend *b, const char *name,
+	    const struct vt_backend_copy *c,
+	    struct vt_backend_put_result *out,
+	    struct vt_err *err);			/* or NULL */
 	enum vt_code (*get_begin)(struct vt_backend *b, const char *name,
 	    const char *token, uint64_t offset, uint64_t length,
 	    struct vt_backend_get **out, struct vt_err *err);
@@ -31,6 +40,8 @@ struct vt_backend_ops {
 	    int *fd, uint64_t *size_bytes, struct vt_err *err); /* or NULL */
 	enum vt_code (*head)(struct vt_backend *b, const char *name,
 	    struct vt_backend_head *out, struct vt_err *err);
+	enum vt_code (*meta)(struct vt_backend *b, const char *name,
+	    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err);
 	enum vt_code (*del)(struct vt_backend *b, const char *name,
 	    const char *token, struct vt_err *err);
 	enum vt_code (*restore)(struct vt_backend *b, const char *name,
@@ -38,6 +49,10 @@ struct vt_backend_ops {
 	    struct vt_err *err);			/* or NULL */
 	enum vt_code (*list)(struct vt_backend *b, const char *prefix,
 	    vt_backend_visit *visit, void *ctx, struct vt_err *err);
+	void (*counts)(const struct vt_backend *b,
+	    struct vt_backend_counts *out);		/* or NULL */
+	void (*health)(const struct vt_backend *b,
+	    struct vt_backend_health *out);		/* or NULL */
 };
 
 struct vt_backend {
@@ -51,6 +66,7 @@ struct vt_backend_put {
 	struct vt_backend *backend;
 	uint64_t expected_bytes, size_bytes, crc64;
 	int failed;		/* a write failed: commit must not succeed */
+	int has_meta;
 };
 
 struct vt_backend_get {
@@ -60,6 +76,16 @@ struct vt_backend_get {
 
 /* "<2 hex>/<2 hex>/<id>-<incarnation>", for drivers without hints. */
 void vt_backend_plain_name(uint64_t blob_id, uint64_t incarnation,
+    char out[VT_BLOB_NAME_MAX]);
+
+/*
+ * "<bucket>/<key, cut>/<id>-<incarnation>", for drivers of other machines: a
+ * person finds his objects there.  Bytes that a store might refuse or rewrite
+ * go in as "=XX", as do a slash behind a slash and a dot behind one.
+ */
+#define VT_KEY_IN_NAME 700
+void vt_backend_key_name(uint64_t blob_id, uint64_t incarnation,
+    const char *bucket, const char *key, size_t key_len,
     char out[VT_BLOB_NAME_MAX]);
 
 /*

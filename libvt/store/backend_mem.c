@@ -18,6 +18,8 @@ struct blob {
 	int64_t mtime_us;
 	uint64_t number;	/* the token: no two blobs share one */
 	struct vt_restore_state restore;
+	char *meta;		/* "name\0value\0..." */
+	size_t meta_bytes;
 	char name[];
 };
 
@@ -69,6 +71,7 @@ blob_drop(struct blob *blob)
 	if (--blob->refs > 0)
 		return;
 	free(blob->data);
+	free(blob->meta);
 	free(blob);
 }
 
@@ -216,7 +219,6 @@ mem_put_begin(struct vt_backend *b, const char *name,
 	struct mem_put *p;
 	enum vt_code rc;
 
-	/* Nothing in the interface reads it back yet. */
 	(void)info;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
@@ -258,6 +260,28 @@ mem_put_write(struct vt_backend_put *put, const void *data, size_t len,
 	return VT_OK;
 full:
 	return vt_fail(err, VT_NOMEM, "no memory for '%s'", blob->name);
+}
+
+/* No lock, as with the bytes. */
+static enum vt_code
+mem_put_meta(struct vt_backend_put *put, const struct vt_header_kv *meta,
+    size_t count, struct vt_err *err)
+{
+	struct blob *blob = ((struct mem_put *)put)->blob;
+	size_t len = 0, i;
+	char *p;
+
+	for (i = 0; i < count; i++)
+		len += strlen(meta[i].name) + strlen(meta[i].value) + 2;
+	blob->meta = p = malloc(len + 1);
+	if (p == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for metadata");
+	for (i = 0; i < count; i++) {
+		p = stpcpy(p, meta[i].name) + 1;
+		p = stpcpy(p, meta[i].value) + 1;
+	}
+	blob->meta_bytes = len;
+	return VT_OK;
 }
 
 static enum vt_code
@@ -391,6 +415,35 @@ mem_head(struct vt_backend *b, const char *name, struct vt_backend_head *out,
 	return rc;
 }
 
+/* The blob's memory lives as long as a reader holds it. */
+static enum vt_code
+mem_meta(struct vt_backend *b, const char *name,
+    vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
+{
+	struct place *pl = place_of(b);
+	struct blob *blob;
+	const char *p, *value;
+	enum vt_code rc = VT_OK;
+
+	pthread_mutex_lock(&pl->lock);
+	blob = find_visible(pl, name, err);
+	if (blob != NULL)
+		blob->refs++;
+	pthread_mutex_unlock(&pl->lock);
+	if (blob == NULL)
+		return VT_ABSENT;
+	for (p = blob->meta; rc == VT_OK && p < blob->meta +
+	    blob->meta_bytes; p = value + strlen(value) + 1) {
+		value = p + strlen(p) + 1;
+		if (visit(ctx, p, value) != 0)
+			rc = vt_fail(err, VT_CANCELLED, "stopped");
+	}
+	pthread_mutex_lock(&pl->lock);
+	blob_drop(blob);
+	pthread_mutex_unlock(&pl->lock);
+	return rc;
+}
+
 static enum vt_code
 mem_del(struct vt_backend *b, const char *name, const char *token,
     struct vt_err *err)
@@ -469,12 +522,14 @@ static const struct vt_backend_ops mem_ops = {
 	.name = mem_name,
 	.put_begin = mem_put_begin,
 	.put_write = mem_put_write,
+	.put_meta = mem_put_meta,
 	.put_commit = mem_put_commit,
 	.put_abort = mem_put_abort,
 	.get_begin = mem_get_begin,
 	.get_read = mem_get_read,
 	.get_end = mem_get_end,
 	.head = mem_head,
+	.meta = mem_meta,
 	.del = mem_del,
 	.restore = mem_restore,
 	.list = mem_list,

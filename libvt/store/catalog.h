@@ -402,7 +402,9 @@ enum vt_cat_kind {
 	VT_CAT_LIFECYCLE,	/* a removal that a rule asks for (P3) */
 	VT_CAT_LEASE,		/* a block of blob ids */
 	VT_CAT_LEASE_END,
-	VT_CAT_INTENT,		/* remember a multi-step upload on a tier */
+	VT_CAT_INTENT,		/* remember a name, or a multi-step upload, on
+				   a tier; ends with the blob's row, or with
+				   its garbage */
 	VT_CAT_INTENT_END,
 	VT_CAT_GARBAGE_ADD,	/* bytes under a name no row refers to */
 	VT_CAT_GARBAGE_CLAIM,	/* rows due, for this process */
@@ -742,6 +744,11 @@ struct vt_dead_lease {
 };
 enum vt_code vt_catalog_dead_leases(struct vt_catalog *c,
     struct vt_arena *a, struct vt_dead_lease **out, size_t *count,
+    struct vt_err *err) VT_MUST_CHECK;
+/* Intents of blobs with an id of `count` from `first` on, in order, the first
+ * 1,000 of them; in arena memory. */
+enum vt_code vt_catalog_intents(struct vt_catalog *c, struct vt_arena *a,
+    uint64_t first, uint64_t count, struct vt_cat_intent **out, size_t *n,
     struct vt_err *err) VT_MUST_CHECK;
 /* 1: a blob row (or a garbage row) has this id, 0: none, -1: failure. */
 int vt_catalog_blob_known(struct vt_catalog *c, uint64_t id,

@@ -395,6 +395,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_LEASES] = "SELECT first_id, count, owner FROM lease",
 	[ST_INTENT_ADD] = "INSERT OR REPLACE INTO intent(blob, tier, name,"
 	    " upload) VALUES(?1, ?2, ?3, ?4)",
+	[ST_INTENTS] = "SELECT blob, tier, name, upload FROM intent WHERE"
+	    " blob >= ?1 AND blob < ?2 ORDER BY blob LIMIT ?3",
 	[ST_INTENT_DEL] = "DELETE FROM intent WHERE blob = ?1",
 	[ST_GARBAGE_ADD] = "INSERT INTO garbage(id, blob, tier, name, token,"
 	    " size, not_before_us, claimed_by, claimed_us)"

@@ -387,6 +387,11 @@ extents_add(struct vt_catalog *c, int64_t copy, const struct vt_cat_extent *x,
 			bind_str(s, 9, b->transform);
 			sqlite3_bind_int64(s, 10, (int64_t)x[i].e.length);
 			rc = vt_conn_run(k, s, "add a blob", err);
+			/* only what lies elsewhere is called anything */
+			if (rc == VT_OK && *b->token != '\0')
+				rc = run_i(c, ST_INTENT_DEL, 1,
+				    (int64_t)b->id, 0, 0, "end an intent",
+				    err);
 			if (rc == VT_OK && x[i].form_of != 0)
 				rc = run_i(c, ST_BLOB_FORM, 2,
 				    (int64_t)b->id, (int64_t)x[i].form_of, 0,
@@ -1760,9 +1765,14 @@ op_garbage_done(struct vt_catalog *c, const struct vt_cat_garbage *g,
 	enum vt_code rc = VT_OK;
 	size_t i;
 
-	for (i = 0; i < g->count && rc == VT_OK; i++)
+	for (i = 0; i < g->count && rc == VT_OK; i++) {
 		rc = run_i(c, ST_GARBAGE_DEL, 1, g->rows[i].id, 0, 0,
 		    "forget garbage", err);
+		if (rc == VT_OK)
+			rc = run_i(c, ST_INTENT_DEL, 1,
+			    (int64_t)g->rows[i].blob_id, 0, 0,
+			    "end an intent", err);
+	}
 	return rc;
 }
 

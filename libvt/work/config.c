@@ -129,6 +129,24 @@ static const struct field tier_fields[] = {
 	{ "inline", BOOL, IN(is_inline), "false", 0, 0 },
 	{ "inline_max", SIZE, IN(inline_max_bytes), "\"4K\"", 0, 65536 },
 	{ "restore_delay", DURATION, IN(restore_delay_ms), "0", 0, YEAR_MS },
+	{ "endpoint", OPT, IN(endpoint), "null", 0, 0 },
+	{ "region", OPT, IN(region), "null", 0, 0 },
+	{ "credentials", OPT_PATH, IN(credentials), "null", 0, 0 },
+	{ "profile", STR, IN(profile), "\"default\"", 0, 0 },
+	{ "object_class", OPT, IN(object_class), "null", 0, 0 },
+	{ "ca_file", OPT_PATH, IN(ca_file), "null", 0, 0 },
+	{ "virtual_host", BOOL, IN(virtual_host), "false", 0, 0 },
+	{ "requester_pays", BOOL, IN(requester_pays), "false", 0, 0 },
+	{ "connections", UINT, IN(connections), "32", 1, 1000 },
+	{ "bandwidth", SIZE, IN(bytes_per_s), "0", 0, UINT64_C(1) << 40 },
+	/* S3's least part, and what 10,000 of make its largest object */
+	{ "part_size", SIZE, IN(part_bytes), "\"16M\"", 5 << 20,
+	    UINT64_C(1) << 30 },
+	{ "tries", UINT, IN(tries), "4", 1, 20 },
+	{ "connect_timeout", DURATION, IN(connect_ms), "\"5s\"", 100,
+	    600000 },
+	{ "stall_timeout", DURATION, IN(stall_ms), "\"30s\"", 1000,
+	    3600000 },
 };
 #undef IN
 

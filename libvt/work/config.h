@@ -27,6 +27,18 @@ struct vt_tier {
 	int is_inline;		/* small bodies go into the catalog */
 	uint64_t inline_max_bytes;	/* 4,096 */
 	int64_t restore_delay_ms;	/* > 0: reads need a restore */
+	/* of tiers on another machine; see struct vt_backend_remote */
+	char *endpoint, *region;	/* or NULL */
+	char *credentials;	/* absolute, a profile file, 0600; or NULL */
+	char *profile;		/* in it */
+	char *object_class;	/* storage class or access tier; or NULL */
+	char *ca_file;		/* absolute or NULL */
+	int virtual_host, requester_pays;
+	unsigned connections;	/* requests at once */
+	uint64_t bytes_per_s;	/* each way; 0: no limit */
+	uint64_t part_bytes;	/* of a multi-step upload */
+	unsigned tries;		/* of each request */
+	int64_t connect_ms, stall_ms;
 };
 
 #define VT_WEBHOOKS_MAX 16

@@ -20,6 +20,27 @@ note_failure(struct vt_gc_result *r, struct vt_err *first,
 		*first = *err;
 }
 
+/* Remove a blob, and an upload to its name that never ended. */
+static enum vt_code
+collect(const struct vt_gc_options *o, struct vt_backend *b,
+    const struct vt_garbage *g, struct vt_arena *a, struct vt_err *err)
+{
+	struct vt_cat_intent *in;
+	enum vt_code rc;
+	size_t n;
+
+	if (vt_backend_caps(b)->remote) {
+		rc = vt_catalog_intents(o->catalog, a, g->blob_id, 1, &in, &n,
+		    err);
+		if (rc == VT_OK && n > 0 && *in->upload != '\0')
+			rc = vt_backend_abort_upload(b, in->name, in->upload,
+			    err);
+		if (rc != VT_OK && rc != VT_ABSENT)
+			return rc;
+	}
+	return vt_backend_delete(b, g->name, g->token, err);
+}
+
 static enum vt_code
 collect_batch(const struct vt_gc_options *o, struct vt_arena *a,
     struct vt_gc_result *r, struct vt_err *first, size_t *claimed,
@@ -50,7 +71,7 @@ collect_batch(const struct vt_gc_options *o, struct vt_arena *a,
 			rc = vt_fail(&e, VT_INVALID,
 			    "tier '%s' is not configured", g->tier);
 		else
-			rc = vt_backend_delete(b, g->name, g->token, &e);
+			rc = collect(o, b, g, a, &e);
 		if (rc == VT_OK || rc == VT_ABSENT) {
 			r->blobs++;
 			r->bytes += g->size_bytes;
@@ -64,6 +85,56 @@ collect_batch(const struct vt_gc_options *o, struct vt_arena *a,
 	op.kind = VT_CAT_GARBAGE_DONE;
 	op.u.garbage.count = done;
 	return vt_catalog_run(o->catalog, &op, err);
+}
+
+/*
+ * What a process that is gone may have left on other machines becomes garbage:
+ * a request that was under way may still be carried out there, so not at once.
+ */
+#define LATE_US (3600LL * 1000000)
+static enum vt_code
+recover_intents(const struct vt_gc_options *o, const struct vt_dead_lease *l,
+    struct vt_gc_result *r, struct vt_err *err)
+{
+	struct vt_cat_intent *in;
+	struct vt_garbage g;
+	struct vt_cat_op op;
+	struct vt_arena *a;
+	uint64_t id = l->first_id, end = id + l->count;
+	enum vt_code rc;
+	size_t n, i;
+	int known;
+
+	do {
+		a = vt_arena_new(16 << 20);
+		if (a == NULL)
+			return vt_fail(err, VT_NOMEM, "out of memory");
+		rc = vt_catalog_intents(o->catalog, a, id, end - id, &in, &n,
+		    err);
+		for (i = 0; i < n && rc == VT_OK; i++) {
+			id = in[i].blob_id + 1;
+			known = vt_catalog_blob_known(o->catalog,
+			    in[i].blob_id, err);
+			if (known < 0)
+				rc = VT_IO;
+			if (known != 0)
+				continue;
+			memset(&g, 0, sizeof(g));
+			g.blob_id = in[i].blob_id;
+			g.tier = in[i].tier;
+			g.name = in[i].name;
+			g.token = "";
+			g.not_before_us = vt_clock_now_us(o->clock) + LATE_US;
+			memset(&op, 0, sizeof(op));
+			op.kind = VT_CAT_GARBAGE_ADD;
+			op.u.garbage.rows = &g;
+			op.u.garbage.count = 1;
+			rc = vt_catalog_run(o->catalog, &op, err);
+			r->leaked += rc == VT_OK;
+		}
+		vt_arena_free(a);
+	} while (rc == VT_OK && n > 0);
+	return rc;
 }
 
 /*
@@ -83,6 +154,9 @@ recover_lease(const struct vt_gc_options *o, const struct vt_dead_lease *l,
 	enum vt_code rc;
 	int known;
 
+	rc = recover_intents(o, l, r, err);
+	if (rc != VT_OK)
+		return rc;
 	for (id = l->first_id; id < l->first_id + l->count; id++) {
 		if (id % BATCH == 0 && stopped(o))
 			return vt_fail(err, VT_CANCELLED, "stopped");

@@ -15,6 +15,7 @@ struct vt_gc_options {
 	struct vt_catalog *catalog;
 	struct vt_tiers *tiers;
 	const struct vt_config *config;
+	const struct vt_clock *clock;
 	int ignore_grace;	/* also garbage whose grace is not over */
 	int dry_run;		/* count, remove nothing */
 	/* Asked between batches; not 0 ends the run with VT_CANCELLED.  May be
@@ -25,7 +26,8 @@ struct vt_gc_options {
 
 struct vt_gc_result {
 	uint64_t blobs, bytes;		/* removed */
-	uint64_t leaked;		/* names of dead leases removed */
+	uint64_t leaked;		/* names of dead leases removed, or
+					   made garbage for later */
 	uint64_t leases;		/* dead leases ended */
 	uint64_t failed;		/* stay garbage, tried again later */
 };

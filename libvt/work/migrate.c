@@ -232,7 +232,7 @@ write_blob(const struct vt_migrate_options *o, const struct vt_move *m,
 			rc = vt_blob_inline_as(o->tiers, m->to, memory,
 			    (size_t)size, form, a, &n->x[n->count], err);
 	} else {
-		rc = vt_blob_writer_open_as(o->tiers, m->to, m->bucket,
+		rc = vt_blob_writer_open(o->tiers, m->to, m->bucket,
 		    m->key, m->key_len, size, form, &w, err);
 		if (rc != VT_OK) {
 			vt_copy_reader_close(r);

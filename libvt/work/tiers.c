@@ -15,6 +15,42 @@ struct vt_tiers {
 	struct vt_backend *backend[VT_TIERS_MAX];
 };
 
+/* Open a tier, with what it has to know of another machine and the guard of
+ * such a one. */
+static enum vt_code
+open_tier(const struct vt_tier *d, struct vt_backend_options *o,
+    struct vt_backend **out, struct vt_err *err)
+{
+	struct vt_backend_remote r = { .endpoint = d->endpoint,
+	    .region = d->region, .object_class = d->object_class,
+	    .ca_file = d->ca_file, .virtual_host = d->virtual_host,
+	    .requester_pays = d->requester_pays, .part_bytes = d->part_bytes,
+	    .tries = d->tries, .connect_ms = d->connect_ms,
+	    .stall_ms = d->stall_ms };
+	struct vt_guard_options g = { .calls_max = d->connections,
+	    .bytes_per_s = d->bytes_per_s };
+	struct vt_backend *b;
+	struct vt_cred cred;
+	enum vt_code rc = VT_OK;
+
+	memset(&cred, 0, sizeof(cred));
+	if (d->credentials != NULL) {
+		rc = vt_cred_load(d->credentials, d->profile, 1, &cred, err);
+		r.access_key = cred.access_key;
+		r.secret_key = cred.secret_key;
+		r.session_token = cred.session_token;
+	}
+	o->remote = &r;
+	if (rc == VT_OK)
+		rc = vt_backend_open(d->url, o, out, err);
+	explicit_bzero(&cred, sizeof(cred));
+	if (rc != VT_OK || !vt_backend_caps(*out)->remote)
+		return rc;
+	b = vt_backend_guard(*out, &g);
+	*out = b;
+	return b != NULL ? VT_OK : vt_fail(err, VT_NOMEM, "out of memory");
+}
+
 enum vt_code
 vt_tiers_open(const struct vt_config *config, struct vt_catalog *catalog,
     const struct vt_clock *clock, int create, struct vt_tiers **out,
@@ -38,8 +74,7 @@ vt_tiers_open(const struct vt_config *config, struct vt_catalog *catalog,
 		o.base_dir = config->data_dir;
 		o.create = create;
 		o.restore_delay_ms = config->tier[i].restore_delay_ms;
-		rc = vt_backend_open(config->tier[i].url, &o, &t->backend[i],
-		    err);
+		rc = open_tier(&config->tier[i], &o, &t->backend[i], err);
 		if (rc != VT_OK)
 			vt_err_prefix(err, "tier '%s'", config->tier[i].name);
 	}
@@ -156,9 +191,80 @@ encode(struct vt_tiers *t, uint64_t blob_id, const struct vt_wrap_key *wrap,
 	return rc;
 }
 
+/* Have it on disk that this name, or this upload to it, may hold bytes (P4). */
 static enum vt_code
-writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
-    const char *key, size_t key_len, const struct vt_backend_put_info *info,
+note_intent(struct vt_blob_writer *w, const char *upload, struct vt_err *err)
+{
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_INTENT;
+	op.u.intent.blob_id = w->id;
+	op.u.intent.tier = w->tier;
+	op.u.intent.name = w->name;
+	op.u.intent.upload = upload;
+	return vt_catalog_run(w->t->catalog, &op, err);
+}
+
+static enum vt_code
+upload_begun(void *ctx, const char *upload, struct vt_err *err)
+{
+	return note_intent(ctx, upload, err);
+}
+
+/*
+ * A blob on another machine was given up, or may be: what was sent can arrive
+ * after all, so it is garbage for later, with whatever the intent names.
+ */
+#define LATE_US (3600LL * 1000000)
+static void
+give_up_remote(struct vt_blob_writer *w)
+{
+	struct vt_garbage g = { .blob_id = w->id, .tier = w->tier,
+	    .name = w->name, .token = "",
+	    .not_before_us = vt_clock_now_us(w->t->clock) + LATE_US };
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_GARBAGE_ADD;
+	op.u.garbage.rows = &g;
+	op.u.garbage.count = 1;
+	/* what fails here is found when this process has gone */
+	if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
+		return;
+}
+
+static enum vt_code
+begin_put(struct vt_blob_writer *w, struct vt_backend *b, const char *bucket,
+    const char *key, size_t key_len, uint64_t size_bytes, struct vt_err *err)
+{
+	int is_remote = vt_backend_caps(b)->remote;
+	struct vt_backend_put_info info = { .size_bytes = size_bytes,
+	    .begun = is_remote ? upload_begun : NULL, .begun_ctx = w };
+	struct vt_cat_op op;
+	enum vt_code rc;
+
+	rc = vt_backend_name(b, w->id, vt_catalog_incarnation(w->t->catalog),
+	    bucket, key, key_len, w->name, err);
+	if (rc == VT_OK && is_remote)
+		rc = note_intent(w, "", err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_backend_put_begin(b, w->name, &info, &w->put, err);
+	if (rc == VT_OK || !is_remote)
+		return rc;
+	/* nothing was sent */
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_INTENT_END;
+	op.u.intent.blob_id = w->id;
+	if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
+		w->id = 0;
+	return rc;
+}
+
+enum vt_code
+vt_blob_writer_open(struct vt_tiers *t, const char *tier,
+    const char *bucket, const char *key, size_t key_len, uint64_t size_bytes,
     const struct vt_blob_form *form, struct vt_blob_writer **out,
     struct vt_err *err)
 {
@@ -175,16 +281,13 @@ writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	w->t = t;
 	w->tier = vt_tiers_tier(t, tier)->name;
+	if (form != NULL && form->wrap != NULL && size_bytes != UINT64_MAX)
+		size_bytes = vt_stored_size(size_bytes);
 	/* The lease that holds the id is on disk before any byte is (P4). */
 	rc = vt_catalog_blob_id(t->catalog, &w->id, err);
 	if (rc == VT_OK) {
-		rc = vt_backend_name(b, w->id,
-		    vt_catalog_incarnation(t->catalog), bucket, key, key_len,
-		    w->name, err);
-		if (rc == VT_OK)
-			rc = vt_backend_put_begin(b, w->name, info, &w->put,
-			    err);
-		if (rc != VT_OK)
+		rc = begin_put(w, b, bucket, key, key_len, size_bytes, err);
+		if (rc != VT_OK && w->id != 0)
 			vt_catalog_blob_done(t->catalog, w->id);
 	}
 	if (rc != VT_OK) {
@@ -209,32 +312,6 @@ writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
 }
 
 enum vt_code
-vt_blob_writer_open(struct vt_tiers *t, const char *tier, const char *bucket,
-    const char *key, size_t key_len, uint64_t size_bytes,
-    const struct vt_header_kv *meta, size_t meta_count,
-    struct vt_blob_writer **out, struct vt_err *err)
-{
-	struct vt_backend_put_info info = { size_bytes, meta, meta_count };
-
-	return writer_open(t, tier, bucket, key, key_len, &info, NULL, out,
-	    err);
-}
-
-enum vt_code
-vt_blob_writer_open_as(struct vt_tiers *t, const char *tier,
-    const char *bucket, const char *key, size_t key_len, uint64_t size_bytes,
-    const struct vt_blob_form *form, struct vt_blob_writer **out,
-    struct vt_err *err)
-{
-	struct vt_backend_put_info info = { size_bytes, NULL, 0 };
-
-	if (form != NULL && form->wrap != NULL && size_bytes != UINT64_MAX)
-		info.size_bytes = vt_stored_size(size_bytes);
-	return writer_open(t, tier, bucket, key, key_len, &info, form, out,
-	    err);
-}
-
-enum vt_code
 vt_blob_writer_write(struct vt_blob_writer *w, const void *data, size_t len,
     struct vt_err *err)
 {
@@ -242,6 +319,13 @@ vt_blob_writer_write(struct vt_blob_writer *w, const void *data, size_t len,
 		return vt_backend_put_write(w->put, data, len, err);
 	w->plain_bytes += len;
 	return vt_encoder_write(w->encoder, data, len, err);
+}
+
+enum vt_code
+vt_blob_writer_meta(struct vt_blob_writer *w, const struct vt_header_kv *meta,
+    size_t count, struct vt_err *err)
+{
+	return vt_backend_put_meta(w->put, meta, count, err);
 }
 
 enum vt_code
@@ -285,9 +369,12 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	}
 	/*
 	 * A failed commit: the backend removed what it could, but cannot be
-	 * believed.  The id stays unsettled, so its lease stays, and recovery
-	 * looks for the name once this process is gone.
+	 * believed.  On this machine the id stays unsettled, so its lease
+	 * stays, and recovery looks for the name once this process is gone.
 	 */
+	if (rc != VT_OK && vt_backend_caps(vt_tiers_backend(w->t,
+	    w->tier))->remote)
+		give_up_remote(w);
 	vt_encoder_close(w->encoder);
 	free(w);
 	return rc;
@@ -303,8 +390,9 @@ vt_blob_writer_abort(struct vt_blob_writer *w)
 		return;
 	vt_backend_put_abort(w->put);
 	b = vt_tiers_backend(w->t, w->tier);
-	if (!vt_backend_caps(b)->remote &&
-	    vt_backend_head(b, w->name, &head, NULL) == VT_ABSENT)
+	if (vt_backend_caps(b)->remote)
+		give_up_remote(w);
+	else if (vt_backend_head(b, w->name, &head, NULL) == VT_ABSENT)
 		vt_catalog_blob_done(w->t->catalog, w->id);
 	vt_encoder_close(w->encoder);
 	free(w);

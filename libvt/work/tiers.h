@@ -57,19 +57,21 @@ struct vt_blob_form {
 struct vt_blob_writer;
 /*
  * Begin a blob on `tier`: takes a leased id, makes the name, opens the put.
- * `size_bytes` UINT64_MAX if unknown.
+ * On a remote tier the name is in the catalog before its first byte leaves
+ * (P4).  `size_bytes`, of what comes: UINT64_MAX if unknown.  `form` NULL: as
+ * it comes.
  */
 enum vt_code vt_blob_writer_open(struct vt_tiers *t, const char *tier,
-    const char *bucket, const char *key, size_t key_len,
-    uint64_t size_bytes, const struct vt_header_kv *meta, size_t meta_count,
-    struct vt_blob_writer **out, struct vt_err *err) VT_MUST_CHECK;
-/* The same in a form; NULL is none.  `size_bytes` is of what comes. */
-enum vt_code vt_blob_writer_open_as(struct vt_tiers *t, const char *tier,
     const char *bucket, const char *key, size_t key_len,
     uint64_t size_bytes, const struct vt_blob_form *form,
     struct vt_blob_writer **out, struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_blob_writer_write(struct vt_blob_writer *w, const void *data,
     size_t len, struct vt_err *err) VT_MUST_CHECK;
+/* What tells of the bytes without the catalog (P11): as vt_backend_put_meta.
+ * Once at most, after the last write. */
+enum vt_code vt_blob_writer_meta(struct vt_blob_writer *w,
+    const struct vt_header_kv *meta, size_t count, struct vt_err *err)
+    VT_MUST_CHECK;
 /* Commit to stable storage and describe it as one extent covering the blob;
  * strings in `a`.  Frees the writer whatever it returns. */
 enum vt_code vt_blob_writer_commit(struct vt_blob_writer *w,

@@ -261,7 +261,7 @@ put_blobs(void *ctx)
 	struct putter *w = ctx;
 	char name[VT_BLOB_NAME_MAX];
 	struct vt_header_kv meta = { "id", "some" };
-	struct vt_backend_put_info info = { .meta = &meta, .meta_count = 1 };
+	struct vt_backend_put_info info = { 0 };
 	struct vt_backend_put *p;
 	unsigned char data[20000];
 	struct vt_err err;
@@ -277,6 +277,10 @@ put_blobs(void *ctx)
 			fail(name, err.text);
 		if (vt_backend_put_write(p, data, info.size_bytes, &err) !=
 		    VT_OK) {
+			vt_backend_put_abort(p);
+			fail(name, err.text);
+		}
+		if (vt_backend_put_meta(p, &meta, 1, &err) != VT_OK) {
 			vt_backend_put_abort(p);
 			fail(name, err.text);
 		}

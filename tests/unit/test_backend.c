@@ -570,6 +570,82 @@ test_race(struct vt_backend *b)
 	empty(b);
 }
 
+struct pairs {
+	unsigned count, stop_after;
+	size_t bytes;
+	char first[64];
+};
+
+static int
+see_pair(void *ctx, const char *name, const char *value)
+{
+	struct pairs *p = ctx;
+
+	if (p->count++ == 0)
+		snprintf(p->first, sizeof(p->first), "%s=%.40s", name, value);
+	p->bytes += strlen(name) + strlen(value);
+	return p->count == p->stop_after;
+}
+
+/* Metadata of a few bytes, and of as many as there may be. */
+static void
+test_meta(struct vt_backend *b)
+{
+	static char big[VT_BLOB_META_MAX];
+	struct vt_header_kv meta[2] = { { "key", "a%2Fb c" }, { "etag", "1" } };
+	char name[2][VT_BLOB_NAME_MAX];
+	struct vt_backend_put *p;
+	struct pairs got;
+	int i;
+
+	empty(b);
+	memset(big, 'v', sizeof(big) - 14);
+	for (i = 0; i < 2; i++) {
+		if (i == 1)
+			meta[1].value = big;
+		new_name(b, name[i]);
+		if (vt_backend_put_begin(b, name[i], NULL, &p, &err) != VT_OK)
+			abort();
+		ok(vt_backend_put_write(p, "abc", 3, &err) == VT_OK &&
+		    vt_backend_put_meta(p, meta, 2, &err) == VT_OK,
+		    i ? "much metadata" : "a little metadata");
+		is_int(vt_backend_put_meta(p, meta, 2, &err), VT_INVALID,
+		    "once at most");
+		is_int(vt_backend_put_commit(p, NULL, &err), VT_OK, "commit");
+		memset(&got, 0, sizeof(got));
+		is_int(vt_backend_meta(b, name[i], see_pair, &got, &err),
+		    VT_OK, "read it back");
+		is_int(got.count, 2, "all of it");
+		is_int(got.bytes, 3 + 7 + 4 + strlen(meta[1].value),
+		    "every byte");
+		ok(strcmp(got.first, "key=a%2Fb c") == 0 ||
+		    strncmp(got.first, "etag=", 5) == 0, "in any order");
+	}
+	got.count = 0;
+	got.stop_after = 1;
+	is_int(vt_backend_meta(b, name[0], see_pair, &got, &err),
+	    VT_CANCELLED, "a visitor can stop");
+	is_int(count(b, ""), 2, "list shows the blobs alone");
+	for (i = 0; i < 2; i++)
+		is_int(vt_backend_delete(b, name[i], NULL, &err), VT_OK,
+		    "delete");
+	is_int(vt_backend_meta(b, name[1], see_pair, &got, &err), VT_ABSENT,
+	    "it is gone with the blob");
+	new_name(b, name[0]);
+	is_int(put(b, name[0], 1, 10, 10, NULL, &err), VT_OK, "put without");
+	memset(&got, 0, sizeof(got));
+	ok(vt_backend_meta(b, name[0], see_pair, &got, &err) == VT_OK &&
+	    got.count == 0, "and there is none");
+	if (vt_backend_put_begin(b, name[1], NULL, &p, &err) == VT_OK) {
+		meta[1].value = "a\nb";
+		is_int(vt_backend_put_meta(p, meta, 2, &err), VT_INVALID,
+		    "a line break in it");
+		is_int(vt_backend_put_commit(p, NULL, &err), VT_INVALID,
+		    "fails the put");
+	}
+	empty(b);
+}
+
 static void
 contract(struct vt_backend *b)
 {
@@ -583,6 +659,7 @@ contract(struct vt_backend *b)
 	test_token(b);
 	test_list(b);
 	test_fd(b);
+	test_meta(b);
 	test_reader_outlives(b);
 	test_threads(b);
 	test_race(b);
@@ -943,9 +1020,7 @@ test_file_meta(const char *dir)
 {
 	struct vt_backend_options o = { .base_dir = dir, .create = 1 };
 	struct vt_header_kv meta[2] = { { "key", "a/b" }, { "etag", "\"1\"" } };
-	struct vt_backend_put_info info = {
-		.size_bytes = 3, .meta = meta, .meta_count = 2,
-	};
+	struct vt_backend_put_info info = { .size_bytes = 3 };
 	char path[4096], value[64], *big, name[VT_BLOB_NAME_MAX];
 	struct vt_backend_put *p;
 	struct vt_backend *b;
@@ -967,9 +1042,12 @@ test_file_meta(const char *dir)
 		    "begin");
 		if (i < 2) {
 			ok(vt_backend_put_write(p, "abc", 3, &err) == VT_OK &&
+			    vt_backend_put_meta(p, meta, 2, &err) == VT_OK &&
 			    vt_backend_put_commit(p, NULL, &err) == VT_OK,
 			    "put with metadata");
 		} else {
+			is_int(vt_backend_put_meta(p, meta, 2, &err), VT_OK,
+			    "metadata of what is given up");
 			vt_backend_put_abort(p);
 		}
 		snprintf(path, sizeof(path), "%s/meta/%s", dir, name);

@@ -234,7 +234,7 @@ store(const char *key, const char *tier, size_t len, int parts,
 			    &form, a, &x[i], &err);
 			continue;
 		}
-		rc = vt_blob_writer_open_as(tiers, tier, "b", key,
+		rc = vt_blob_writer_open(tiers, tier, "b", key,
 		    strlen(key), i % 2 == 0 ? n : UINT64_MAX, &form, &w,
 		    &err);
 		if (rc == VT_OK)

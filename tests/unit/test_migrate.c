@@ -62,7 +62,7 @@ store(const char *key, const char *tier, size_t len, int parts, unsigned seed)
 		size_t k = i == parts - 1 ? len - n : piece;
 
 		rc = vt_blob_writer_open(tiers, tier, "b", key, strlen(key),
-		    k, NULL, 0, &w, &err);
+		    k, NULL, &w, &err);
 		if (rc == VT_OK) {
 			rc = vt_blob_writer_write(w, data + n, k, &err);
 			if (rc == VT_OK)
@@ -206,6 +206,7 @@ collect(int ignore_grace)
 	g.catalog = catalog;
 	g.tiers = tiers;
 	g.config = config;
+	g.clock = &now;
 	g.ignore_grace = ignore_grace;
 	ok(vt_gc_run(&g, &r, &err) == VT_OK, "collection: %s", err.text);
 	return r;
@@ -355,7 +356,7 @@ test_recovery(void)
 
 	/* Bytes committed under a leased name that never get a row, and a
 	 * process that ends without a word: its leases stay. */
-	is_int(vt_blob_writer_open(tiers, "warm", "b", "k", 1, 3, NULL, 0, &w,
+	is_int(vt_blob_writer_open(tiers, "warm", "b", "k", 1, 3, NULL, &w,
 	    &err), VT_OK, "writes");
 	is_int(vt_blob_writer_write(w, "abc", 3, &err), VT_OK, "bytes");
 	is_int(vt_blob_writer_commit(w, a, &x, &err), VT_OK, "commits");
