@@ -18,7 +18,7 @@
 #include "libvt/work/gc.h"
 #include "libvt/work/migrate.h"
 
-#include "cli.h"
+#include "cmd/cli.h"
 
 #define JOBS_MAX 64
 

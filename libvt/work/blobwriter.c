@@ -1,0 +1,355 @@
+/* Writing a new blob under a leased name: see tiers.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvt/base/hash.h"
+
+#include "libvt/work/tiers_internal.h"
+
+struct vt_blob_writer {
+	struct vt_tiers *t;
+	const char *tier;
+	uint64_t id;
+	char name[VT_BLOB_NAME_MAX];
+	struct vt_backend_put *put;
+	const char *transform;	/* of bytes that come in their form */
+	struct vt_encoder *encoder;	/* of others, or NULL */
+	char text[VT_TRANSFORM_MAX];	/* what it makes of them */
+	uint64_t plain_bytes;
+};
+
+static enum vt_code
+put_encoded(void *ctx, const void *data, size_t len, struct vt_err *err)
+{
+	struct vt_blob_writer *w = ctx;
+
+	return vt_backend_put_write(w->put, data, len, err);
+}
+
+/* Begin to encrypt a blob that is born with this id. */
+static enum vt_code
+encode(struct vt_tiers *t, uint64_t blob_id, const struct vt_wrap_key *wrap,
+    vt_encoder_put *put, void *ctx, struct vt_encoder **out,
+    char text[VT_TRANSFORM_MAX], struct vt_err *err)
+{
+	uint64_t part[2] = { vt_catalog_incarnation(t->catalog), blob_id };
+	struct vt_stored_head head;
+	uint8_t id[VT_STORED_ID];
+	enum vt_code rc;
+
+	for (int i = 0; i < VT_STORED_ID; i++)
+		id[i] = (uint8_t)(part[i / 8] >> (56 - i % 8 * 8));
+	rc = vt_encoder_open(wrap, id, put, ctx, out, &head, err);
+	if (rc == VT_OK)
+		vt_stored_text(&head, text);
+	return rc;
+}
+
+/* Have it on disk that this name, or this upload to it, may hold bytes (P4). */
+static enum vt_code
+note_intent(struct vt_blob_writer *w, const char *upload, struct vt_err *err)
+{
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_INTENT;
+	op.u.intent.blob_id = w->id;
+	op.u.intent.tier = w->tier;
+	op.u.intent.name = w->name;
+	op.u.intent.upload = upload;
+	return vt_catalog_run(w->t->catalog, &op, err);
+}
+
+static enum vt_code
+upload_begun(void *ctx, const char *upload, struct vt_err *err)
+{
+	return note_intent(ctx, upload, err);
+}
+
+/*
+ * A blob on another machine was given up, or may be: what was sent can arrive
+ * after all, so it is garbage for later, with whatever the intent names.
+ */
+#define LATE_US (3600LL * 1000000)
+static void
+give_up_remote(struct vt_blob_writer *w)
+{
+	struct vt_garbage g = { .blob_id = w->id, .tier = w->tier,
+	    .name = w->name, .token = "",
+	    .not_before_us = vt_clock_now_us(w->t->clock) + LATE_US };
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_GARBAGE_ADD;
+	op.u.garbage.rows = &g;
+	op.u.garbage.count = 1;
+	/* what fails here is found when this process has gone */
+	if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
+		return;
+}
+
+static enum vt_code
+begin_put(struct vt_blob_writer *w, struct vt_backend *b, const char *bucket,
+    const char *key, size_t key_len, uint64_t size_bytes, struct vt_err *err)
+{
+	int is_remote = vt_backend_caps(b)->remote;
+	struct vt_backend_put_info info = { .size_bytes = size_bytes,
+	    .begun = is_remote ? upload_begun : NULL, .begun_ctx = w };
+	struct vt_cat_op op;
+	enum vt_code rc;
+
+	rc = vt_backend_name(b, w->id, vt_catalog_incarnation(w->t->catalog),
+	    bucket, key, key_len, w->name, err);
+	if (rc == VT_OK && is_remote)
+		rc = note_intent(w, "", err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_backend_put_begin(b, w->name, &info, &w->put, err);
+	if (rc == VT_OK || !is_remote)
+		return rc;
+	/* nothing was sent */
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_INTENT_END;
+	op.u.intent.blob_id = w->id;
+	if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
+		w->id = 0;
+	return rc;
+}
+
+enum vt_code
+vt_blob_writer_open(struct vt_tiers *t, const char *tier,
+    const char *bucket, const char *key, size_t key_len, uint64_t size_bytes,
+    const struct vt_blob_form *form, struct vt_blob_writer **out,
+    struct vt_err *err)
+{
+	struct vt_backend *b = vt_tiers_backend(t, tier);
+	struct vt_blob_writer *w;
+	enum vt_code rc;
+
+	*out = NULL;
+	if (b == NULL)
+		return vt_fail(err, VT_INVALID, "no tier '%s' is configured",
+		    tier);
+	w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	w->t = t;
+	w->tier = vt_tiers_tier(t, tier)->name;
+	if (form != NULL && form->wrap != NULL && size_bytes != UINT64_MAX)
+		size_bytes = vt_stored_size(size_bytes);
+	/* The lease that holds the id is on disk before any byte is (P4). */
+	rc = vt_catalog_blob_id(t->catalog, &w->id, err);
+	if (rc == VT_OK) {
+		rc = begin_put(w, b, bucket, key, key_len, size_bytes, err);
+		if (rc != VT_OK && w->id != 0)
+			vt_catalog_blob_done(t->catalog, w->id);
+	}
+	if (rc != VT_OK) {
+		free(w);
+		return rc;
+	}
+	if (form != NULL && form->transform != NULL) {
+		w->transform = form->transform;
+		w->plain_bytes = form->plain_bytes;
+	}
+	if (form != NULL && form->wrap != NULL) {
+		w->transform = w->text;
+		rc = encode(t, w->id, form->wrap, put_encoded, w, &w->encoder,
+		    w->text, err);
+		if (rc != VT_OK) {
+			vt_blob_writer_abort(w);
+			return rc;
+		}
+	}
+	*out = w;
+	return VT_OK;
+}
+
+enum vt_code
+vt_blob_writer_write(struct vt_blob_writer *w, const void *data, size_t len,
+    struct vt_err *err)
+{
+	if (w->encoder == NULL)
+		return vt_backend_put_write(w->put, data, len, err);
+	w->plain_bytes += len;
+	return vt_encoder_write(w->encoder, data, len, err);
+}
+
+enum vt_code
+vt_blob_writer_meta(struct vt_blob_writer *w, const struct vt_header_kv *meta,
+    size_t count, struct vt_err *err)
+{
+	return vt_backend_put_meta(w->put, meta, count, err);
+}
+
+enum vt_code
+vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
+    struct vt_cat_extent *out, struct vt_err *err)
+{
+	struct vt_backend_put_result r;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	if (w->encoder != NULL) {
+		rc = vt_encoder_finish(w->encoder, err);
+		if (rc != VT_OK) {
+			vt_blob_writer_abort(w);
+			return rc;
+		}
+	}
+	rc = vt_backend_put_commit(w->put, &r, err);
+	if (rc == VT_OK) {
+		out->e.blob.id = w->id;
+		out->e.blob.tier = w->tier;
+		out->e.blob.name = vt_arena_str(a, w->name);
+		out->e.blob.token = vt_arena_str(a, r.token);
+		out->e.blob.size_bytes = r.size_bytes;
+		out->e.blob.crc64 = r.crc64;
+		out->e.blob.owned = 1;
+		out->e.blob.transform = "";
+		out->e.length = out->e.plain_length = r.size_bytes;
+		if (w->transform != NULL) {
+			out->e.blob.transform = vt_arena_str(a,
+			    w->transform);
+			out->e.plain_length = w->plain_bytes;
+		}
+		if (out->e.blob.name == NULL || out->e.blob.token == NULL ||
+		    out->e.blob.transform == NULL) {
+			rc = vt_fail(err, VT_NOMEM, "out of memory");
+			out->e.blob.name = w->name;
+			out->e.blob.token = r.token;
+			vt_blob_discard(w->t, out);
+		}
+	}
+	/*
+	 * A failed commit: the backend removed what it could, but cannot be
+	 * believed.  On this machine the id stays unsettled, so its lease
+	 * stays, and recovery looks for the name once this process is gone.
+	 */
+	if (rc != VT_OK && vt_backend_caps(vt_tiers_backend(w->t,
+	    w->tier))->remote)
+		give_up_remote(w);
+	vt_encoder_close(w->encoder);
+	free(w);
+	return rc;
+}
+
+void
+vt_blob_writer_abort(struct vt_blob_writer *w)
+{
+	struct vt_backend *b;
+	struct vt_backend_head head;
+
+	if (w == NULL)
+		return;
+	vt_backend_put_abort(w->put);
+	b = vt_tiers_backend(w->t, w->tier);
+	if (vt_backend_caps(b)->remote)
+		give_up_remote(w);
+	else if (vt_backend_head(b, w->name, &head, NULL) == VT_ABSENT)
+		vt_catalog_blob_done(w->t->catalog, w->id);
+	vt_encoder_close(w->encoder);
+	free(w);
+}
+
+void
+vt_blob_discard(struct vt_tiers *t, const struct vt_cat_extent *e)
+{
+	struct vt_backend *b;
+	enum vt_code rc;
+
+	if (e->is_ref)
+		return;
+	if (e->e.blob.is_inline) {
+		vt_catalog_blob_done(t->catalog, e->e.blob.id);
+		return;
+	}
+	b = vt_tiers_backend(t, e->e.blob.tier);
+	if (b == NULL)
+		return;
+	rc = vt_backend_delete(b, e->e.blob.name, e->e.blob.token, NULL);
+	if (rc == VT_OK || rc == VT_ABSENT)
+		vt_catalog_blob_done(t->catalog, e->e.blob.id);
+}
+
+enum vt_code
+vt_blob_inline(struct vt_tiers *t, const char *tier, const void *data,
+    size_t len, struct vt_cat_extent *out, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = vt_catalog_blob_id(t->catalog, &out->e.blob.id, err);
+	if (rc != VT_OK)
+		return rc;
+	out->e.blob.tier = vt_tiers_tier(t, tier)->name;
+	out->e.blob.name = "";
+	out->e.blob.token = "";
+	out->e.blob.size_bytes = len;
+	out->e.blob.crc64 = vt_crc64nvme(0, data, len);
+	out->e.blob.owned = 1;
+	out->e.blob.is_inline = 1;
+	out->e.blob.transform = "";
+	out->e.length = out->e.plain_length = len;
+	out->e.data = data;
+	return VT_OK;
+}
+
+/* Where an encoder puts the stored form of inline bytes: there is room. */
+struct memory {
+	uint8_t *data;
+	size_t len;
+};
+
+static enum vt_code
+put_memory(void *ctx, const void *data, size_t len, struct vt_err *err)
+{
+	struct memory *m = ctx;
+
+	(void)err;
+	memcpy(m->data + m->len, data, len);
+	m->len += len;
+	return VT_OK;
+}
+
+enum vt_code
+vt_blob_inline_as(struct vt_tiers *t, const char *tier, const void *data,
+    size_t len, const struct vt_blob_form *form, struct vt_arena *a,
+    struct vt_cat_extent *out, struct vt_err *err)
+{
+	char text[VT_TRANSFORM_MAX];
+	struct memory m = { NULL, 0 };
+	struct vt_encoder *e;
+	enum vt_code rc;
+
+	rc = vt_blob_inline(t, tier, data, len, out, err);
+	if (rc != VT_OK || form == NULL)
+		return rc;
+	if (form->transform != NULL) {
+		out->e.blob.transform = form->transform;
+		out->e.plain_length = form->plain_bytes;
+	}
+	if (form->wrap == NULL)
+		return VT_OK;
+	m.data = vt_arena_alloc(a, (size_t)vt_stored_size(len));
+	rc = m.data == NULL ? vt_fail(err, VT_NOMEM, "out of memory") :
+	    encode(t, out->e.blob.id, form->wrap, put_memory, &m, &e, text,
+	    err);
+	if (rc == VT_OK) {
+		rc = vt_encoder_write(e, data, len, err);
+		if (rc == VT_OK)
+			rc = vt_encoder_finish(e, err);
+		vt_encoder_close(e);
+	}
+	if (rc == VT_OK) {
+		out->e.data = m.data;
+		out->e.length = out->e.blob.size_bytes = m.len;
+		out->e.blob.crc64 = vt_crc64nvme(0, m.data, m.len);
+		out->e.blob.transform = vt_arena_str(a, text);
+		if (out->e.blob.transform == NULL)
+			rc = vt_fail(err, VT_NOMEM, "out of memory");
+	}
+	if (rc != VT_OK)
+		vt_catalog_blob_done(t->catalog, out->e.blob.id);
+	return rc;
+}
