@@ -20,10 +20,13 @@
 
 #include "cmd/cli.h"
 
+#include "drain.h"
+
 #define JOBS_MAX 64
 
 static const char usage[] =
 "usage: vt-migrate [options] [PLAN...]\n"
+"       vt-migrate [options] --drain TIER [--to TIER]\n"
 "       vt-migrate [options] --gc\n"
 "       vt-migrate [options] --rewrap\n"
 "\n"
@@ -35,6 +38,8 @@ static const char usage[] =
 "                       folder)\n"
 "  --data DIR           data folder (default: $VAULTAIRE_DATA, else\n"
 "                       ./vaultaire-data)\n"
+"  --drain TIER         no plan: move everything off this tier, so that it\n"
+"                       can be taken out of the configuration\n"
 "  --dry-run            check every move, move nothing\n"
 "  --gc                 no plan: remove garbage whose grace is over, and what\n"
 "                       processes that died have left\n"
@@ -49,17 +54,20 @@ static const char usage[] =
 "  -q, --quiet          no progress, no summary\n"
 "  --rewrap             no plan: after a new master key, wrap the keys of all\n"
 "                       encrypted objects by it; no object's bytes change\n"
+"  --to TIER            with --drain: where it all goes (default: the nearest\n"
+"                       hotter tier that policies allow, else a colder one)\n"
 "  -V, --version        version\n";
 
 enum {
-	OPT_CONFIG = 256, OPT_DATA, OPT_DRY_RUN, OPT_GC, OPT_GRACE,
+	OPT_CONFIG = 256, OPT_DATA, OPT_DRAIN, OPT_DRY_RUN, OPT_GC, OPT_GRACE,
 	OPT_IGNORE_GRACE, OPT_MAX_BANDWIDTH, OPT_NO_VERIFY, OPT_NOW,
-	OPT_REWRAP
+	OPT_REWRAP, OPT_TO
 };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "data", required_argument, NULL, OPT_DATA },
+	{ "drain", required_argument, NULL, OPT_DRAIN },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "gc", no_argument, NULL, OPT_GC },
 	{ "grace", required_argument, NULL, OPT_GRACE },
@@ -71,6 +79,7 @@ static const struct option options[] = {
 	{ "now", required_argument, NULL, OPT_NOW },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "rewrap", no_argument, NULL, OPT_REWRAP },
+	{ "to", required_argument, NULL, OPT_TO },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -87,6 +96,7 @@ struct run {
 	int fd;
 	const char *path;
 	uint64_t moved, removed, already, skipped, refused, failed;
+	uint64_t waiting;	/* for their archive */
 	uint64_t bad_lines, bytes;
 	uint64_t packs;		/* lines of packs, which are not done */
 	int later;		/* a failure that may pass */
@@ -336,6 +346,9 @@ count(struct run *r, const struct vt_move *m, enum vt_move_status status,
 	case VT_MOVE_REFUSED:
 		r->refused++;
 		break;
+	case VT_MOVE_WAITING:
+		r->waiting++;
+		break;
 	case VT_MOVE_FAILED:
 		r->failed++;
 		r->later |= rc == VT_BUSY || rc == VT_NOSPACE;
@@ -526,11 +539,16 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 	if (!quiet && r->refused > 0)
 		cli_warn("%llu moves were refused, as policies do not let "
 		    "the objects lie there", (unsigned long long)r->refused);
+	if (r->waiting > 0)
+		cli_warn("%llu objects are being restored from an archive, to "
+		    "be moved then: run this again later",
+		    (unsigned long long)r->waiting);
 	if (r->packs > 0)
 		cli_warn("%llu lines of packs were left out: this version does "
 		    "not write packs", (unsigned long long)r->packs);
 	if (!quiet && r->moved + r->removed + r->already + r->skipped +
-	    r->failed + r->refused + r->bad_lines + r->packs == 0)
+	    r->failed + r->refused + r->bad_lines + r->packs +
+	    r->waiting == 0)
 		cli_warn("the plan has no moves");
 	else if (!quiet && r->moved + r->already + r->skipped + r->failed > 0)
 		cli_warn("%s %llu objects (%s); %llu were moved already, "
@@ -543,10 +561,33 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		    (unsigned long long)r->failed);
 	if (r->broken)
 		return CLI_FAILED;
+	if (r->waiting > 0 && r->failed + r->refused == 0)
+		return CLI_LATER;
 	if (r->failed > 0 && r->moved + r->removed + r->already == 0)
 		return r->later ? CLI_LATER : CLI_FAILED;
 	return r->failed + r->refused + r->bad_lines + r->packs > 0 ?
 	    CLI_SOME : CLI_OK;
+}
+
+static int
+run_drain(struct run *r, const char *tier, const char *to, unsigned jobs,
+    int quiet)
+{
+	struct vt_drain_options o = { .catalog = r->o.catalog,
+	    .config = r->o.config, .clock = r->o.clock, .tier = tier,
+	    .to = to };
+	struct drain *d;
+	int status, rest;
+
+	d = drain_start(&o, &r->fd);
+	r->path = "drain";
+	r->path_count = 0;
+	r->lines = vt_lines_open(r->fd, VT_RECORD_LINE_MAX);
+	if (r->lines == NULL)
+		cli_die(CLI_FAILED, "out of memory");
+	status = run_plan(r, jobs, quiet);
+	rest = drain_finish(d, quiet, r->o.dry_run);
+	return status != CLI_OK ? status : rest;
 }
 
 static void
@@ -571,6 +612,7 @@ main(int argc, char **argv)
 	struct vt_err err;
 	struct run r;
 	char *data = NULL, *config_path = NULL, *path;
+	const char *drain = NULL, *to = NULL;
 	int64_t grace_ms = -1;
 	unsigned jobs = 4;
 	int c, gc = 0, rewrap = 0, ignore_grace = 0, quiet = 0;
@@ -590,6 +632,9 @@ main(int argc, char **argv)
 			break;
 		case OPT_DATA:
 			data = cli_absolute(optarg);
+			break;
+		case OPT_DRAIN:
+			drain = optarg;
 			break;
 		case OPT_DRY_RUN:
 			r.o.dry_run = 1;
@@ -617,6 +662,9 @@ main(int argc, char **argv)
 		case OPT_REWRAP:
 			rewrap = 1;
 			break;
+		case OPT_TO:
+			to = optarg;
+			break;
 		case 'j':
 			jobs = (unsigned)cli_opt_u64("--jobs", optarg, 1,
 			    JOBS_MAX);
@@ -636,11 +684,17 @@ main(int argc, char **argv)
 	if (rewrap && (gc || r.o.dry_run || optind < argc))
 		return cli_usage_error("--rewrap takes no plan, and neither "
 		    "--gc nor --dry-run");
+	if (drain != NULL && (gc || rewrap || optind < argc))
+		return cli_usage_error("--drain takes no plan, and neither "
+		    "--gc nor --rewrap");
+	if (to != NULL && drain == NULL)
+		return cli_usage_error("--to goes with --drain");
 	if (ignore_grace && !gc)
 		return cli_usage_error("--ignore-grace goes with --gc");
 	r.paths = optind < argc ? argv + optind : from_stdin;
 	r.path_count = optind < argc ? argc - optind : 1;
-	if (!gc && !rewrap && optind == argc && isatty(STDIN_FILENO))
+	if (!gc && !rewrap && drain == NULL && optind == argc &&
+	    isatty(STDIN_FILENO))
 		return cli_usage_error("no plan: name a file, or pipe "
 		    "vt-scan | vt-plan into it");
 
@@ -694,7 +748,8 @@ main(int argc, char **argv)
 	r.node = config->node;
 	cli_catch_signals(-1);
 	status = gc ? run_gc(&r, ignore_grace, quiet) :
-	    rewrap ? run_rewrap(&r, quiet) : run_plan(&r, jobs, quiet);
+	    rewrap ? run_rewrap(&r, quiet) : drain != NULL ?
+	    run_drain(&r, drain, to, jobs, quiet) : run_plan(&r, jobs, quiet);
 out:
 	if (rc != VT_OK) {
 		cli_warn_err(&err, "cannot start");

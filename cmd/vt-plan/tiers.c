@@ -115,7 +115,7 @@ load_policies(struct run *r)
 		for (i = 0; i < m->count; i++)
 			tiers[count++] = (struct vt_place_tier){
 			    m->tier[i].name, vt_prices_location(r->prices),
-			    11, 20, m->tier[i].price.needs_restore };
+			    11, 20, m->tier[i].price.needs_restore, 0 };
 	if (vt_config_policies(r->policy_path, tiers, count, &r->own_places,
 	    &err) != VT_OK)
 		plan_die(&err);

@@ -340,6 +340,16 @@ struct vt_catalog_stats {
 enum vt_code vt_catalog_stats(struct vt_catalog *c,
     struct vt_catalog_stats *out, struct vt_err *err) VT_MUST_CHECK;
 
+/* What there is on a tier.  Looks at every blob: seconds on large stores. */
+struct vt_tier_use {
+	uint64_t blobs, bytes;	/* of versions and of uploads in progress */
+	uint64_t adopted;	/* of the blobs: not ours */
+	uint64_t garbage, garbage_bytes;	/* not collected yet */
+	uint64_t intents;	/* names that may hold bytes */
+};
+enum vt_code vt_catalog_tier_use(struct vt_catalog *c, const char *tier,
+    struct vt_tier_use *out, struct vt_err *err) VT_MUST_CHECK;
+
 /* Bytes kept inline, counted since the start plus those found then; does not
  * block.  Exact for a lone writer, near enough for a limit. */
 uint64_t vt_catalog_inline_bytes(const struct vt_catalog *c);

@@ -395,6 +395,12 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_LEASES] = "SELECT first_id, count, owner FROM lease",
 	[ST_INTENT_ADD] = "INSERT OR REPLACE INTO intent(blob, tier, name,"
 	    " upload) VALUES(?1, ?2, ?3, ?4)",
+	[ST_TIER_BLOBS] = "SELECT count(*), coalesce(sum(size), 0),"
+	    " coalesce(sum(owned = 0), 0) FROM blob WHERE tier = ?1",
+	[ST_TIER_GARBAGE] = "SELECT count(*), coalesce(sum(size), 0), 0"
+	    " FROM garbage WHERE tier = ?1",
+	[ST_TIER_UPLOADS] = "SELECT count(*), 0, 0 FROM intent"
+	    " WHERE tier = ?1",
 	[ST_INTENTS] = "SELECT blob, tier, name, upload FROM intent WHERE"
 	    " blob >= ?1 AND blob < ?2 ORDER BY blob LIMIT ?3",
 	[ST_INTENT_DEL] = "DELETE FROM intent WHERE blob = ?1",

@@ -129,6 +129,7 @@ static const struct field tier_fields[] = {
 	{ "inline", BOOL, IN(is_inline), "false", 0, 0 },
 	{ "inline_max", SIZE, IN(inline_max_bytes), "\"4K\"", 0, 65536 },
 	{ "restore_delay", DURATION, IN(restore_delay_ms), "0", 0, YEAR_MS },
+	{ "closed", BOOL, IN(is_closed), "false", 0, 0 },
 	{ "endpoint", OPT, IN(endpoint), "null", 0, 0 },
 	{ "region", OPT, IN(region), "null", 0, 0 },
 	{ "credentials", OPT_PATH, IN(credentials), "null", 0, 0 },
@@ -758,7 +759,7 @@ vt_config_place_tiers(const struct vt_config *c, struct vt_place_tier *out)
 		t = &c->tier[i];
 		out[i] = (struct vt_place_tier){ t->name, t->location,
 		    t->durability_nines, t->first_byte_ms,
-		    t->restore_delay_ms > 0 };
+		    t->restore_delay_ms > 0, t->is_closed };
 	}
 	return c->tier_count;
 }
@@ -767,10 +768,13 @@ static enum vt_code
 read_policies(struct reading *r, const json_t *value, struct vt_config *c)
 {
 	struct vt_place_tier tiers[VT_TIERS_MAX];
-	size_t n = vt_config_place_tiers(c, tiers);
+	size_t n = vt_config_place_tiers(c, tiers), i;
+	int closed = 0;
 
+	for (i = 0; i < n; i++)
+		closed |= tiers[i].is_closed;
 	/* without any there is nothing to be asked */
-	if (json_is_array(value) && json_array_size(value) == 0)
+	if (json_is_array(value) && json_array_size(value) == 0 && !closed)
 		return VT_OK;
 	return make_places(r, value, tiers, n, &c->places);
 }

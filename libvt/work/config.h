@@ -27,6 +27,7 @@ struct vt_tier {
 	int is_inline;		/* small bodies go into the catalog */
 	uint64_t inline_max_bytes;	/* 4,096 */
 	int64_t restore_delay_ms;	/* > 0: reads need a restore */
+	int is_closed;		/* takes nothing new, and is to be emptied */
 	/* of tiers on another machine; see struct vt_backend_remote */
 	char *endpoint, *region;	/* or NULL */
 	char *credentials;	/* absolute, a profile file, 0600; or NULL */

@@ -20,6 +20,8 @@ vt_move_status_name(enum vt_move_status s)
 		return "skipped";
 	case VT_MOVE_REFUSED:
 		return "refused";
+	case VT_MOVE_WAITING:
+		return "restoring";
 	case VT_MOVE_FAILED:
 		break;
 	}
@@ -427,6 +429,35 @@ vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
 	return rc;
 }
 
+/* Days that an archive keeps what it brought back: a move that was asked for
+ * at night comes by again. */
+#define WAIT_DAYS 3
+
+/* The source lies in an archive: ask for it.  VT_BUSY: it is on its way. */
+static enum vt_code
+ask_archive(const struct vt_migrate_options *o, const struct vt_copy *source,
+    struct vt_err *err)
+{
+	const struct vt_blob *blob;
+	struct vt_backend *b;
+	enum vt_code rc;
+	size_t i;
+
+	for (i = 0; i < source->extent_count; i++) {
+		blob = &source->extents[i].blob;
+		b = blob->is_inline ? NULL :
+		    vt_tiers_backend(o->tiers, blob->tier);
+		if (b == NULL || !vt_backend_caps(b)->restore)
+			continue;
+		rc = vt_backend_restore(b, blob->name, WAIT_DAYS, VT_BULK,
+		    err);
+		if (rc != VT_OK && rc != VT_BUSY)
+			return rc;
+	}
+	return vt_fail(err, VT_BUSY, "is being restored from '%s'",
+	    source->tier);
+}
+
 /* The event of a transition, as the bucket's owner asked for it. */
 static enum vt_code
 tell(const struct vt_migrate_options *o, const struct vt_bucket *b,
@@ -502,6 +533,11 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		goto out;
 	}
 	rc = vt_migrate_copy(o, m->bucket, v, source, m->to, a, &n, out, err);
+	if (rc == VT_NEEDS_RESTORE) {
+		rc = ask_archive(o, source, err);
+		if (rc == VT_BUSY)
+			out->status = VT_MOVE_WAITING;
+	}
 	if (rc != VT_OK)
 		goto out;
 	memset(&op, 0, sizeof(op));

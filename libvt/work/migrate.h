@@ -34,9 +34,10 @@ enum vt_move_status {
 	VT_MOVE_ALREADY,	/* was done by an earlier run */
 	VT_MOVE_SKIPPED,	/* no longer true: the store has changed */
 	VT_MOVE_REFUSED,	/* a policy does not let it lie there (P6) */
+	VT_MOVE_WAITING,	/* its archive was asked for it */
 	VT_MOVE_FAILED		/* err says why; may be tried again */
 };
-/* "moved", "already", "skipped", "refused", "failed". */
+/* "moved", "already", "skipped", "refused", "restoring", "failed". */
 const char *vt_move_status_name(enum vt_move_status s);
 
 struct vt_move_result {
@@ -73,7 +74,9 @@ enum vt_code vt_migrate_copy(const struct vt_migrate_options *o,
 /*
  * Carry out one move.  Threads may run moves of one plan at once.  Blocks on
  * disks and network.  VT_OK goes with DONE and ALREADY; VT_PRECONDITION or
- * VT_ABSENT with SKIPPED; VT_DENIED with REFUSED; another code, and
+ * VT_ABSENT with SKIPPED; VT_DENIED with REFUSED; VT_BUSY with WAITING: a
+ * source in an archive was asked for, as cheaply as it can be, and the same
+ * move is to be tried again when it is back; another code, and
  * sometimes that one, with FAILED.  The store is then as it
  * was, apart from bytes under a name that recovery knows.
  */

@@ -17,6 +17,9 @@
 
 #include "libvt/work/place.h"
 
+/* Stands for a policy's name where none is. */
+#define CLOSED_NAME "closed tiers"
+
 const char *const vt_place_field_name[VT_PLACE_FIELDS] = {
 	"tiers", "locations", "min_durability_nines", "max_first_byte_ms",
 	"pin", "min_history_days", "payback_max_days"
@@ -46,6 +49,7 @@ struct vt_places {
 	size_t any_count;		/* so many are of all buckets */
 	struct vt_place_tier tier[VT_PLACE_TIERS];
 	size_t tier_count;
+	int has_closed;			/* of the tiers */
 	struct group *group;		/* by name; the first of all others */
 	size_t group_count;
 	char digest[17];
@@ -251,7 +255,7 @@ resolve(const struct vt_places *p, const struct group *g, struct node *n,
 	any = take_range(p, 0, p->any_count, n, w);
 	own = g == p->group ? NULL : take_range(p, g->first, g->end, n, w);
 	q = own != NULL ? own : any;
-	w->name = q->name;
+	w->name = q != NULL ? q->name : CLOSED_NAME;
 	w->pin = -1;
 	for (k = 0; k < p->tier_count; k++) {
 		w->allowed |= UINT32_C(1) << k;
@@ -259,6 +263,8 @@ resolve(const struct vt_places *p, const struct group *g, struct node *n,
 			if (w->by[f] != NULL &&
 			    rules_out(w->by[f], f, &p->tier[k]))
 				w->allowed &= ~(UINT32_C(1) << k);
+		if (p->tier[k].is_closed)
+			w->allowed &= ~(UINT32_C(1) << k);
 	}
 	if (w->by[VT_PLACE_PIN] != NULL)
 		w->pin = find_tier(p, w->by[VT_PLACE_PIN]->pin);
@@ -272,8 +278,10 @@ resolve(const struct vt_places *p, const struct group *g, struct node *n,
 		return VT_OK;
 	/* that of which others leave nothing tells the most */
 	k = w->pin >= 0 ? (size_t)w->pin : 0;
-	fault->index = q->index;
+	fault->index = q != NULL ? q->index : 0;
 	fault->field = NULL;
+	if (q == NULL)
+		return vt_fail(err, VT_INVALID, "all tiers are closed");
 	return vt_fail(err, VT_INVALID, "leaves no tier for '%.40s/%.40s': %s",
 	    g->bucket, n->prefix, vt_place_why(p, w, k, why));
 }
@@ -345,9 +353,12 @@ make_group(const struct vt_places *p, struct group *g,
 	struct node *n;
 	enum vt_code rc = VT_OK;
 
-	g->node = calloc(p->any_count + own + 1, sizeof(*g->node));
+	g->node = calloc(p->any_count + own + 2, sizeof(*g->node));
 	if (g->node == NULL)
 		return no_memory(err);
+	/* what is closed is so for every key */
+	if (p->has_closed)
+		g->node[g->count++].prefix = "";
 	add_nodes(p, g, 0, p->any_count);
 	add_nodes(p, g, g->first, g->first + own);
 	qsort(g->node, g->count, sizeof(*g->node), compare_nodes);
@@ -461,6 +472,8 @@ vt_places_make(struct vt_place_policy *policies, size_t count,
 	p->tier_count = tier_count < VT_PLACE_TIERS ? tier_count :
 	    VT_PLACE_TIERS;
 	memcpy(p->tier, tiers, p->tier_count * sizeof(*tiers));
+	for (i = 0; i < p->tier_count; i++)
+		p->has_closed |= tiers[i].is_closed;
 	for (i = 0; i < count; i++) {
 		policies[i].index = i;
 		name_policy(&policies[i]);
@@ -571,7 +584,7 @@ vt_place_restored(const struct vt_places *p, const struct vt_place *w)
 		return 0;
 	where = w->by[VT_PLACE_LOCATIONS];
 	for (k = 0; k < p->tier_count; k++) {
-		if (p->tier[k].needs_restore)
+		if (p->tier[k].needs_restore || p->tier[k].is_closed)
 			continue;
 		if (vt_place_allows(w, k))
 			return k;
@@ -607,6 +620,11 @@ vt_place_why(const struct vt_places *p, const struct vt_place *w, size_t k,
 		return out;
 	}
 	t = &p->tier[k];
+	if (t->is_closed) {
+		snprintf(out, VT_PLACE_TEXT, "tier '%.40s' is closed: it is "
+		    "being emptied", t->name);
+		return out;
+	}
 	for (f = 0; f < VT_PLACE_FIELDS; f++)
 		if (w->by[f] != NULL && rules_out(w->by[f], f, t))
 			break;

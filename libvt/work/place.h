@@ -37,6 +37,8 @@ struct vt_place_tier {
 	unsigned durability_nines;
 	int64_t first_byte_ms;
 	int needs_restore;
+	int is_closed;		/* to be emptied: nothing may lie there,
+				   whatever policies say */
 };
 
 /* What was written down.  A field that is named with an empty value (NULL, 0)
