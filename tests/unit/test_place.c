@@ -4,10 +4,10 @@
 #include "tests/unit/test.h"
 
 static const struct vt_place_tier tiers[] = {
-	{ "hot", "eu-west", 11, 20, 0 },
-	{ "warm", "eu-north", 9, 50, 0 },
-	{ "cold", "us-east", 11, 400, 0 },
-	{ "archive", "eu-west", 11, 20, 1 },
+	{ "hot", "eu-west", 11, 20, 0, 0 },
+	{ "warm", "eu-north", 9, 50, 0, 0 },
+	{ "cold", "us-east", 11, 400, 0, 0 },
+	{ "archive", "eu-west", 11, 20, 1, 0 },
 };
 #define HOT 1u
 #define WARM 2u
