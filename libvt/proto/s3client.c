@@ -572,7 +572,7 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 			rc = VT_OK;
 			goto out;
 		}
-		if (rc != VT_BUSY || attempt >= s->tries)
+		if (rc != VT_BUSY || attempt >= s->retry.tries)
 			goto out;
 		lost = 1;
 		rc = vt_s3_pause(s, q.what, attempt, -1, &own, &own);
@@ -918,7 +918,7 @@ vt_s3_get_object(struct vt_s3 *s, const struct vt_s3_get *g,
 		 * on the whole would be a limit on the size. */
 		if (r.got > before)
 			attempt = 1;
-		if (rc == VT_BUSY && attempt < s->tries)
+		if (rc == VT_BUSY && attempt < s->retry.tries)
 			rc = vt_s3_pause(s, q.what, attempt,
 			    q.retry_after_ms, &own, &own);
 	}

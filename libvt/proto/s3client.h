@@ -27,12 +27,13 @@
 #include "libvt/base/err.h"
 #include "libvt/base/hash.h"
 #include "libvt/proto/httpc.h"
+#include "libvt/proto/httpretry.h"
 
 #define VT_S3_PARTS_MAX 10000
 #define VT_S3_PART_MIN (5u * 1024 * 1024)
 #define VT_S3_PART_MAX (5ull * 1024 * 1024 * 1024)
 #define VT_S3_KEY_MAX 1024
-#define VT_S3_TRIES 6		/* default of the option */
+#define VT_S3_TRIES VT_RETRY_TRIES	/* default of the option */
 
 /* Threads may share the handle: each request takes a connection of the pool
  * and gives it back. */

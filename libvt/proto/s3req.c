@@ -3,10 +3,8 @@
 #include <string.h>
 #include <strings.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "libvt/base/hash.h"
-#include "libvt/base/num.h"
 #include "libvt/base/uri.h"
 #include "libvt/proto/sigv4.h"
 #include "libvt/proto/xml.h"
@@ -18,7 +16,6 @@
 #define REQUEST_ARENA (1024 * 1024)	/* headers and URL, a few times over */
 #define ERROR_ARENA (1024 * 1024)
 #define XML_ARENA (64 * 1024 * 1024)
-#define RETRY_AFTER_MAX_MS 60000
 
 static char *
 dup_or_null(const char *s, int *bad)
@@ -122,11 +119,10 @@ vt_s3_open(const struct vt_s3_options *o, struct vt_s3 **out,
 	s->user_agent = dup_or_null(o->user_agent, &bad);
 	s->virtual_host = o->virtual_host;
 	s->clock = o->clock;
-	s->tries = o->tries > 0 ? o->tries : VT_S3_TRIES;
+	s->retry = vt_retry_policy(o->tries, o->backoff_ms,
+	    o->backoff_max_ms);
 	s->connect_ms = o->connect_timeout_ms;
 	s->stall_ms = o->stall_ms;
-	s->backoff_ms = o->backoff_ms > 0 ? o->backoff_ms : 200;
-	s->backoff_max_ms = o->backoff_max_ms > 0 ? o->backoff_max_ms : 20000;
 	s->cancel = o->cancel;
 	s->retrying = o->retrying;
 	s->retrying_ctx = o->retrying_ctx;
@@ -221,34 +217,15 @@ enum vt_code
 vt_s3_pause(struct vt_s3 *s, const char *what, unsigned attempt,
     int64_t retry_after_ms, const struct vt_err *why, struct vt_err *err)
 {
-	struct timespec ts = { 0, 20000000 };
-	int64_t limit = s->backoff_ms, pause, until;
 	uint64_t dice = 0;
-	unsigned i;
+	int64_t pause;
 
-	for (i = 1; i < attempt && limit < s->backoff_max_ms; i++)
-		limit *= 2;
-	if (limit > s->backoff_max_ms)
-		limit = s->backoff_max_ms;
-	/* Full jitter: many clients that failed together must not come back
-	 * together. */
 	if (vt_random(&dice, sizeof(dice)) < 0)
 		dice = UINT64_MAX / 2;
-	pause = (int64_t)(dice % ((uint64_t)limit + 1));
-	if (retry_after_ms > RETRY_AFTER_MAX_MS)
-		retry_after_ms = RETRY_AFTER_MAX_MS;
-	if (pause < retry_after_ms)
-		pause = retry_after_ms;
+	pause = vt_retry_pause_ms(&s->retry, attempt, retry_after_ms, dice);
 	if (s->retrying != NULL)
 		s->retrying(s->retrying_ctx, what, attempt, pause, why);
-	until = vt_clock_mono_us() + pause * 1000;
-	while (vt_clock_mono_us() < until) {
-		if (s->cancel != NULL &&
-		    __atomic_load_n(s->cancel, __ATOMIC_RELAXED) != 0)
-			return vt_fail(err, VT_CANCELLED, "interrupted");
-		nanosleep(&ts, NULL);
-	}
-	return VT_OK;
+	return vt_retry_wait(pause, s->cancel, err);
 }
 
 /* --- building ------------------------------------------------------------- */
@@ -352,74 +329,7 @@ code_of(int status, const char *code)
 	for (i = 0; i < sizeof(s3_codes) / sizeof(s3_codes[0]); i++)
 		if (strcmp(code, s3_codes[i].code) == 0)
 			return s3_codes[i].means;
-	switch (status) {
-	case 304:
-	case 412:
-		return VT_PRECONDITION;
-	case 401:
-	case 403:
-		return VT_DENIED;
-	case 404:
-		return VT_ABSENT;
-	case 408:
-	case 425:
-	case 429:
-		return VT_BUSY;
-	case 413:
-		return VT_TOO_LARGE;
-	case 501:
-	case 505:
-		return VT_INVALID;
-	case 507:
-		return VT_NOSPACE;
-	default:
-		return status >= 500 ? VT_BUSY : VT_INVALID;
-	}
-}
-
-/* HEAD has no body to say more. */
-static const char *
-status_words(int status)
-{
-	switch (status) {
-	case 301:
-	case 307:
-		return "the bucket is at another endpoint";
-	case 304:
-		return "not modified";
-	case 400:
-		return "bad request";
-	case 401:
-		return "who asks is not known";
-	case 403:
-		return "access denied";
-	case 404:
-		return "not found";
-	case 405:
-		return "method not allowed";
-	case 409:
-		return "conflict";
-	case 412:
-		return "precondition failed";
-	case 416:
-		return "range not satisfiable";
-	case 429:
-		return "too many requests";
-	case 500:
-		return "internal error";
-	case 501:
-		return "not implemented";
-	case 502:
-		return "bad gateway";
-	case 503:
-		return "service unavailable";
-	case 504:
-		return "gateway timeout";
-	case 507:
-		return "insufficient storage";
-	default:
-		return "unexpected answer";
-	}
+	return vt_http_code(status);
 }
 
 static void
@@ -469,24 +379,6 @@ vt_s3_error_document(struct vt_s3_conn *c, struct vt_err *err)
 	return vt_fail(err, code_of(strcmp(c->code, "InternalError") == 0 ?
 	    500 : 400, c->code), "%s%s%s", c->code,
 	    message[0] != '\0' ? ": " : "", message);
-}
-
-static int64_t
-retry_after(struct vt_s3 *s, const struct vt_s3_conn *c)
-{
-	const char *v = vt_httpc_header(&c->resp, "retry-after");
-	uint64_t n;
-	int64_t at;
-
-	if (v == NULL)
-		return -1;
-	if (vt_num_scan_u64(v, strlen(v), &n) == 0)
-		return n > 3600 ? 3600000 : (int64_t)n * 1000;
-	if (vt_time_parse_http(v, &at) == 0) {
-		at -= vt_clock_now_us(s->clock);
-		return at > 0 ? at / 1000 : 0;
-	}
-	return -1;
 }
 
 /* The bucket lives elsewhere and the answer says where: sign for that. */
@@ -635,14 +527,16 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 			read_error(c, message, sizeof(message), elsewhere,
 			    sizeof(elsewhere));
 			strcpy(q->code, c->code);
-			q->retry_after_ms = retry_after(s, c);
+			q->retry_after_ms = vt_retry_after_ms(vt_httpc_header(
+			    &c->resp, "retry-after"),
+			    vt_clock_now_us(s->clock));
 			rc = code_of(c->resp.status, c->code);
 			if (c->code[0] != '\0')
 				vt_fail(&own, rc, "%s%s%s", c->code,
 				    message[0] != '\0' ? ": " : "", message);
 			else
 				vt_fail(&own, rc, "%s (HTTP %d)",
-				    status_words(c->resp.status),
+				    vt_http_words(c->resp.status),
 				    c->resp.status);
 			if ((q->status == 301 || q->status == 307 ||
 			    q->status == 400 || q->status == 403) &&
@@ -659,7 +553,7 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 			m.moved(m.ctx, -m.sum);
 			m.sum = 0;
 		}
-		if (rc != VT_BUSY || q->once || q->attempts >= s->tries)
+		if (rc != VT_BUSY || q->once || q->attempts >= s->retry.tries)
 			break;
 		rc = vt_s3_pause(s, q->what, q->attempts, q->retry_after_ms,
 		    &own, &own);

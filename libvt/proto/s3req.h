@@ -9,6 +9,7 @@
 
 #include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
+#include "libvt/proto/httpretry.h"
 #include "libvt/proto/xml.h"
 
 #include "libvt/proto/s3client.h"
@@ -29,8 +30,8 @@ struct vt_s3 {
 	char *access_key, *secret_key, *session_token;
 	char *ca_file, *user_agent;
 	const struct vt_clock *clock;
-	unsigned tries;
-	int64_t connect_ms, stall_ms, backoff_ms, backoff_max_ms;
+	struct vt_retry retry;
+	int64_t connect_ms, stall_ms;
 	const volatile int *cancel;
 	void (*retrying)(void *, const char *, unsigned, int64_t,
 	    const struct vt_err *);
