@@ -22,6 +22,7 @@
 static const char usage[] =
 "usage: vt-scan [options] [--merge FILE...]\n"
 "       vt-scan [options] --from FORMAT [LOG...] [--from FORMAT LOG...]...\n"
+"       vt-scan [options] --adopt TIER --bucket NAME\n"
 "Print one JSON line per stored version: where it is and how it was read.\n"
 "\n"
 "With a server's data folder, of all versions in its catalog:\n"
@@ -39,7 +40,15 @@ static const char usage[] =
 "                         first read to the last line); may be repeated\n"
 "      --schema COLUMNS   of an inventory in CSV: 'Bucket, Key, Size, ...'\n"
 "      --state DIR        keep there what was read, and read what is new\n"
-"Both:\n"
+"No scan, but what others keep on a tier becomes a bucket's, in place:\n"
+"      --adopt TIER       whose backend holds it; no byte moves\n"
+"      --bucket NAME      the bucket, which exists\n"
+"      --dry-run          tell what would be adopted\n"
+"      --jobs N           requests at once (16)\n"
+"      --prefix TEXT      only names that begin so\n"
+"      --prune            remove versions of what is gone there\n"
+"      --take-ownership   the objects are ours from now on: moved, deleted\n"
+"Scans of both kinds:\n"
 "      --commit-lines N   keep the place after so many lines at least\n"
 "                         (64000000) and in the end\n"
 "      --history N        days with reads told exactly for each version, the\n"
@@ -486,6 +495,8 @@ main(int argc, char **argv)
 	int status;
 
 	cli_init(argv, usage);
+	if (is_adoption(argc, argv))
+		return adopt_main(argc, argv);
 	memset(&r, 0, sizeof(r));
 	pthread_mutex_init(&r.lock, NULL);
 	pthread_cond_init(&r.changed, NULL);

@@ -8,6 +8,7 @@
  *	gather.c	heat from logs, kept files and partial results, as one
  *	walk.c		the catalog joined with it
  *	emit.c		records without a catalog, partial results, output
+ *	adopt.c		no scan: what another store holds becomes ours
  */
 #ifndef CMD_VT_SCAN_SCAN_H
 #define CMD_VT_SCAN_SCAN_H
@@ -201,5 +202,11 @@ const struct vt_heat_object *next_object(struct run *r);
  * written beside it. */
 void check_catalog(const struct vt_config *config);
 void walk_catalog(struct run *r, const struct vt_config *config);
+
+/* --- adopt.c -------------------------------------------------------------- */
+/* Is it --adopt that is asked for?  Then the rest is adopt_main's: the exit
+ * status. */
+int is_adoption(int argc, char **argv);
+int adopt_main(int argc, char **argv);
 
 #endif

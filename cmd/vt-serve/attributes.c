@@ -149,8 +149,7 @@ op_get_object_attributes(struct req *r)
 	vt_xml_open_ns(&b, "GetObjectAttributesResponse");
 	if (want & ATTR_ETAG)
 		vt_xml_text(&b, "ETag", v->etag);
-	if (want & ATTR_CHECKSUM) {
-		sum_of_version(v, &s, text);
+	if ((want & ATTR_CHECKSUM) && sum_of_version(v, &s, text) == 0) {
 		vt_xml_open(&b, "Checksum");
 		sum_xml(&b, &s);
 		vt_xml_close(&b, "Checksum");

@@ -134,16 +134,19 @@ sum_parse(const char *stored, struct sum_stored *out)
 	return -1;
 }
 
-void
+int
 sum_of_version(const struct vt_version *v, struct sum_stored *out,
     char text[DIGEST_TEXT_MAX])
 {
 	if (sum_parse(v->checksum, out) == 0)
-		return;
+		return 0;
+	if (!vt_crc_known(v) && v->size_bytes > 0)
+		return -1;
 	sum_text_u64(VT_CRC64NVME, v->crc64, text);
 	out->alg = VT_CRC64NVME;
 	out->type = "FULL_OBJECT";
 	out->value = text;
+	return 0;
 }
 
 void

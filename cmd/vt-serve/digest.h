@@ -41,8 +41,9 @@ struct sum_stored {
 };
 int sum_parse(const char *stored, struct sum_stored *out);
 /* The checksum of a version; the CRC64NVME that every version has when the
- * client asked for none, as on AWS.  `text` holds that one. */
-void sum_of_version(const struct vt_version *v, struct sum_stored *out,
+ * client asked for none, as on AWS.  `text` holds that one.  -1: of what was
+ * adopted it is not known. */
+int sum_of_version(const struct vt_version *v, struct sum_stored *out,
     char text[DIGEST_TEXT_MAX]);
 /* Response headers; the type is left out when it is "". */
 void sum_send(struct req *r, const struct sum_stored *s);

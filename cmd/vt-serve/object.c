@@ -119,7 +119,8 @@ checksum_headers(struct req *r, const struct get *g)
 	/* nobody could check the sum of the whole against a range */
 	if (g->ranged)
 		return;
-	sum_of_version(g->content.v, &s, text);
+	if (sum_of_version(g->content.v, &s, text) < 0)
+		return;
 	if (g->part_count > 0) {
 		if (*g->part_sum == '\0')
 			return;
@@ -444,8 +445,8 @@ put_done(struct req *r)
 		req_set_header(r, "x-amz-version-id",
 		    row->is_null ? "null" : row->version_id);
 	expiration_header(r, &row->v, row->mtime_us);
-	sum_of_version(&row->v, &s, text);
-	sum_send(r, &s);
+	if (sum_of_version(&row->v, &s, text) == 0)
+		sum_send(r, &s);
 	sse_send(r, p->in.sse);
 	if (p->stored != NULL)
 		p->stored(r);

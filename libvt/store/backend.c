@@ -143,6 +143,12 @@ check_name(const char *name, struct vt_err *err)
 	}
 }
 
+int
+vt_blob_name_ok(const char *name)
+{
+	return check_name(name, NULL) == VT_OK;
+}
+
 static const char *
 token_or_empty(const char *token)
 {
@@ -435,6 +441,34 @@ vt_backend_meta(struct vt_backend *b, const char *name,
 	if (rc != VT_OK)
 		return rc;
 	return b->ops->meta(b, name, visit, ctx, err);
+}
+
+enum vt_code
+vt_backend_objects(struct vt_backend *b, const char *prefix,
+    const char *after, vt_backend_visit_object *visit, void *ctx,
+    struct vt_err *err)
+{
+	if (!b->caps.objects || b->ops->objects == NULL)
+		return vt_fail(err, VT_INVALID,
+		    "'%s' cannot list what others keep there", b->url);
+	return b->ops->objects(b, prefix, after, visit, ctx, err);
+}
+
+enum vt_code
+vt_backend_describe(struct vt_backend *b, const char *name,
+    struct vt_backend_described *out, vt_backend_visit_meta *visit,
+    void *ctx, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = check_name(name, err);
+	if (rc != VT_OK)
+		return rc;
+	if (!b->caps.objects || b->ops->describe == NULL)
+		return vt_fail(err, VT_INVALID,
+		    "'%s' cannot describe what others keep there", b->url);
+	return b->ops->describe(b, name, out, visit, ctx, err);
 }
 
 void

@@ -26,6 +26,9 @@
  * .vtr.  Anything else is VT_INVALID before the backend is touched.
  */
 
+/* Is it such a name, as far as every driver goes? */
+int vt_blob_name_ok(const char *name);
+
 struct vt_backend;
 struct vt_backend_put;
 struct vt_backend_get;
@@ -40,6 +43,7 @@ struct vt_backend_caps {
 					   nothing: recovery may walk leases */
 	unsigned remote : 1;	/* another machine: needs intents, workers */
 	unsigned copy : 1;	/* vt_backend_copy may work */
+	unsigned objects : 1;	/* vt_backend_objects works */
 };
 
 /*
@@ -234,6 +238,36 @@ typedef int vt_backend_visit(void *ctx, const char *name,
     uint64_t size_bytes, int64_t mtime_us);
 enum vt_code vt_backend_list(struct vt_backend *b, const char *prefix,
     vt_backend_visit *visit, void *ctx, struct vt_err *err) VT_MUST_CHECK;
+
+/*
+ * What others keep there: objects under names that need not be those of blobs.
+ * Only of drivers with caps.objects.
+ */
+struct vt_backend_object {
+	const char *name;	/* any bytes but NUL */
+	uint64_t size_bytes;
+	int64_t mtime_us;
+	const char *etag;	/* without quotes; "": not told */
+	const char *object_class;	/* "": not told */
+};
+/* Visit those whose name starts with `prefix` and, when `after` is not NULL,
+ * comes behind it, in order of their bytes; else as vt_backend_list. */
+typedef int vt_backend_visit_object(void *ctx,
+    const struct vt_backend_object *o);
+enum vt_code vt_backend_objects(struct vt_backend *b, const char *prefix,
+    const char *after, vt_backend_visit_object *visit, void *ctx,
+    struct vt_err *err) VT_MUST_CHECK;
+/* One of them, with the headers that it is served with: content-type,
+ * x-amz-meta-... */
+struct vt_backend_described {
+	struct vt_backend_head head;
+	char etag[128];		/* without quotes, or "" */
+	int has_crc64;
+	uint64_t crc64;		/* CRC64NVME of its bytes */
+};
+enum vt_code vt_backend_describe(struct vt_backend *b, const char *name,
+    struct vt_backend_described *out, vt_backend_visit_meta *visit,
+    void *ctx, struct vt_err *err) VT_MUST_CHECK;
 
 /*
  * What went to the other machine since the handle was opened: one for each

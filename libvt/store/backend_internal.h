@@ -49,6 +49,12 @@ struct vt_backend_ops {
 	    struct vt_err *err);			/* or NULL */
 	enum vt_code (*list)(struct vt_backend *b, const char *prefix,
 	    vt_backend_visit *visit, void *ctx, struct vt_err *err);
+	enum vt_code (*objects)(struct vt_backend *b, const char *prefix,
+	    const char *after, vt_backend_visit_object *visit, void *ctx,
+	    struct vt_err *err);			/* or NULL */
+	enum vt_code (*describe)(struct vt_backend *b, const char *name,
+	    struct vt_backend_described *out, vt_backend_visit_meta *visit,
+	    void *ctx, struct vt_err *err);		/* or NULL */
 	void (*counts)(const struct vt_backend *b,
 	    struct vt_backend_counts *out);		/* or NULL */
 	void (*health)(const struct vt_backend *b,

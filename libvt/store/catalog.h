@@ -100,6 +100,9 @@ struct vt_copy {
 	size_t extent_count;
 };
 
+/* Can whole reads be checked?  The chance that a sum is 0 is nothing. */
+#define vt_crc_known(v) ((v)->crc64 != 0)
+
 enum vt_lock_mode { VT_LOCK_NONE, VT_LOCK_GOVERNANCE, VT_LOCK_COMPLIANCE };
 /* OFF: there was one, or the client said so; it locks nothing. */
 enum vt_hold { VT_HOLD_NONE, VT_HOLD_ON, VT_HOLD_OFF };
@@ -119,7 +122,8 @@ struct vt_version {
 	uint64_t size_bytes;
 	int64_t mtime_us;	/* never goes back within a key */
 	const char *etag;	/* without quotes */
-	uint64_t crc64;		/* of the whole body (P5) */
+	uint64_t crc64;		/* of the whole body (P5); 0: not known, of
+				   what was adopted and never read whole */
 	/* "name\0value\0"...: content-type, cache-control, x-amz-meta-*...
 	 * exactly as they go out again */
 	const char *meta;
@@ -433,6 +437,7 @@ enum vt_cat_kind {
 	VT_CAT_MASTER_KEY,	/* a master key is used: VT_PRECONDITION when
 				   another was under its name */
 	VT_CAT_REWRAP,		/* change transforms of blobs */
+	VT_CAT_OWN,		/* adopted blobs become ours */
 	VT_CAT_KINDS
 };
 
@@ -550,6 +555,8 @@ struct vt_cat_swap {
 	const struct vt_cat_extent *extents;
 	size_t extent_count;
 	int64_t grace_ms;	/* the source's bytes stay this long */
+	uint64_t crc64;		/* of the whole body: the version's when its
+				   own is not known; else 0 */
 	int64_t copy_id;	/* out */
 };
 
@@ -719,6 +726,10 @@ struct vt_cat_op {
 		} event_retry;
 		struct vt_cat_master_key master_key;
 		struct vt_cat_rewrap rewrap;
+		struct {
+			const uint64_t *blobs;
+			size_t count;
+		} own;
 	} u;
 };
 

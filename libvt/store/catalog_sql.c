@@ -401,6 +401,9 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " FROM garbage WHERE tier = ?1",
 	[ST_TIER_UPLOADS] = "SELECT count(*), 0, 0 FROM intent"
 	    " WHERE tier = ?1",
+	[ST_BLOB_OWN] = "UPDATE blob SET owned = 1 WHERE id = ?1",
+	[ST_VERSION_CRC] = "UPDATE version SET crc64 = ?2 WHERE seq = ?1"
+	    " AND crc64 = 0",
 	[ST_INTENTS] = "SELECT blob, tier, name, upload FROM intent WHERE"
 	    " blob >= ?1 AND blob < ?2 ORDER BY blob LIMIT ?3",
 	[ST_INTENT_DEL] = "DELETE FROM intent WHERE blob = ?1",

@@ -1509,6 +1509,9 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 			rc = run_i(c, ST_VERSION_TIER, 2, w->seq, tier, 0,
 			    "move a version", err);
 	}
+	if (rc == VT_OK && w->crc64 != 0 && !vt_crc_known(v))
+		rc = run_i(c, ST_VERSION_CRC, 2, w->seq, (int64_t)w->crc64, 0,
+		    "note a checksum", err);
 out:
 	vt_arena_free(a);
 	return rc;
@@ -1777,6 +1780,18 @@ op_garbage_done(struct vt_catalog *c, const struct vt_cat_garbage *g,
 }
 
 static enum vt_code
+op_own(struct vt_catalog *c, const struct vt_cat_op *op, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+	size_t i;
+
+	for (i = 0; i < op->u.own.count && rc == VT_OK; i++)
+		rc = run_i(c, ST_BLOB_OWN, 1, (int64_t)op->u.own.blobs[i], 0,
+		    0, "take a blob over", err);
+	return rc;
+}
+
+static enum vt_code
 apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
     struct vt_err *err)
 {
@@ -1808,6 +1823,8 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		    now_us, err);
 	case VT_CAT_MASTER_KEY:
 		return vt_cat_master_key_note(c, &op->u.master_key, err);
+	case VT_CAT_OWN:
+		return op_own(c, op, err);
 	case VT_CAT_REWRAP:
 		return vt_cat_rewrap(c, &op->u.rewrap, err);
 	case VT_CAT_SWAP:

@@ -42,7 +42,7 @@ vt_copy_reader_open(struct vt_tiers *t, const struct vt_version *v,
 	r->t = t;
 	r->copy = copy;
 	r->left_bytes = length;
-	r->whole = offset == 0 && length == v->size_bytes;
+	r->whole = offset == 0 && length == v->size_bytes && vt_crc_known(v);
 	r->expected_crc64 = v->crc64;
 	while (r->extent < copy->extent_count &&
 	    offset >= copy->extents[r->extent].plain_length) {

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/hash.h"
+
 #include "libvt/work/migrate.h"
 #include "libvt/work/notify.h"
 #include "libvt/work/rules.h"
@@ -340,8 +342,8 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	rc = write_blob(o, m, r, v->size_bytes, NULL, is_inline, a, n, out,
 	    err);
 	if (rc == VT_OK)
-		rc = arrived(m, &n->x[0].e.blob, v->crc64, v->size_bytes,
-		    err);
+		rc = arrived(m, &n->x[0].e.blob, vt_crc_known(v) ? v->crc64 :
+		    n->x[0].e.blob.crc64, v->size_bytes, err);
 	return rc;
 }
 
@@ -480,6 +482,24 @@ tell(const struct vt_migrate_options *o, const struct vt_bucket *b,
 	return VT_OK;
 }
 
+/* What a copy's plain blobs add up to; 0: it has others. */
+static uint64_t
+crc_of(const struct vt_new_copy *n)
+{
+	const struct vt_blob *b;
+	uint64_t crc = 0;
+	size_t i;
+
+	for (i = 0; i < n->count; i++) {
+		b = &n->x[i].e.blob;
+		if (*b->transform != '\0')
+			return 0;
+		crc = i == 0 ? b->crc64 : vt_crc_combine(VT_CRC64NVME, crc,
+		    b->crc64, b->size_bytes);
+	}
+	return crc;
+}
+
 enum vt_code
 vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
     struct vt_move_result *out, struct vt_err *err)
@@ -553,6 +573,8 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	    n.count == 0 ||
 	    n.x[0].e.blob.is_inline;
 	op.u.swap.tier = m->to;
+	if (!vt_crc_known(v))
+		op.u.swap.crc64 = crc_of(&n);
 	op.u.swap.extents = n.x;
 	op.u.swap.extent_count = n.count;
 	op.u.swap.grace_ms = o->grace_ms;
