@@ -1,19 +1,25 @@
-/* Encryption of blobs: see transform.h. */
+/* Heads, keys, seals and frames of transformed blobs: see transform.h. */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <zstd.h>
 
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 
-#include "libvt/store/transform.h"
+#include "libvt/store/transform_internal.h"
 
 #define TAG 16
-#define CHUNK_LOG 16		/* of new blobs: each reader and writer holds
-				   one chunk, whatever the number of clients */
+#define CRC 8
+/* of new blobs: that are only encrypted; compressed; of more than 64 MiB */
+#define CHUNK_LOG 16
+#define CHUNK_LOG_ZSTD 18
+#define CHUNK_LOG_LARGE 20
+#define LARGE (UINT64_C(64) << 20)
+#define CHUNKS_MAX 65536	/* more make larger chunks, while they can */
 #define CHUNK_LOG_MIN 12
 #define CHUNK_LOG_MAX 24
 #define TEXT_PREFIX "vt1:"
@@ -22,11 +28,6 @@
 static const uint8_t magic[8] = { 0x89, 'V', 'T', 'X', 0x0d, 0x0a, 0x1a,
     0x0a };
 
-/* Where the fields of a head are. */
-enum {
-	AT_VERSION = 8, AT_CODEC, AT_CIPHER, AT_BY, AT_CHUNK, AT_ZERO,
-	AT_ID = 16, AT_NAME = 32, AT_SALT = 64, AT_WRAPPED = 80
-};
 #define NAME_LEN 32
 #define SALT_LEN 16
 #define BY_MASTER 1
@@ -58,13 +59,6 @@ gcm_new(const uint8_t key[32], int encrypt)
 	return c;
 }
 
-static void
-put_u64(uint8_t *out, uint64_t n)
-{
-	for (int i = 7; i >= 0; i--, n >>= 8)
-		out[i] = (uint8_t)n;
-}
-
 /*
  * One message in place, under the context's key.  The tag stands behind it:
  * written, or checked.  0, or -1: it does not fit, or libcrypto failed.
@@ -90,19 +84,6 @@ gcm_run(EVP_CIPHER_CTX *c, int encrypt, const uint8_t nonce[12],
 	return 0;
 }
 
-static int
-chunk_run(EVP_CIPHER_CTX *c, int encrypt, const uint8_t *id, uint64_t number,
-    int last, uint8_t *data, size_t len)
-{
-	uint8_t nonce[12] = { 0 }, aad[VT_STORED_ID + 9];
-
-	put_u64(nonce + 4, number);
-	memcpy(aad, id, VT_STORED_ID);
-	put_u64(aad + VT_STORED_ID, number);
-	aad[VT_STORED_ID + 8] = last != 0;
-	return gcm_run(c, encrypt, nonce, aad, sizeof(aad), data, len);
-}
-
 /* --- heads ---------------------------------------------------------------- */
 
 static int
@@ -122,6 +103,7 @@ vt_stored_parse(const void *bytes, size_t len, struct vt_stored_head *out,
     struct vt_err *err)
 {
 	static const uint8_t zeros[NAME_LEN];
+	static const uint8_t no_key[VT_STORED_HEAD - AT_NAME];
 	const uint8_t *b = bytes, *end;
 	size_t name;
 
@@ -129,7 +111,8 @@ vt_stored_parse(const void *bytes, size_t len, struct vt_stored_head *out,
 	if (len < VT_STORED_HEAD || memcmp(b, magic, sizeof(magic)) != 0)
 		return vt_fail(err, VT_INVALID,
 		    "no head of a transformed blob");
-	if (b[AT_VERSION] != 1 || b[AT_CODEC] != 0 || b[AT_CIPHER] != 1 ||
+	if (b[AT_VERSION] != 1 || b[AT_CODEC] > 1 || b[AT_CIPHER] > 1 ||
+	    (b[AT_CODEC] == 0 && b[AT_CIPHER] == 0) ||
 	    b[AT_CHUNK] < CHUNK_LOG_MIN || b[AT_CHUNK] > CHUNK_LOG_MAX ||
 	    memcmp(b + AT_ZERO, zeros, AT_ID - AT_ZERO) != 0)
 		return vt_fail(err, VT_INVALID, "a blob stored in a form of "
@@ -137,7 +120,12 @@ vt_stored_parse(const void *bytes, size_t len, struct vt_stored_head *out,
 		    b[AT_VERSION], b[AT_CODEC], b[AT_CIPHER]);
 	end = memchr(b + AT_NAME, 0, NAME_LEN);
 	name = end != NULL ? (size_t)(end - b) - AT_NAME : NAME_LEN;
-	if ((b[AT_BY] != BY_MASTER && b[AT_BY] != BY_CUSTOMER) ||
+	if (b[AT_CIPHER] == 0) {
+		if (b[AT_BY] != 0 || memcmp(b + AT_NAME, no_key,
+		    sizeof(no_key)) != 0)
+			return vt_fail(err, VT_INVALID, "the head of a blob "
+			    "that is not encrypted names a key");
+	} else if ((b[AT_BY] != BY_MASTER && b[AT_BY] != BY_CUSTOMER) ||
 	    (b[AT_BY] == BY_MASTER) != (name > 0) ||
 	    !is_name(b + AT_NAME, name) ||
 	    memcmp(b + AT_NAME + name, zeros, NAME_LEN - name) != 0)
@@ -145,6 +133,8 @@ vt_stored_parse(const void *bytes, size_t len, struct vt_stored_head *out,
 		    "the head of a transformed blob names no key");
 	memcpy(out->bytes, b, VT_STORED_HEAD);
 	memcpy(out->key_name, b + AT_NAME, name);
+	out->is_compressed = b[AT_CODEC] == 1;
+	out->is_encrypted = b[AT_CIPHER] == 1;
 	out->by_customer = b[AT_BY] == BY_CUSTOMER;
 	out->chunk_bytes = 1u << b[AT_CHUNK];
 	return VT_OK;
@@ -257,7 +247,7 @@ vt_stored_rewrap(struct vt_stored_head *h, const struct vt_wrap_key *from,
 	uint8_t data_key[32];
 	enum vt_code rc;
 
-	assert(*to->name != '\0');
+	assert(*to->name != '\0' && h->is_encrypted);
 	rc = unwrap(h, from, data_key, err);
 	if (rc == VT_OK)
 		rc = wrap(&fresh, to, data_key, err);
@@ -269,349 +259,235 @@ vt_stored_rewrap(struct vt_stored_head *h, const struct vt_wrap_key *from,
 
 /* --- sizes ---------------------------------------------------------------- */
 
-static uint64_t
-chunks_of(uint64_t plain, unsigned chunk_bytes)
+uint64_t
+vt_stored_chunks(uint64_t plain, unsigned chunk_bytes)
 {
 	return plain == 0 ? 1 : (plain - 1) / chunk_bytes + 1;
+}
+
+unsigned
+vt_stored_seal(const struct vt_stored_head *h)
+{
+	return h->is_encrypted ? TAG : CRC;
 }
 
 uint64_t
 vt_stored_size(uint64_t plain)
 {
-	return VT_STORED_HEAD + plain + TAG * chunks_of(plain,
+	return VT_STORED_HEAD + plain + TAG * vt_stored_chunks(plain,
 	    1u << CHUNK_LOG);
+}
+
+uint64_t
+vt_stored_index(const struct vt_stored_head *h, uint64_t plain)
+{
+	return LENGTH * vt_stored_chunks(plain, h->chunk_bytes) +
+	    vt_stored_seal(h);
+}
+
+/* Of a compressed blob.  Any count of plain bytes may stand at its end. */
+static int
+fits(const struct vt_stored_head *h, uint64_t stored, uint64_t plain)
+{
+	uint64_t least;
+
+	if (plain > UINT64_C(1) << 62)
+		return 0;
+	least = VT_STORED_HEAD + VT_STORED_TAIL + vt_stored_index(h, plain) +
+	    vt_stored_chunks(plain, h->chunk_bytes) *
+	    (LENGTH + vt_stored_seal(h));
+	return stored >= least && stored - least <= plain;
 }
 
 enum vt_code
 vt_stored_plain_size(const struct vt_stored_head *h, uint64_t stored,
-    uint64_t *plain, struct vt_err *err)
+    const uint8_t *tail, uint64_t *plain, struct vt_err *err)
 {
 	uint64_t full = (uint64_t)h->chunk_bytes + TAG, left, chunks;
 
-	left = stored - VT_STORED_HEAD;
-	chunks = left == 0 ? 0 : (left - 1) / full + 1;
-	*plain = left - chunks * TAG;
-	/* of a last chunk there is at least the tag, and a byte unless it is
-	 * the only one */
-	if (stored >= VT_STORED_HEAD + TAG &&
-	    left - (chunks - 1) * full >= TAG + (chunks > 1))
-		return VT_OK;
+	if (h->is_compressed) {
+		*plain = vt_stored_get(tail, VT_STORED_TAIL);
+		if (fits(h, stored, *plain))
+			return VT_OK;
+	} else {
+		left = stored - VT_STORED_HEAD;
+		chunks = left == 0 ? 0 : (left - 1) / full + 1;
+		*plain = left - chunks * TAG;
+		/* of a last chunk there is at least the tag, and a byte
+		 * unless it is the only one */
+		if (stored >= VT_STORED_HEAD + TAG &&
+		    left - (chunks - 1) * full >= TAG + (chunks > 1))
+			return VT_OK;
+	}
 	return vt_fail(err, VT_CORRUPT, "a transformed blob cannot have %llu "
 	    "bytes", (unsigned long long)stored);
 }
 
-/* --- writing -------------------------------------------------------------- */
+/* --- seals ---------------------------------------------------------------- */
 
-struct vt_encoder {
-	EVP_CIPHER_CTX *c;
-	vt_encoder_put *put;
-	void *ctx;
-	uint8_t head[VT_STORED_HEAD];
-	int begun;		/* the head was put */
-	uint64_t number;	/* of the chunk being filled */
-	unsigned chunk_bytes, len;
-	uint8_t chunk[];	/* and room for the tag */
+struct vt_seal {
+	EVP_CIPHER_CTX *c;	/* NULL: not encrypted */
+	uint8_t id[VT_STORED_ID];
 };
 
-enum vt_code
-vt_encoder_open(const struct vt_wrap_key *key,
-    const uint8_t id[VT_STORED_ID], vt_encoder_put *put, void *ctx,
-    struct vt_encoder **out, struct vt_stored_head *head, struct vt_err *err)
+static enum vt_code
+seal_new(const struct vt_stored_head *h, const uint8_t data_key[32],
+    int encrypt, struct vt_seal **out, struct vt_err *err)
 {
-	struct vt_encoder *e;
-	uint8_t data_key[32];
-	enum vt_code rc;
+	struct vt_seal *s = calloc(1, sizeof(*s));
 
+	*out = NULL;
+	if (s != NULL && h->is_encrypted)
+		s->c = gcm_new(data_key, encrypt);
+	if (s == NULL || (h->is_encrypted && s->c == NULL)) {
+		vt_seal_free(s);
+		return vt_fail(err, VT_NOMEM, "no memory to %s",
+		    encrypt ? "encrypt" : "decrypt");
+	}
+	memcpy(s->id, h->bytes + AT_ID, VT_STORED_ID);
+	*out = s;
+	return VT_OK;
+}
+
+void
+vt_seal_free(struct vt_seal *s)
+{
+	if (s == NULL)
+		return;
+	EVP_CIPHER_CTX_free(s->c);	/* wipes its key */
+	free(s);
+}
+
+static unsigned
+chunk_log(const struct vt_encoder_options *o)
+{
+	unsigned n;
+
+	if (o->level == 0)
+		return CHUNK_LOG;
+	if (o->size_bytes == UINT64_MAX || o->size_bytes <= LARGE)
+		return CHUNK_LOG_ZSTD;
+	n = CHUNK_LOG_LARGE;
+	while (n < CHUNK_LOG_MAX && o->size_bytes >> n > CHUNKS_MAX)
+		n++;
+	return n;
+}
+
+enum vt_code
+vt_seal_begin(const struct vt_encoder_options *o,
+    const uint8_t id[VT_STORED_ID], struct vt_stored_head *head,
+    struct vt_seal **out, struct vt_err *err)
+{
+	uint8_t data_key[32] = { 0 };
+	enum vt_code rc = VT_OK;
+
+	assert(o->level > 0 || o->key != NULL);
 	*out = NULL;
 	memset(head, 0, sizeof(*head));
+	head->is_compressed = o->level > 0;
+	head->is_encrypted = o->key != NULL;
+	head->chunk_bytes = 1u << chunk_log(o);
 	memcpy(head->bytes, magic, sizeof(magic));
 	head->bytes[AT_VERSION] = 1;
-	head->bytes[AT_CIPHER] = 1;
-	head->bytes[AT_CHUNK] = CHUNK_LOG;
-	head->chunk_bytes = 1u << CHUNK_LOG;
+	head->bytes[AT_CODEC] = head->is_compressed ? 1 : 0;
+	head->bytes[AT_CIPHER] = head->is_encrypted ? 1 : 0;
+	head->bytes[AT_CHUNK] = (uint8_t)chunk_log(o);
 	memcpy(head->bytes + AT_ID, id, VT_STORED_ID);
-	if (vt_random(data_key, sizeof(data_key)) < 0)
-		return vt_fail(err, VT_IO, "no random bytes to be had");
-	e = malloc(sizeof(*e) + head->chunk_bytes + TAG);
-	if (e == NULL) {
-		rc = vt_fail(err, VT_NOMEM, "no memory to encrypt");
-		goto out;
+	if (o->key != NULL) {
+		if (vt_random(data_key, sizeof(data_key)) < 0)
+			return vt_fail(err, VT_IO,
+			    "no random bytes to be had");
+		rc = wrap(head, o->key, data_key, err);
 	}
-	memset(e, 0, sizeof(*e));
-	e->put = put;
-	e->ctx = ctx;
-	e->chunk_bytes = head->chunk_bytes;
-	rc = wrap(head, key, data_key, err);
-	if (rc != VT_OK)
-		goto out;
-	memcpy(e->head, head->bytes, VT_STORED_HEAD);
-	e->c = gcm_new(data_key, 1);
-	if (e->c == NULL)
-		rc = vt_fail(err, VT_NOMEM, "no memory to encrypt");
-out:
-	explicit_bzero(data_key, sizeof(data_key));
 	if (rc == VT_OK)
-		*out = e;
-	else
-		vt_encoder_close(e);
+		rc = seal_new(head, data_key, 1, out, err);
+	explicit_bzero(data_key, sizeof(data_key));
 	return rc;
 }
 
-static enum vt_code
-put_chunk(struct vt_encoder *e, int last, struct vt_err *err)
+enum vt_code
+vt_seal_open(const struct vt_stored_head *h, const struct vt_wrap_key *key,
+    struct vt_seal **out, struct vt_err *err)
 {
+	uint8_t data_key[32] = { 0 };
 	enum vt_code rc = VT_OK;
-
-	if (!e->begun)
-		rc = e->put(e->ctx, e->head, VT_STORED_HEAD, err);
-	e->begun = 1;
-	if (rc != VT_OK)
-		return rc;
-	if (chunk_run(e->c, 1, e->head + AT_ID, e->number, last, e->chunk,
-	    e->len) < 0)
-		return vt_fail(err, VT_IO, "encryption failed");
-	rc = e->put(e->ctx, e->chunk, e->len + TAG, err);
-	e->number++;
-	e->len = 0;
-	return rc;
-}
-
-enum vt_code
-vt_encoder_write(struct vt_encoder *e, const void *data, size_t len,
-    struct vt_err *err)
-{
-	const uint8_t *p = data;
-	enum vt_code rc;
-	size_t n;
-
-	while (len > 0) {
-		/* a full chunk waits: it may be the last */
-		if (e->len == e->chunk_bytes) {
-			rc = put_chunk(e, 0, err);
-			if (rc != VT_OK)
-				return rc;
-		}
-		n = e->chunk_bytes - e->len;
-		if (n > len)
-			n = len;
-		memcpy(e->chunk + e->len, p, n);
-		e->len += (unsigned)n;
-		p += n;
-		len -= n;
-	}
-	return VT_OK;
-}
-
-enum vt_code
-vt_encoder_finish(struct vt_encoder *e, struct vt_err *err)
-{
-	return put_chunk(e, 1, err);
-}
-
-void
-vt_encoder_close(struct vt_encoder *e)
-{
-	if (e == NULL)
-		return;
-	EVP_CIPHER_CTX_free(e->c);	/* wipes its key */
-	explicit_bzero(e->chunk, e->len);
-	free(e);
-}
-
-/* --- reading -------------------------------------------------------------- */
-
-struct vt_decoder {
-	EVP_CIPHER_CTX *c;
-	uint8_t head[VT_STORED_HEAD];
-	unsigned chunk_bytes;
-	uint64_t size;		/* plain bytes */
-	uint64_t at, end;	/* of the plain range */
-	int want_head;		/* the range begins with the head */
-	unsigned ready, used;	/* plain bytes in `chunk`, given out */
-	uint8_t *chunk;		/* only while a chunk is given out in pieces,
-				   or read: slow clients hold no more */
-};
-
-enum vt_code
-vt_decoder_open(const struct vt_stored_head *h, const struct vt_wrap_key *key,
-    uint64_t stored, struct vt_decoder **out, struct vt_err *err)
-{
-	struct vt_decoder *d;
-	uint8_t data_key[32];
-	uint64_t size;
-	enum vt_code rc;
 
 	*out = NULL;
-	rc = unwrap(h, key, data_key, err);
-	if (rc != VT_OK)
-		return rc;
-	rc = vt_stored_plain_size(h, stored, &size, err);
-	if (rc != VT_OK) {
-		explicit_bzero(data_key, sizeof(data_key));
-		return rc;
-	}
-	d = calloc(1, sizeof(*d));
-	if (d != NULL) {
-		d->chunk_bytes = h->chunk_bytes;
-		d->size = size;
-		memcpy(d->head, h->bytes, VT_STORED_HEAD);
-		d->c = gcm_new(data_key, 0);
-	}
+	if (h->is_encrypted && key == NULL)
+		return vt_fail(err, VT_DENIED, "the blob is encrypted");
+	if (h->is_encrypted)
+		rc = unwrap(h, key, data_key, err);
+	if (rc == VT_OK)
+		rc = seal_new(h, data_key, 0, out, err);
 	explicit_bzero(data_key, sizeof(data_key));
-	if (d == NULL || d->c == NULL) {
-		vt_decoder_close(d);
-		return vt_fail(err, VT_NOMEM, "no memory to decrypt");
-	}
-	*out = d;
-	return VT_OK;
-}
-
-uint64_t
-vt_decoder_size(const struct vt_decoder *d)
-{
-	return d->size;
-}
-
-static void
-drop_chunk(struct vt_decoder *d)
-{
-	if (d->chunk != NULL)
-		explicit_bzero(d->chunk, d->ready);
-	free(d->chunk);
-	d->chunk = NULL;
-	d->ready = d->used = 0;
-}
-
-enum vt_code
-vt_decoder_range(struct vt_decoder *d, uint64_t offset, uint64_t length,
-    uint64_t *stored_offset, uint64_t *stored_length, struct vt_err *err)
-{
-	uint64_t full = (uint64_t)d->chunk_bytes + TAG, first, end;
-
-	if (offset > d->size || length > d->size - offset)
-		return vt_fail(err, VT_INVALID, "range past the end");
-	drop_chunk(d);
-	d->at = offset;
-	d->end = offset + length;
-	*stored_offset = *stored_length = 0;
-	if (length == 0)
-		return VT_OK;
-	first = offset / d->chunk_bytes;
-	d->want_head = first == 0;
-	*stored_offset = first == 0 ? 0 : VT_STORED_HEAD + first * full;
-	end = chunks_of(d->end, d->chunk_bytes) * d->chunk_bytes;
-	if (end > d->size)
-		end = d->size;
-	*stored_length = VT_STORED_HEAD + end +
-	    chunks_of(end, d->chunk_bytes) * TAG - *stored_offset;
-	return VT_OK;
-}
-
-static enum vt_code
-get_all(vt_decoder_get *get, void *ctx, uint8_t *data, size_t len,
-    struct vt_err *err)
-{
-	enum vt_code rc;
-	size_t got;
-
-	for (; len > 0; data += got, len -= got) {
-		rc = get(ctx, data, len, &got, err);
-		if (rc != VT_OK)
-			return rc;
-		if (got == 0)
-			return vt_fail(err, VT_CORRUPT,
-			    "a transformed blob ended too early");
-	}
-	return VT_OK;
-}
-
-/* The head at the blob's start is the one in force, but for its wrapping. */
-static enum vt_code
-check_head(struct vt_decoder *d, vt_decoder_get *get, void *ctx,
-    struct vt_err *err)
-{
-	uint8_t bytes[VT_STORED_HEAD];
-	enum vt_code rc;
-
-	rc = get_all(get, ctx, bytes, sizeof(bytes), err);
-	if (rc == VT_OK && memcmp(bytes, d->head, AT_NAME) != 0)
-		rc = vt_fail(err, VT_CORRUPT,
-		    "a transformed blob has another head");
 	return rc;
 }
 
-/* Read and check the chunk that holds d->at. */
-static enum vt_code
-next_chunk(struct vt_decoder *d, vt_decoder_get *get, void *ctx,
-    struct vt_err *err)
-{
-	uint64_t number = d->at / d->chunk_bytes;
-	uint64_t start = number * d->chunk_bytes;
-	int last = d->size - start <= d->chunk_bytes;
-	unsigned len = last ? (unsigned)(d->size - start) : d->chunk_bytes;
-	enum vt_code rc = VT_OK;
+#define AAD (VT_STORED_ID + 9)
 
-	if (d->want_head)
-		rc = check_head(d, get, ctx, err);
-	d->want_head = 0;
-	if (rc != VT_OK)
-		return rc;
-	if (d->chunk == NULL)
-		d->chunk = malloc(d->chunk_bytes + TAG);
-	if (d->chunk == NULL)
-		return vt_fail(err, VT_NOMEM, "no memory to decrypt");
-	rc = get_all(get, ctx, d->chunk, len + TAG, err);
-	if (rc == VT_OK && chunk_run(d->c, 0, d->head + AT_ID, number, last,
-	    d->chunk, len) < 0) {
-		explicit_bzero(d->chunk, len);
-		rc = vt_fail(err, VT_CORRUPT, "chunk %llu of a transformed "
-		    "blob is not what was written there",
-		    (unsigned long long)number);
-	}
-	if (rc != VT_OK)
-		return rc;
-	d->ready = len;
-	d->used = (unsigned)(d->at - start);
-	return VT_OK;
+static void
+additional(const struct vt_seal *s, uint64_t number, int last,
+    uint8_t out[AAD])
+{
+	memcpy(out, s->id, VT_STORED_ID);
+	vt_stored_put(out + VT_STORED_ID, 8, number);
+	out[VT_STORED_ID + 8] = last != 0;
 }
 
-enum vt_code
-vt_decoder_read(struct vt_decoder *d, vt_decoder_get *get, void *ctx,
-    void *data, size_t len, size_t *got, struct vt_err *err)
+static int
+encrypted(const struct vt_seal *s, int encrypt, uint64_t number, int last,
+    uint8_t *data, size_t len)
 {
-	uint8_t *out = data;
-	enum vt_code rc;
-	size_t n;
+	uint8_t nonce[12] = { 0 }, aad[AAD];
 
-	*got = 0;
-	while (len > 0 && d->at < d->end) {
-		if (d->used == d->ready) {
-			rc = next_chunk(d, get, ctx, err);
-			if (rc != VT_OK)
-				return rc;
-		}
-		n = d->ready - d->used;
-		if (n > len)
-			n = len;
-		if (n > d->end - d->at)
-			n = (size_t)(d->end - d->at);
-		memcpy(out + *got, d->chunk + d->used, n);
-		d->used += (unsigned)n;
-		d->at += n;
-		*got += n;
-		len -= n;
-	}
-	if (d->used == d->ready || d->at == d->end)
-		drop_chunk(d);
-	return VT_OK;
+	vt_stored_put(nonce + 4, 8, number);
+	additional(s, number, last, aad);
+	return gcm_run(s->c, encrypt, nonce, aad, sizeof(aad), data, len);
 }
 
-void
-vt_decoder_close(struct vt_decoder *d)
+static uint64_t
+checksum(const struct vt_seal *s, uint64_t number, int last,
+    const uint8_t *data, size_t len)
 {
-	if (d == NULL)
-		return;
-	drop_chunk(d);
-	EVP_CIPHER_CTX_free(d->c);	/* wipes its key */
-	free(d);
+	uint8_t aad[AAD];
+
+	additional(s, number, last, aad);
+	return vt_crc64nvme(vt_crc64nvme(0, aad, sizeof(aad)), data, len);
+}
+
+int
+vt_seal_make(const struct vt_seal *s, uint64_t number, int last,
+    uint8_t *data, size_t len)
+{
+	if (s->c != NULL)
+		return encrypted(s, 1, number, last, data, len);
+	vt_stored_put(data + len, CRC, checksum(s, number, last, data, len));
+	return 0;
+}
+
+int
+vt_seal_check(const struct vt_seal *s, uint64_t number, int last,
+    uint8_t *data, size_t len)
+{
+	if (s->c != NULL)
+		return encrypted(s, 0, number, last, data, len);
+	return vt_stored_get(data + len, CRC) ==
+	    checksum(s, number, last, data, len) ? 0 : -1;
+}
+
+/* --- frames --------------------------------------------------------------- */
+
+size_t
+vt_frame_make(const uint8_t *data, size_t len, int level, uint8_t *out,
+    size_t max)
+{
+	size_t n = ZSTD_compress(out, max, data, len, level);
+
+	return ZSTD_isError(n) ? 0 : n;
+}
+
+int
+vt_frame_open(const uint8_t *data, size_t len, uint8_t *out, size_t size)
+{
+	return ZSTD_decompress(out, size, data, len) == size ? 0 : -1;
 }

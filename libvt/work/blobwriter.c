@@ -6,6 +6,13 @@
 
 #include "libvt/work/tiers_internal.h"
 
+/* What is done to the bytes of a blob, by whoever asked for it. */
+struct what {
+	int is_encrypted;
+	struct vt_wrap_key key;	/* then: what wraps the data key */
+	int level;		/* of zstd, when that shrinks it; 0: not */
+};
+
 struct vt_blob_writer {
 	struct vt_tiers *t;
 	const char *tier;
@@ -13,10 +20,51 @@ struct vt_blob_writer {
 	char name[VT_BLOB_NAME_MAX];
 	struct vt_backend_put *put;
 	const char *transform;	/* of bytes that come in their form */
-	struct vt_encoder *encoder;	/* of others, or NULL */
+	struct what what;
+	uint64_t size_bytes;	/* of what comes, or UINT64_MAX */
+	int noted;		/* the catalog has an intent */
+	int begun;		/* the backend was asked for it */
+	/* the first bytes, until it is known whether they shrink */
+	uint8_t *sample;
+	size_t sample_len;
+	struct vt_encoder *encoder;	/* of bytes that do not, or NULL */
 	char text[VT_TRANSFORM_MAX];	/* what it makes of them */
 	uint64_t plain_bytes;
 };
+
+/*
+ * What becomes of bytes that come to a tier in this form.  The tier's own
+ * encryption is for what the client has not encrypted already; bytes of a
+ * customer's key are not to tell by their length what they are.  A key that
+ * cannot be had is an error: nothing is written as it is instead.
+ */
+static enum vt_code
+decide(struct vt_tiers *t, const struct vt_tier *tier,
+    const struct vt_blob_form *form, struct what *out, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+
+	memset(out, 0, sizeof(*out));
+	if (form != NULL && form->transform != NULL)
+		return VT_OK;
+	out->level = (int)tier->compress;
+	if (form != NULL && form->wrap != NULL) {
+		out->is_encrypted = 1;
+		out->key = *form->wrap;
+		if (*form->wrap->name == '\0')
+			out->level = 0;
+	} else if (tier->encrypt != NULL) {
+		out->is_encrypted = 1;
+		rc = t->keyring == NULL ? vt_fail(err, VT_IO,
+		    "there are no master keys") : vt_keyring_wrap(t->keyring,
+		    tier->encrypt, &out->key, err);
+		if (rc != VT_OK)
+			vt_err_prefix(err, "tier '%s' encrypts", tier->name);
+		if (rc == VT_ABSENT)
+			rc = VT_IO;
+	}
+	return rc;
+}
 
 static enum vt_code
 put_encoded(void *ctx, const void *data, size_t len, struct vt_err *err)
@@ -26,12 +74,15 @@ put_encoded(void *ctx, const void *data, size_t len, struct vt_err *err)
 	return vt_backend_put_write(w->put, data, len, err);
 }
 
-/* Begin to encrypt a blob that is born with this id. */
+/* Begin to encode a blob that is born with this id. */
 static enum vt_code
-encode(struct vt_tiers *t, uint64_t blob_id, const struct vt_wrap_key *wrap,
-    vt_encoder_put *put, void *ctx, struct vt_encoder **out,
-    char text[VT_TRANSFORM_MAX], struct vt_err *err)
+encode(struct vt_tiers *t, uint64_t blob_id, const struct what *what,
+    uint64_t size_bytes, vt_encoder_put *put, void *ctx,
+    struct vt_encoder **out, char text[VT_TRANSFORM_MAX], struct vt_err *err)
 {
+	struct vt_encoder_options o = {
+	    .key = what->is_encrypted ? &what->key : NULL,
+	    .level = what->level, .size_bytes = size_bytes };
 	uint64_t part[2] = { vt_catalog_incarnation(t->catalog), blob_id };
 	struct vt_stored_head head;
 	uint8_t id[VT_STORED_ID];
@@ -39,7 +90,7 @@ encode(struct vt_tiers *t, uint64_t blob_id, const struct vt_wrap_key *wrap,
 
 	for (int i = 0; i < VT_STORED_ID; i++)
 		id[i] = (uint8_t)(part[i / 8] >> (56 - i % 8 * 8));
-	rc = vt_encoder_open(wrap, id, put, ctx, out, &head, err);
+	rc = vt_encoder_open(&o, id, put, ctx, out, &head, err);
 	if (rc == VT_OK)
 		vt_stored_text(&head, text);
 	return rc;
@@ -88,32 +139,84 @@ give_up_remote(struct vt_blob_writer *w)
 		return;
 }
 
-static enum vt_code
-begin_put(struct vt_blob_writer *w, struct vt_backend *b, const char *bucket,
-    const char *key, size_t key_len, uint64_t size_bytes, struct vt_err *err)
+/* Nobody else is to be told of this id: nothing was or is stored. */
+static void
+settle(struct vt_blob_writer *w)
 {
-	int is_remote = vt_backend_caps(b)->remote;
-	struct vt_backend_put_info info = { .size_bytes = size_bytes,
-	    .begun = is_remote ? upload_begun : NULL, .begun_ctx = w };
 	struct vt_cat_op op;
+
+	if (w->noted) {
+		memset(&op, 0, sizeof(op));
+		op.kind = VT_CAT_INTENT_END;
+		op.u.intent.blob_id = w->id;
+		/* it stays, then, and its lease */
+		if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
+			return;
+	}
+	vt_catalog_blob_done(w->t->catalog, w->id);
+}
+
+/* Ask the backend, and begin to encode what is to be. */
+static enum vt_code
+begin_put(struct vt_blob_writer *w, struct vt_err *err)
+{
+	struct vt_backend *b = vt_tiers_backend(w->t, w->tier);
+	int is_remote = vt_backend_caps(b)->remote;
+	int encodes = w->what.is_encrypted || w->what.level > 0;
+	struct vt_backend_put_info info = { .size_bytes = w->size_bytes,
+	    .begun = is_remote ? upload_begun : NULL, .begun_ctx = w };
+	enum vt_code rc = VT_OK;
+
+	if (w->what.level > 0)
+		info.size_bytes = UINT64_MAX;
+	else if (encodes && w->size_bytes != UINT64_MAX)
+		info.size_bytes = vt_stored_size(w->size_bytes);
+	if (encodes) {
+		w->transform = w->text;
+		rc = encode(w->t, w->id, &w->what, w->size_bytes, put_encoded,
+		    w, &w->encoder, w->text, err);
+		explicit_bzero(&w->what.key, sizeof(w->what.key));
+	}
+	/* The lease that holds the id is on disk before any byte is (P4). */
+	if (rc == VT_OK && is_remote) {
+		rc = note_intent(w, "", err);
+		w->noted = rc == VT_OK;
+	}
+	if (rc == VT_OK)
+		rc = vt_backend_put_begin(b, w->name, &info, &w->put, err);
+	w->begun = rc == VT_OK;
+	return rc;
+}
+
+/* The sample is whole, or there is no more: compress, or not. */
+static enum vt_code
+begin_sampled(struct vt_blob_writer *w, struct vt_err *err)
+{
+	uint8_t *sample = w->sample;
 	enum vt_code rc;
 
-	rc = vt_backend_name(b, w->id, vt_catalog_incarnation(w->t->catalog),
-	    bucket, key, key_len, w->name, err);
-	if (rc == VT_OK && is_remote)
-		rc = note_intent(w, "", err);
-	if (rc != VT_OK)
-		return rc;
-	rc = vt_backend_put_begin(b, w->name, &info, &w->put, err);
-	if (rc == VT_OK || !is_remote)
-		return rc;
-	/* nothing was sent */
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_INTENT_END;
-	op.u.intent.blob_id = w->id;
-	if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
-		w->id = 0;
+	if (!vt_encoder_shrinks(sample, w->sample_len, w->what.level))
+		w->what.level = 0;
+	w->sample = NULL;
+	rc = begin_put(w, err);
+	if (rc == VT_OK)
+		rc = w->encoder != NULL ? vt_encoder_write(w->encoder,
+		    sample, w->sample_len, err) : vt_backend_put_write(w->put,
+		    sample, w->sample_len, err);
+	explicit_bzero(sample, w->sample_len);
+	free(sample);
 	return rc;
+}
+
+static void
+writer_free(struct vt_blob_writer *w)
+{
+	if (w->sample != NULL)
+		explicit_bzero(w->sample, w->sample_len);
+	free(w->sample);
+	vt_encoder_close(w->encoder);
+	explicit_bzero(&w->what, sizeof(w->what));
+	free(w);
 }
 
 enum vt_code
@@ -135,31 +238,30 @@ vt_blob_writer_open(struct vt_tiers *t, const char *tier,
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	w->t = t;
 	w->tier = vt_tiers_tier(t, tier)->name;
-	if (form != NULL && form->wrap != NULL && size_bytes != UINT64_MAX)
-		size_bytes = vt_stored_size(size_bytes);
-	/* The lease that holds the id is on disk before any byte is (P4). */
-	rc = vt_catalog_blob_id(t->catalog, &w->id, err);
-	if (rc == VT_OK) {
-		rc = begin_put(w, b, bucket, key, key_len, size_bytes, err);
-		if (rc != VT_OK && w->id != 0)
-			vt_catalog_blob_done(t->catalog, w->id);
-	}
-	if (rc != VT_OK) {
-		free(w);
-		return rc;
-	}
+	w->size_bytes = size_bytes;
 	if (form != NULL && form->transform != NULL) {
 		w->transform = form->transform;
 		w->plain_bytes = form->plain_bytes;
 	}
-	if (form != NULL && form->wrap != NULL) {
-		w->transform = w->text;
-		rc = encode(t, w->id, form->wrap, put_encoded, w, &w->encoder,
-		    w->text, err);
-		if (rc != VT_OK) {
-			vt_blob_writer_abort(w);
-			return rc;
-		}
+	rc = decide(t, vt_tiers_tier(t, tier), form, &w->what, err);
+	if (rc == VT_OK && w->what.level > 0) {
+		w->sample = malloc(VT_ENCODER_SAMPLE);
+		if (w->sample == NULL)
+			rc = vt_fail(err, VT_NOMEM, "out of memory");
+	}
+	if (rc == VT_OK)
+		rc = vt_catalog_blob_id(t->catalog, &w->id, err);
+	if (rc != VT_OK) {
+		writer_free(w);
+		return rc;
+	}
+	rc = vt_backend_name(b, w->id, vt_catalog_incarnation(t->catalog),
+	    bucket, key, key_len, w->name, err);
+	if (rc == VT_OK && w->sample == NULL)
+		rc = begin_put(w, err);
+	if (rc != VT_OK) {
+		vt_blob_writer_abort(w);
+		return rc;
 	}
 	*out = w;
 	return VT_OK;
@@ -169,9 +271,27 @@ enum vt_code
 vt_blob_writer_write(struct vt_blob_writer *w, const void *data, size_t len,
     struct vt_err *err)
 {
+	size_t n;
+	enum vt_code rc;
+
+	if (w->what.is_encrypted || w->what.level > 0 || w->encoder != NULL)
+		w->plain_bytes += len;
+	if (w->sample != NULL) {
+		n = VT_ENCODER_SAMPLE - w->sample_len;
+		if (n > len)
+			n = len;
+		memcpy(w->sample + w->sample_len, data, n);
+		w->sample_len += n;
+		data = (const uint8_t *)data + n;
+		len -= n;
+		if (w->sample_len < VT_ENCODER_SAMPLE)
+			return VT_OK;
+		rc = begin_sampled(w, err);
+		if (rc != VT_OK || len == 0)
+			return rc;
+	}
 	if (w->encoder == NULL)
 		return vt_backend_put_write(w->put, data, len, err);
-	w->plain_bytes += len;
 	return vt_encoder_write(w->encoder, data, len, err);
 }
 
@@ -179,7 +299,12 @@ enum vt_code
 vt_blob_writer_meta(struct vt_blob_writer *w, const struct vt_header_kv *meta,
     size_t count, struct vt_err *err)
 {
-	return vt_backend_put_meta(w->put, meta, count, err);
+	enum vt_code rc = VT_OK;
+
+	if (w->sample != NULL)
+		rc = begin_sampled(w, err);
+	return rc == VT_OK ? vt_backend_put_meta(w->put, meta, count, err) :
+	    rc;
 }
 
 enum vt_code
@@ -190,12 +315,12 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	enum vt_code rc;
 
 	memset(out, 0, sizeof(*out));
-	if (w->encoder != NULL) {
+	rc = w->sample != NULL ? begin_sampled(w, err) : VT_OK;
+	if (rc == VT_OK && w->encoder != NULL)
 		rc = vt_encoder_finish(w->encoder, err);
-		if (rc != VT_OK) {
-			vt_blob_writer_abort(w);
-			return rc;
-		}
+	if (rc != VT_OK) {
+		vt_blob_writer_abort(w);
+		return rc;
 	}
 	rc = vt_backend_put_commit(w->put, &r, err);
 	if (rc == VT_OK) {
@@ -229,8 +354,7 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	if (rc != VT_OK && vt_backend_caps(vt_tiers_backend(w->t,
 	    w->tier))->remote)
 		give_up_remote(w);
-	vt_encoder_close(w->encoder);
-	free(w);
+	writer_free(w);
 	return rc;
 }
 
@@ -244,12 +368,13 @@ vt_blob_writer_abort(struct vt_blob_writer *w)
 		return;
 	vt_backend_put_abort(w->put);
 	b = vt_tiers_backend(w->t, w->tier);
-	if (vt_backend_caps(b)->remote)
+	if (!w->begun)
+		settle(w);
+	else if (vt_backend_caps(b)->remote)
 		give_up_remote(w);
 	else if (vt_backend_head(b, w->name, &head, NULL) == VT_ABSENT)
 		vt_catalog_blob_done(w->t->catalog, w->id);
-	vt_encoder_close(w->encoder);
-	free(w);
+	writer_free(w);
 }
 
 void
@@ -272,8 +397,9 @@ vt_blob_discard(struct vt_tiers *t, const struct vt_cat_extent *e)
 		vt_catalog_blob_done(t->catalog, e->e.blob.id);
 }
 
-enum vt_code
-vt_blob_inline(struct vt_tiers *t, const char *tier, const void *data,
+/* Bytes for the catalog, as they come. */
+static enum vt_code
+inline_plain(struct vt_tiers *t, const char *tier, const void *data,
     size_t len, struct vt_cat_extent *out, struct vt_err *err)
 {
 	enum vt_code rc;
@@ -320,21 +446,27 @@ vt_blob_inline_as(struct vt_tiers *t, const char *tier, const void *data,
 	char text[VT_TRANSFORM_MAX];
 	struct memory m = { NULL, 0 };
 	struct vt_encoder *e;
+	struct what what;
 	enum vt_code rc;
 
-	rc = vt_blob_inline(t, tier, data, len, out, err);
-	if (rc != VT_OK || form == NULL)
+	rc = decide(t, vt_tiers_tier(t, tier), form, &what, err);
+	if (rc == VT_OK)
+		rc = inline_plain(t, tier, data, len, out, err);
+	if (rc != VT_OK)
 		return rc;
-	if (form->transform != NULL) {
+	if (form != NULL && form->transform != NULL) {
 		out->e.blob.transform = form->transform;
 		out->e.plain_length = form->plain_bytes;
 	}
-	if (form->wrap == NULL)
+	if (!what.is_encrypted)
 		return VT_OK;
+	/* so few bytes save nothing */
+	what.level = 0;
 	m.data = vt_arena_alloc(a, (size_t)vt_stored_size(len));
 	rc = m.data == NULL ? vt_fail(err, VT_NOMEM, "out of memory") :
-	    encode(t, out->e.blob.id, form->wrap, put_memory, &m, &e, text,
+	    encode(t, out->e.blob.id, &what, len, put_memory, &m, &e, text,
 	    err);
+	explicit_bzero(&what, sizeof(what));
 	if (rc == VT_OK) {
 		rc = vt_encoder_write(e, data, len, err);
 		if (rc == VT_OK)

@@ -38,6 +38,7 @@ enum kind {
 	NAME,			/* char *: [a-z0-9_-]{1,32} */
 	HOSTPORT,		/* char *: "127.0.0.1:9000", "[::1]:0" */
 	OPT_HOSTPORT,
+	OPT_MASTER,		/* char *: [A-Za-z0-9._-]{1,32} */
 	PATH, OPT_PATH,		/* char *: relative ones made absolute */
 	KEY,			/* char *: may be empty */
 	OWNERSHIP,		/* char *: one of AWS's three */
@@ -45,6 +46,7 @@ enum kind {
 	BOOL,			/* int */
 	UINT,			/* unsigned */
 	OPT_UINT,		/* unsigned, 0 when null or not given */
+	LEVEL,			/* unsigned: 0 for false, 3 for true */
 	SIZE,			/* uint64_t bytes: 4096 or "4K" */
 	DURATION,		/* int64_t ms: seconds, or "24h" */
 	TIERS, POLICIES, WEBHOOKS,	/* the lists */
@@ -130,6 +132,8 @@ static const struct field tier_fields[] = {
 	{ "inline_max", SIZE, IN(inline_max_bytes), "\"4K\"", 0, 65536 },
 	{ "restore_delay", DURATION, IN(restore_delay_ms), "0", 0, YEAR_MS },
 	{ "closed", BOOL, IN(is_closed), "false", 0, 0 },
+	{ "compress", LEVEL, IN(compress), "false", 1, 19 },
+	{ "encrypt", OPT_MASTER, IN(encrypt), "null", 0, 0 },
 	{ "endpoint", OPT, IN(endpoint), "null", 0, 0 },
 	{ "region", OPT, IN(region), "null", 0, 0 },
 	{ "credentials", OPT_PATH, IN(credentials), "null", 0, 0 },
@@ -423,7 +427,7 @@ read_string(const struct reading *r, const struct field *f,
     const json_t *value, char **out)
 {
 	int optional = f->kind == OPT || f->kind == OPT_PATH ||
-	    f->kind == OPT_HOSTPORT;
+	    f->kind == OPT_HOSTPORT || f->kind == OPT_MASTER;
 	const char *s;
 
 	if (optional && json_is_null(value))
@@ -438,6 +442,11 @@ read_string(const struct reading *r, const struct field *f,
 	if (f->kind == NAME && !is_name(s))
 		return complain(r, "'%.64s' is not 1 to 32 of a-z, 0-9, '_' "
 		    "and '-'", s);
+	if (f->kind == OPT_MASTER && (strlen(s) > 32 || strspn(s,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	    ) != strlen(s)))
+		return complain(r, "'%.64s' is no name of a master key: 1 to "
+		    "32 of A-Z a-z 0-9 . _ -", s);
 	if (f->kind == OWNERSHIP && strcmp(s, "BucketOwnerEnforced") != 0 &&
 	    strcmp(s, "BucketOwnerPreferred") != 0 &&
 	    strcmp(s, "ObjectWriter") != 0)
@@ -456,6 +465,9 @@ read_string(const struct reading *r, const struct field *f,
 	return set_string(r, out, s);
 }
 
+/* What shrinks is worth the wait, if no level is told: zstd's own default. */
+#define LEVEL_TRUE 3
+
 static enum vt_code
 read_number(const struct reading *r, const struct field *f,
     const json_t *value, void *out)
@@ -468,6 +480,10 @@ read_number(const struct reading *r, const struct field *f,
 
 	if (f->kind == OPT_UINT && json_is_null(value))
 		return VT_OK;
+	if (f->kind == LEVEL && json_is_boolean(value)) {
+		*(unsigned *)out = json_is_true(value) ? LEVEL_TRUE : 0;
+		return VT_OK;
+	}
 	if (json_is_integer(value) && json_integer_value(value) >= 0) {
 		n = (uint64_t)json_integer_value(value);
 		if (f->kind == DURATION)
@@ -483,6 +499,7 @@ read_number(const struct reading *r, const struct field *f,
 		    f->kind == DURATION ?
 		    "a number of seconds or a string as \"24h\"" :
 		    f->kind == OPT_UINT ? "a whole number or null" :
+		    f->kind == LEVEL ? "true, false or a level" :
 		    "a whole number, not below 0");
 	}
 	if (rc != VT_OK)
@@ -492,7 +509,7 @@ read_number(const struct reading *r, const struct field *f,
 		    (uintmax_t)f->min, (uintmax_t)f->max,
 		    f->kind == SIZE ? " bytes" :
 		    f->kind == DURATION ? " milliseconds" : "");
-	if (f->kind == UINT || f->kind == OPT_UINT)
+	if (f->kind == UINT || f->kind == OPT_UINT || f->kind == LEVEL)
 		*(unsigned *)out = (unsigned)n;
 	else if (f->kind == SIZE)
 		*(uint64_t *)out = n;
@@ -553,6 +570,7 @@ read_field(struct reading *r, const struct field *f, const json_t *value,
 		return VT_OK;
 	case UINT:
 	case OPT_UINT:
+	case LEVEL:
 	case SIZE:
 	case DURATION:
 		return read_number(r, f, value, base + f->offset);

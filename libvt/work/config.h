@@ -28,6 +28,9 @@ struct vt_tier {
 	uint64_t inline_max_bytes;	/* 4,096 */
 	int64_t restore_delay_ms;	/* > 0: reads need a restore */
 	int is_closed;		/* takes nothing new, and is to be emptied */
+	unsigned compress;	/* level of zstd; 0: no */
+	char *encrypt;		/* name of the master key that wraps, "master"
+				   for the newest; or NULL */
 	/* of tiers on another machine; see struct vt_backend_remote */
 	char *endpoint, *region;	/* or NULL */
 	char *credentials;	/* absolute, a profile file, 0600; or NULL */

@@ -86,7 +86,7 @@ vt_copy_reader_key(struct vt_copy_reader *r, const struct vt_wrap_key *key)
 	r->has_key = 1;
 }
 
-/* The key that opens this blob. */
+/* The key that opens this blob, which is encrypted. */
 static enum vt_code
 find_key(struct vt_copy_reader *r, const struct vt_stored_head *h,
     struct vt_wrap_key *out, struct vt_err *err)
@@ -101,38 +101,31 @@ find_key(struct vt_copy_reader *r, const struct vt_stored_head *h,
 	    "the customer's key is needed" : "there are no master keys");
 }
 
-/* Begin to decrypt `n` bytes at r->skip; *at and *count: of what is stored. */
+/* Open stored bytes of a blob that has `count` of them at `at`. */
 static enum vt_code
-begin_decoding(struct vt_copy_reader *r, const struct vt_extent *e,
-    uint64_t n, uint64_t *at, uint64_t *count, struct vt_err *err)
+open_stored(struct vt_copy_reader *r, const struct vt_extent *e, uint64_t at,
+    uint64_t count, struct vt_err *err)
 {
-	struct vt_stored_head h;
-	struct vt_wrap_key key;
-	enum vt_code rc;
+	struct vt_backend *b;
 
-	if (e->offset != 0 || e->length != e->blob.size_bytes)
-		return vt_fail(err, VT_CORRUPT, "an extent is a range of the "
-		    "transformed blob %llu", (unsigned long long)e->blob.id);
-	rc = vt_stored_parse_text(e->blob.transform, &h, err);
-	if (rc != VT_OK)
-		return rc;
-	rc = find_key(r, &h, &key, err);
-	if (rc != VT_OK)
-		return rc;
-	rc = vt_decoder_open(&h, &key, e->blob.size_bytes, &r->decoder, err);
-	explicit_bzero(&key, sizeof(key));
-	/* whoever asks was found to have the key: it is the wrapping that is
-	 * wrong */
-	if (rc == VT_DENIED)
-		rc = VT_CORRUPT;
-	if (rc == VT_OK && vt_decoder_size(r->decoder) != e->plain_length)
-		rc = vt_fail(err, VT_CORRUPT, "blob %llu has %llu bytes and "
-		    "not %llu", (unsigned long long)e->blob.id,
-		    (unsigned long long)vt_decoder_size(r->decoder),
-		    (unsigned long long)e->plain_length);
-	if (rc == VT_OK)
-		rc = vt_decoder_range(r->decoder, r->skip, n, at, count, err);
-	return rc;
+	vt_backend_get_end(r->get);
+	r->get = NULL;
+	r->data = NULL;
+	if (e->blob.is_inline) {
+		if (e->data == NULL)
+			return vt_fail(err, VT_CORRUPT,
+			    "inline bytes of blob %llu are missing",
+			    (unsigned long long)e->blob.id);
+		r->data = (const char *)e->data + at;
+		r->data_bytes = (size_t)count;
+		return VT_OK;
+	}
+	b = vt_tiers_backend(r->t, e->blob.tier);
+	if (b == NULL)
+		return vt_fail(err, VT_BUSY, "tier '%s' is not configured",
+		    e->blob.tier);
+	return vt_backend_get_begin(b, e->blob.name, e->blob.token, at,
+	    count, &r->get, err);
 }
 
 /* Stored bytes for the decoder. */
@@ -151,18 +144,55 @@ get_stored(void *ctx, void *data, size_t len, size_t *got,
 	return VT_OK;
 }
 
+/* Begin to decode `n` bytes at r->skip; *at and *count: of what is stored. */
+static enum vt_code
+begin_decoding(struct vt_copy_reader *r, const struct vt_extent *e,
+    uint64_t n, uint64_t *at, uint64_t *count, struct vt_err *err)
+{
+	struct vt_stored_head h;
+	struct vt_wrap_key key = { .name = "" };
+	enum vt_code rc;
+
+	if (e->offset != 0 || e->length != e->blob.size_bytes)
+		return vt_fail(err, VT_CORRUPT, "an extent is a range of the "
+		    "transformed blob %llu", (unsigned long long)e->blob.id);
+	rc = vt_stored_parse_text(e->blob.transform, &h, err);
+	if (rc != VT_OK)
+		return rc;
+	if (h.is_encrypted)
+		rc = find_key(r, &h, &key, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_decoder_open(&h, h.is_encrypted ? &key : NULL,
+	    e->blob.size_bytes, e->plain_length, &r->decoder, err);
+	explicit_bzero(&key, sizeof(key));
+	/* whoever asks was found to have the key: it is the wrapping that is
+	 * wrong */
+	if (rc == VT_DENIED)
+		rc = VT_CORRUPT;
+	if (rc != VT_OK)
+		return rc;
+	/* a range of chunks that are not all as long: where they are */
+	vt_decoder_index(r->decoder, r->skip, n, at, count);
+	if (*count > 0) {
+		rc = open_stored(r, e, *at, *count, err);
+		if (rc == VT_OK)
+			rc = vt_decoder_index_read(r->decoder, get_stored, r,
+			    err);
+	}
+	if (rc == VT_OK)
+		rc = vt_decoder_range(r->decoder, r->skip, n, at, count, err);
+	return rc;
+}
+
 /* Open the next extent. */
 static enum vt_code
 next_extent(struct vt_copy_reader *r, struct vt_err *err)
 {
 	const struct vt_extent *e;
-	struct vt_backend *b;
 	uint64_t n, at, count;
 	enum vt_code rc;
 
-	vt_backend_get_end(r->get);
-	r->get = NULL;
-	r->data = NULL;
 	vt_decoder_close(r->decoder);
 	r->decoder = NULL;
 	if (r->extent >= r->copy->extent_count)
@@ -180,23 +210,9 @@ next_extent(struct vt_copy_reader *r, struct vt_err *err)
 		if (rc != VT_OK)
 			return rc;
 	}
-	if (e->blob.is_inline) {
-		if (e->data == NULL)
-			return vt_fail(err, VT_CORRUPT,
-			    "inline bytes of blob %llu are missing",
-			    (unsigned long long)e->blob.id);
-		r->data = (const char *)e->data + at;
-		r->data_bytes = (size_t)count;
-	} else {
-		b = vt_tiers_backend(r->t, e->blob.tier);
-		if (b == NULL)
-			return vt_fail(err, VT_BUSY,
-			    "tier '%s' is not configured", e->blob.tier);
-		rc = vt_backend_get_begin(b, e->blob.name, e->blob.token, at,
-		    count, &r->get, err);
-		if (rc != VT_OK)
-			return rc;
-	}
+	rc = open_stored(r, e, at, count, err);
+	if (rc != VT_OK)
+		return rc;
 	r->piece_bytes = n;
 	r->skip = 0;
 	return VT_OK;

@@ -27,6 +27,7 @@
 
 struct ring {
 	size_t count;
+	uint8_t noted[KEYS_MAX];	/* the catalog knows this key */
 	struct vt_wrap_key key[KEYS_MAX];
 };
 
@@ -37,7 +38,6 @@ struct vt_keyring {
 	void (*made)(const char *path);
 	pthread_mutex_t lock;
 	struct ring *ring;	/* (lock) NULL: not read yet */
-	int noted;		/* (lock) the catalog knows its last key */
 };
 
 enum vt_code
@@ -255,30 +255,67 @@ run_command(const struct vt_keyring *k, char *text, size_t *len,
 }
 
 static enum vt_code
+read_file(const char *path, char **text, size_t *len, struct ring *r,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = vt_secret_read(path, 1, text, len, err);
+	return rc == VT_OK ? parse(r, path, *text, *len, err) : rc;
+}
+
+static enum vt_code
 read_keys(const struct vt_keyring *k, struct ring *r, struct vt_err *err)
 {
-	const char *from = k->config->master_key_file;
 	char *text = NULL;
 	size_t len = 0, size = 0;
 	enum vt_code rc;
 
 	if (k->config->master_key_command != NULL) {
-		from = k->config->master_key_command[0];
 		size = OUTPUT_MAX;
 		text = calloc(1, size + 1);
 		rc = text != NULL ? run_command(k, text, &len, err) :
 		    vt_fail(err, VT_NOMEM, "out of memory");
+		if (rc == VT_OK) {
+			text[len] = '\0';
+			rc = parse(r, k->config->master_key_command[0], text,
+			    len, err);
+		}
 	} else {
-		rc = vt_secret_read(from, 1, &text, &len, err);
-		size = len;
-	}
-	if (rc == VT_OK) {
-		text[len] = '\0';
-		rc = parse(r, from, text, len, err);
+		rc = read_file(k->config->master_key_file, &text, &size, r,
+		    err);
 	}
 	if (text != NULL)
 		explicit_bzero(text, size);
 	free(text);
+	return rc;
+}
+
+enum vt_code
+vt_master_key_read(const char *path, const char *name,
+    struct vt_wrap_key *out, struct vt_err *err)
+{
+	struct ring *r = calloc(1, sizeof(*r));
+	const struct vt_wrap_key *key = NULL;
+	char *text = NULL;
+	size_t len = 0;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	if (r == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = read_file(path, &text, &len, r, err);
+	if (rc == VT_OK)
+		key = find(r, name);
+	if (key != NULL)
+		*out = *key;
+	else if (rc == VT_OK)
+		rc = vt_fail(err, VT_ABSENT, "there is no key '%s' in '%s'",
+		    name, path);
+	if (text != NULL)
+		explicit_bzero(text, len);
+	free(text);
+	ring_free(r);
 	return rc;
 }
 
@@ -389,7 +426,6 @@ vt_keyring_load(struct vt_keyring *k, int again, struct vt_err *err)
 	pthread_mutex_lock(&k->lock);
 	old = k->ring;
 	k->ring = fresh;
-	k->noted = 0;
 	pthread_mutex_unlock(&k->lock);
 	ring_free(old);
 	return VT_OK;
@@ -442,13 +478,37 @@ out:
 	return rc;
 }
 
+/* Under the lock, before the first blob that it wraps: have the catalog know
+ * this key of the ring, and give it out. */
+static enum vt_code
+note(struct vt_keyring *k, size_t i, struct vt_wrap_key *out,
+    struct vt_err *err)
+{
+	const struct vt_wrap_key *key = &k->ring->key[i];
+	struct vt_cat_op op;
+	char proof[PROOF_HEX];
+	enum vt_code rc = VT_OK;
+
+	if (!k->ring->noted[i]) {
+		memset(&op, 0, sizeof(op));
+		op.kind = VT_CAT_MASTER_KEY;
+		op.u.master_key.name = key->name;
+		op.u.master_key.proof = proof;
+		rc = prove(key, proof, err);
+		if (rc == VT_OK)
+			rc = vt_catalog_run(k->catalog, &op, err);
+	}
+	if (rc == VT_OK) {
+		k->ring->noted[i] = 1;
+		*out = *key;
+	}
+	return rc;
+}
+
 enum vt_code
 vt_keyring_newest(struct vt_keyring *k, struct vt_wrap_key *out,
     struct vt_err *err)
 {
-	const struct vt_wrap_key *key;
-	struct vt_cat_op op;
-	char proof[PROOF_HEX];
 	enum vt_code rc = VT_OK;
 
 	memset(out, 0, sizeof(*out));
@@ -462,30 +522,14 @@ vt_keyring_newest(struct vt_keyring *k, struct vt_wrap_key *out,
 		if (rc == VT_OK && k->made != NULL)
 			k->made(k->config->master_key_file);
 	}
-	if (rc != VT_OK)
-		goto out;
-	key = &k->ring->key[k->ring->count - 1];
-	if (!k->noted) {
-		/* before the first blob that it wraps */
-		memset(&op, 0, sizeof(op));
-		op.kind = VT_CAT_MASTER_KEY;
-		op.u.master_key.name = key->name;
-		op.u.master_key.proof = proof;
-		rc = prove(key, proof, err);
-		if (rc == VT_OK)
-			rc = vt_catalog_run(k->catalog, &op, err);
-	}
-	if (rc == VT_OK) {
-		k->noted = 1;
-		*out = *key;
-	}
-out:
+	if (rc == VT_OK)
+		rc = note(k, k->ring->count - 1, out, err);
 	pthread_mutex_unlock(&k->lock);
 	return rc;
 }
 
-enum vt_code
-vt_keyring_find(struct vt_keyring *k, const char *name,
+static enum vt_code
+by_name(struct vt_keyring *k, const char *name, int is_to_wrap,
     struct vt_wrap_key *out, struct vt_err *err)
 {
 	const struct vt_wrap_key *key = NULL;
@@ -497,7 +541,9 @@ vt_keyring_find(struct vt_keyring *k, const char *name,
 		rc = load(k, &k->ring, err);
 	if (rc == VT_OK)
 		key = find(k->ring, name);
-	if (key != NULL)
+	if (key != NULL && is_to_wrap)
+		rc = note(k, (size_t)(key - k->ring->key), out, err);
+	else if (key != NULL)
 		*out = *key;
 	pthread_mutex_unlock(&k->lock);
 	if (key == NULL && (rc == VT_OK || rc == VT_ABSENT))
@@ -505,7 +551,33 @@ vt_keyring_find(struct vt_keyring *k, const char *name,
 	return rc;
 }
 
+enum vt_code
+vt_keyring_find(struct vt_keyring *k, const char *name,
+    struct vt_wrap_key *out, struct vt_err *err)
+{
+	return by_name(k, name, 0, out, err);
+}
+
+enum vt_code
+vt_keyring_wrap(struct vt_keyring *k, const char *name,
+    struct vt_wrap_key *out, struct vt_err *err)
+{
+	return strcmp(name, VT_KEY_NEWEST) == 0 ?
+	    vt_keyring_newest(k, out, err) : by_name(k, name, 1, out, err);
+}
+
 /* --- wrapping anew -------------------------------------------------------- */
+
+/* A tier names this key for what it encrypts: it stays with that. */
+static int
+is_of_tier(const struct vt_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->tier_count; i++)
+		if (c->tier[i].encrypt != NULL &&
+		    strcmp(c->tier[i].encrypt, name) == 0)
+			return 1;
+	return 0;
+}
 
 /* What the row's transform becomes: 1 in row->to, 0 as it is, -1 failed. */
 static int
@@ -521,10 +593,11 @@ rewrap_row(struct vt_keyring *k, struct vt_arena *a,
 	rc = vt_stored_parse_text(row->from, &h, err);
 	if (rc != VT_OK)
 		return -1;
-	if (h.by_customer)
+	if (!h.is_encrypted || h.by_customer)
 		return 0;
 	out->seen++;
-	if (strcmp(h.key_name, newest->name) == 0)
+	if (strcmp(h.key_name, newest->name) == 0 ||
+	    is_of_tier(k->config, h.key_name))
 		return 0;
 	rc = vt_keyring_find(k, h.key_name, &old, err);
 	if (rc == VT_OK)

@@ -45,8 +45,18 @@ enum vt_code vt_keyring_load(struct vt_keyring *k, int again,
 /* The key that wraps new data keys, made when there is none; wipe it. */
 enum vt_code vt_keyring_newest(struct vt_keyring *k, struct vt_wrap_key *out,
     struct vt_err *err) VT_MUST_CHECK;
+/* The key that wraps what a tier encrypts: of this name, or the newest when
+ * that is VT_KEY_NEWEST.  Codes as of the two around. */
+#define VT_KEY_NEWEST "master"
+enum vt_code vt_keyring_wrap(struct vt_keyring *k, const char *name,
+    struct vt_wrap_key *out, struct vt_err *err) VT_MUST_CHECK;
 /* By name; VT_IO with words: there is no such key. */
 enum vt_code vt_keyring_find(struct vt_keyring *k, const char *name,
+    struct vt_wrap_key *out, struct vt_err *err) VT_MUST_CHECK;
+
+/* A key by name from a file of master keys, where there is no catalog and no
+ * configuration.  VT_ABSENT: the file, or a key of that name in it. */
+enum vt_code vt_master_key_read(const char *path, const char *name,
     struct vt_wrap_key *out, struct vt_err *err) VT_MUST_CHECK;
 
 struct vt_rewrap_result {
@@ -55,8 +65,9 @@ struct vt_rewrap_result {
 	uint64_t failed;	/* no key of that name, or it does not fit */
 };
 /*
- * Wrap the data keys of all blobs by the newest key, in the catalog alone: no
- * stored byte changes, and readers are not disturbed.  `stop` may be NULL;
+ * Wrap the data keys of all blobs by the newest key, in the catalog alone, but
+ * for those that are wrapped by the key a tier names: no stored byte changes,
+ * and readers are not disturbed.  `stop` may be NULL;
  * not 0 ends it with VT_CANCELLED.  `err` has the words of the first failure
  * also when the result is VT_OK.  May be repeated.
  */

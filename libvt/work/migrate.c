@@ -265,13 +265,16 @@ arrived(const struct vt_move *m, const struct vt_blob *b, uint64_t crc64,
 	    "was read", m->to);
 }
 
+/* Bytes that a client had encrypted stay as they are: no key is needed. */
 static int
-is_transformed(const struct vt_copy *c)
+is_opaque(const struct vt_version *v, const struct vt_copy *c)
 {
+	if (*v->sse == '\0')
+		return 0;
 	for (size_t i = 0; i < c->extent_count; i++)
-		if (*c->extents[i].blob.transform != '\0')
-			return 1;
-	return 0;
+		if (*c->extents[i].blob.transform == '\0')
+			return 0;
+	return 1;
 }
 
 /*
@@ -297,7 +300,7 @@ write_stored(const struct vt_migrate_options *o, const struct vt_move *m,
 		out->backend_requests++;
 		rc = write_blob(o, m, r, e->length, &form, is_inline, a, n,
 		    out, err);
-		if (rc == VT_OK && *e->blob.transform != '\0')
+		if (rc == VT_OK)
 			n->x[n->count - 1].form_of = e->blob.id;
 		if (rc == VT_OK && e->length == e->blob.size_bytes)
 			rc = arrived(m, &n->x[n->count - 1].e.blob,
@@ -306,8 +309,8 @@ write_stored(const struct vt_migrate_options *o, const struct vt_move *m,
 	return rc;
 }
 
-/* Write the new copy of a version: extents for each of the source's when its
- * bytes are transformed, else one. */
+/* Write the new copy of a version: extents for each of the source's when a
+ * client had its bytes encrypted, else one. */
 static enum vt_code
 write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
     const struct vt_version *v, const struct vt_copy *source,
@@ -332,7 +335,7 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	memset(n->memory, 0, max * sizeof(*n->memory));
 	n->max = max;
-	if (is_transformed(source))
+	if (is_opaque(v, source))
 		return write_stored(o, m, source, is_inline, a, n, out, err);
 	rc = vt_copy_reader_open(o->tiers, v, source, 0, v->size_bytes, &r,
 	    err);
@@ -341,7 +344,8 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	out->backend_requests += source->extent_count;
 	rc = write_blob(o, m, r, v->size_bytes, NULL, is_inline, a, n, out,
 	    err);
-	if (rc == VT_OK)
+	/* of other bytes the reader knows, who reads them back */
+	if (rc == VT_OK && *n->x[0].e.blob.transform == '\0')
 		rc = arrived(m, &n->x[0].e.blob, vt_crc_known(v) ? v->crc64 :
 		    n->x[0].e.blob.crc64, v->size_bytes, err);
 	return rc;
@@ -381,25 +385,41 @@ verify_there(const struct vt_migrate_options *o, const struct vt_blob *b,
 	return rc;
 }
 
+/* Read one blob back, against the checksum it was written with; one that is
+ * transformed on the way here also through that, against the version's. */
+static enum vt_code
+verify_blob(const struct vt_migrate_options *o, const struct vt_version *v,
+    int opaque, const struct vt_extent *e, struct vt_err *err)
+{
+	struct vt_copy c = { .tier = e->blob.tier, .extents = e,
+	    .extent_count = 1 };
+	struct vt_copy_reader *r;
+	enum vt_code rc;
+
+	if (opaque || *e->blob.transform == '\0') {
+		rc = vt_stored_reader_open(o->tiers, e, &r, err);
+		return rc == VT_OK ? pump(o, r, e->length, NULL, NULL, err) :
+		    rc;
+	}
+	rc = vt_copy_reader_open(o->tiers, v, &c, 0, v->size_bytes, &r, err);
+	return rc == VT_OK ? pump(o, r, v->size_bytes, NULL, NULL, err) : rc;
+}
+
 /* Read it back whole. */
 static enum vt_code
-verify(const struct vt_migrate_options *o, const struct vt_new_copy *n,
-    struct vt_move_result *out, struct vt_err *err)
+verify(const struct vt_migrate_options *o, const struct vt_version *v,
+    int opaque, const struct vt_new_copy *n, struct vt_move_result *out,
+    struct vt_err *err)
 {
-	struct vt_copy_reader *r;
 	enum vt_code rc = VT_OK;
 
 	for (size_t i = 0; i < n->count && rc == VT_OK; i++) {
 		if (n->x[i].e.blob.is_inline)
 			continue;
-		if (needs_restore(o, n->x[i].e.blob.tier)) {
+		if (needs_restore(o, n->x[i].e.blob.tier))
 			rc = verify_there(o, &n->x[i].e.blob, err);
-			out->backend_requests++;
-			continue;
-		}
-		rc = vt_stored_reader_open(o->tiers, &n->x[i].e, &r, err);
-		if (rc == VT_OK)
-			rc = pump(o, r, n->x[i].e.length, NULL, NULL, err);
+		else
+			rc = verify_blob(o, v, opaque, &n->x[i].e, err);
 		out->backend_requests++;
 	}
 	if (rc != VT_OK)
@@ -423,7 +443,7 @@ vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
 	rc = write_copy(o, &m, v, source, a, n, out, err);
 	/* Before anything points to it. */
 	if (rc == VT_OK && !o->no_verify)
-		rc = verify(o, n, out, err);
+		rc = verify(o, v, is_opaque(v, source), n, out, err);
 	if (rc != VT_OK) {
 		vt_new_copy_discard(o->tiers, n);
 		vt_new_copy_release(n);

@@ -60,8 +60,9 @@ void vt_new_copy_discard(struct vt_tiers *t, struct vt_new_copy *n);
 void vt_new_copy_release(struct vt_new_copy *n);
 /*
  * Write what `source` holds to `tier` and read it back (P5), for a catalog
- * operation to make it true; extents and strings live in `a`.  Encrypted bytes
- * are copied blob by blob as they are stored, without a key.  After a failure
+ * operation to make it true; extents and strings live in `a`.  What a client
+ * had encrypted is copied blob by blob as it is stored, without a key; what
+ * the tier did to the bytes is undone, and what the other does is done.  After a failure
  * there is nothing to discard or release.  Adds to out->backend_requests.
  * Blocks.
  */

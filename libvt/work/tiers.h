@@ -44,10 +44,11 @@ enum vt_code vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
     VT_MUST_CHECK;
 
 /* --- a new blob ----------------------------------------------------------- */
-/* How the bytes of a blob come and are kept; all NULL: as they come. */
+/* How the bytes of a blob come and are kept; all NULL: as they come, but for
+ * what the tier does to them, which compresses or encrypts. */
 struct vt_blob_form {
 	/* encrypt them; this key, borrowed during the call, wraps the data
-	 * key */
+	 * key, and not one of the tier */
 	const struct vt_wrap_key *wrap;
 	/* or: they are those of a blob stored in this form, and stay so;
 	 * borrowed until the writer ends */
@@ -59,7 +60,8 @@ struct vt_blob_writer;
  * Begin a blob on `tier`: takes a leased id, makes the name, opens the put.
  * On a remote tier the name is in the catalog before its first byte leaves
  * (P4).  `size_bytes`, of what comes: UINT64_MAX if unknown.  `form` NULL: as
- * it comes.
+ * the tier has it.  On a tier that compresses the backend is asked when the
+ * first bytes have shown whether they shrink.
  */
 enum vt_code vt_blob_writer_open(struct vt_tiers *t, const char *tier,
     const char *bucket, const char *key, size_t key_len,
@@ -84,11 +86,8 @@ void vt_blob_writer_abort(struct vt_blob_writer *w);
  * leaves them to recovery. */
 void vt_blob_discard(struct vt_tiers *t, const struct vt_cat_extent *e);
 /* An extent whose bytes go into the catalog itself; `data` is borrowed until
- * the operation completes. */
-enum vt_code vt_blob_inline(struct vt_tiers *t, const char *tier,
-    const void *data, size_t len, struct vt_cat_extent *out,
-    struct vt_err *err) VT_MUST_CHECK;
-/* The same in a form (NULL is none); what it makes of the bytes is in `a`. */
+ * the operation completes, what the form and the tier make of the bytes is in
+ * `a`. */
 enum vt_code vt_blob_inline_as(struct vt_tiers *t, const char *tier,
     const void *data, size_t len, const struct vt_blob_form *form,
     struct vt_arena *a, struct vt_cat_extent *out, struct vt_err *err)

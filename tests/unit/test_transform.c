@@ -28,17 +28,23 @@ take(void *ctx, const void *data, size_t len, struct vt_err *err)
 	return vt_fail(err, VT_NOMEM, "out of memory");
 }
 
-/* Encrypt `len` bytes in pieces of `piece`. */
+/* What the tests below have done to the bytes: the level of zstd, or 0, and
+ * whether they are encrypted by the key of a test. */
+static int level, is_plain;
+
+/* Encode `len` bytes in pieces of `piece`. */
 static int
 encode(const struct vt_wrap_key *key, const uint8_t *blob_id,
     const uint8_t *plain, size_t len, size_t piece, struct vt_buf *out,
     struct vt_stored_head *head)
 {
+	struct vt_encoder_options o = { .key = is_plain ? NULL : key,
+	    .level = level, .size_bytes = len };
 	struct vt_encoder *e;
 	int good;
 
 	vt_buf_init(out, 16 << 20);
-	good = vt_encoder_open(key, blob_id, take, out, &e, head, NULL) ==
+	good = vt_encoder_open(&o, blob_id, take, out, &e, head, NULL) ==
 	    VT_OK;
 	for (size_t at = 0; good && at < len; at += piece)
 		good = vt_encoder_write(e, plain + at,
@@ -74,14 +80,29 @@ decode(const struct vt_stored_head *h, const struct vt_wrap_key *key,
     const void *stored, size_t len, uint64_t said, uint64_t offset,
     uint64_t length, size_t piece, uint8_t *out, size_t *out_len)
 {
+	const uint8_t *tail = stored;
 	struct source s = { stored, 0, len, piece };
-	struct vt_decoder *d;
-	uint64_t at, n;
+	struct vt_decoder *d = NULL;
+	uint64_t at = 0, n = 0, plain;
 	enum vt_code rc;
 	size_t got;
 
 	*out_len = 0;
-	rc = vt_decoder_open(h, key, said, &d, NULL);
+	rc = vt_stored_plain_size(h, said, tail + said - VT_STORED_TAIL,
+	    &plain, NULL);
+	if (rc == VT_OK)
+		rc = vt_decoder_open(h, h->is_encrypted ? key : NULL, said,
+		    plain, &d, NULL);
+	if (rc == VT_OK)
+		vt_decoder_index(d, offset, length, &at, &n);
+	if (rc == VT_OK && n > 0) {
+		s.at = at < len ? (size_t)at : len;
+		s.end = at + n < len ? (size_t)(at + n) : len;
+		rc = vt_decoder_index_read(d, give, &s, NULL);
+		if (rc == VT_OK && s.at != s.end)
+			rc = VT_EXISTS;
+		s.end = len;
+	}
 	if (rc == VT_OK)
 		rc = vt_decoder_range(d, offset, length, &at, &n, NULL);
 	if (rc == VT_OK) {
@@ -130,19 +151,20 @@ test_sizes(void)
 		for (size_t k = 0; k < 3; k++) {
 			good &= encode(&master, id, plain, sizes[i],
 			    pieces[k], &b, &h);
-			good &= b.len == vt_stored_size(sizes[i]);
-			good &= vt_stored_plain_size(&h, b.len, &back,
+			good &= level > 0 || b.len == vt_stored_size(sizes[i]);
+			good &= vt_stored_plain_size(&h, b.len,
+			    (uint8_t *)b.data + b.len - VT_STORED_TAIL, &back,
 			    NULL) == VT_OK && back == sizes[i];
 			good &= decode(&h, &master, b.data, b.len, b.len, 0,
 			    sizes[i], pieces[k], out, &n) == VT_OK &&
 			    n == sizes[i] && memcmp(out, plain, n) == 0;
-			good &= memmem(b.data, b.len, plain,
+			good &= is_plain || memmem(b.data, b.len, plain,
 			    sizes[i] < 64 ? sizes[i] : 64) == NULL ||
 			    sizes[i] < 8;
 			vt_buf_release(&b);
 		}
-		ok(good, "%zu bytes come back, in pieces of any size",
-		    sizes[i]);
+		ok(good, "%zu bytes come back, in pieces of any size, level "
+		    "%d%s", sizes[i], level, is_plain ? "" : ", encrypted");
 		free(plain);
 		free(out);
 	}
@@ -173,9 +195,10 @@ test_ranges(void)
 		    memcmp(out, plain + r[i].offset, n) == 0,
 		    "range of %llu at %llu", (unsigned long long)r[i].length,
 		    (unsigned long long)r[i].offset);
-	ok(vt_decoder_open(&h, &customer, b.len, &d, NULL) == VT_OK,
+	is_int(vt_decoder_open(&h, &customer, b.len, len + 1, &d, NULL),
+	    VT_CORRUPT, "P5 its length tells the plain size");
+	ok(vt_decoder_open(&h, &customer, b.len, len, &d, NULL) == VT_OK,
 	    "opened");
-	is_int(vt_decoder_size(d), len, "it knows the plain size");
 	is_int(vt_decoder_range(d, 2 * CHUNK + 3, 5, &at, &count, NULL),
 	    VT_OK, "a short range");
 	ok(at == VT_STORED_HEAD + 2 * (CHUNK + TAG) && count == CHUNK + TAG,
@@ -280,11 +303,12 @@ test_attacks(void)
 	refused(&h, at, b.len + 20, b.len + 20, plain, len + 20, 3 * CHUNK,
 	    "bytes added, and believed");
 	free(at);
-	is_int(vt_decoder_open(&h, &master, VT_STORED_HEAD + 3, &d, NULL),
+	is_int(vt_decoder_open(&h, &master, VT_STORED_HEAD + 3, 1, &d, NULL),
 	    VT_CORRUPT, "P5 too short for a tag");
-	is_int(vt_decoder_open(&h, &master, VT_STORED_HEAD + full + TAG, &d,
-	    NULL), VT_CORRUPT, "P5 a last chunk of nothing but a tag");
-	is_int(vt_decoder_open(&h, &master, 3, &d, NULL), VT_CORRUPT,
+	is_int(vt_decoder_open(&h, &master, VT_STORED_HEAD + full + TAG,
+	    CHUNK, &d, NULL), VT_CORRUPT,
+	    "P5 a last chunk of nothing but a tag");
+	is_int(vt_decoder_open(&h, &master, 3, 1, &d, NULL), VT_CORRUPT,
 	    "P5 shorter than a head");
 #undef FRESH
 	vt_buf_release(&b);
@@ -310,14 +334,16 @@ test_keys(void)
 	wrong.key[31] ^= 1;
 	ok(encode(&master, id, plain, 100, 100, &b, &h), "a blob");
 	is_str(h.key_name, "2026-a", "its head names the key");
-	is_int(vt_decoder_open(&h, &wrong, b.len, &d, &err), VT_DENIED,
+	is_int(vt_decoder_open(&h, &wrong, b.len, 100, &d, &err), VT_DENIED,
 	    "a wrong key of the right name");
 	ok(d == NULL && strstr(err.text, "2026-a") != NULL,
 	    "the failure names it: %s", err.text);
-	is_int(vt_decoder_open(&h, &newer, b.len, &d, &err), VT_DENIED,
+	is_int(vt_decoder_open(&h, &newer, b.len, 100, &d, &err), VT_DENIED,
 	    "a key of another name");
-	is_int(vt_decoder_open(&h, &customer, b.len, &d, &err), VT_DENIED,
-	    "a customer's key for a master's blob");
+	is_int(vt_decoder_open(&h, &customer, b.len, 100, &d, &err),
+	    VT_DENIED, "a customer's key for a master's blob");
+	is_int(vt_decoder_open(&h, NULL, b.len, 100, &d, &err), VT_DENIED,
+	    "none at all");
 	for (i = 12, good = 1; i < VT_STORED_HEAD; i++) {
 		uint8_t bytes[VT_STORED_HEAD];
 
@@ -326,8 +352,8 @@ test_keys(void)
 		if (vt_stored_parse(bytes, sizeof(bytes), &changed, NULL) !=
 		    VT_OK)
 			continue;
-		good &= vt_decoder_open(&changed, &master, b.len, &d, NULL) ==
-		    VT_DENIED;
+		good &= vt_decoder_open(&changed, &master, b.len, 100, &d,
+		    NULL) == VT_DENIED;
 		vt_decoder_close(d);
 	}
 	ok(good, "a head changed in any byte opens nothing");
@@ -351,7 +377,8 @@ test_keys(void)
 	is_int(decode(&again, &newer, b.data, b.len, b.len, 0, 100, 7, out,
 	    &n), VT_OK, "it opens the bytes that were written before");
 	ok(n == 100 && memcmp(out, plain, 100) == 0, "as they were");
-	is_int(vt_decoder_open(&again, &master, b.len, &d, NULL), VT_DENIED,
+	is_int(vt_decoder_open(&again, &master, b.len, 100, &d, NULL),
+	    VT_DENIED,
 	    "the old key does not any more");
 	vt_buf_release(&b);
 
@@ -366,6 +393,155 @@ test_keys(void)
 	is_int(vt_stored_parse(changed.bytes, VT_STORED_HEAD, &again, &err),
 	    VT_INVALID, "a newer version");
 	ok(strstr(err.text, "version 2") != NULL, "says so: %s", err.text);
+}
+
+/* --- compressed ----------------------------------------------------------- */
+
+#define BIG (256 * 1024)	/* plain bytes of a compressed chunk */
+
+/* Some that shrink, then some that do not, then others that do. */
+static uint8_t *
+mixture(size_t len)
+{
+	uint8_t *p = malloc(len + 1);
+	uint32_t seed = 1;
+
+	for (size_t i = 0; p != NULL && i < len; i++) {
+		seed = seed * 1103515245u + 12345u;
+		p[i] = i >= BIG && i < 2 * BIG ? (uint8_t)(seed >> 16) :
+		    (uint8_t)"compressible "[i * i / 64 % 13];
+	}
+	return p;
+}
+
+/* How many bytes of the blob a range is read from, index and chunks. */
+static uint64_t
+reads(const struct vt_stored_head *h, const struct vt_buf *b, size_t plain,
+    uint64_t offset, uint64_t length)
+{
+	struct source s = { (uint8_t *)b->data, 0, b->len, b->len };
+	struct vt_decoder *d;
+	uint64_t at, n, sum;
+
+	if (vt_decoder_open(h, &master, b->len, plain, &d, NULL) != VT_OK)
+		return 0;
+	vt_decoder_index(d, offset, length, &at, &n);
+	sum = n;
+	s.at = (size_t)at;
+	if (n > 0 && vt_decoder_index_read(d, give, &s, NULL) != VT_OK)
+		sum = UINT64_MAX;
+	else if (vt_decoder_range(d, offset, length, &at, &n, NULL) == VT_OK)
+		sum += n;
+	vt_decoder_close(d);
+	return sum;
+}
+
+static void
+test_compressed_ranges(void)
+{
+	static const struct {
+		uint64_t offset, length;
+	} r[] = { { 0, 1 }, { 0, BIG }, { BIG - 1, 2 }, { BIG, BIG },
+	    { 2 * BIG - 7, 9 }, { 3 * BIG, 7777 }, { 3 * BIG + 7776, 1 },
+	    { 9, 0 }, { BIG + 3, 2 * BIG + 5 }, { 0, 3 * BIG + 7777 } };
+	size_t len = 3 * BIG + 7777, n;
+	uint8_t *plain = mixture(len), *out = malloc(len);
+	struct vt_stored_head h;
+	struct vt_buf b;
+	uint64_t whole;
+
+	ok(encode(&master, id, plain, len, 5000, &b, &h) &&
+	    b.len < len / 2, "%zu bytes are stored as %zu", len, b.len);
+	ok(memmem(b.data, b.len, plain + BIG, 64) == NULL ||
+	    is_plain, "what does not shrink is hidden too");
+	for (size_t i = 0; i < sizeof(r) / sizeof(r[0]); i++)
+		ok(decode(&h, &master, b.data, b.len, b.len, r[i].offset,
+		    r[i].length, 999, out, &n) == VT_OK &&
+		    n == r[i].length &&
+		    memcmp(out, plain + r[i].offset, n) == 0,
+		    "range of %llu at %llu", (unsigned long long)r[i].length,
+		    (unsigned long long)r[i].offset);
+	whole = reads(&h, &b, len, 0, len);
+	ok(whole < b.len && whole > BIG, "the whole without its index");
+	ok(reads(&h, &b, len, 5, 10) < BIG / 8 &&
+	    reads(&h, &b, len, BIG, 10) > BIG &&
+	    reads(&h, &b, len, 2 * BIG, 10) < BIG / 8,
+	    "a range reads the chunks it is in, and the index");
+	vt_buf_release(&b);
+	free(plain);
+	free(out);
+}
+
+/* Every byte, one bit in it: nothing but the right bytes ever comes. */
+static void
+test_compressed_rot(void)
+{
+	size_t len = BIG + 3000, n, bad = 0, passed = 0, want;
+	uint8_t *plain = mixture(len), *out = malloc(len), *spoilt;
+	struct vt_stored_head h;
+	struct vt_buf b;
+	enum vt_code rc;
+
+	if (!encode(&master, id, plain, len, 5000, &b, &h))
+		abort();
+	spoilt = malloc(b.len);
+	memcpy(spoilt, b.data, b.len);
+	for (size_t i = 0; i < b.len; i++) {
+		spoilt[i] ^= (uint8_t)(1 << i % 8);
+		rc = decode(&h, &master, spoilt, b.len, b.len, 0, len, 70000,
+		    out, &n);
+		if (rc == VT_OK)
+			passed++;
+		if (n > len || memcmp(out, plain, n) != 0)
+			bad++;
+		/* a range of the second chunk */
+		rc = decode(&h, &master, spoilt, b.len, b.len, BIG + 9, 900,
+		    70000, out, &n);
+		if (n > 900 || memcmp(out, plain + BIG + 9, n) != 0)
+			bad++;
+		spoilt[i] = (uint8_t)b.data[i];
+	}
+	is_int(bad, 0, "P5 a flipped bit never gives a wrong byte");
+	/* a whole read needs neither what the head says of keys, which the
+	 * catalog has, nor the index */
+	want = VT_STORED_HEAD - 32 + 8 + (is_plain ? 8 : 16);
+	is_int(passed, want, "P5 and is found, wherever it matters");
+	for (size_t cut = 1; cut < 300; cut += 7)
+		passed += decode(&h, &master, b.data, b.len - cut,
+		    b.len - cut, 0, len, 70000, out, &n) == VT_OK;
+	is_int(passed, want, "P5 one cut short is none");
+	vt_buf_release(&b);
+	free(plain);
+	free(out);
+	free(spoilt);
+}
+
+static void
+test_shrinks(void)
+{
+	uint8_t *plain = mixture(2 * BIG);
+
+	ok(vt_encoder_shrinks(plain, VT_ENCODER_SAMPLE, 3), "text shrinks");
+	ok(!vt_encoder_shrinks(plain + BIG, VT_ENCODER_SAMPLE, 3),
+	    "noise does not");
+	ok(!vt_encoder_shrinks(plain, 190, 3) &&
+	    vt_encoder_shrinks(plain, 2000, 3),
+	    "few bytes do not: the form needs some");
+	ok(!vt_encoder_shrinks("", 0, 3), "nothing neither");
+	free(plain);
+}
+
+static void
+test_compressed(void)
+{
+	test_shrinks();
+	for (is_plain = 0; is_plain < 2; is_plain++) {
+		level = 3;
+		test_sizes();
+		test_compressed_ranges();
+		test_compressed_rot();
+	}
+	level = is_plain = 0;
 }
 
 /* A blob made by the words of transform.h alone, by another program: what is
@@ -404,5 +580,6 @@ main(void)
 	test_attacks();
 	test_keys();
 	test_vector();
+	test_compressed();
 	return test_done();
 }
