@@ -737,6 +737,7 @@ op_copy_object(struct req *r)
 	if (copy_headers(r, c) < 0)
 		return;
 	c->in.max_bytes = PUT_MAX;
+	c->in.meta = &c->meta;
 	for (int tries = 0; tries < COPY_TRIES; tries++) {
 		if (tries > 0 && source_lookup(r, &c->src) < 0)
 			return;

@@ -1,4 +1,5 @@
 #include "ingest.h"
+#include "meta.h"
 #include "notify.h"
 #include "sse.h"
 
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "libvt/work/note.h"
 
 /* --- MD5 beside the disk -------------------------------------------------- *
  * MD5 is the slowest thing done to a body and writing the next slowest, so
@@ -230,6 +233,63 @@ ingest_write(struct req *r, struct ingest *in, const void *data, size_t len)
 	return -1;
 }
 
+/* What the object says of itself, for the note beside its bytes. */
+static void
+describe_object(const struct object_meta *meta, struct vt_note *n)
+{
+	n->owner = meta->owner;
+	n->meta = meta->data;
+	n->meta_len = meta->len;
+	n->tags = meta->tags;
+	n->acl = meta->acl;
+	n->lock_mode = meta->lock.mode;
+	n->retain_until_us = meta->lock.retain_until_us;
+	n->legal_hold = meta->lock.hold;
+}
+
+/* The same of an upload, for that of a part. */
+static void
+describe_upload(const struct vt_upload *u, struct vt_note *n)
+{
+	n->upload = u->id;
+	n->owner = u->owner;
+	n->meta = u->meta;
+	n->meta_len = u->meta_len;
+	n->tags = u->tags;
+	n->acl = u->acl;
+	n->sse = u->sse;
+	n->lock_mode = u->lock_mode;
+	n->retain_until_us = u->retain_until_us;
+	n->legal_hold = u->legal_hold;
+}
+
+/* Tell beside the bytes whose they are (P11). */
+static enum vt_code
+write_note(const struct req *r, const struct ingest *in, struct vt_err *err)
+{
+	struct vt_note n = { .plain_bytes = in->digest.size_bytes,
+	    .crc64 = in->digest.crc64, .bucket = r->bucket_name,
+	    .key = r->key, .key_len = r->key_len, .etag = in->digest.etag,
+	    .sse = in->sse != NULL ? in->sse->stored : "" };
+	char sum[DIGEST_TEXT_MAX + 32];
+
+	if (in->meta != NULL)
+		describe_object(in->meta, &n);
+	if (in->upload != NULL) {
+		describe_upload(in->upload, &n);
+		n.part_number = in->part_number;
+	}
+	if (in->digest.has_sum) {
+		/* as the row has it: a part's sum has no type */
+		snprintf(sum, sizeof(sum), "%s %s%s",
+		    sum_name(in->digest.alg),
+		    in->upload != NULL ? "" : "FULL_OBJECT ",
+		    in->digest.text);
+		n.checksum = sum;
+	}
+	return vt_blob_writer_note(in->writer, &n, err);
+}
+
 int
 ingest_close(struct req *r, struct ingest *in)
 {
@@ -242,11 +302,17 @@ ingest_close(struct req *r, struct ingest *in)
 	if (digest_check(r, &in->digest) < 0 ||
 	    sse_etag(r, in->sse, &in->digest) < 0)
 		return -1;
-	in->writer = NULL;
 	if (in->digest.size_bytes == 0) {
+		in->writer = NULL;
 		vt_blob_writer_abort(w);
 		return 0;
 	}
+	rc = write_note(r, in, &err);
+	if (rc != VT_OK) {
+		req_fail(r, rc, &err);
+		return -1;
+	}
+	in->writer = NULL;
 	rc = vt_blob_writer_commit(w, r->arena, &in->extent, &err);
 	if (rc != VT_OK) {
 		req_fail(r, rc, &err);

@@ -12,12 +12,18 @@
 
 #include "digest.h"
 
+struct object_meta;
 struct ingest {
 	struct digest digest;
 	const struct vt_tier *tier;
 	int is_inline;
 	uint64_t max_bytes;		/* PUT_MAX unless set */
 	const struct sse *sse;		/* how it is encrypted, or NULL */
+	/* what the note beside its bytes tells: the object, or the upload that
+	 * it is a part of */
+	const struct object_meta *meta;
+	const struct vt_upload *upload;
+	uint32_t part_number;
 	struct vt_blob_writer *writer;
 	struct vt_cat_extent extent;	/* after a successful close */
 	size_t extent_count;		/* 0 for an empty body */

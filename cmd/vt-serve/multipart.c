@@ -206,7 +206,8 @@ part_begin(struct req *r, struct part *p)
 		return -1;
 	}
 	p->number = (uint32_t)number;
-	p->upload = upload_find(r, 0);
+	p->in.upload = p->upload = upload_find(r, 0);
+	p->in.part_number = p->number;
 	return p->upload != NULL ? 0 : -1;
 }
 

@@ -387,6 +387,7 @@ put_begin(struct req *r, uint64_t size_bytes)
 {
 	struct put *p = r->state;
 
+	p->in.meta = &p->meta;
 	if (meta_expected_owner(r, "x-amz-expected-bucket-owner") < 0 ||
 	    meta_read(r, &p->meta) < 0 ||
 	    meta_write_cond(r, &p->cond) < 0 ||

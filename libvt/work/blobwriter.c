@@ -4,6 +4,7 @@
 
 #include "libvt/base/hash.h"
 
+#include "libvt/work/note.h"
 #include "libvt/work/tiers_internal.h"
 
 /* What is done to the bytes of a blob, by whoever asked for it. */
@@ -30,6 +31,7 @@ struct vt_blob_writer {
 	struct vt_encoder *encoder;	/* of bytes that do not, or NULL */
 	char text[VT_TRANSFORM_MAX];	/* what it makes of them */
 	uint64_t plain_bytes;
+	int is_ended;		/* all its bytes are with the backend */
 };
 
 /*
@@ -295,16 +297,45 @@ vt_blob_writer_write(struct vt_blob_writer *w, const void *data, size_t len,
 	return vt_encoder_write(w->encoder, data, len, err);
 }
 
+/* No more bytes come: what the encoder holds back goes out. */
+static enum vt_code
+end_bytes(struct vt_blob_writer *w, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	if (w->is_ended)
+		return VT_OK;
+	w->is_ended = 1;
+	rc = w->sample != NULL ? begin_sampled(w, err) : VT_OK;
+	if (rc != VT_OK)
+		return rc;
+	return w->encoder != NULL ? vt_encoder_finish(w->encoder, err) :
+	    VT_OK;
+}
+
 enum vt_code
 vt_blob_writer_meta(struct vt_blob_writer *w, const struct vt_header_kv *meta,
     size_t count, struct vt_err *err)
 {
-	enum vt_code rc = VT_OK;
+	enum vt_code rc = end_bytes(w, err);
 
-	if (w->sample != NULL)
-		rc = begin_sampled(w, err);
-	return rc == VT_OK ? vt_backend_put_meta(w->put, meta, count, err) :
-	    rc;
+	return rc != VT_OK ? rc :
+	    vt_backend_put_meta(w->put, meta, count, err);
+}
+
+enum vt_code
+vt_blob_writer_note(struct vt_blob_writer *w, const struct vt_note *note,
+    struct vt_err *err)
+{
+	struct vt_note n = *note;
+	struct vt_note_text text;
+
+	n.incarnation = vt_catalog_incarnation(w->t->catalog);
+	n.blob_id = w->id;
+	n.written_us = vt_clock_now_us(w->t->clock);
+	n.form = w->transform;
+	vt_note_format(&n, &text);
+	return vt_blob_writer_meta(w, text.kv, text.count, err);
 }
 
 enum vt_code
@@ -315,9 +346,7 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	enum vt_code rc;
 
 	memset(out, 0, sizeof(*out));
-	rc = w->sample != NULL ? begin_sampled(w, err) : VT_OK;
-	if (rc == VT_OK && w->encoder != NULL)
-		rc = vt_encoder_finish(w->encoder, err);
+	rc = end_bytes(w, err);
 	if (rc != VT_OK) {
 		vt_blob_writer_abort(w);
 		return rc;

@@ -5,6 +5,7 @@
 #include "libvt/base/hash.h"
 
 #include "libvt/work/migrate.h"
+#include "libvt/work/note.h"
 #include "libvt/work/notify.h"
 #include "libvt/work/rules.h"
 
@@ -213,12 +214,12 @@ pump(const struct vt_migrate_options *o, struct vt_copy_reader *r,
 }
 
 /* Read from `r`, of a copy or of one extent, and write a blob of `size` bytes
- * to `tier`: n->x[n->count]. */
+ * to `tier`, with this note: n->x[n->count]. */
 static enum vt_code
 write_blob(const struct vt_migrate_options *o, const struct vt_move *m,
     struct vt_copy_reader *r, uint64_t size, const struct vt_blob_form *form,
-    int is_inline, struct vt_arena *a, struct vt_new_copy *n,
-    struct vt_move_result *out, struct vt_err *err)
+    const struct vt_note *note, int is_inline, struct vt_arena *a,
+    struct vt_new_copy *n, struct vt_move_result *out, struct vt_err *err)
 {
 	struct vt_blob_writer *w = NULL;
 	char *memory = NULL;
@@ -243,6 +244,8 @@ write_blob(const struct vt_migrate_options *o, const struct vt_move *m,
 			return rc;
 		}
 		rc = pump(o, r, size, w, NULL, err);
+		if (rc == VT_OK)
+			rc = vt_blob_writer_note(w, note, err);
 		if (rc != VT_OK) {
 			vt_blob_writer_abort(w);
 			return rc;
@@ -283,9 +286,12 @@ is_opaque(const struct vt_version *v, const struct vt_copy *c)
  */
 static enum vt_code
 write_stored(const struct vt_migrate_options *o, const struct vt_move *m,
-    const struct vt_copy *source, int is_inline, struct vt_arena *a,
-    struct vt_new_copy *n, struct vt_move_result *out, struct vt_err *err)
+    const struct vt_version *v, const struct vt_copy *source, int is_inline,
+    struct vt_arena *a, struct vt_new_copy *n, struct vt_move_result *out,
+    struct vt_err *err)
 {
+	uint64_t offset = 0;
+	struct vt_note note;
 	enum vt_code rc = VT_OK;
 
 	for (size_t i = 0; i < source->extent_count && rc == VT_OK; i++) {
@@ -298,8 +304,11 @@ write_stored(const struct vt_migrate_options *o, const struct vt_move *m,
 		if (rc != VT_OK)
 			break;
 		out->backend_requests++;
-		rc = write_blob(o, m, r, e->length, &form, is_inline, a, n,
-		    out, err);
+		vt_note_of_version(m->bucket, v, offset, e->plain_length,
+		    source->extent_count == 1 ? v->crc64 : 0, &note);
+		offset += e->plain_length;
+		rc = write_blob(o, m, r, e->length, &form, &note, is_inline,
+		    a, n, out, err);
 		if (rc == VT_OK)
 			n->x[n->count - 1].form_of = e->blob.id;
 		if (rc == VT_OK && e->length == e->blob.size_bytes)
@@ -320,6 +329,7 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	const struct vt_tier *to = vt_tiers_tier(o->tiers, m->to), *placed;
 	size_t max = source->extent_count + 1;
 	struct vt_copy_reader *r;
+	struct vt_note note;
 	int is_inline = 0;
 	enum vt_code rc;
 
@@ -336,14 +346,16 @@ write_copy(const struct vt_migrate_options *o, const struct vt_move *m,
 	memset(n->memory, 0, max * sizeof(*n->memory));
 	n->max = max;
 	if (is_opaque(v, source))
-		return write_stored(o, m, source, is_inline, a, n, out, err);
+		return write_stored(o, m, v, source, is_inline, a, n, out,
+		    err);
 	rc = vt_copy_reader_open(o->tiers, v, source, 0, v->size_bytes, &r,
 	    err);
 	if (rc != VT_OK)
 		return rc;
 	out->backend_requests += source->extent_count;
-	rc = write_blob(o, m, r, v->size_bytes, NULL, is_inline, a, n, out,
-	    err);
+	vt_note_of_version(m->bucket, v, 0, v->size_bytes, v->crc64, &note);
+	rc = write_blob(o, m, r, v->size_bytes, NULL, &note, is_inline, a, n,
+	    out, err);
 	/* of other bytes the reader knows, who reads them back */
 	if (rc == VT_OK && *n->x[0].e.blob.transform == '\0')
 		rc = arrived(m, &n->x[0].e.blob, vt_crc_known(v) ? v->crc64 :

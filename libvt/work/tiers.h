@@ -74,6 +74,10 @@ enum vt_code vt_blob_writer_write(struct vt_blob_writer *w, const void *data,
 enum vt_code vt_blob_writer_meta(struct vt_blob_writer *w,
     const struct vt_header_kv *meta, size_t count, struct vt_err *err)
     VT_MUST_CHECK;
+/* The same from a note, whose fields about the blob itself are filled in. */
+struct vt_note;
+enum vt_code vt_blob_writer_note(struct vt_blob_writer *w,
+    const struct vt_note *note, struct vt_err *err) VT_MUST_CHECK;
 /* Commit to stable storage and describe it as one extent covering the blob;
  * strings in `a`.  Frees the writer whatever it returns. */
 enum vt_code vt_blob_writer_commit(struct vt_blob_writer *w,
