@@ -19,12 +19,6 @@
 
 /* --- small things --------------------------------------------------------- */
 
-static void
-copy_text(char *out, size_t size, const char *text)
-{
-	snprintf(out, size, "%s", text != NULL ? text : "");
-}
-
 int
 vt_s3_etag_md5(const char *etag, uint8_t md5[16])
 {
@@ -40,8 +34,8 @@ crc64_bytes(uint64_t crc, uint8_t out[8])
 		out[i] = (uint8_t)crc;
 }
 
-static void
-crc64_base64(uint64_t crc, char out[16])
+void
+vt_s3_crc64_base64(uint64_t crc, char out[16])
 {
 	uint8_t bytes[8];
 
@@ -49,8 +43,8 @@ crc64_base64(uint64_t crc, char out[16])
 	vt_b64_encode(bytes, 8, out);
 }
 
-static int
-get_flag(struct vt_s3 *s, const int *flag)
+int
+vt_s3_flag(struct vt_s3 *s, const int *flag)
 {
 	int v;
 
@@ -60,43 +54,12 @@ get_flag(struct vt_s3 *s, const int *flag)
 	return v;
 }
 
-static void
-set_flag(struct vt_s3 *s, int *flag)
+void
+vt_s3_flag_set(struct vt_s3 *s, int *flag)
 {
 	pthread_mutex_lock(&s->lock);
 	*flag = 1;
 	pthread_mutex_unlock(&s->lock);
-}
-
-/* The object's checksum as the headers tell it; whole-object ones only. */
-static void
-read_checksum(const struct vt_httpc_response *r, struct vt_s3_checksum *out)
-{
-	static const struct {
-		const char *header;
-		enum vt_hash_alg alg;
-	} known[] = {	/* the cheapest to check first */
-		{ "x-amz-checksum-crc64nvme", VT_CRC64NVME },
-		{ "x-amz-checksum-crc32c", VT_CRC32C },
-		{ "x-amz-checksum-crc32", VT_CRC32 },
-		{ "x-amz-checksum-sha256", VT_SHA256 },
-		{ "x-amz-checksum-sha1", VT_SHA1 },
-	};
-	const char *type = vt_httpc_header(r, "x-amz-checksum-type"), *v;
-	size_t i;
-
-	out->alg = VT_HASH_ALGS;
-	if (type != NULL && strcmp(type, "COMPOSITE") == 0)
-		return;
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		v = vt_httpc_header(r, known[i].header);
-		/* "value-parts" is a composite: base64 has no '-'. */
-		if (v != NULL && vt_b64_decode(v, strlen(v), out->value,
-		    sizeof(out->value)) == (int)vt_hash_len(known[i].alg)) {
-			out->alg = known[i].alg;
-			return;
-		}
-	}
 }
 
 /* --- the digests of a body ------------------------------------------------ */
@@ -191,7 +154,7 @@ check_stored(struct vt_s3 *s, const struct vt_s3_conn *c,
 	enum vt_code rc;
 
 	if (v != NULL) {
-		crc64_base64(d->crc64, want);
+		vt_s3_crc64_base64(d->crc64, want);
 		if (strcmp(v, want) == 0)
 			return VT_OK;
 		return vt_fail(err, VT_CORRUPT, "the server stored other "
@@ -199,7 +162,7 @@ check_stored(struct vt_s3 *s, const struct vt_s3_conn *c,
 	}
 	if (d->has_md5)		/* Content-MD5 was sent and accepted */
 		return VT_OK;
-	set_flag(s, &s->md5);
+	vt_s3_flag_set(s, &s->md5);
 	vt_s3_copy_etag(etag, sizeof(etag), vt_httpc_header(&c->resp, "etag"));
 	if (!vt_s3_etag_md5(etag, md5))
 		return VT_BUSY;
@@ -212,14 +175,37 @@ check_stored(struct vt_s3 *s, const struct vt_s3_conn *c,
 }
 
 /* Is the refusal about a checksum header that the server does not know? */
-static int
-refuses_checksum(const struct vt_s3_call *q, const struct vt_err *err)
+int
+vt_s3_refuses_checksum(const struct vt_s3_call *q, const struct vt_err *err)
 {
 	if (q->status != 400 && q->status != 501)
 		return 0;
 	return strcmp(q->code, "NotImplemented") == 0 ||
 	    strstr(err->text, "hecksum") != NULL ||
 	    strstr(err->text, "CRC64") != NULL;
+}
+
+/*
+ * Is it about the condition, which a server may not know?  Only asked after a
+ * refusal, and it costs one request more if it was not.
+ */
+static int
+refuses_condition(const struct vt_s3_call *q, const struct vt_err *err)
+{
+	return q->status == 501 || (q->status == 400 &&
+	    (strstr(err->text, "If-None-Match") != NULL ||
+	    strstr(err->text, "if-none-match") != NULL));
+}
+
+/* If-None-Match: *, where it was asked for and the server knows it. */
+static size_t
+add_condition(struct vt_s3 *s, const struct vt_s3_put *p,
+    struct vt_header *h)
+{
+	if (!p->exclusive || vt_s3_flag(s, &s->no_condition))
+		return 0;
+	h[0] = (struct vt_header){ "If-None-Match", "*" };
+	return 1;
 }
 
 /* Send a body with its digests: PutObject and UploadPart. */
@@ -233,19 +219,19 @@ send_body(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_s3_put *p,
 	struct vt_err own;
 	size_t n;
 	enum vt_code rc = VT_BUSY;
-	unsigned round;
-	int no_crc;
+	unsigned round, corrupt = 0;
+	int no_crc, conditional;
 
 	*out = NULL;
-	if (own_headers && p->header_count > HEADERS_MAX - 4)
+	if (own_headers && p->header_count > HEADERS_MAX - 5)
 		return vt_fail(err, VT_INVALID, "over %d headers",
-		    HEADERS_MAX - 4);
+		    HEADERS_MAX - 5);
 	/* The second round is for a file that changed between digest and
-	 * sending, and for what was learnt of the server in the first. */
-	for (round = 0; round < 3; round++) {
+	 * sending, and others for what was learnt of the server before. */
+	for (round = 0; corrupt < 3 && round < 6; round++) {
 		memset(d, 0, sizeof(*d));
-		no_crc = get_flag(s, &s->no_crc);
-		d->has_md5 = no_crc || get_flag(s, &s->md5);
+		no_crc = vt_s3_flag(s, &s->no_crc);
+		d->has_md5 = no_crc || vt_s3_flag(s, &s->md5);
 		d->has_sha256 = !s->https && s->access_key != NULL;
 		rc = digest_body(&p->body, d, err);
 		if (rc != VT_OK)
@@ -255,7 +241,9 @@ send_body(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_s3_put *p,
 			memcpy(h, p->headers, p->header_count * sizeof(*h));
 			n = p->header_count;
 		}
-		crc64_base64(d->crc64, crc);
+		conditional = own_headers && add_condition(s, p, h + n);
+		n += (size_t)conditional;
+		vt_s3_crc64_base64(d->crc64, crc);
 		if (!no_crc)
 			h[n++] = (struct vt_header){
 			    "x-amz-checksum-crc64nvme", crc };
@@ -285,9 +273,18 @@ send_body(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_s3_put *p,
 			else if (rc != VT_CORRUPT)
 				break;
 			rc = VT_CORRUPT;
-		} else if (!no_crc && refuses_checksum(q, &own)) {
-			set_flag(s, &s->no_crc);
-		} else if (rc != VT_CORRUPT) {
+			corrupt++;
+		} else if (conditional && refuses_condition(q, &own)) {
+			vt_s3_flag_set(s, &s->no_condition);
+		} else if (!no_crc && vt_s3_refuses_checksum(q, &own)) {
+			/* It was not the condition, or not it alone. */
+			pthread_mutex_lock(&s->lock);
+			s->no_crc = 1;
+			s->no_condition = 0;
+			pthread_mutex_unlock(&s->lock);
+		} else if (rc == VT_CORRUPT) {
+			corrupt++;
+		} else {
 			break;
 		}
 	}
@@ -303,7 +300,7 @@ read_put_result(const struct vt_s3_conn *c, struct vt_s3_put_result *out)
 {
 	vt_s3_copy_etag(out->etag, sizeof(out->etag),
 	    vt_httpc_header(&c->resp, "etag"));
-	copy_text(out->version, sizeof(out->version),
+	vt_s3_copy_text(out->version, sizeof(out->version),
 	    vt_httpc_header(&c->resp, "x-amz-version-id"));
 }
 
@@ -322,8 +319,8 @@ is_stored(struct vt_s3 *s, const struct vt_s3_put *p, uint64_t size,
 	    vt_s3_crc64_number(head.checksum.value) == crc) &&
 	    !(etag != NULL && strcasecmp(etag, head.etag) == 0))
 		return 0;
-	copy_text(out->etag, sizeof(out->etag), head.etag);
-	copy_text(out->version, sizeof(out->version), head.version);
+	vt_s3_copy_text(out->etag, sizeof(out->etag), head.etag);
+	vt_s3_copy_text(out->version, sizeof(out->version), head.version);
 	out->crc64 = crc;
 	return 1;
 }
@@ -369,14 +366,14 @@ vt_s3_create_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	enum vt_code rc;
 
 	*upload_id = NULL;
-	if (p->header_count > HEADERS_MAX - 4)
+	if (p->header_count > HEADERS_MAX - 5)
 		return vt_fail(err, VT_INVALID, "over %d headers",
-		    HEADERS_MAX - 4);
+		    HEADERS_MAX - 5);
 	for (;;) {
 		n = p->header_count;
 		if (n > 0)
 			memcpy(h, p->headers, n * sizeof(*h));
-		no_crc = get_flag(s, &s->no_crc);
+		no_crc = vt_s3_flag(s, &s->no_crc);
 		if (!no_crc) {
 			h[n++] = (struct vt_header){
 			    "x-amz-checksum-algorithm", "CRC64NVME" };
@@ -388,9 +385,9 @@ vt_s3_create_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 		rc = vt_s3_run(s, &q, &c, err);
 		if (rc == VT_OK)
 			break;
-		if (no_crc || !refuses_checksum(&q, err))
+		if (no_crc || !vt_s3_refuses_checksum(&q, err))
 			return rc;
-		set_flag(s, &s->no_crc);
+		vt_s3_flag_set(s, &s->no_crc);
 	}
 	rc = vt_s3_parse_body(c, "InitiateMultipartUploadResult", &a, &root,
 	    err);
@@ -483,7 +480,7 @@ complete_body(struct vt_buf *b, const struct vt_s3_part *parts, size_t count,
 	for (i = 0; i < count; i++) {
 		vt_xml_open(b, "Part");
 		if (with_crc) {
-			crc64_base64(parts[i].crc64, crc);
+			vt_s3_crc64_base64(parts[i].crc64, crc);
 			vt_xml_text(b, "ChecksumCRC64NVME", crc);
 		}
 		snprintf(etag, sizeof(etag), "\"%s\"", parts[i].etag);
@@ -510,16 +507,16 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	char sha[65], crc[16], etag[64];
 	const char *v;
 	uint64_t size = 0, whole = 0;
-	int has_crc, lost = 0;
+	int has_crc, conditional, lost = 0;
 	unsigned attempt;
 	size_t i, n;
 	enum vt_code rc;
 
 	memset(out, 0, sizeof(*out));
-	if (p->header_count > HEADERS_MAX - 4)
+	if (p->header_count > HEADERS_MAX - 5)
 		return vt_fail(err, VT_INVALID, "over %d headers",
-		    HEADERS_MAX - 4);
-	has_crc = !get_flag(s, &s->no_crc) && !get_flag(s, &s->md5);
+		    HEADERS_MAX - 5);
+	has_crc = !vt_s3_flag(s, &s->no_crc) && !vt_s3_flag(s, &s->md5);
 	for (i = 0; i < count; i++) {
 		has_crc = has_crc && parts[i].has_crc64;
 		whole = vt_crc_combine(VT_CRC64NVME, whole, parts[i].crc64,
@@ -531,7 +528,7 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	if (n > 0)
 		memcpy(h, p->headers, n * sizeof(*h));
 	if (has_crc) {
-		crc64_base64(whole, crc);
+		vt_s3_crc64_base64(whole, crc);
 		h[n++] = (struct vt_header){ "x-amz-checksum-crc64nvme", crc };
 		h[n++] = (struct vt_header){ "x-amz-checksum-type",
 		    "FULL_OBJECT" };
@@ -551,12 +548,18 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 	vt_hex_encode(sum, 32, sha);
 	q.query = query.data;
 	q.headers = h;
-	q.header_count = n;
 	q.body.data = body.data;
 	q.body.len = body.len;
 	q.sha256 = sha;
 	for (attempt = 1; ; attempt++) {
+		conditional = (int)add_condition(s, p, h + n);
+		q.header_count = n + (size_t)conditional;
 		rc = vt_s3_run(s, &q, &c, &own);
+		if (conditional && rc != VT_OK &&
+		    refuses_condition(&q, &own)) {
+			vt_s3_flag_set(s, &s->no_condition);
+			continue;
+		}
 		if (rc == VT_OK) {
 			/* A 200 may turn into an error on its way. */
 			rc = vt_s3_error_document(c, &own);
@@ -639,368 +642,6 @@ vt_s3_abort_upload(struct vt_s3 *s, const char *bucket, const char *key,
 	return rc;
 }
 
-/* --- reading -------------------------------------------------------------- */
-
-/* "bytes 0-99/1234"; 0 or -1. */
-static int
-content_range(const char *v, uint64_t *first, uint64_t *last, uint64_t *size)
-{
-	const char *dash, *slash;
-
-	if (strncmp(v, "bytes ", 6) != 0)
-		return -1;
-	v += 6;
-	dash = strchr(v, '-');
-	slash = strchr(v, '/');
-	if (dash == NULL || slash == NULL || slash < dash)
-		return -1;
-	if (vt_num_scan_u64(v, (size_t)(dash - v), first) < 0 ||
-	    vt_num_scan_u64(dash + 1, (size_t)(slash - dash - 1), last) < 0 ||
-	    vt_num_scan_u64(slash + 1, strlen(slash + 1), size) < 0 ||
-	    *last < *first || *last >= *size)
-		return -1;
-	return 0;
-}
-
-/* Describe the object; *first and *len are what the body holds. */
-static enum vt_code
-read_head(const struct vt_s3_conn *c, struct vt_s3_head *out,
-    uint64_t *first, uint64_t *len, struct vt_err *err)
-{
-	const struct vt_httpc_response *r = &c->resp;
-	const char *v;
-	uint8_t md5[16];
-	uint64_t last;
-
-	memset(out, 0, sizeof(*out));
-	vt_s3_copy_etag(out->etag, sizeof(out->etag),
-	    vt_httpc_header(r, "etag"));
-	copy_text(out->version, sizeof(out->version),
-	    vt_httpc_header(r, "x-amz-version-id"));
-	copy_text(out->content_type, sizeof(out->content_type),
-	    vt_httpc_header(r, "content-type"));
-	copy_text(out->storage_class, sizeof(out->storage_class),
-	    vt_httpc_header(r, "x-amz-storage-class"));
-	copy_text(out->restore, sizeof(out->restore),
-	    vt_httpc_header(r, "x-amz-restore"));
-	copy_text(out->mtime, sizeof(out->mtime),
-	    vt_httpc_header(r, "x-amz-meta-mtime"));
-	v = vt_httpc_header(r, "last-modified");
-	if (v == NULL || vt_time_parse_http(v, &out->modified_us) < 0)
-		out->modified_us = 0;
-	read_checksum(r, &out->checksum);
-	v = vt_httpc_header(r, "x-amz-server-side-encryption");
-	out->etag_is_md5 = vt_s3_etag_md5(out->etag, md5) &&
-	    (v == NULL || strcmp(v, "AES256") == 0) && vt_httpc_header(r,
-	    "x-amz-server-side-encryption-customer-algorithm") == NULL;
-	v = vt_httpc_header(r, "content-range");
-	if (r->status == 206) {
-		if (v == NULL || content_range(v, first, &last,
-		    &out->size_bytes) < 0)
-			return vt_fail(err, VT_INVALID, "the answer's "
-			    "Content-Range cannot be read");
-		*len = last - *first + 1;
-		return VT_OK;
-	}
-	v = vt_httpc_header(r, "content-length");
-	if (v == NULL || vt_num_scan_u64(v, strlen(v), &out->size_bytes) < 0)
-		return vt_fail(err, VT_INVALID,
-		    "the answer has no Content-Length");
-	*first = 0;
-	*len = out->size_bytes;
-	return VT_OK;
-}
-
-static void
-version_query(struct vt_buf *b, const char *version)
-{
-	if (version != NULL && version[0] != '\0')
-		vt_s3_query_add(b, "versionId", version);
-}
-
-enum vt_code
-vt_s3_head(struct vt_s3 *s, const char *bucket, const char *key,
-    const char *version, struct vt_s3_head *out, struct vt_err *err)
-{
-	static const struct vt_header mode = { "x-amz-checksum-mode",
-	    "ENABLED" };
-	struct vt_s3_call q = { .what = "HeadObject", .method = "HEAD",
-	    .bucket = bucket, .key = key, .headers = &mode,
-	    .header_count = 1 };
-	struct vt_s3_conn *c = NULL;
-	struct vt_buf query;
-	uint64_t first, len;
-	enum vt_code rc;
-
-	memset(out, 0, sizeof(*out));
-	vt_buf_init(&query, 4096);
-	version_query(&query, version);
-	rc = vt_buf_check(&query, "the request", err);
-	q.query = query.data;
-	if (rc == VT_OK)
-		rc = vt_s3_run(s, &q, &c, err);
-	if (rc == VT_OK)
-		rc = read_head(c, out, &first, &len, err);
-	vt_s3_release(s, c);
-	vt_buf_release(&query);
-	return rc;
-}
-
-/* One object being read, over as many requests as it takes. */
-struct reading {
-	struct vt_s3 *s;
-	const struct vt_s3_get *g;
-	struct vt_s3_call *q;
-	struct vt_s3_head head;
-	uint64_t first, len;		/* of the whole answer, once started */
-	uint64_t got;			/* bytes the sink has taken */
-	int started;			/* start was called */
-	int checked;			/* this answer's headers were read */
-	/* Of each request: */
-	struct vt_header h[3];
-	char range[64], match[160];
-	struct vt_buf query;
-};
-
-static enum vt_code
-reading_init(struct reading *r, struct vt_s3 *s, const struct vt_s3_get *g,
-    struct vt_s3_call *q, struct vt_err *err)
-{
-	memset(r, 0, sizeof(*r));
-	r->s = s;
-	r->g = g;
-	r->q = q;
-	memset(q, 0, sizeof(*q));
-	q->what = "GetObject";
-	q->method = "GET";
-	q->bucket = g->bucket;
-	q->key = g->key;
-	vt_buf_init(&r->query, 4096);
-	version_query(&r->query, g->version);
-	return vt_buf_check(&r->query, "the request", err);
-}
-
-/* The headers of the next request: from where we are, of the same object. */
-static void
-reading_headers(struct reading *r)
-{
-	const struct vt_s3_get *g = r->g;
-	const char *etag = g->if_match;
-	size_t n = 0;
-
-	r->h[n++] = (struct vt_header){ "x-amz-checksum-mode", "ENABLED" };
-	if (r->started && r->head.etag[0] != '\0')
-		etag = r->head.etag;
-	if (etag != NULL) {
-		snprintf(r->match, sizeof(r->match), "\"%s\"", etag);
-		r->h[n++] = (struct vt_header){ "If-Match", r->match };
-	}
-	if (r->started && r->got > 0)
-		snprintf(r->range, sizeof(r->range), "bytes=%llu-%llu",
-		    (unsigned long long)(r->first + r->got),
-		    (unsigned long long)(r->first + r->len - 1));
-	else if (g->range != NULL)
-		copy_text(r->range, sizeof(r->range), g->range);
-	else if (g->len != UINT64_MAX)
-		snprintf(r->range, sizeof(r->range), "bytes=%llu-%llu",
-		    (unsigned long long)g->offset,
-		    (unsigned long long)(g->offset + g->len - 1));
-	else if (g->offset > 0)
-		snprintf(r->range, sizeof(r->range), "bytes=%llu-",
-		    (unsigned long long)g->offset);
-	else
-		r->range[0] = '\0';
-	if (r->range[0] != '\0')
-		r->h[n++] = (struct vt_header){ "Range", r->range };
-	r->q->headers = r->h;
-	r->q->header_count = n;
-	r->q->query = r->query.data;
-	r->checked = 0;
-}
-
-/* The answer began: is it what was asked for? */
-static enum vt_code
-reading_check(struct reading *r, const struct vt_s3_conn *c,
-    struct vt_err *err)
-{
-	struct vt_s3_head head;
-	uint64_t first, len;
-	enum vt_code rc;
-
-	rc = read_head(c, &head, &first, &len, err);
-	if (rc != VT_OK)
-		return rc;
-	r->checked = 1;
-	if (r->started) {
-		if (first != r->first + r->got || len != r->len - r->got)
-			return vt_fail(err, VT_INVALID,
-			    "the server sent another range than was asked for");
-		if (strcmp(head.etag, r->head.etag) != 0)
-			return vt_fail(err, VT_PRECONDITION,
-			    "the object changed while it was read");
-		return VT_OK;
-	}
-	if (c->resp.status != 206 && r->range[0] != '\0' &&
-	    (r->g->range != NULL || r->g->offset > 0 || len > r->g->len))
-		return vt_fail(err, VT_INVALID,
-		    "the server does not answer ranges");
-	if (r->g->range == NULL && first != r->g->offset)
-		return vt_fail(err, VT_INVALID,
-		    "the server sent another range than was asked for");
-	r->head = head;
-	r->first = first;
-	r->len = len;
-	r->started = 1;
-	if (r->g->start != NULL)
-		return r->g->start(r->g->ctx, &r->head, first, len, err);
-	return VT_OK;
-}
-
-static enum vt_code
-reading_sink(void *ctx, const char *data, size_t len, struct vt_err *err)
-{
-	struct reading *r = ctx;
-	enum vt_code rc;
-
-	if (!r->checked) {
-		rc = reading_check(r, r->q->conn, err);
-		if (rc != VT_OK)
-			return rc;
-	}
-	if (len > r->len - r->got)
-		return vt_fail(err, VT_INVALID,
-		    "the server sent more than it announced");
-	rc = r->g->sink(r->g->ctx, data, len, err);
-	if (rc == VT_OK)
-		r->got += len;
-	return rc;
-}
-
-enum vt_code
-vt_s3_get_object(struct vt_s3 *s, const struct vt_s3_get *g,
-    struct vt_s3_head *out, struct vt_err *err)
-{
-	struct vt_s3_call q;
-	struct vt_s3_conn *c;
-	struct reading r;
-	struct vt_err own = { VT_OK, "" };
-	uint64_t before;
-	unsigned attempt = 0;
-	enum vt_code rc;
-
-	rc = reading_init(&r, s, g, &q, &own);
-	q.sink = reading_sink;
-	q.sink_ctx = &r;
-	q.once = 1;
-	while (rc == VT_OK) {
-		before = r.got;
-		attempt++;
-		reading_headers(&r);
-		rc = vt_s3_run(s, &q, &c, &own);
-		if (rc == VT_OK) {
-			/* An empty body never met the sink. */
-			if (!r.checked)
-				rc = reading_check(&r, c, &own);
-			vt_s3_release(s, c);
-			if (rc == VT_OK && r.got < r.len)
-				rc = vt_fail(&own, VT_BUSY, "the answer ended "
-				    "%llu bytes early",
-				    (unsigned long long)(r.len - r.got));
-			if (rc == VT_OK)
-				break;
-		}
-		/* All is there, whatever broke after the last byte. */
-		if (rc == VT_BUSY && r.started && r.len > 0 && r.got == r.len) {
-			rc = VT_OK;
-			break;
-		}
-		/* Any step forward starts the count of tries again: a limit
-		 * on the whole would be a limit on the size. */
-		if (r.got > before)
-			attempt = 1;
-		if (rc == VT_BUSY && attempt < s->retry.tries)
-			rc = vt_s3_pause(s, q.what, attempt,
-			    q.retry_after_ms, &own, &own);
-	}
-	if (out != NULL)
-		*out = r.head;
-	vt_buf_release(&r.query);
-	if (rc != VT_OK && err != NULL) {
-		*err = own;
-		err->code = rc;
-	}
-	return rc;
-}
-
-struct vt_s3_stream {
-	struct vt_s3 *s;
-	struct vt_s3_conn *c;
-	uint64_t left;
-};
-
-enum vt_code
-vt_s3_stream_open(struct vt_s3 *s, const struct vt_s3_get *g,
-    struct vt_s3_head *head, struct vt_s3_stream **out, struct vt_err *err)
-{
-	struct vt_s3_stream *t;
-	struct vt_s3_call q;
-	struct reading r;
-	enum vt_code rc;
-
-	*out = NULL;
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		return vt_fail(err, VT_NOMEM, "out of memory");
-	t->s = s;
-	rc = reading_init(&r, s, g, &q, err);
-	q.pull = 1;
-	reading_headers(&r);
-	if (rc == VT_OK)
-		rc = vt_s3_run(s, &q, &t->c, err);
-	if (rc == VT_OK)
-		rc = reading_check(&r, t->c, err);
-	vt_buf_release(&r.query);
-	if (rc != VT_OK) {
-		vt_s3_stream_close(t);
-		return rc;
-	}
-	t->left = r.len;
-	if (head != NULL)
-		*head = r.head;
-	*out = t;
-	return VT_OK;
-}
-
-enum vt_code
-vt_s3_stream_read(struct vt_s3_stream *t, void *data, size_t len,
-    size_t *got, struct vt_err *err)
-{
-	enum vt_code rc;
-
-	rc = vt_httpc_read(t->c->http, data, len, got, err);
-	if (rc != VT_OK)
-		return rc;
-	if (*got > t->left)
-		return vt_fail(err, VT_INVALID,
-		    "the server sent more than it announced");
-	t->left -= *got;
-	if (*got == 0 && len > 0 && t->left > 0)
-		return vt_fail(err, VT_BUSY, "the answer ended %llu bytes "
-		    "early", (unsigned long long)t->left);
-	return VT_OK;
-}
-
-void
-vt_s3_stream_close(struct vt_s3_stream *t)
-{
-	if (t == NULL)
-		return;
-	if (t->c != NULL)
-		vt_httpc_end(t->c->http);
-	vt_s3_release(t->s, t->c);
-	free(t);
-}
-
 /* --- the rest ------------------------------------------------------------- */
 
 enum vt_code
@@ -1013,7 +654,7 @@ vt_s3_delete_object(struct vt_s3 *s, const char *bucket, const char *key,
 	enum vt_code rc;
 
 	vt_buf_init(&query, 4096);
-	version_query(&query, version);
+	vt_s3_query_version(&query, version);
 	rc = vt_buf_check(&query, "the request", err);
 	q.query = query.data;
 	if (rc == VT_OK)
@@ -1022,9 +663,8 @@ vt_s3_delete_object(struct vt_s3 *s, const char *bucket, const char *key,
 	return rc;
 }
 
-/* A request with a small XML body. */
-static enum vt_code
-send_xml(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_buf *body,
+enum vt_code
+vt_s3_send_xml(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_buf *body,
     struct vt_err *err)
 {
 	struct vt_header md5_header;
@@ -1070,7 +710,7 @@ vt_s3_create_bucket(struct vt_s3 *s, const char *bucket, struct vt_err *err)
 	vt_xml_open_ns(&body, "CreateBucketConfiguration");
 	vt_xml_text(&body, "LocationConstraint", region);
 	vt_xml_close(&body, "CreateBucketConfiguration");
-	rc = send_xml(s, &q, &body, err);
+	rc = vt_s3_send_xml(s, &q, &body, err);
 	vt_buf_release(&body);
 	return rc;
 }
@@ -1082,43 +722,4 @@ vt_s3_delete_bucket(struct vt_s3 *s, const char *bucket, struct vt_err *err)
 	    .bucket = bucket };
 
 	return simple(s, &q, err);
-}
-
-enum vt_code
-vt_s3_restore_object(struct vt_s3 *s, const char *bucket, const char *key,
-    const char *version, unsigned days, const char *tier, int *started,
-    struct vt_err *err)
-{
-	struct vt_s3_call q = { .what = "RestoreObject", .method = "POST",
-	    .bucket = bucket, .key = key };
-	struct vt_buf query, body;
-	enum vt_code rc;
-
-	*started = 0;
-	vt_buf_init(&query, 4096);
-	vt_buf_init(&body, 4096);
-	vt_buf_str(&query, "restore=");
-	version_query(&query, version);
-	vt_xml_decl(&body);
-	vt_xml_open_ns(&body, "RestoreRequest");
-	vt_xml_u64(&body, "Days", days);
-	vt_xml_open(&body, "GlacierJobParameters");
-	vt_xml_text(&body, "Tier", tier != NULL ? tier : "Standard");
-	vt_xml_close(&body, "GlacierJobParameters");
-	vt_xml_close(&body, "RestoreRequest");
-	rc = vt_buf_check(&query, "the request", err);
-	q.query = query.data;
-	/* "Under way" is an answer, not a reason to ask six times. */
-	q.once = 1;
-	if (rc == VT_OK)
-		rc = send_xml(s, &q, &body, err);
-	if (rc == VT_OK && q.status == 202) {
-		*started = 1;
-		rc = vt_fail(err, VT_BUSY, "the restore has been started");
-	} else if (strcmp(q.code, "RestoreAlreadyInProgress") == 0) {
-		*started = 1;
-	}
-	vt_buf_release(&query);
-	vt_buf_release(&body);
-	return rc;
 }

@@ -46,6 +46,7 @@ struct vt_s3_options {
 	const char *secret_key;
 	const char *session_token;	/* NULL or "": none */
 	int virtual_host;	/* bucket.host/key instead of host/bucket/key */
+	int requester_pays;	/* say that we pay, also for others' buckets */
 	const char *ca_file;
 	const char *user_agent;
 	const struct vt_clock *clock;	/* borrowed */
@@ -65,6 +66,15 @@ enum vt_code vt_s3_open(const struct vt_s3_options *o, struct vt_s3 **out,
     struct vt_err *err) VT_MUST_CHECK;
 /* NULL is accepted; no request may be under way. */
 void vt_s3_close(struct vt_s3 *s);
+
+/* Requests that a provider bills, each try for itself, and bytes of bodies. */
+struct vt_s3_counts {
+	uint64_t writes;	/* PUT, POST, COPY, LIST */
+	uint64_t reads, deletes;
+	uint64_t bytes_in, bytes_out;
+};
+/* Since the handle was opened.  Does not block. */
+void vt_s3_counts(const struct vt_s3 *s, struct vt_s3_counts *out);
 
 /* --- checksums of objects ------------------------------------------------- */
 /* What the server says of a whole object; alg VT_HASH_ALGS: nothing usable.
@@ -88,6 +98,12 @@ struct vt_s3_put {
 	/* content-type, x-amz-meta-*, x-amz-storage-class, if-none-match... */
 	const struct vt_header *headers;
 	size_t header_count;
+	/*
+	 * Not over an object that is there: VT_PRECONDITION, of a PUT or of
+	 * the end of an upload.  A server that does not know that condition
+	 * is not asked again, and replaces.
+	 */
+	int exclusive;
 	struct vt_s3_body body;
 	vt_httpc_moved *moved;	/* may be NULL; the sum is body.len on */
 	void *moved_ctx;	/* success and 0 on failure */
@@ -150,13 +166,25 @@ struct vt_s3_head {
 	char storage_class[64];	/* "" is STANDARD */
 	char restore[128];	/* x-amz-restore as it came */
 	char mtime[64];		/* x-amz-meta-mtime as it came */
+	char archive_status[32]; /* of INTELLIGENT_TIERING: x-amz-archive-status */
 	int64_t modified_us;	/* Last-Modified; 0 unknown */
 	struct vt_s3_checksum checksum;
+	/* Of the last answer, also of a refusal: its status (0: none came) and
+	 * the code in it, "" of a HEAD. */
+	int status;
+	char code[64];
 };
 /* `version` may be NULL. */
 enum vt_code vt_s3_head(struct vt_s3 *s, const char *bucket, const char *key,
     const char *version, struct vt_s3_head *out, struct vt_err *err)
     VT_MUST_CHECK;
+
+/* The same, and each header of the answer, names in lower case. */
+typedef int vt_s3_visit_header(void *ctx, const char *name,
+    const char *value);
+enum vt_code vt_s3_head_each(struct vt_s3 *s, const char *bucket,
+    const char *key, const char *version, vt_s3_visit_header *visit,
+    void *ctx, struct vt_s3_head *out, struct vt_err *err) VT_MUST_CHECK;
 
 struct vt_s3_get {
 	const char *bucket, *key;
@@ -225,6 +253,33 @@ enum vt_code vt_s3_list_buckets(struct vt_s3 *s, vt_s3_visit_bucket *visit,
 enum vt_code vt_s3_restore_object(struct vt_s3 *s, const char *bucket,
     const char *key, const char *version, unsigned days, const char *tier,
     int *started, struct vt_err *err) VT_MUST_CHECK;
+/* Is the bucket there, and do the keys open it?  One try, one entry of a
+ * listing: a HEAD would not say why not.  *out: status and code alone. */
+enum vt_code vt_s3_probe_bucket(struct vt_s3 *s, const char *bucket,
+    struct vt_s3_head *out, struct vt_err *err) VT_MUST_CHECK;
+
+/* --- copying there -------------------------------------------------------- */
+struct vt_s3_source {
+	const char *bucket, *key;
+	const char *version;	/* or NULL */
+	const char *if_match;	/* an ETag without quotes, or NULL */
+};
+struct vt_s3_copied {
+	char etag[128];
+	char version[256];	/* "" if none; not of a part */
+	uint64_t crc64;		/* as the server computed it */
+	int has_crc64;
+};
+/* An object of at most 5 GiB.  p->headers as of a PUT, p->exclusive is not
+ * looked at; `own_meta`: the headers replace the source's metadata. */
+enum vt_code vt_s3_copy_object(struct vt_s3 *s, const struct vt_s3_put *p,
+    const struct vt_s3_source *from, int own_meta, struct vt_s3_copied *out,
+    struct vt_err *err) VT_MUST_CHECK;
+/* `len` bytes at `offset` as a part; out->crc64 only if the server says. */
+enum vt_code vt_s3_copy_part(struct vt_s3 *s, const struct vt_s3_put *p,
+    const struct vt_s3_source *from, const char *upload_id, unsigned number,
+    uint64_t offset, uint64_t len, struct vt_s3_part *out,
+    struct vt_err *err) VT_MUST_CHECK;
 
 /* Is this ETag a plain MD5?  Writes it. */
 int vt_s3_etag_md5(const char *etag, uint8_t md5[16]);

@@ -118,6 +118,7 @@ vt_s3_open(const struct vt_s3_options *o, struct vt_s3 **out,
 	s->ca_file = dup_or_null(o->ca_file, &bad);
 	s->user_agent = dup_or_null(o->user_agent, &bad);
 	s->virtual_host = o->virtual_host;
+	s->requester_pays = o->requester_pays;
 	s->clock = o->clock;
 	s->retry = vt_retry_policy(o->tries, o->backoff_ms,
 	    o->backoff_max_ms);
@@ -405,8 +406,8 @@ learn_region(struct vt_s3 *s, const struct vt_s3_conn *c, const char *tried,
 /* --- sending -------------------------------------------------------------- */
 
 struct meter {
-	vt_httpc_moved *moved;
-	void *ctx;
+	struct vt_s3 *s;
+	const struct vt_s3_call *q;
 	int64_t sum;
 };
 
@@ -415,8 +416,48 @@ measure(void *ctx, int64_t bytes)
 {
 	struct meter *m = ctx;
 
+	/* What is sent again was sent. */
+	if (bytes > 0)
+		vt_s3_count_bytes(m->s, m->q->body.len > 0, (uint64_t)bytes);
 	m->sum += bytes;
-	m->moved(m->ctx, bytes);
+	if (m->q->moved != NULL)
+		m->q->moved(m->q->moved_ctx, bytes);
+}
+
+void
+vt_s3_count_bytes(struct vt_s3 *s, int sent, uint64_t bytes)
+{
+	__atomic_fetch_add(sent ? &s->counts.bytes_out : &s->counts.bytes_in,
+	    bytes, __ATOMIC_RELAXED);
+}
+
+/* Count a request that was answered.  A failure of the server is not billed
+ * (AWS, "Billing for Amazon S3 error responses"). */
+static void
+count_request(struct vt_s3 *s, const struct vt_s3_call *q, int status)
+{
+	uint64_t *counter = &s->counts.writes;
+
+	if (status >= 500)
+		return;
+	if (strcmp(q->method, "DELETE") == 0)
+		counter = &s->counts.deletes;
+	else if (strcmp(q->method, "HEAD") == 0 ||
+	    (strcmp(q->method, "GET") == 0 && q->key != NULL))
+		counter = &s->counts.reads;
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+void
+vt_s3_counts(const struct vt_s3 *s, struct vt_s3_counts *out)
+{
+	out->writes = __atomic_load_n(&s->counts.writes, __ATOMIC_RELAXED);
+	out->reads = __atomic_load_n(&s->counts.reads, __ATOMIC_RELAXED);
+	out->deletes = __atomic_load_n(&s->counts.deletes, __ATOMIC_RELAXED);
+	out->bytes_in = __atomic_load_n(&s->counts.bytes_in,
+	    __ATOMIC_RELAXED);
+	out->bytes_out = __atomic_load_n(&s->counts.bytes_out,
+	    __ATOMIC_RELAXED);
 }
 
 static enum vt_code
@@ -440,7 +481,7 @@ send_once(struct vt_s3 *s, struct vt_s3_conn *c, const struct vt_s3_call *q,
 	rc = build_target(s, a, q, region, &t, err);
 	if (rc != VT_OK)
 		goto out;
-	all = vt_arena_alloc(a, (q->header_count + 8) * sizeof(*all));
+	all = vt_arena_alloc(a, (q->header_count + 9) * sizeof(*all));
 	if (all == NULL) {
 		rc = vt_fail(err, VT_NOMEM, "out of memory");
 		goto out;
@@ -449,6 +490,9 @@ send_once(struct vt_s3 *s, struct vt_s3_conn *c, const struct vt_s3_call *q,
 	if (q->header_count > 0)
 		memcpy(all + n, q->headers, q->header_count * sizeof(*all));
 	n += q->header_count;
+	if (s->requester_pays)
+		all[n++] = (struct vt_header){ "x-amz-request-payer",
+		    "requester" };
 	if (s->access_key != NULL) {
 		sig = (struct vt_sig_request){ q->method, t.path,
 		    q->query != NULL ? q->query : "", all, n };
@@ -476,7 +520,8 @@ send_once(struct vt_s3 *s, struct vt_s3_conn *c, const struct vt_s3_call *q,
 	r.sink_ctx = q->sink_ctx;
 	r.max_body = q->max_body;
 	r.stall_ms = q->stall_ms;
-	if (m->moved != NULL) {
+	/* Of what is pulled, the reader counts. */
+	if (!q->pull) {
 		r.moved = measure;
 		r.moved_ctx = m;
 	}
@@ -491,7 +536,7 @@ enum vt_code
 vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
     struct vt_err *err)
 {
-	struct meter m = { q->moved, q->moved_ctx, 0 };
+	struct meter m = { s, q, 0 };
 	struct vt_s3_conn *c;
 	struct vt_err own = { VT_OK, "" };
 	char region[64], message[300], elsewhere[64];
@@ -514,6 +559,8 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 		strcpy(region, s->region);
 		pthread_mutex_unlock(&s->lock);
 		rc = send_once(s, c, q, region, &m, &own);
+		if (rc == VT_OK)
+			count_request(s, q, c->resp.status);
 		/* A sink that has taken bytes cannot take them twice: its
 		 * owner goes on, not we. */
 		if (rc == VT_OK && c->resp.status >= 200 &&
@@ -550,7 +597,8 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 				vt_httpc_end(c->http);
 		}
 		if (m.sum != 0 && q->body.len > 0) {
-			m.moved(m.ctx, -m.sum);
+			if (q->moved != NULL)
+				q->moved(q->moved_ctx, -m.sum);
 			m.sum = 0;
 		}
 		if (rc != VT_BUSY || q->once || q->attempts >= s->retry.tries)
@@ -570,6 +618,12 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 }
 
 /* --- what the operations share -------------------------------------------- */
+
+void
+vt_s3_copy_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text != NULL ? text : "");
+}
 
 void
 vt_s3_copy_etag(char *out, size_t size, const char *etag)
@@ -608,6 +662,13 @@ vt_s3_query_add(struct vt_buf *b, const char *name, const char *value)
 	vt_buf_str(b, name);
 	vt_buf_char(b, '=');
 	vt_uri_encode(b, value, strlen(value), 0);
+}
+
+void
+vt_s3_query_version(struct vt_buf *b, const char *version)
+{
+	if (version != NULL && version[0] != '\0')
+		vt_s3_query_add(b, "versionId", version);
 }
 
 enum vt_code

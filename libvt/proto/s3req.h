@@ -26,7 +26,7 @@ struct vt_s3_conn {
 struct vt_s3 {
 	char *scheme, *host, *base;	/* host NULL: AWS by region */
 	int port;			/* 0: the scheme's */
-	int https, virtual_host;
+	int https, virtual_host, requester_pays;
 	char *access_key, *secret_key, *session_token;
 	char *ca_file, *user_agent;
 	const struct vt_clock *clock;
@@ -37,12 +37,14 @@ struct vt_s3 {
 	    const struct vt_err *);
 	void *retrying_ctx;
 
+	struct vt_s3_counts counts;	/* atomic */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct vt_s3_conn *idle;
 	char region[64];	/* corrected when the server names another */
 	int md5;		/* the server knows no CRC64NVME: Content-MD5 */
 	int no_crc;		/* it refuses the header: do not send it */
+	int no_condition;	/* nor does it know If-None-Match of a PUT */
 };
 
 struct vt_s3_call {
@@ -89,12 +91,28 @@ enum vt_code vt_s3_error_document(struct vt_s3_conn *c, struct vt_err *err)
     VT_MUST_CHECK;
 
 /* --- what the operations share -------------------------------------------- */
+/* `text`, cut to `size`; NULL is "". */
+void vt_s3_copy_text(char *out, size_t size, const char *text);
 /* An ETag without the quotes around it; "" for NULL. */
 void vt_s3_copy_etag(char *out, size_t size, const char *etag);
 /* The number that these big-endian bytes are. */
 uint64_t vt_s3_crc64_number(const uint8_t in[8]);
 /* "&name=value", encoded; no '&' at the beginning of the buffer. */
 void vt_s3_query_add(struct vt_buf *b, const char *name, const char *value);
+/* "versionId=..." if there is one: neither NULL nor "". */
+void vt_s3_query_version(struct vt_buf *b, const char *version);
+/* Body bytes that moved. */
+void vt_s3_count_bytes(struct vt_s3 *s, int sent, uint64_t bytes);
+/* Flags of the handle, under its lock. */
+int vt_s3_flag(struct vt_s3 *s, const int *flag);
+void vt_s3_flag_set(struct vt_s3 *s, int *flag);
+/* Is the refusal about a checksum header that the server does not know? */
+int vt_s3_refuses_checksum(const struct vt_s3_call *q,
+    const struct vt_err *err);
+void vt_s3_crc64_base64(uint64_t crc, char out[16]);
+/* A request with a small XML body whose answer is only its status. */
+enum vt_code vt_s3_send_xml(struct vt_s3 *s, struct vt_s3_call *q,
+    const struct vt_buf *body, struct vt_err *err) VT_MUST_CHECK;
 /* Parse the answer's XML, whose root must have that name; *a is the
  * caller's to free, NULL on failure. */
 enum vt_code vt_s3_parse_body(const struct vt_s3_conn *c,
