@@ -187,6 +187,7 @@ vt_backend_put_begin(struct vt_backend *b, const char *name,
 	(*out)->crc64 = 0;
 	(*out)->failed = 0;
 	(*out)->has_meta = 0;
+	(*out)->forsaken = 0;
 	return VT_OK;
 }
 
@@ -324,8 +325,12 @@ vt_backend_copy(struct vt_backend *b, const char *name,
     const struct vt_backend_copy *c, struct vt_backend_put_result *out,
     struct vt_err *err)
 {
+	struct vt_backend_copy bare = *c;
 	enum vt_code rc;
 
+	/* Drivers know their own kind, and no wrapper. */
+	while (bare.from->ops->inner != NULL)
+		bare.from = bare.from->ops->inner(bare.from);
 	memset(out, 0, sizeof(*out));
 	rc = check_name(name, err);
 	if (rc == VT_OK)
@@ -338,7 +343,7 @@ vt_backend_copy(struct vt_backend *b, const char *name,
 	    c->size_bytes > b->caps.max_size_bytes)
 		return vt_fail(err, VT_INVALID,
 		    "'%s' cannot copy from '%s'", b->url, c->from->url);
-	rc = b->ops->copy(b, name, c, out, err);
+	rc = b->ops->copy(b, name, &bare, out, err);
 	if (rc == VT_OK) {
 		out->size_bytes = c->size_bytes;
 		out->crc64 = c->crc64;

@@ -284,39 +284,102 @@ void vt_backend_counts(const struct vt_backend *b,
     struct vt_backend_counts *out);
 
 /*
- * Wrap a backend of another machine: so many calls at once, others wait their
- * turn; a breaker that opens when the tier fails (VT_BUSY, VT_IO; what is
- * absent, denied or archived is no failure) and lets one call through after a
- * while to see whether it is back; a limit of bytes a second; and reads that
- * break in the middle go on where they were.  While the breaker is open all
- * calls are VT_BUSY at once.  Owns `inner`; NULL: no memory.
+ * Wrap a backend of another machine.
+ *
+ * Turns: so many requests at once (of a read: until its bytes come) and so
+ * many open puts, each of which may keep a part in memory (P9).  Others wait
+ * in order; a wait ends after wait_ms, when there are too many (VT_BUSY), and
+ * with `cancel` or close (VT_CANCELLED).  Whoever has the turn of a request
+ * waits for nothing else, so these cannot wait for each other, however many
+ * tiers and open handles are involved.  Who keeps puts open on several tiers
+ * begins them in the order of the tiers.  A read or put under way needs no
+ * further turn; how many reads are open is for the caller to bound.
+ *
+ * Breaker: opens after failures in a row (VT_BUSY, VT_IO; what is absent,
+ * denied or archived is an answer).  Then whatever begins, and writing, is
+ * VT_BUSY at once; what waits for its turn is woken with that.  After a while
+ * one request is let through to see whether the tier is back; the pause
+ * doubles until one is answered.  Reads under way go on as long as bytes come.
+ *
+ * Reads that break in the middle, or end early, go on at their offset under
+ * the same token.  Bytes are held back to a rate.  Owns `inner`; NULL: no
+ * memory.
  */
 struct vt_guard_options {
-	unsigned calls_max;	/* at once; 0: 32 */
-	unsigned waiting_max;	/* for their turn, more are VT_BUSY; 0: 256 */
+	unsigned calls_max;	/* requests at once; 0: 32 */
+	unsigned puts_max;	/* open at once; 0: calls_max */
+	unsigned waiting_max;	/* for either; 0: 256 */
+	int64_t wait_ms;	/* at most; 0: 30,000 */
 	unsigned open_after;	/* failures in a row; 0: 5 */
 	int64_t open_ms;	/* until one is let through, doubles up to
 				   60 s; 0: 1,000 */
 	uint64_t bytes_per_s;	/* each way; 0: no limit */
-	unsigned resumes;	/* of one read; 0: 5 */
+	unsigned resumes;	/* of one read, and one more for each GiB that
+				   came; 0: 5 */
+	const volatile int *cancel;	/* not 0: waits end; borrowed; or NULL */
 };
 struct vt_backend *vt_backend_guard(struct vt_backend *inner,
     const struct vt_guard_options *o);
 struct vt_backend_health {
 	int is_open;		/* the breaker: calls are refused */
-	int64_t retry_ms;	/* then: until one may be let through */
-	unsigned calls, waiting;
-	uint64_t failures, refused;	/* since it was opened */
+	int64_t retry_ms;	/* then: until one may be let through; 0: one
+				   is under way, or may be */
+	unsigned calls, puts, waiting;	/* now */
+	uint64_t failures, refused;	/* since the handle was opened */
 };
 /* All zero of a backend without a guard.  Does not block. */
 void vt_backend_health(const struct vt_backend *b,
     struct vt_backend_health *out);
 
-/* Wrap a backend with faults for tests: the n-th call (counted over all
- * operations from 1) fails with `code`; 0 never fails.  Owns `inner`. */
+/*
+ * Faults for tests.  A rule strikes the `at`-th call, counted from 1 over the
+ * calls that it is for, and then every `every`-th; of several that strike, the
+ * first counts.  Closing, names, counts and health are no calls; an abort is
+ * one, but cannot fail.
+ */
+struct vt_fault {
+	char op[12];	/* "put", "write", "metadata", "commit", "abort",
+			   "copy", "get", "read", "open", "head", "meta",
+			   "delete", "restore", "list"; "" is any */
+	uint64_t at, every;	/* every 0: once */
+	enum vt_fault_act {
+		VT_FAULT_FAIL,	/* with `code`, without asking the driver; a
+				   commit aborts */
+		VT_FAULT_HANG,	/* for ms (0: until the rules change, or
+				   `cancel`), then fail */
+		VT_FAULT_SLOW,	/* the same, then go on */
+		VT_FAULT_KILL,	/* SIGKILL for the process */
+		VT_FAULT_CUT,	/* of read: the end, too early */
+		VT_FAULT_FLIP,	/* of read and write: one bit is wrong */
+		VT_FAULT_DRIP	/* of read: one byte, after ms */
+	} act;
+	enum vt_code code;
+	int is_late;	/* FAIL, HANG and KILL: only after the driver did what
+			   was asked and did not fail */
+	int64_t ms;
+	uint64_t seen;	/* calls; the wrapper's */
+};
+#define VT_FAULTS_MAX 8
+/*
+ * Rules as text, separated by commas: ACTION[:OP]@AT[+EVERY].  ACTION is the
+ * name of a code ("busy", "absent"...), hang, slow, kill, cut, flip or drip,
+ * with "-late" behind it where that may be, and "=MS" behind that.
+ * "kill-late:commit@1,busy:read@2+3".  VT_INVALID.
+ */
+enum vt_code vt_fault_parse(const char *text,
+    struct vt_fault rules[VT_FAULTS_MAX], size_t *count, struct vt_err *err)
+    VT_MUST_CHECK;
+/* Owns `inner`; NULL: no memory.  `cancel` is borrowed, may be NULL. */
+struct vt_backend *vt_backend_faults(struct vt_backend *inner,
+    const struct vt_fault *rules, size_t count, const volatile int *cancel);
+/* Other rules from now on, with counts from 0; what hangs goes on. */
+void vt_backend_faults_set(struct vt_backend *b,
+    const struct vt_fault *rules, size_t count);
+/* One rule: the n-th call (0: none) fails with `code`. */
 struct vt_backend *vt_backend_fault(struct vt_backend *inner,
     uint64_t fail_at, enum vt_code code);
-/* Calls seen so far by a fault wrapper. */
+/* Calls seen so far by a fault wrapper, and those that hang now. */
 uint64_t vt_backend_fault_calls(const struct vt_backend *b);
+unsigned vt_backend_fault_hanging(const struct vt_backend *b);
 
 #endif

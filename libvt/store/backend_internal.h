@@ -59,6 +59,8 @@ struct vt_backend_ops {
 	    struct vt_backend_counts *out);		/* or NULL */
 	void (*health)(const struct vt_backend *b,
 	    struct vt_backend_health *out);		/* or NULL */
+	struct vt_backend *(*inner)(struct vt_backend *b);	/* what a
+							wrapper wraps */
 };
 
 struct vt_backend {
@@ -73,6 +75,9 @@ struct vt_backend_put {
 	uint64_t expected_bytes, size_bytes, crc64;
 	int failed;		/* a write failed: commit must not succeed */
 	int has_meta;
+	int forsaken;		/* the other machine is known not to answer:
+				   abort, or fail to commit, without asking it;
+				   what is left there is for the intent */
 };
 
 struct vt_backend_get {

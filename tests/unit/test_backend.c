@@ -1,6 +1,7 @@
 /*
- * The contract of backend.h, run over every driver, bare and inside a fault
- * wrapper that never fails; then what only one driver has.  With arguments,
+ * The contract of backend.h, run over every driver, bare, inside a fault
+ * wrapper that never fails, and inside a guard of few turns; then what only
+ * one driver has.  With arguments,
  * over the backends of those URLs instead: they are left as empty as found.
  */
 #include <sys/stat.h>
@@ -1133,6 +1134,8 @@ remove_file(const char *path, const struct stat *st, int type,
 int
 main(int argc, char **argv)
 {
+	static const struct vt_guard_options few = { .calls_max = 1,
+	    .puts_max = 4 };
 	const char *tmp = getenv("TMPDIR");
 	char dir[512], url[2][600];
 	struct vt_backend *b;
@@ -1155,10 +1158,12 @@ main(int argc, char **argv)
 	snprintf(url[0], sizeof(url[0]), "mem:contract");
 	snprintf(url[1], sizeof(url[1]), "file:%s/contract", dir);
 	for (i = 0; i < 2; i++)
-		for (wrapped = 0; wrapped < 2; wrapped++) {
+		for (wrapped = 0; wrapped < 3; wrapped++) {
 			b = open_at(url[i], NULL, 0);
-			if (wrapped)
+			if (wrapped == 1)
 				b = vt_backend_fault(b, 0, VT_IO);
+			else if (wrapped == 2)
+				b = vt_backend_guard(b, &few);
 			contract(b);
 			vt_backend_close(b);
 		}
