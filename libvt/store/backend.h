@@ -316,7 +316,7 @@ struct vt_guard_options {
 	uint64_t bytes_per_s;	/* each way; 0: no limit */
 	unsigned resumes;	/* of one read, and one more for each GiB that
 				   came; 0: 5 */
-	const volatile int *cancel;	/* not 0: waits end; borrowed; or NULL */
+	const volatile int *cancel;	/* not 0: waits end; or NULL */
 };
 struct vt_backend *vt_backend_guard(struct vt_backend *inner,
     const struct vt_guard_options *o);

@@ -101,7 +101,8 @@ hang(const struct strike *s)
 		t.tv_sec = (time_t)(now / 1000000);
 		t.tv_nsec = (long)(now % 1000000 * 1000);
 		pthread_cond_timedwait(&f->changed, &f->lock, &t);
-		stopped = f->cancel != NULL && *f->cancel != 0;
+		stopped = f->cancel != NULL &&
+		    __atomic_load_n(f->cancel, __ATOMIC_RELAXED) != 0;
 	}
 	f->hanging--;
 	pthread_mutex_unlock(&f->lock);

@@ -119,7 +119,8 @@ turn_away(struct gate *q)
 static int
 is_cancelled(const struct guard *g)
 {
-	return g->closing || (g->o.cancel != NULL && *g->o.cancel != 0);
+	return g->closing || (g->o.cancel != NULL &&
+	    __atomic_load_n(g->o.cancel, __ATOMIC_RELAXED) != 0);
 }
 
 static enum vt_code
