@@ -17,7 +17,7 @@
 static struct vt_err err;
 static uint64_t next_id = 1;
 
-/* --- the breaker, alone ---------------------------------------------------- */
+/* --- the breaker, alone --- */
 
 static void
 test_breaker(void)
@@ -124,7 +124,7 @@ test_pace(void)
 	is_int(vt_pace_take(&p, UINT64_C(1) << 44, now), 0, "no limit");
 }
 
-/* --- a guard ---------------------------------------------------------------- */
+/* --- a guard --- */
 
 struct fixture {
 	struct vt_clock clock;
@@ -439,7 +439,7 @@ test_resumes(void)
 	vt_backend_close(f.b);
 }
 
-/* --- threads ---------------------------------------------------------------- */
+/* --- threads --- */
 
 struct caller {
 	pthread_t thread;
