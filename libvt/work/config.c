@@ -152,6 +152,7 @@ static const struct field tier_fields[] = {
 	    600000 },
 	{ "stall_timeout", DURATION, IN(stall_ms), "\"30s\"", 1000,
 	    3600000 },
+	{ "fault", OPT, IN(fault), "null", 0, 0 },
 };
 #undef IN
 

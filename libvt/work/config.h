@@ -43,6 +43,8 @@ struct vt_tier {
 	uint64_t part_bytes;	/* of a multi-step upload */
 	unsigned tries;		/* of each request */
 	int64_t connect_ms, stall_ms;
+	char *fault;		/* what goes wrong, for tests: vt_fault_parse;
+				   or NULL */
 };
 
 #define VT_WEBHOOKS_MAX 16

@@ -4,6 +4,24 @@
 
 #include "libvt/work/tiers_internal.h"
 
+/* Wrap a backend with what is to go wrong; *b is NULL on failure. */
+static enum vt_code
+add_faults(const char *text, struct vt_backend **b, struct vt_err *err)
+{
+	struct vt_fault rules[VT_FAULTS_MAX];
+	enum vt_code rc;
+	size_t n;
+
+	rc = vt_fault_parse(text, rules, &n, err);
+	if (rc != VT_OK) {
+		vt_backend_close(*b);
+		*b = NULL;
+		return rc;
+	}
+	*b = vt_backend_faults(*b, rules, n, NULL);
+	return *b != NULL ? VT_OK : vt_fail(err, VT_NOMEM, "out of memory");
+}
+
 /* Open a tier, with what it has to know of another machine and the guard of
  * such a one. */
 static enum vt_code
@@ -33,6 +51,8 @@ open_tier(const struct vt_tier *d, struct vt_backend_options *o,
 	if (rc == VT_OK)
 		rc = vt_backend_open(d->url, o, out, err);
 	explicit_bzero(&cred, sizeof(cred));
+	if (rc == VT_OK && d->fault != NULL)
+		rc = add_faults(d->fault, out, err);
 	if (rc != VT_OK || !vt_backend_caps(*out)->remote)
 		return rc;
 	b = vt_backend_guard(*out, &g);
