@@ -119,8 +119,8 @@ serve_said() {
 'bring objects back|encrypted objects are' "$err" >&2
 }
 
-# flaky_start RULE...: a harmful proxy before AWS_ENDPOINT_URL (flaky.py says
-# which rules there are), which AWS_ENDPOINT_URL then names.  It ends with the
+# flaky_start RULE...: a harmful proxy before AWS_ENDPOINT_URL (tests/tools/flaky.py
+# says which rules there are), which AWS_ENDPOINT_URL then names.  It ends with the
 # test or with flaky_stop.
 flaky_start() {
 	command -v python3 >/dev/null || skip 'no python3'
@@ -128,7 +128,7 @@ flaky_start() {
 	rm -f "$BATS_TEST_TMPDIR/flaky.in"
 	mkfifo "$BATS_TEST_TMPDIR/flaky.in"
 	exec 8<>"$BATS_TEST_TMPDIR/flaky.in"
-	python3 "$BATS_TEST_DIRNAME/flaky.py" "$FLAKY_UPSTREAM" "$@" \
+	python3 "$BATS_TEST_DIRNAME/../tools/flaky.py" "$FLAKY_UPSTREAM" "$@" \
 	    <"$BATS_TEST_TMPDIR/flaky.in" >"$BATS_TEST_TMPDIR/flaky.out" \
 	    2>"$BATS_TEST_TMPDIR/flaky.err" 3>&- 4>&- 8>&- &
 	FLAKY_PID=$!
