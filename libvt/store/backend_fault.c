@@ -431,6 +431,35 @@ fault_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	    ctx, err), err);
 }
 
+static enum vt_code
+fault_objects(struct vt_backend *b, const char *prefix, const char *after_key,
+    vt_backend_visit_object *visit, void *ctx, struct vt_err *err)
+{
+	struct strike s;
+	enum vt_code rc;
+
+	rc = before(b, "list", &s, err);
+	if (rc != VT_OK)
+		return rc;
+	return after(&s, vt_backend_objects(fault_of(b)->inner, prefix,
+	    after_key, visit, ctx, err), err);
+}
+
+static enum vt_code
+fault_describe(struct vt_backend *b, const char *name,
+    struct vt_backend_described *out, vt_backend_visit_meta *visit, void *ctx,
+    struct vt_err *err)
+{
+	struct strike s;
+	enum vt_code rc;
+
+	rc = before(b, "meta", &s, err);
+	if (rc != VT_OK)
+		return rc;
+	return after(&s, vt_backend_describe(fault_of(b)->inner, name, out,
+	    visit, ctx, err), err);
+}
+
 /* --- the rest ------------------------------------------------------------- */
 
 static enum vt_code
@@ -498,6 +527,8 @@ static const struct vt_backend_ops fault_ops = {
 	.del = fault_del,
 	.restore = fault_restore,
 	.list = fault_list,
+	.objects = fault_objects,
+	.describe = fault_describe,
 	.counts = fault_counts,
 	.health = fault_health,
 	.inner = fault_inner,

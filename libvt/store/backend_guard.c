@@ -692,6 +692,7 @@ struct visitor {
 	int answered;
 	vt_backend_visit *visit;
 	vt_backend_visit_meta *visit_meta;
+	vt_backend_visit_object *visit_object;
 	void *ctx;
 };
 
@@ -741,6 +742,18 @@ visit_meta_aside(void *ctx, const char *name, const char *value)
 	return stop;
 }
 
+static int
+visit_object_aside(void *ctx, const struct vt_backend_object *o)
+{
+	struct visitor *v = ctx;
+	int stop;
+
+	step_aside(v);
+	stop = v->visit_object(v->ctx, o);
+	step_back(v);
+	return stop;
+}
+
 static enum vt_code
 guard_meta(struct vt_backend *b, const char *name,
     vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
@@ -768,6 +781,41 @@ guard_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_list(v.g->inner, prefix, visit_aside, &v, err);
+	leave(v.g, v.ticket, vt_call_end_of(rc), err);
+	return rc;
+}
+
+static enum vt_code
+guard_objects(struct vt_backend *b, const char *prefix, const char *after,
+    vt_backend_visit_object *visit, void *ctx, struct vt_err *err)
+{
+	struct visitor v = { .g = guard_of(b), .visit_object = visit,
+	    .ctx = ctx };
+	enum vt_code rc;
+
+	rc = enter(v.g, &v.ticket, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_backend_objects(v.g->inner, prefix, after,
+	    visit_object_aside, &v, err);
+	leave(v.g, v.ticket, vt_call_end_of(rc), err);
+	return rc;
+}
+
+static enum vt_code
+guard_describe(struct vt_backend *b, const char *name,
+    struct vt_backend_described *out, vt_backend_visit_meta *visit, void *ctx,
+    struct vt_err *err)
+{
+	struct visitor v = { .g = guard_of(b), .visit_meta = visit,
+	    .ctx = ctx };
+	enum vt_code rc;
+
+	rc = enter(v.g, &v.ticket, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_backend_describe(v.g->inner, name, out, visit_meta_aside, &v,
+	    err);
 	leave(v.g, v.ticket, vt_call_end_of(rc), err);
 	return rc;
 }
@@ -888,6 +936,8 @@ static const struct vt_backend_ops guard_ops = {
 	.del = guard_del,
 	.restore = guard_restore,
 	.list = guard_list,
+	.objects = guard_objects,
+	.describe = guard_describe,
 	.counts = guard_counts,
 	.health = guard_health,
 	.inner = guard_inner,
