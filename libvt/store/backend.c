@@ -32,6 +32,8 @@ vt_backend_open(const char *url, const struct vt_backend_options *o,
 		return vt_backend_file_open(url, &with, out, err);
 	if (strncmp(url, "mem:", 4) == 0)
 		return vt_backend_mem_open(url, &with, out, err);
+	if (strncmp(url, "azure://", 8) == 0)
+		return vt_backend_azure_open(url, &with, out, err);
 	return vt_fail(err, VT_INVALID, "no such kind of backend: '%s'", url);
 }
 
@@ -534,6 +536,18 @@ vt_backend_restore(struct vt_backend *b, const char *name, unsigned days,
 		    "%u days is out of range (1 to %d)", days,
 		    VT_RESTORE_DAYS_MAX);
 	return b->ops->restore(b, name, days, speed, err);
+}
+
+enum vt_code
+vt_backend_restore_end(struct vt_backend *b, const char *name,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+
+	rc = check_name(name, err);
+	if (rc != VT_OK || b->ops->restore_end == NULL)
+		return rc;
+	return b->ops->restore_end(b, name, err);
 }
 
 int64_t

@@ -229,6 +229,12 @@ enum vt_code vt_backend_restore(struct vt_backend *b, const char *name,
     unsigned days, enum vt_restore_speed speed, struct vt_err *err)
     VT_MUST_CHECK;
 
+/* A restored blob has been read and is not needed any longer: a store that
+ * bills the restored copy by itself (Azure) drops it now, elsewhere nothing
+ * happens.  VT_OK also when there is none. */
+enum vt_code vt_backend_restore_end(struct vt_backend *b, const char *name,
+    struct vt_err *err) VT_MUST_CHECK;
+
 /*
  * Visit every blob whose name starts with `prefix`, in no particular order,
  * paging to the end.  `visit` returns 0 to go on; another value stops with

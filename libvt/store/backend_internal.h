@@ -47,6 +47,8 @@ struct vt_backend_ops {
 	enum vt_code (*restore)(struct vt_backend *b, const char *name,
 	    unsigned days, enum vt_restore_speed speed,
 	    struct vt_err *err);			/* or NULL */
+	enum vt_code (*restore_end)(struct vt_backend *b, const char *name,
+	    struct vt_err *err);			/* or NULL */
 	enum vt_code (*list)(struct vt_backend *b, const char *prefix,
 	    vt_backend_visit *visit, void *ctx, struct vt_err *err);
 	enum vt_code (*objects)(struct vt_backend *b, const char *prefix,
@@ -120,6 +122,12 @@ enum vt_code vt_restore_ask(struct vt_restore_state *s, int64_t now_us,
     int64_t delay_ms, unsigned days, const char *name, struct vt_err *err);
 
 enum vt_code vt_backend_file_open(const char *url,
+    const struct vt_backend_options *o, struct vt_backend **out,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_backend_azure_open(const char *url,
+    const struct vt_backend_options *o, struct vt_backend **out,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_backend_gcs_open(const char *url,
     const struct vt_backend_options *o, struct vt_backend **out,
     struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_backend_mem_open(const char *url,
