@@ -1,4 +1,5 @@
 /* Health and figures: see admin.h. */
+#include <stddef.h>
 #include <string.h>
 
 #include "admin.h"
@@ -144,6 +145,109 @@ notifications(struct vt_buf *out, const struct server *s)
 	}
 }
 
+/* --- tiers on other machines ---------------------------------------------- */
+
+struct tier_figures {
+	const char *tier;
+	struct tierqueue_stats q;
+	struct vt_backend_health h;
+	struct vt_backend_counts c;
+};
+
+/* One figure of each of them; `label` is more of its labels, or "". */
+static void
+each_tier(struct vt_buf *out, const struct tier_figures *f, size_t count,
+    const char *name, const char *label, size_t offset, size_t size)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *at = (const char *)&f[i] + offset;
+		uintmax_t value = size == sizeof(unsigned) ?
+		    *(const unsigned *)(const void *)at :
+		    *(const uint64_t *)(const void *)at;
+
+		vt_buf_printf(out, "%s{tier=\"%s\"%s} %ju\n", name,
+		    f[i].tier, label, value);
+	}
+}
+
+static void
+remote_tiers(struct vt_buf *out, const struct server *s)
+{
+#define AT(m) offsetof(struct tier_figures, m), \
+	    sizeof(((struct tier_figures *)0)->m)
+	static const struct {
+		const char *name, *label, *type, *help;
+		size_t offset, size;
+	} figures[] = {
+		{ "vt_tier_queued", "", "gauge",
+		    "Jobs that wait for a worker of the tier.",
+		    AT(q.queued) },
+		{ "vt_tier_requests_in_hand", "", "gauge",
+		    "Requests in hand that read of the tier or write to it.",
+		    AT(q.in_hand) },
+		{ "vt_tier_uploads", "", "gauge",
+		    "Uploads to the tier, more than 64 KiB each.",
+		    AT(q.uploads) },
+		{ "vt_tier_uploads_waiting", "", "gauge",
+		    "Such uploads that wait to begin.",
+		    AT(q.uploads_waiting) },
+		{ "vt_tier_turned_away_total", "", "counter",
+		    "Requests answered 503 because the tier does not work or "
+		    "is busy.", AT(q.refused) },
+		{ "vt_tier_calls", "", "gauge", "Calls of the tier at work.",
+		    AT(h.calls) },
+		{ "vt_tier_waiting", "", "gauge",
+		    "Calls of the tier that wait for their turn.",
+		    AT(h.waiting) },
+		{ "vt_tier_failures_total", "", "counter",
+		    "Calls that failed for the tier's sake.",
+		    AT(h.failures) },
+		{ "vt_tier_refused_total", "", "counter",
+		    "Calls not made because the tier does not work or is "
+		    "busy.", AT(h.refused) },
+		{ "vt_tier_requests_total", ",kind=\"write\"", "counter",
+		    "Requests sent to the tier, as they are billed.",
+		    AT(c.writes) },
+		{ "vt_tier_requests_total", ",kind=\"read\"", NULL, NULL,
+		    AT(c.reads) },
+		{ "vt_tier_requests_total", ",kind=\"delete\"", NULL, NULL,
+		    AT(c.deletes) },
+		{ "vt_tier_bytes_total", ",direction=\"in\"", "counter",
+		    "Bytes read from the tier (in) and written to it (out).",
+		    AT(c.bytes_in) },
+		{ "vt_tier_bytes_total", ",direction=\"out\"", NULL, NULL,
+		    AT(c.bytes_out) }
+	};
+#undef AT
+	struct tier_figures f[VT_TIERS_MAX];
+	const struct vt_backend *b;
+	size_t count = 0, i;
+
+	while (count < VT_TIERS_MAX &&
+	    http_tier_stats(s->http, count, &f[count].q)) {
+		f[count].tier = f[count].q.tier;
+		b = vt_tiers_backend(s->tiers, f[count].tier);
+		vt_backend_health(b, &f[count].h);
+		vt_backend_counts(b, &f[count].c);
+		count++;
+	}
+	if (count == 0)
+		return;
+	vt_buf_str(out, "# HELP vt_tier_up Whether the tier works, as far as "
+	    "is known.\n# TYPE vt_tier_up gauge\n");
+	for (i = 0; i < count; i++)
+		vt_buf_printf(out, "vt_tier_up{tier=\"%s\"} %d\n", f[i].tier,
+		    !f[i].h.is_open);
+	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		if (figures[i].help != NULL)
+			vt_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n",
+			    figures[i].name, figures[i].help,
+			    figures[i].name, figures[i].type);
+		each_tier(out, f, count, figures[i].name, figures[i].label,
+		    figures[i].offset, figures[i].size);
+	}
+}
+
 static void
 access_log(struct vt_buf *out, const struct server *s)
 {
@@ -178,6 +282,7 @@ admin_page(const struct server *s, const char *path, struct vt_buf *out,
 		catalog(out, s);
 		users(out, s);
 		notifications(out, s);
+		remote_tiers(out, s);
 		access_log(out, s);
 		return 200;
 	}

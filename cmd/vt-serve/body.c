@@ -399,6 +399,38 @@ finish(struct req *r)
 		req_wake(r);
 }
 
+static void stream_job(struct job *j);
+
+/* It may upload to its tier, or has waited for that too long. */
+static void
+turn_came(struct claim *c, int expired)
+{
+	struct req *r = c->ctx;
+	struct req_private *p = r->priv;
+
+	p->uploading = expired ? -1 : 1;
+	pool_add(expired ? req_server_pool(r) : p->on, &p->job);
+}
+
+/* Have the buffer written on a worker of the tier it is for. */
+static void
+to_worker(struct req *r)
+{
+	struct req_private *p = r->priv;
+
+	p->on = req_pool(r);
+	p->job.run = stream_job;
+	if (p->uploads == NULL || p->uploading != 0) {
+		pool_add(p->on, &p->job);
+		return;
+	}
+	p->turn.bytes = 1;
+	p->turn.granted = turn_came;
+	p->turn.ctx = r;
+	if (budget_claim(p->uploads, &p->turn))
+		turn_came(&p->turn, 0);
+}
+
 /*
  * Write what is there until there is nothing.  A buffer that is not full yet
  * is taken all the same: pieces grow by themselves when the peer is faster
@@ -413,7 +445,17 @@ stream_job(struct job *j)
 	struct iobuf *buf;
 	int wake, gone, end;
 
+	if (p->uploading < 0 && !p->failed) {
+		req_later(r, "SlowDown", 1000);
+		fail(r);
+	}
+	body_open(r);
 	do {
+		/* for a tier on another machine, as has turned out */
+		if (req_pool(r) != p->on && !p->failed) {
+			to_worker(r);
+			return;
+		}
 		pthread_mutex_lock(&p->lock);
 		buf = p->ready;
 		p->ready = NULL;
@@ -450,9 +492,8 @@ dispatch(struct req *r)
 	p->ready = p->fill;
 	p->fill = NULL;
 	p->busy = 1;
-	p->job.run = stream_job;
 	req_hold(r);
-	pool_add(req_pool(r), &p->job);
+	to_worker(r);
 }
 
 /* Wait until the worker has done what it has; under the lock. */

@@ -7,6 +7,7 @@
 #define VT_SERVE_CONTENT_H
 
 #include "http.h"
+#include "readthrough.h"
 
 #define CONTENT_BLOCK (256 * 1024)	/* read at a time */
 
@@ -22,10 +23,21 @@ struct content {
 	 * catalog was asked */
 	int64_t failed[8];
 	unsigned failed_count, lookups;
+	const char *tier;		/* of a copy that failed */
+	enum vt_code passing;		/* how, when it may work again */
+	struct vt_err passing_err;
+	int gone;			/* the version is */
+	int remote;			/* the reader's copy is */
+	int whole;			/* from the first byte to the last */
+	uint64_t crc64;			/* of what closed readers gave */
 	/* of an answer */
 	int status;
-	int on_worker;
+	const char *at;			/* whose worker it is on, or NULL */
 	void (*headers)(struct req *r);
+	char *head;			/* read before it began */
+	size_t head_len;
+	int wants_tee;			/* set by who asks for the whole */
+	struct tee *tee;		/* that leaves a hot copy, or NULL */
 };
 
 /*

@@ -360,6 +360,26 @@ write_range(struct req *r, const struct source *s, uint64_t offset,
 	return ingest_whole(r, in, small, at);
 }
 
+/*
+ * Go on with `fn`, which moves bytes: for the tier that takes them, or else the
+ * one that they come from, when that is on another machine.
+ */
+static void
+work_between(struct req *r, const struct source *s, const struct ingest *in,
+    void (*fn)(struct req *r))
+{
+	const struct vt_tiers *t = r->srv->tiers;
+	const struct vt_copy *from = vt_tiers_best_copy(t, s->v);
+	const char *tier = in->tier->name;
+
+	if (from != NULL && !vt_tiers_is_remote(t, tier))
+		tier = from->tier;
+	if (vt_tiers_is_remote(t, tier))
+		req_work_tier(r, tier, fn);
+	else
+		fn(r);
+}
+
 /* --- CopyObject ----------------------------------------------------------- */
 
 struct copy {
@@ -687,8 +707,9 @@ copy_shared(struct req *r, struct copy *c, const struct vt_copy *from)
 }
 
 static void
-copy_bytes(struct req *r, struct copy *c)
+copy_bytes(struct req *r)
 {
+	struct copy *c = r->state;
 	struct digest *d = &c->in.digest;
 	struct sum_stored s;
 	char text[DIGEST_TEXT_MAX];
@@ -748,7 +769,7 @@ op_copy_object(struct req *r)
 			return;
 		from = source_copy_on(&c->src, &c->in);
 		if (from == NULL) {
-			copy_bytes(r, c);
+			work_between(r, &c->src, &c->in, copy_bytes);
 			return;
 		}
 		if (copy_shared(r, c, from) == 0)
@@ -918,6 +939,21 @@ part_copy_try(struct req *r, struct part_copy *c)
 	return 0;
 }
 
+static void
+part_copy_tries(struct req *r)
+{
+	struct part_copy *c = r->state;
+
+	for (int tries = 0; tries < COPY_TRIES; tries++) {
+		if (tries > 0 && source_lookup(r, &c->src) < 0)
+			return;
+		if (part_copy_try(r, c) == 0)
+			return;
+	}
+	req_error(r, "OperationAborted", "The source changed %d times while "
+	    "it was copied", COPY_TRIES);
+}
+
 void
 op_upload_part_copy(struct req *r)
 {
@@ -931,14 +967,8 @@ op_upload_part_copy(struct req *r)
 		digest_want(&c->part.in.digest, (enum vt_hash_alg)
 		    sum_by_name(c->part.upload->checksum_alg));
 	c->part.in.max_bytes = PUT_MAX;
-	if (source_find(r, &c->src) < 0)
+	if (source_find(r, &c->src) < 0 || copy_range(r, c) < 0 ||
+	    part_place(r, &c->part, c->length) < 0)
 		return;
-	for (int tries = 0; tries < COPY_TRIES; tries++) {
-		if (tries > 0 && source_lookup(r, &c->src) < 0)
-			return;
-		if (part_copy_try(r, c) == 0)
-			return;
-	}
-	req_error(r, "OperationAborted", "The source changed %d times while "
-	    "it was copied", COPY_TRIES);
+	work_between(r, &c->src, &c->part.in, part_copy_tries);
 }

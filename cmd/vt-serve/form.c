@@ -603,7 +603,7 @@ op_post_object(struct req *r)
 	    accept_fields(r, f, f->size_bytes) < 0 || check_whole(r, f) < 0)
 		return;
 	if (ingest_blocks(&f->put.in, f->size_bytes))
-		req_work(r, store_collected);
+		req_work_tier(r, f->put.in.tier->name, store_collected);
 	else
 		store_collected(r);
 }

@@ -39,6 +39,8 @@
 #include "request.h"
 #include "route.h"
 #include "sse.h"
+#include "stream.h"
+#include "tierqueue.h"
 #include "users.h"
 
 #define POOL_SIZE (32 * 1024)	/* of a connection: trap 1 of DESIGN 7 */
@@ -46,6 +48,7 @@
 #define WORKERS_MAX 128		/* when they hang on a tier that is slow */
 #define TICK_MS 1000		/* of the housekeeper */
 #define STOP_POLL_US 5000
+#define STOP_STUCK_US 5000000	/* nothing comes of a tier that hangs */
 #define STOP_LAST_MS 30000	/* for workers, after the grace period */
 #define LINGER_US 10000000	/* after an answer that cut a body short */
 #define ESTIMATE_MIN 65536	/* smaller answers are sent or not */
@@ -65,6 +68,7 @@ struct http {
 	int port, admin_port;
 	int tls;
 	struct pool *pool;
+	struct tierqueues *queues;
 	struct budget *budget;
 	struct auth *auth;
 	uint64_t id_seed;
@@ -75,6 +79,8 @@ struct http {
 	atomic_int cancel;	/* requests in hand are cut */
 	atomic_int inside;	/* callbacks that run right now */
 	atomic_int suspended, in_hand;
+	atomic_int at_tiers;		/* in hand, for tiers elsewhere */
+	atomic_uint_fast64_t woken;	/* how often one was */
 
 	pthread_t housekeeper;
 	int has_housekeeper;
@@ -82,7 +88,6 @@ struct http {
 	pthread_cond_t wake;
 	int ended;		/* (lock) */
 
-	atomic_uint_fast64_t blocks;	/* bytes of the budget in responses */
 	atomic_uint_fast64_t bytes_in, bytes_out;
 	atomic_uint_fast64_t requests[OPS_MAX][6];
 };
@@ -90,9 +95,23 @@ struct http {
 /* --- what the other files of a request need ------------------------------- */
 
 struct pool *
-req_pool(const struct req *r)
+req_server_pool(const struct req *r)
 {
 	return r->priv->http->pool;
+}
+
+struct pool *
+req_pool(const struct req *r)
+{
+	struct tierqueue *q = atomic_load(&r->priv->queue);
+
+	return q != NULL ? tierqueue_pool(q) : r->priv->http->pool;
+}
+
+int
+req_is_remote(const struct req *r)
+{
+	return atomic_load(&r->priv->queue) != NULL;
 }
 
 struct budget *
@@ -190,6 +209,7 @@ awake(struct req *r)
 		return;
 	p->suspended = 0;
 	atomic_fetch_sub(&p->http->suspended, 1);
+	atomic_fetch_add_explicit(&p->http->woken, 1, memory_order_relaxed);
 }
 
 void
@@ -219,6 +239,22 @@ work_job(struct job *j)
 	req_run_here(r, r->priv->fn);
 }
 
+/* To the workers of the request's tier, or the server's. */
+static void
+pass_on(struct req *r, void (*fn)(struct req *r))
+{
+	struct req_private *p = r->priv;
+
+	if (!p->suspended)
+		req_suspend(r);
+	atomic_store(&p->wait, WAIT_NONE);
+	p->fn = fn;
+	p->worked = 1;
+	p->job.run = work_job;
+	passed_on = 1;
+	pool_add(req_pool(r), &p->job);
+}
+
 void
 req_work(struct req *r, void (*fn)(struct req *r))
 {
@@ -228,14 +264,70 @@ req_work(struct req *r, void (*fn)(struct req *r))
 		req_error(r, "SlowDown", NULL);
 		return;
 	}
-	if (!p->suspended)
-		req_suspend(r);
-	atomic_store(&p->wait, WAIT_NONE);
-	p->fn = fn;
-	p->worked = 1;
-	p->job.run = work_job;
-	passed_on = 1;
-	pool_add(p->http->pool, &p->job);
+	pass_on(r, fn);
+}
+
+/* Turn a request away from a tier; -1. */
+static int
+refuse(struct req *r, struct tierqueue *q, enum tierqueue_answer why,
+    int64_t retry_ms)
+{
+	tierqueue_refused(q);
+	if (why == TIERQUEUE_DOWN)
+		req_later(r, "ServiceUnavailable", retry_ms);
+	else
+		req_later(r, "SlowDown", 1000);
+	return -1;
+}
+
+/* From now on, for good, it works for that tier. */
+static void
+set_queue(struct req *r, struct tierqueue *q)
+{
+	struct tierqueue *before = atomic_exchange(&r->priv->queue, q);
+
+	tierqueue_enter(q);
+	if (before != NULL)
+		tierqueue_leave(before);
+	else
+		atomic_fetch_add(&r->priv->http->at_tiers, 1);
+}
+
+int
+req_enter_tier(struct req *r, const char *tier, int upload)
+{
+	struct req_private *p = r->priv;
+	struct tierqueue *q = tierqueues_find(p->http->queues, tier);
+	enum tierqueue_answer why;
+	int64_t retry_ms;
+
+	if (q == NULL || q == atomic_load(&p->queue))
+		return 1;
+	why = tierqueue_ask(q, upload, &retry_ms);
+	if (why != TIERQUEUE_OK)
+		return refuse(r, q, why, retry_ms);
+	if (upload && p->uploads == NULL)
+		p->uploads = tierqueue_uploads(q);
+	set_queue(r, q);
+	return 0;
+}
+
+void
+req_work_tier(struct req *r, const char *tier, void (*fn)(struct req *r))
+{
+	if (tierqueues_find(r->priv->http->queues, tier) == NULL)
+		req_work(r, fn);
+	else if (req_enter_tier(r, tier, 0) >= 0)
+		pass_on(r, fn);
+}
+
+void
+req_move_tier(struct req *r, const char *tier)
+{
+	struct tierqueue *q = tierqueues_find(r->priv->http->queues, tier);
+
+	if (q != NULL)
+		set_queue(r, q);
 }
 
 void
@@ -320,7 +412,7 @@ log_request(struct req *r)
 	count(r);
 	vt_accesslog_write(r->srv->log, a);
 	if (r->op != NULL && strcmp(r->op->name, "GetObject") == 0)
-		promoter_note(r->srv->promoter, a);
+		promoter_note(r->srv->promoter, a, r->comes_back);
 }
 
 /* The last has let go of it. */
@@ -341,6 +433,12 @@ destroy(struct req *r)
 		log_request(r);
 	reply_release(r);
 	body_release(r);
+	if (p->uploading > 0)
+		budget_give(p->uploads, 1);
+	if (atomic_load(&p->queue) != NULL) {
+		tierqueue_leave(atomic_load(&p->queue));
+		atomic_fetch_sub(&h->at_tiers, 1);
+	}
 	if (p->in_hand)
 		atomic_fetch_sub(&h->in_hand, 1);
 	vt_arena_free(r->arena);
@@ -369,7 +467,7 @@ req_release(struct req *r)
 	 * removes its file. */
 	if (p->worked && r->cleanup != NULL) {
 		p->job.run = destroy_job;
-		pool_add(p->http->pool, &p->job);
+		pool_add(req_pool(r), &p->job);
 	} else {
 		destroy(r);
 	}
@@ -430,115 +528,25 @@ on_completed(void *cls, struct MHD_Connection *c, void **con_cls,
 
 /* --- the answer ----------------------------------------------------------- */
 
-static void
-fill_job(struct job *j)
-{
-	struct req *r = req_of_job(j);
-	struct req_private *p = r->priv;
-	size_t done = 0;
-	ssize_t n = 0;
-
-	while (done < p->room) {
-		n = p->read(p->ctx, (char *)p->at + done, p->room - done);
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-	}
-	/* What came before a failure is not sent: it may be what is wrong. */
-	p->got = n < 0 ? -1 : (ssize_t)done;
-	req_wake(r);
-}
-
-/*
- * A block of a response: read by a worker straight into libmicrohttpd's
- * buffer, which stays where it is while the connection is suspended.
- */
 static ssize_t
 on_read(void *cls, uint64_t pos, char *buf, size_t max)
 {
 	struct req *r = cls;
-	struct req_private *p = r->priv;
-	struct http *h = p->http;
-	ssize_t n = 0;
+	struct http *h = r->priv->http;
+	ssize_t n = -1;
 
 	atomic_fetch_add(&h->inside, 1);
 	awake(r);
-	if (atomic_load(&h->cancel)) {
-		n = MHD_CONTENT_READER_END_WITH_ERROR;
-	} else if (p->filling) {
-		p->filling = 0;
-		n = p->got > 0 ? p->got : MHD_CONTENT_READER_END_WITH_ERROR;
-		if (n > 0)
-			p->sent = pos + (uint64_t)n;
-		if (pos == 0)
-			r->log.ttfb_us = vt_clock_mono_us() -
-			    r->start_mono_us;
-	} else {
-		p->filling = 1;
-		p->at = buf;
-		p->room = max;
-		p->worked = 1;
-		req_suspend(r);
-		p->job.run = fill_job;
-		pool_add(h->pool, &p->job);
-	}
+	if (!atomic_load(&h->cancel))
+		n = stream_block(r, pos, buf, max);
 	atomic_fetch_sub(&h->inside, 1);
-	return n;
+	return n >= 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
-/*
- * A slow reader holds its block for as long as it likes.  So only half of the
- * budget goes into blocks, and uploads have the other; when many read, they
- * get small blocks of the size that a connection costs anyway.
- */
-static int
-take_block(struct req *r)
-{
-	struct http *h = r->priv->http;
-
-	if (atomic_fetch_add(&h->blocks, BLOCK_SIZE) + BLOCK_SIZE <=
-	    h->srv->config->buffer_budget_bytes / 2 &&
-	    budget_try(h->budget, BLOCK_SIZE)) {
-		r->priv->block = BLOCK_SIZE;
-		return 1;
-	}
-	atomic_fetch_sub(&h->blocks, BLOCK_SIZE);
-	return 0;
-}
-
-static void
-give_block(struct req *r)
-{
-	struct req_private *p = r->priv;
-
-	if (p->block == 0)
-		return;
-	atomic_fetch_sub(&p->http->blocks, p->block);
-	budget_give(p->http->budget, p->block);
-	p->block = 0;
-}
-
-static void
-close_job(struct job *j)
-{
-	struct req *r = req_of_job(j);
-	struct req_private *p = r->priv;
-
-	if (p->close != NULL)
-		p->close(p->ctx);
-	p->close = NULL;
-	give_block(r);
-	req_release(r);
-}
-
-/* libmicrohttpd has dropped the response; closing may block. */
 static void
 on_read_end(void *cls)
 {
-	struct req *r = cls;
-
-	r->priv->job.run = close_job;
-	pool_add(r->priv->http->pool, &r->priv->job);
+	stream_end(cls);
 }
 
 static ssize_t
@@ -554,20 +562,13 @@ read_nothing(void *cls, uint64_t pos, char *buf, size_t max)
 static struct MHD_Response *
 make_stream(struct req *r)
 {
-	struct req_private *p = r->priv;
 	struct MHD_Response *m;
-	size_t block = BLOCK_SMALL;
+	size_t block = stream_begin(r);
 
-	if (p->length > BLOCK_SMALL && take_block(r))
-		block = BLOCK_SIZE;
-	if (p->length < block && p->length > 0)
-		block = (size_t)p->length;
-	m = MHD_create_response_from_callback(p->length, block, on_read, r,
-	    on_read_end);
-	if (m != NULL)
-		req_hold(r);
-	else
-		give_block(r);
+	m = MHD_create_response_from_callback(r->priv->length, block, on_read,
+	    r, on_read_end);
+	if (m == NULL)
+		stream_end(r);
 	return m;
 }
 
@@ -1312,7 +1313,7 @@ keep_house(void *arg)
 {
 	struct http *h = arg;
 	struct timespec t;
-	int64_t us;
+	int64_t us, before_us;
 
 	pthread_mutex_lock(&h->lock);
 	while (!h->ended) {
@@ -1322,8 +1323,10 @@ keep_house(void *arg)
 		pthread_cond_timedwait(&h->wake, &h->lock, &t);
 		pthread_mutex_unlock(&h->lock);
 		pool_tend(h->pool);
-		budget_expire(h->budget, vt_clock_mono_us() -
-		    h->srv->config->idle_timeout_ms * 1000);
+		before_us = vt_clock_mono_us() -
+		    h->srv->config->idle_timeout_ms * 1000;
+		tierqueues_tend(h->queues, before_us);
+		budget_expire(h->budget, before_us);
 		pthread_mutex_lock(&h->lock);
 	}
 	pthread_mutex_unlock(&h->lock);
@@ -1367,6 +1370,7 @@ static void
 destroy_http(struct http *h)
 {
 	stop_housekeeper(h);
+	tierqueues_stop(h->queues);
 	pool_stop(h->pool);
 	budget_free(h->budget);
 	auth_free(h->auth);
@@ -1389,6 +1393,9 @@ prepare(struct http *h, struct vt_err *err)
 		return vt_fail(err, VT_NOMEM, "no memory for the server");
 	rc = pool_start(cores > WORKERS_MIN / 4 ? (unsigned)cores * 4 :
 	    WORKERS_MIN, WORKERS_MAX, &h->pool, err);
+	if (rc == VT_OK)
+		rc = tierqueues_start(c, h->srv->tiers,
+		    c->buffer_budget_bytes, &h->queues, err);
 	if (rc == VT_OK)
 		rc = start_housekeeper(h, err);
 	return rc;
@@ -1458,31 +1465,51 @@ http_auth(const struct http *h)
 	return h->auth;
 }
 
+/* All in hand wait for tiers elsewhere, and not one has been woken for long. */
+static int
+is_stuck(const struct http *h, uint64_t *woken, int64_t *since_us)
+{
+	uint64_t now = atomic_load(&h->woken);
+	int n = atomic_load(&h->in_hand);
+
+	if (now != *woken || atomic_load(&h->at_tiers) < n ||
+	    atomic_load(&h->suspended) < n) {
+		*woken = now;
+		*since_us = vt_clock_mono_us();
+	}
+	return vt_clock_mono_us() - *since_us > STOP_STUCK_US;
+}
+
 /*
  * Stopping libmicrohttpd with a suspended connection aborts the process (trap
  * 4).  So: no new connections; requests in hand get their time; then
  * `cancel` makes every callback say no, which suspends none, and the waits
  * that only we can end are ended.  When no callback is inside and none is
- * suspended after that, there never will be one again.
+ * suspended after that, there never will be one again.  Nor do they get all
+ * their time when every one of them waits for a tier elsewhere that is silent.
  */
 void
 http_stop(struct http *h, int64_t grace_ms)
 {
-	int64_t until;
+	int64_t until, since_us = vt_clock_mono_us();
+	uint64_t woken = 0;
 
 	if (h == NULL)
 		return;
 	atomic_store(&h->stopping, 1);
 	until = vt_clock_mono_us() + grace_ms * 1000;
-	while (atomic_load(&h->in_hand) > 0 && vt_clock_mono_us() < until)
+	while (atomic_load(&h->in_hand) > 0 && vt_clock_mono_us() < until &&
+	    !is_stuck(h, &woken, &since_us))
 		usleep(STOP_POLL_US);
 	atomic_store(&h->cancel, 1);
+	vt_tiers_cancel(h->srv->tiers);
 	until = vt_clock_mono_us() + STOP_LAST_MS * 1000;
 	while (atomic_load(&h->inside) > 0 ||
 	    atomic_load(&h->suspended) > 0) {
 		budget_expire(h->budget, INT64_MAX);
+		tierqueues_tend(h->queues, INT64_MAX);
 		if (vt_clock_mono_us() > until) {
-			/* A tier hangs.  Everything acknowledged is on
+			/* A disk hangs.  Everything acknowledged is on
 			 * stable storage; recovery does the rest (P4). */
 			fprintf(stderr, "vt-serve: a request cannot be "
 			    "ended; leaving without it\n");
@@ -1496,6 +1523,12 @@ http_stop(struct http *h, int64_t grace_ms)
 	MHD_stop_daemon(h->daemon);
 	h->srv->http = NULL;
 	destroy_http(h);
+}
+
+int
+http_tier_stats(const struct http *h, size_t i, struct tierqueue_stats *out)
+{
+	return tierqueues_stats(h->queues, i, out);
 }
 
 int

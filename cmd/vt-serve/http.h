@@ -133,6 +133,7 @@ struct req {
 	int anonymous;
 	struct caller who;
 	int notifies;			/* an operation journals events */
+	int comes_back;			/* what it read gets a hot copy */
 	struct doc_held *docs;		/* documents.c: parsed, held for it */
 	int authz_looked;		/* authz.c: the decision was about... */
 	int64_t authz_seq;		/* ...this version; 0: none was there */
@@ -172,6 +173,20 @@ const char *req_query(const struct req *r, const char *name);
 
 /* --- going on elsewhere --------------------------------------------------- */
 void req_work(struct req *r, void (*fn)(struct req *r));
+/*
+ * Work for a tier: on workers of its own when it is on another machine, so
+ * that one that hangs holds nobody else (P8).  Answers, 503 with Retry-After,
+ * when that tier does not work or too many wait for it.
+ */
+void req_work_tier(struct req *r, const char *tier, void (*fn)(struct req *r));
+/*
+ * The same for what is under way: 1: it may block here; 0: only from the next
+ * op->write on, or the next function passed on; -1: answered.  `upload`: a
+ * body comes that takes buffers.
+ */
+int req_enter_tier(struct req *r, const char *tier, int upload);
+/* What goes on as it must is not turned away: from the next block on. */
+void req_move_tier(struct req *r, const char *tier);
 void req_async(struct req *r);
 void req_resume(struct req *r);
 
@@ -191,8 +206,12 @@ void req_reply_bytes(struct req *r, int status, const void *data,
 /* `length` bytes of `fd` from `offset` by sendfile; takes over fd. */
 void req_reply_fd(struct req *r, int status, int fd, uint64_t offset,
     uint64_t length);
-/* Bytes from a reader, called on an epoll thread or a worker; close is called
- * exactly once.  -1 cuts the connection. */
+/*
+ * Bytes from a reader, called on a worker; close is called exactly once.  -1
+ * cuts the connection; STREAM_AGAIN: none yet, and after req_move_tier to be
+ * called on another worker.
+ */
+#define STREAM_AGAIN (-2)
 void req_reply_stream(struct req *r, int status, uint64_t length,
     ssize_t (*read)(void *ctx, void *data, size_t len),
     void (*close)(void *ctx), void *ctx);
@@ -203,6 +222,12 @@ void req_reply_head(struct req *r, int status, uint64_t length);
  * the wire.  extra XML elements come from req_error_detail before it. */
 void req_error(struct req *r, const char *s3_code, const char *fmt, ...)
     VT_PRINTF(3, 4);
+/* A 503, and when to come again: whole seconds, at least one. */
+void req_later(struct req *r, const char *s3_code, int64_t retry_ms);
+/* What a tier's failure is to the client: one on another machine that cannot
+ * be reached, or does not take our key, is no fault of the request's. */
+void req_fail_tier(struct req *r, const char *tier, enum vt_code code,
+    const struct vt_err *err);
 void req_error_detail(struct req *r, const char *element, const char *value);
 /* The S3 error for a vt_code of the store, with err's words. */
 void req_fail(struct req *r, enum vt_code code, const struct vt_err *err);
@@ -233,6 +258,16 @@ struct http_stats {
 	int stopping;
 };
 void http_stats(const struct http *h, struct http_stats *out);
+/* Of the workers of the i-th tier on another machine; 0: there is none. */
+struct tierqueue_stats {
+	const char *tier;
+	uint64_t queued;	/* jobs that wait for one of them */
+	uint64_t in_hand;	/* requests */
+	uint64_t uploads, uploads_waiting;	/* of these */
+	uint64_t refused;	/* requests turned away with a 503 */
+};
+int http_tier_stats(const struct http *h, size_t i,
+    struct tierqueue_stats *out);
 /* The ports in use, for port 0. */
 int http_port(const struct http *h);
 int http_admin_port(const struct http *h);

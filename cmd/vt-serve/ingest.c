@@ -189,22 +189,36 @@ begin(struct req *r, struct ingest *in)
 	return -1;
 }
 
-int
-ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes)
+static int
+open_writer(struct req *r, struct ingest *in)
 {
 	struct vt_blob_form form;
 	struct vt_err err;
 	enum vt_code rc;
 
-	if (begin(r, in) < 0)
-		return -1;
 	rc = vt_blob_writer_open(r->srv->tiers, in->tier->name,
-	    r->bucket_name, r->key, r->key_len, size_bytes,
+	    r->bucket_name, r->key, r->key_len, in->will_bytes,
 	    sse_form(in->sse, &form), &in->writer, &err);
 	if (rc == VT_OK)
 		return 0;
-	req_fail(r, rc, &err);
+	req_fail_tier(r, in->tier->name, rc, &err);
 	return -1;
+}
+
+int
+ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes)
+{
+	if (begin(r, in) < 0)
+		return -1;
+	in->will_bytes = size_bytes;
+	switch (req_enter_tier(r, in->tier->name, 1)) {
+	case 0:	/* with the first bytes, on a worker of that tier */
+		return 0;
+	case 1:
+		return open_writer(r, in);
+	default:
+		return -1;
+	}
 }
 
 int
@@ -220,6 +234,8 @@ ingest_write(struct req *r, struct ingest *in, const void *data, size_t len)
 		req_error(r, "EntityTooLarge", NULL);
 		return -1;
 	}
+	if (in->writer == NULL && open_writer(r, in) < 0)
+		return -1;
 	shared = len >= HAND_WORTH && hand_over(&job);
 	digest_update_sums(&in->digest, data, len);
 	rc = vt_blob_writer_write(in->writer, data, len, &err);
@@ -229,7 +245,7 @@ ingest_write(struct req *r, struct ingest *in, const void *data, size_t len)
 		digest_update_md5(&in->digest, data, len);
 	if (rc == VT_OK)
 		return 0;
-	req_fail(r, rc, &err);
+	req_fail_tier(r, in->tier->name, rc, &err);
 	return -1;
 }
 
@@ -309,13 +325,13 @@ ingest_close(struct req *r, struct ingest *in)
 	}
 	rc = write_note(r, in, &err);
 	if (rc != VT_OK) {
-		req_fail(r, rc, &err);
+		req_fail_tier(r, in->tier->name, rc, &err);
 		return -1;
 	}
 	in->writer = NULL;
 	rc = vt_blob_writer_commit(w, r->arena, &in->extent, &err);
 	if (rc != VT_OK) {
-		req_fail(r, rc, &err);
+		req_fail_tier(r, in->tier->name, rc, &err);
 		return -1;
 	}
 	in->extent_count = 1;

@@ -24,7 +24,9 @@ struct ingest {
 	const struct object_meta *meta;
 	const struct vt_upload *upload;
 	uint32_t part_number;
-	struct vt_blob_writer *writer;
+	uint64_t will_bytes;		/* that will come */
+	struct vt_blob_writer *writer;	/* of another machine: opened with the
+					   first bytes, on its workers */
 	struct vt_cat_extent extent;	/* after a successful close */
 	size_t extent_count;		/* 0 for an empty body */
 	int on_tier;			/* the extent is a blob, or the id of

@@ -7,7 +7,9 @@
  *	body.c		what comes in: collected, streamed to workers, drained
  *	reply.c		what goes out, as operations record it
  *	request.h	what these four share; http.h is for operations
+ *	stream.c ring.c	what goes out as workers read it
  *	pool.c		worker threads, the memory for bodies
+ *	tierqueue.c	the workers of each tier on another machine
  *	route.c		method, path and query to operation
  *	auth.c		signatures: who it is
  *	users.c		users and their keys, in memory
@@ -20,7 +22,7 @@
  *	attributes.c tagging.c	the operations
  *	documents.c	what a bucket is told: policy, rules, defaults
  *	sse.c		encryption, as the headers have it
- *	promote.c	reads that bring objects back
+ *	promote.c readthrough.c	reads that bring objects back
  *	notify.c	who is told of what happened
  *	restore.c	what comes back from an archive for some days
  *	ingest.c content.c meta.c digest.c	what operations share
@@ -613,6 +615,8 @@ stop(struct serve *s)
 	int status = CLI_OK;
 
 	http_stop(s->srv.http, STOP_GRACE_MS);
+	/* the threads below may wait for one that hangs */
+	vt_tiers_cancel(s->srv.tiers);
 	promoter_stop(s->srv.promoter);
 	restorer_stop(s->srv.restorer);
 	notifier_stop(s->srv.notifier);

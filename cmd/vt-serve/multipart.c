@@ -380,7 +380,7 @@ op_upload_part(struct req *r)
 	if (p == NULL)
 		return;
 	if (ingest_blocks(&p->in, r->body_len))
-		req_work(r, part_collected);
+		req_work_tier(r, p->in.tier->name, part_collected);
 	else
 		part_collected(r);
 }

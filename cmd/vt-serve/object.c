@@ -340,8 +340,10 @@ get(struct req *r, int is_head)
 		return;
 	if (is_head)
 		head_reply(r);
-	else
+	else {
+		g->content.wants_tee = !g->ranged && !g->by_part;
 		content_reply(&g->content);
+	}
 }
 
 void
@@ -539,7 +541,7 @@ op_put_object(struct req *r)
 		return;
 	p = r->state;
 	if (ingest_blocks(&p->in, r->body_len))
-		req_work(r, put_collected);
+		req_work_tier(r, p->in.tier->name, put_collected);
 	else
 		put_collected(r);
 }

@@ -24,6 +24,7 @@ struct pool {
 	atomic_size_t length;
 	unsigned idle;
 	int stop;
+	int eager;		/* threads start as jobs come */
 	unsigned threads, max;
 	pthread_t thread[];
 };
@@ -80,6 +81,7 @@ pool_start(unsigned threads, unsigned max, struct pool **out,
 	if (p == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the workers");
 	p->max = max;
+	p->eager = threads == 0;
 	p->tail = &p->head;
 	if (pthread_mutex_init(&p->lock, NULL) != 0 ||
 	    pthread_cond_init(&p->wake, NULL) != 0) {
@@ -110,8 +112,9 @@ pool_add(struct pool *p, struct job *j)
 	atomic_fetch_add(&p->length, 1);
 	wake = p->idle > 0;
 	/* Without the thread the job waits on: that is no failure. */
-	if (!wake && p->threads < p->max && !p->stop &&
-	    j->since_us - p->head->since_us > LONG_US)
+	if (p->threads < p->max && !p->stop && (p->eager ?
+	    atomic_load(&p->length) > p->idle :
+	    !wake && j->since_us - p->head->since_us > LONG_US))
 		(void)grow(p);
 	pthread_mutex_unlock(&p->lock);
 	if (wake)
@@ -162,6 +165,7 @@ pool_stop(struct pool *p)
 struct budget {
 	pthread_mutex_t lock;
 	uint64_t total, left;
+	uint64_t halves;	/* of budget_try_half */
 	uint64_t waiting;
 	struct claim *head, **tail;
 	struct iobuf *spare;
@@ -218,6 +222,31 @@ budget_try(struct budget *b, uint64_t bytes)
 		b->left -= bytes;
 	pthread_mutex_unlock(&b->lock);
 	return taken;
+}
+
+int
+budget_try_half(struct budget *b, uint64_t bytes)
+{
+	int taken;
+
+	pthread_mutex_lock(&b->lock);
+	taken = b->head == NULL && b->left >= bytes &&
+	    b->halves + bytes <= b->total / 2;
+	if (taken) {
+		b->left -= bytes;
+		b->halves += bytes;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return taken;
+}
+
+void
+budget_give_half(struct budget *b, uint64_t bytes)
+{
+	pthread_mutex_lock(&b->lock);
+	b->halves -= bytes;
+	pthread_mutex_unlock(&b->lock);
+	budget_give(b, bytes);
 }
 
 int

@@ -21,8 +21,11 @@ struct job {
 };
 
 struct pool;
-/* `threads` at once, and more, up to `max`, when jobs wait long because all
- * hang on something slow: work for other tiers must get on (P8). */
+/*
+ * `threads` at once, and more, up to `max`, when jobs wait long because all
+ * hang on something slow.  With `threads` 0 they start as jobs come that find
+ * none idle.
+ */
 enum vt_code pool_start(unsigned threads, unsigned max, struct pool **out,
     struct vt_err *err) VT_MUST_CHECK;
 void pool_add(struct pool *p, struct job *j);
@@ -56,6 +59,13 @@ int budget_claim(struct budget *b, struct claim *c);
 void budget_give(struct budget *b, uint64_t bytes);
 /* Give up waits that began before this monotonic time. */
 void budget_expire(struct budget *b, int64_t before_us);
+/*
+ * The same for what a peer may hold as long as it likes, such as a block of an
+ * answer that it reads slowly: all of these have one half of the budget, and
+ * uploads the other.
+ */
+int budget_try_half(struct budget *b, uint64_t bytes);
+void budget_give_half(struct budget *b, uint64_t bytes);
 /* Bytes taken now, and how many wait. */
 void budget_stats(const struct budget *b, uint64_t *used, uint64_t *waiting);
 

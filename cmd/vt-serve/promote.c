@@ -8,6 +8,7 @@
 #include "libvt/work/promote.h"
 
 #include "promote.h"
+#include "readthrough.h"
 
 #define RENT_SLOTS 65536
 #define QUEUE_MAX 256		/* more are counted anew by later reads */
@@ -30,6 +31,8 @@ struct promoter {
 	struct vt_rent *rent;
 	struct wish *head, **tail;
 	unsigned queued;
+	struct tee *tees, **tees_tail;	/* read whole, to be made copies */
+	unsigned tee_count;		/* these, and those being read */
 	int stop;
 };
 
@@ -41,50 +44,134 @@ wish_free(struct wish *w)
 	free(w);
 }
 
+/* What reads of it cost, and the tier in the model that it lies on; 0: none
+ * that is left. */
+static size_t
+cost_of(const struct promoter *p, const char *bucket, const char *key,
+    size_t key_len, const char *tier, uint64_t size, struct vt_cost *cost)
+{
+	int k = vt_cost_model_tier(&p->model, tier);
+
+	if (k <= 0)
+		return 0;
+	/* P6: not to where policies do not let it lie */
+	if (!vt_place_allows(vt_places_find(p->s->config->places, bucket, key,
+	    key_len), 0))
+		return 0;
+	vt_cost_of(&p->model, size, cost);
+	return (size_t)k;
+}
+
+/* Dollars still due for the minimum duration of a copy. */
+static double
+early_of(const struct vt_cost *cost, size_t k, const struct vt_copy *copy,
+    int64_t now_us)
+{
+	return vt_cost_early(cost, k, (double)(now_us - copy->created_us) /
+	    DAY_US);
+}
+
+/* Under the lock. */
+static void
+wish_for(struct promoter *p, const struct vt_access *a)
+{
+	struct wish *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return;
+	w->bucket = strdup(a->bucket);
+	w->key = malloc(a->key_len + 1);
+	w->key_len = a->key_len;
+	w->copy_id = a->copy_id;
+	if (w->bucket == NULL || w->key == NULL) {
+		wish_free(w);
+		return;
+	}
+	memcpy(w->key, a->key, a->key_len);
+	w->key[a->key_len] = '\0';
+	*p->tail = w;
+	p->tail = &w->next;
+	p->queued++;
+	pthread_cond_signal(&p->wake);
+}
+
 void
-promoter_note(struct promoter *p, const struct vt_access *a)
+promoter_note(struct promoter *p, const struct vt_access *a, int comes)
 {
 	struct vt_cost cost;
-	struct wish *w;
-	int k;
+	size_t k;
 
 	if (p == NULL || a->tier == NULL || a->copy_id < 0 ||
 	    a->bytes_out <= 0 || a->size <= 0 || a->bucket == NULL)
 		return;
-	k = vt_cost_model_tier(&p->model, a->tier);
-	if (k <= 0)
+	k = cost_of(p, a->bucket, a->key, a->key_len, a->tier,
+	    (uint64_t)a->size, &cost);
+	if (k == 0)
 		return;
-	/* P6: not to where policies do not let it lie */
-	if (!vt_place_allows(vt_places_find(p->s->config->places, a->bucket,
-	    a->key, a->key_len), 0))
-		return;
-	vt_cost_of(&p->model, (uint64_t)a->size, &cost);
 	pthread_mutex_lock(&p->lock);
 	/* What leaving early costs is weighed by the thread, who knows when
 	 * the copy came. */
-	if (vt_rent_read(p->rent, &cost, (size_t)k, a->copy_id,
+	if (vt_rent_read(p->rent, &cost, k, a->copy_id,
 	    (double)a->time_us / DAY_US, (double)a->bytes_out, 0) &&
-	    p->queued < QUEUE_MAX) {
-		w = calloc(1, sizeof(*w));
-		if (w != NULL) {
-			w->bucket = strdup(a->bucket);
-			w->key = malloc(a->key_len + 1);
-			w->key_len = a->key_len;
-			w->copy_id = a->copy_id;
-			if (w->bucket == NULL || w->key == NULL) {
-				wish_free(w);
-			} else {
-				memcpy(w->key, a->key, a->key_len);
-				w->key[a->key_len] = '\0';
-				*p->tail = w;
-				p->tail = &w->next;
-				p->queued++;
-				pthread_cond_signal(&p->wake);
-			}
-		}
-	}
+	    !comes && p->queued < QUEUE_MAX)
+		wish_for(p, a);
 	pthread_mutex_unlock(&p->lock);
 }
+
+/* --- read-through --------------------------------------------------------- */
+
+int
+promoter_pays(struct promoter *p, const char *bucket,
+    const struct vt_version *v, const struct vt_copy *copy)
+{
+	int64_t now_us = vt_clock_now_us(p->s->clock);
+	struct vt_cost cost;
+	size_t k;
+	int pays;
+
+	k = cost_of(p, bucket, v->key, v->key_len, copy->tier, v->size_bytes,
+	    &cost);
+	if (k == 0)
+		return 0;
+	pthread_mutex_lock(&p->lock);
+	pays = vt_rent_would(p->rent, &cost, k, copy->id,
+	    (double)now_us / DAY_US, (double)v->size_bytes,
+	    early_of(&cost, k, copy, now_us));
+	pthread_mutex_unlock(&p->lock);
+	return pays;
+}
+
+int
+promoter_tee_begin(struct promoter *p)
+{
+	int begun;
+
+	pthread_mutex_lock(&p->lock);
+	begun = !p->stop && p->tee_count < TEES_MAX;
+	p->tee_count += (unsigned)begun;
+	pthread_mutex_unlock(&p->lock);
+	return begun;
+}
+
+void
+promoter_tee_end(struct promoter *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->tee_count--;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+promoter_take(struct promoter *p, struct tee *t)
+{
+	pthread_mutex_lock(&p->lock);
+	*p->tees_tail = t;
+	p->tees_tail = tee_next(t);
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* --- the thread ----------------------------------------------------------- */
 
 static int
 keep_going(void *ctx, size_t bytes)
@@ -127,6 +214,35 @@ log_move(struct promoter *p, const struct vt_move *m,
 	vt_accesslog_write(p->s->log, &a);
 }
 
+static void
+move_options(struct promoter *p, struct vt_migrate_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->catalog = p->s->catalog;
+	o->tiers = p->s->tiers;
+	o->config = p->s->config;
+	o->clock = p->s->clock;
+	o->grace_ms = p->s->config->grace_ms;
+	o->pace = keep_going;
+	o->pace_ctx = p;
+}
+
+/* Make what was written while it was read a copy. */
+static void
+adopt(struct promoter *p, struct tee *t)
+{
+	int64_t now_us = vt_clock_now_us(p->s->clock);
+	struct vt_migrate_options o;
+	struct vt_move_result res;
+	struct vt_err err;
+
+	move_options(p, &o);
+	err.code = tee_adopt(t, &o, &res, &err);
+	if (res.status != VT_MOVE_SKIPPED && res.status != VT_MOVE_REFUSED)
+		log_move(p, tee_move(t), &res, err.code, now_us);
+	tee_free(t);
+}
+
 /*
  * Carry a wish out, if it is still true.  The version is the current one of
  * its key: an older one that is read often is left to the plan.
@@ -144,8 +260,8 @@ bring_back(struct promoter *p, const struct wish *w)
 	struct vt_err err;
 	int64_t now_us = vt_clock_now_us(p->s->clock);
 	double early;
-	size_t i;
-	int k, again;
+	size_t i, k;
+	int again;
 
 	if (a == NULL || vt_catalog_bucket(p->s->catalog, a, w->bucket, &b,
 	    &err) != VT_OK || vt_catalog_lookup(p->s->catalog, a, b.id,
@@ -155,20 +271,18 @@ bring_back(struct promoter *p, const struct wish *w)
 		;
 	if (i == v->copy_count || v->pin[0] != '\0')
 		goto out;
-	k = vt_cost_model_tier(&p->model, v->copies[i].tier);
-	if (k <= 0)
+	k = cost_of(p, w->bucket, v->key, v->key_len, v->copies[i].tier,
+	    v->size_bytes, &cost);
+	if (k == 0)
 		goto out;
-	vt_cost_of(&p->model, v->size_bytes, &cost);
-	early = vt_cost_early(&cost, (size_t)k,
-	    (double)(now_us - v->copies[i].created_us) / DAY_US);
+	early = early_of(&cost, k, &v->copies[i], now_us);
 	if (early > 0) {
 		/*
 		 * A minimum is still due: the rent paid so far, which was the
 		 * price of the move, is kept; more must be paid first.
 		 */
 		pthread_mutex_lock(&p->lock);
-		again = vt_rent_early(p->rent, &cost, (size_t)k, w->copy_id,
-		    early);
+		again = vt_rent_early(p->rent, &cost, k, w->copy_id, early);
 		pthread_mutex_unlock(&p->lock);
 		if (!again)
 			goto out;
@@ -186,14 +300,7 @@ bring_back(struct promoter *p, const struct wish *w)
 	m.from = v->copies[i].tier;
 	m.to = p->s->config->tier[0].name;
 	m.size_bytes = v->size_bytes;
-	memset(&o, 0, sizeof(o));
-	o.catalog = p->s->catalog;
-	o.tiers = p->s->tiers;
-	o.config = p->s->config;
-	o.clock = p->s->clock;
-	o.grace_ms = p->s->config->grace_ms;
-	o.pace = keep_going;
-	o.pace_ctx = p;
+	move_options(p, &o);
 	/* A refusal is no fault: the store has changed meanwhile. */
 	err.code = vt_migrate_move(&o, &m, &res, &err);
 	if (res.status != VT_MOVE_SKIPPED && res.status != VT_MOVE_REFUSED)
@@ -206,22 +313,33 @@ static void *
 run(void *arg)
 {
 	struct promoter *p = arg;
+	struct tee *t;
 	struct wish *w;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop) {
+		t = p->tees;
 		w = p->head;
-		if (w == NULL) {
+		if (t != NULL) {
+			p->tees = *tee_next(t);
+			if (p->tees == NULL)
+				p->tees_tail = &p->tees;
+		} else if (w != NULL) {
+			p->head = w->next;
+			if (p->head == NULL)
+				p->tail = &p->head;
+			p->queued--;
+		} else {
 			pthread_cond_wait(&p->wake, &p->lock);
 			continue;
 		}
-		p->head = w->next;
-		if (p->head == NULL)
-			p->tail = &p->head;
-		p->queued--;
 		pthread_mutex_unlock(&p->lock);
-		bring_back(p, w);
-		wish_free(w);
+		if (t != NULL) {
+			adopt(p, t);
+		} else {
+			bring_back(p, w);
+			wish_free(w);
+		}
 		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -231,11 +349,16 @@ run(void *arg)
 static void
 destroy(struct promoter *p)
 {
+	struct tee *t;
 	struct wish *w;
 
 	while ((w = p->head) != NULL) {
 		p->head = w->next;
 		wish_free(w);
+	}
+	while ((t = p->tees) != NULL) {
+		p->tees = *tee_next(t);
+		tee_free(t);
 	}
 	vt_rent_free(p->rent);
 	vt_prices_free(p->prices);
@@ -256,6 +379,7 @@ promoter_start(struct server *s, struct promoter **out, struct vt_err *err)
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	p->s = s;
 	p->tail = &p->head;
+	p->tees_tail = &p->tees;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	p->rent = vt_rent_new(RENT_SLOTS);

@@ -312,3 +312,44 @@ req_fail(struct req *r, enum vt_code code, const struct vt_err *err)
 		req_error(r, s3_code, "%s", err != NULL ? err->text : "");
 	}
 }
+
+void
+req_later(struct req *r, const char *s3_code, int64_t retry_ms)
+{
+	if (req_answered(r))
+		return;
+	req_error(r, s3_code, NULL);
+	if (retry_ms > 1000)
+		req_set_headerf(r, "Retry-After", "%lld",
+		    (long long)((retry_ms + 999) / 1000));
+}
+
+void
+req_fail_tier(struct req *r, const char *tier, enum vt_code code,
+    const struct vt_err *err)
+{
+	struct vt_backend_health h;
+
+	if (tier == NULL || !vt_tiers_is_remote(r->srv->tiers, tier)) {
+		req_fail(r, code, err);
+		return;
+	}
+	vt_backend_health(vt_tiers_backend(r->srv->tiers, tier), &h);
+	switch (code) {
+	case VT_BUSY:
+	case VT_IO:
+	case VT_DENIED:
+	case VT_INVALID:
+	case VT_EXISTS:
+	case VT_CANCELLED:
+		/* the words name hosts and their troubles: ours alone */
+		if (!h.is_open)
+			req_complain(r, "tier '%s': %s: %s", tier,
+			    vt_code_name(code), err != NULL ? err->text : "");
+		req_later(r, code == VT_BUSY && !h.is_open ? "SlowDown" :
+		    "ServiceUnavailable", h.retry_ms);
+		return;
+	default:
+		req_fail(r, code, err);
+	}
+}

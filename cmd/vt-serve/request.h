@@ -24,6 +24,7 @@
 #include "auth.h"
 #include "http.h"
 #include "pool.h"
+#include "tierqueue.h"
 
 #define QUEUE_MAX 1024		/* jobs waiting; beyond: 503 SlowDown */
 #define BLOCK_SIZE (256 * 1024)	/* of a response from a callback */
@@ -31,6 +32,7 @@
 
 struct MHD_Connection;
 struct request;
+struct ring;
 
 enum phase {
 	PHASE_HEAD,		/* the body is not asked for yet */
@@ -70,6 +72,8 @@ struct req_private {
 	struct job job;
 	void (*fn)(struct req *r);
 	int worked;		/* was on a worker: may block at the end */
+	/* the tier on another machine it works for, or NULL */
+	_Atomic(struct tierqueue *) queue;
 	int must_close;		/* the framing cannot be trusted */
 	int expects;		/* Expect: 100-continue */
 	int opening;		/* op->open before the 100 goes out */
@@ -104,6 +108,11 @@ struct req_private {
 	int failed;		/* (lock) the rest is not wanted */
 	int gone;		/* (lock) the connection is over */
 	int opened;		/* op->open was called */
+	struct pool *on;	/* whose worker is busy with it */
+	/* of a tier on another machine: its uploads, or NULL */
+	struct budget *uploads;
+	struct claim turn;	/* to be one of them */
+	int uploading;		/* 1: it is, -1: it waited too long */
 
 	/* reply.c */
 	enum reply_kind reply;
@@ -122,8 +131,9 @@ struct req_private {
 	/* a response read on workers */
 	int filling;		/* a worker has, or had, the block */
 	void *at;
-	size_t room;
+	size_t room, filled;
 	ssize_t got;
+	struct ring *ring;	/* read ahead into it, or NULL */
 	uint64_t sent;		/* of the body: handed to MHD; an estimate
 				   when a file's answer was cut */
 	uint64_t acked_before;	/* by the peer's TCP, before a file's answer */
@@ -142,7 +152,11 @@ void req_suspend(struct req *r);
 void req_wake(struct req *r);
 void req_hold(struct req *r);
 void req_release(struct req *r);
+/* The workers of the tier it works for, or the server's. */
 struct pool *req_pool(const struct req *r);
+struct pool *req_server_pool(const struct req *r);
+/* It works for a tier on another machine. */
+int req_is_remote(const struct req *r);
 struct budget *req_budget(const struct req *r);
 /* Run `fn` on this worker; wakes the connection unless fn passed it on. */
 void req_run_here(struct req *r, void (*fn)(struct req *r));

@@ -16,6 +16,7 @@ struct vt_copy_reader {
 	struct vt_backend_get *get;
 	const char *data;	/* inline bytes left */
 	uint64_t piece_bytes;	/* left in the extent that is open */
+	uint64_t requests;
 	int whole;		/* check the CRC at the end */
 	uint64_t crc64, expected_crc64;
 	struct vt_decoder *decoder;	/* of a transformed extent */
@@ -124,6 +125,7 @@ open_stored(struct vt_copy_reader *r, const struct vt_extent *e, uint64_t at,
 	if (b == NULL)
 		return vt_fail(err, VT_BUSY, "tier '%s' is not configured",
 		    e->blob.tier);
+	r->requests++;
 	return vt_backend_get_begin(b, e->blob.name, e->blob.token, at,
 	    count, &r->get, err);
 }
@@ -279,6 +281,25 @@ vt_copy_reader_close(struct vt_copy_reader *r)
 	vt_decoder_close(r->decoder);
 	explicit_bzero(&r->key, sizeof(r->key));
 	free(r);
+}
+
+uint64_t
+vt_copy_reader_crc64(const struct vt_copy_reader *r)
+{
+	return r->crc64;
+}
+
+void
+vt_copy_reader_continue(struct vt_copy_reader *r, uint64_t crc64)
+{
+	r->whole = r->expected_crc64 != 0;
+	r->crc64 = crc64;
+}
+
+uint64_t
+vt_copy_reader_requests(const struct vt_copy_reader *r)
+{
+	return r->requests;
 }
 
 enum vt_code

@@ -532,9 +532,29 @@ crc_of(const struct vt_new_copy *n)
 	return crc;
 }
 
-enum vt_code
-vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
+/* Bytes that were written already: as vt_migrate_copy leaves them. */
+static enum vt_code
+take_copy(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_version *v, const struct vt_new_copy *n,
     struct vt_move_result *out, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+
+	if (n->count != 1 || !vt_crc_known(v))
+		return vt_fail(err, VT_INVALID, "what was written cannot be "
+		    "compared with the version");
+	if (*n->x[0].e.blob.transform == '\0')
+		rc = arrived(m, &n->x[0].e.blob, v->crc64, v->size_bytes,
+		    err);
+	return rc == VT_OK && !o->no_verify ? verify(o, v, 0, n, out, err) :
+	    rc;
+}
+
+/* `given`: the new copy, when it is there already, or NULL. */
+static enum vt_code
+carry_out(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_new_copy *given, struct vt_move_result *out,
+    struct vt_err *err)
 {
 	struct vt_arena *a = vt_arena_new(64 << 20);
 	struct vt_bucket bucket;
@@ -545,8 +565,9 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	struct vt_cat_op op;
 	enum vt_code rc;
 
-	memset(out, 0, sizeof(*out));
 	memset(&n, 0, sizeof(n));
+	if (given != NULL)
+		n = *given;
 	out->status = VT_MOVE_FAILED;
 	/* what is to go into a pack was not weighed for going alone */
 	if (m->action != NULL && *m->action != '\0')
@@ -584,7 +605,8 @@ vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
 		out->status = VT_MOVE_DONE;
 		goto out;
 	}
-	rc = vt_migrate_copy(o, m->bucket, v, source, m->to, a, &n, out, err);
+	rc = given != NULL ? take_copy(o, m, v, &n, out, err) :
+	    vt_migrate_copy(o, m->bucket, v, source, m->to, a, &n, out, err);
 	if (rc == VT_NEEDS_RESTORE) {
 		rc = ask_archive(o, source, err);
 		if (rc == VT_BUSY)
@@ -627,4 +649,20 @@ out:
 	vt_new_copy_release(&n);
 	vt_arena_free(a);
 	return rc;
+}
+
+enum vt_code
+vt_migrate_move(const struct vt_migrate_options *o, const struct vt_move *m,
+    struct vt_move_result *out, struct vt_err *err)
+{
+	memset(out, 0, sizeof(*out));
+	return carry_out(o, m, NULL, out, err);
+}
+
+enum vt_code
+vt_migrate_take(const struct vt_migrate_options *o, const struct vt_move *m,
+    const struct vt_new_copy *n, struct vt_move_result *out,
+    struct vt_err *err)
+{
+	return carry_out(o, m, n, out, err);
 }

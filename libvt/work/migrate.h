@@ -84,5 +84,14 @@ enum vt_code vt_migrate_copy(const struct vt_migrate_options *o,
 enum vt_code vt_migrate_move(const struct vt_migrate_options *o,
     const struct vt_move *m, struct vt_move_result *out, struct vt_err *err)
     VT_MUST_CHECK;
+/*
+ * The same with bytes that have been written to m->to already, as one extent
+ * that no row refers to: they are read back and swapped in, or, whatever else
+ * comes of it, removed.  Adds to *out; `n` is borrowed, and its memory stays
+ * the caller's.
+ */
+enum vt_code vt_migrate_take(const struct vt_migrate_options *o,
+    const struct vt_move *m, const struct vt_new_copy *n,
+    struct vt_move_result *out, struct vt_err *err) VT_MUST_CHECK;
 
 #endif

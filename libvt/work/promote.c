@@ -61,26 +61,46 @@ drain(struct slot *s, const struct vt_cost *c, size_t k, double at)
 	s->at = at;
 }
 
+/* The copy's slot with one read more. */
+static struct slot
+read_more(const struct vt_rent *r, const struct vt_cost *c, size_t k,
+    int64_t copy_id, double at, double bytes)
+{
+	/* Ids are given one after the other: their low bits spread well. */
+	struct slot s = r->slot[(size_t)copy_id & r->mask];
+
+	if (s.copy_id != copy_id) {
+		s.copy_id = copy_id;
+		s.rent = s.early = 0;
+		s.at = at;
+	}
+	drain(&s, c, k, at);
+	s.rent += extra(c, k, bytes);
+	return s;
+}
+
+int
+vt_rent_would(const struct vt_rent *r, const struct vt_cost *c, size_t k,
+    int64_t copy_id, double at, double bytes, double early)
+{
+	struct slot s;
+
+	if (k == 0 || k >= c->count || c->excluded[0])
+		return 0;
+	s = read_more(r, c, k, copy_id, at, bytes);
+	return is_paid(&s, c, k, early > s.early ? early : s.early);
+}
+
 int
 vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
     int64_t copy_id, double at, double bytes, double early)
 {
-	struct slot *s;
+	struct slot *s = &r->slot[(size_t)copy_id & r->mask];
+	int pays = vt_rent_would(r, c, k, copy_id, at, bytes, early);
 
-	if (k == 0 || k >= c->count || c->excluded[0])
-		return 0;
-	/* Ids are given one after the other: their low bits spread well. */
-	s = &r->slot[(size_t)copy_id & r->mask];
-	if (s->copy_id != copy_id) {
-		s->copy_id = copy_id;
-		s->rent = s->early = 0;
-		s->at = at;
-	}
-	drain(s, c, k, at);
-	s->rent += extra(c, k, bytes);
-	if (early < s->early)
-		early = s->early;
-	return is_paid(s, c, k, early);
+	if (k != 0 && k < c->count && !c->excluded[0])
+		*s = read_more(r, c, k, copy_id, at, bytes);
+	return pays;
 }
 
 int

@@ -38,6 +38,9 @@ void vt_rent_free(struct vt_rent *r);
  */
 int vt_rent_read(struct vt_rent *r, const struct vt_cost *c, size_t k,
     int64_t copy_id, double at, double bytes, double early);
+/* Would it, of this read?  Notes nothing. */
+int vt_rent_would(const struct vt_rent *r, const struct vt_cost *c, size_t k,
+    int64_t copy_id, double at, double bytes, double early);
 /*
  * Say that `early` dollars are due beside the move.  1: the rent has paid for
  * that too; 0: not yet, vt_rent_read will tell.

@@ -26,16 +26,16 @@ add_faults(const char *text, struct vt_backend **b, struct vt_err *err)
  * such a one. */
 static enum vt_code
 open_tier(const struct vt_tier *d, struct vt_backend_options *o,
-    struct vt_backend **out, struct vt_err *err)
+    const volatile int *cancel, struct vt_backend **out, struct vt_err *err)
 {
 	struct vt_backend_remote r = { .endpoint = d->endpoint,
 	    .region = d->region, .object_class = d->object_class,
 	    .ca_file = d->ca_file, .virtual_host = d->virtual_host,
 	    .requester_pays = d->requester_pays, .part_bytes = d->part_bytes,
 	    .tries = d->tries, .connect_ms = d->connect_ms,
-	    .stall_ms = d->stall_ms };
+	    .stall_ms = d->stall_ms, .cancel = cancel };
 	struct vt_guard_options g = { .calls_max = d->connections,
-	    .bytes_per_s = d->bytes_per_s };
+	    .bytes_per_s = d->bytes_per_s, .cancel = cancel };
 	struct vt_backend *b;
 	struct vt_cred cred;
 	enum vt_code rc = VT_OK;
@@ -83,7 +83,8 @@ vt_tiers_open(const struct vt_config *config, struct vt_catalog *catalog,
 		o.base_dir = config->data_dir;
 		o.create = create;
 		o.restore_delay_ms = config->tier[i].restore_delay_ms;
-		rc = open_tier(&config->tier[i], &o, &t->backend[i], err);
+		rc = open_tier(&config->tier[i], &o, &t->cancel,
+		    &t->backend[i], err);
 		if (rc != VT_OK)
 			vt_err_prefix(err, "tier '%s'", config->tier[i].name);
 	}
@@ -130,6 +131,21 @@ vt_tiers_backend(const struct vt_tiers *t, const char *name)
 	return NULL;
 }
 
+int
+vt_tiers_is_remote(const struct vt_tiers *t, const char *name)
+{
+	const struct vt_backend *b = vt_tiers_backend(t, name);
+
+	return b != NULL && vt_backend_caps(b)->remote;
+}
+
+void
+vt_tiers_cancel(struct vt_tiers *t)
+{
+	if (t != NULL)
+		t->cancel = 1;
+}
+
 enum vt_code
 vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
     const char *storage_class, uint64_t size_bytes,
@@ -161,12 +177,34 @@ vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
 
 /* --- reading a copy ------------------------------------------------------- */
 
+/* What sets a tier back: that it must restore, or does not work. */
+#define RESTORE_MS (INT64_C(1) << 48)
+#define DOWN_MS (INT64_C(1) << 52)
+
+/* Milliseconds to the first byte, by which copies are compared. */
+static int64_t
+reach_ms(const struct vt_tiers *t, const struct vt_tier *d)
+{
+	const struct vt_backend *b = vt_tiers_backend(t, d->name);
+	int64_t ms = d->first_byte_ms + d->restore_delay_ms;
+	struct vt_backend_health h;
+
+	if (b == NULL || !vt_backend_caps(b)->remote)
+		return ms;
+	vt_backend_health(b, &h);
+	if (h.is_open)
+		ms += DOWN_MS;
+	else if (vt_backend_caps(b)->restore)
+		ms += RESTORE_MS;
+	return ms;
+}
+
 const struct vt_copy *
 vt_tiers_best_copy(const struct vt_tiers *t, const struct vt_version *v)
 {
 	const struct vt_copy *best = NULL;
 	const struct vt_tier *d;
-	int64_t best_ms = INT64_MAX;
+	int64_t best_ms = INT64_MAX, ms;
 	size_t i;
 
 	for (i = 0; i < v->copy_count; i++) {
@@ -178,8 +216,10 @@ vt_tiers_best_copy(const struct vt_tiers *t, const struct vt_version *v)
 		if (v->copies[i].until_us != 0 &&
 		    v->copies[i].until_us <= vt_clock_now_us(t->clock))
 			continue;
-		if (d->first_byte_ms + d->restore_delay_ms < best_ms) {
-			best_ms = d->first_byte_ms + d->restore_delay_ms;
+		/* there is no choice for most */
+		ms = v->copy_count > 1 ? reach_ms(t, d) : 0;
+		if (ms < best_ms) {
+			best_ms = ms;
 			best = &v->copies[i];
 		}
 	}

@@ -29,6 +29,14 @@ const struct vt_tier *vt_tiers_tier(const struct vt_tiers *t,
 struct vt_backend *vt_tiers_backend(const struct vt_tiers *t,
     const char *name);
 
+/* Is it on another machine?  Never blocks. */
+int vt_tiers_is_remote(const struct vt_tiers *t, const char *name);
+/*
+ * Every call to a tier on another machine ends soon with VT_CANCELLED, and all
+ * that are made after this.  Any thread.
+ */
+void vt_tiers_cancel(struct vt_tiers *t);
+
 /*
  * The placement function of every write path (lesson 1).  `place`: what
  * policies ask, or NULL.  `storage_class`: what the client asked for; with
@@ -98,8 +106,11 @@ enum vt_code vt_blob_inline_as(struct vt_tiers *t, const char *tier,
     VT_MUST_CHECK;
 
 /* --- reading a copy ------------------------------------------------------- */
-/* The best readable copy of a version: lowest first-byte time first; NULL if
- * it has none (an empty object has a copy with no extents). */
+/*
+ * The best readable copy of a version: lowest first-byte time first, but what
+ * has to be restored after what has not, and a tier whose breaker is open last;
+ * NULL if it has none (an empty object has a copy with no extents).
+ */
 const struct vt_copy *vt_tiers_best_copy(const struct vt_tiers *t,
     const struct vt_version *v);
 
@@ -130,6 +141,15 @@ enum vt_code vt_copy_reader_begin(struct vt_copy_reader *r,
 enum vt_code vt_copy_reader_read(struct vt_copy_reader *r, void *data,
     size_t len, size_t *got, struct vt_err *err) VT_MUST_CHECK;
 void vt_copy_reader_close(struct vt_copy_reader *r);
+/*
+ * A read that went wrong goes on where it was, from another copy: the CRC64 of
+ * what came before, of a read that began with the first byte; and, before the
+ * first byte of the next one is read, how that goes on.
+ */
+uint64_t vt_copy_reader_crc64(const struct vt_copy_reader *r);
+void vt_copy_reader_continue(struct vt_copy_reader *r, uint64_t crc64);
+/* Extents that were opened at a backend so far. */
+uint64_t vt_copy_reader_requests(const struct vt_copy_reader *r);
 /* One extent on a backend with descriptors: *fd (caller closes), offset in
  * it; VT_INVALID when the copy is not of that shape. */
 enum vt_code vt_copy_fd(struct vt_tiers *t, const struct vt_copy *copy,

@@ -10,6 +10,7 @@ struct vt_tiers {
 	const struct vt_clock *clock;
 	struct vt_keyring *keyring;	/* or NULL */
 	struct vt_backend *backend[VT_TIERS_MAX];
+	volatile int cancel;	/* of all on other machines */
 };
 
 #endif
