@@ -74,6 +74,7 @@ hold_contest(struct run *r)
 	o.age_min_bytes = AGE_MIN_SIZE;
 	o.self_moving = r->self_moving;
 	o.allow_self_moving = r->may_self_move;
+	o.baselines = r->simulate || r->report != NULL;
 	if (vt_contest_new(&r->model, r->sample, &o, &r->contest, &err) !=
 	    VT_OK)
 		plan_die(&err);

@@ -109,14 +109,15 @@ add_sides(struct vt_contest *k)
 
 	k->hot = (int)k->sides;
 	add_side(k, VT_ENGINE_HOT, "hot", 1);
-	if (o->age_count > 0) {
+	if (o->baselines && o->age_count > 0) {
 		d = add_side(k, VT_ENGINE_AGE, "age", 0);
 		memcpy(d->e.age_days, o->age_days, sizeof(o->age_days));
 		memcpy(d->e.age_tier, o->age_tier, sizeof(o->age_tier));
 		d->e.age_count = o->age_count;
 		d->e.age_min_bytes = o->age_min_bytes;
 	}
-	add_side(k, VT_ENGINE_IDLE, "idle", 0);
+	if (o->baselines)
+		add_side(k, VT_ENGINE_IDLE, "idle", 0);
 	if (o->self_moving >= 0) {
 		d = add_side(k, VT_ENGINE_AUTO, "auto", o->allow_self_moving);
 		use_self_moving(k, d);
@@ -125,7 +126,8 @@ add_sides(struct vt_contest *k)
 	add_side(k, VT_ENGINE_WORK, "work", 1);
 	/* never in charge: in no replay did it pay against hazard, and it
 	 * fails badly where restores are due */
-	add_side(k, VT_ENGINE_WORK, "work-quick", 0)->e.down = 0.25;
+	if (o->baselines)
+		add_side(k, VT_ENGINE_WORK, "work-quick", 0)->e.down = 0.25;
 	d = add_side(k, VT_ENGINE_HAZARD, "hazard", 1);
 	d->e.hazard = k->hazard;
 	d->e.table = k->table;
@@ -303,6 +305,9 @@ struct turn {
 	const struct vt_past *p;
 	const struct vt_cost *c;
 	struct vt_track *t;
+	/* the work function as it was before the step at hand: it is the same
+	 * for all who follow it, wherever they have the object */
+	double w[VT_COST_TIERS];
 };
 
 static void
@@ -418,6 +423,24 @@ engine_for(const struct turn *u, const struct side *d)
 	return &k->side[k->in_charge].e;
 }
 
+/* The plan keeps no work function of its own: it follows the work engine's
+ * when that decides. */
+static void
+follow_work(const struct turn *u, const struct side *d,
+    const struct vt_engine *e, struct vt_seat *s)
+{
+	if (d->e.kind == VT_ENGINE_PLAN && e->kind == VT_ENGINE_WORK)
+		memcpy(s->w, u->w, sizeof(s->w));
+}
+
+static void
+note_work(struct turn *u)
+{
+	const struct vt_contest *k = u->k;
+
+	memcpy(u->w, k->side[k->work].seat[u->i].w, sizeof(u->w));
+}
+
 /* Time that the log did not cover is no history (P12); what was before the
  * object is taken to have been covered.  The age rule is the provider's, and
  * waits for no log. */
@@ -439,6 +462,7 @@ idle(const struct turn *u, struct side *d, double days, double real)
 	struct vt_track t = *u->t;
 	size_t to;
 
+	follow_work(u, d, e, s);
 	slow = days > 0 ? real / days : 0;
 	/* nothing is known of the time, but it is billed */
 	if (days <= 0) {
@@ -453,7 +477,7 @@ idle(const struct turn *u, struct side *d, double days, double real)
 		if (step > left)
 			step = left;
 		pay(u, d, STORAGE, storage(u, s, step * slow));
-		vt_seat_idle(&d->e, u->c, s, step);
+		vt_seat_idle(e, u->c, s, step);
 		s->level_idle += step * slow;
 		t.idle += step;
 		t.covered += step;
@@ -471,10 +495,11 @@ read_day(const struct turn *u, struct side *d, const struct vt_event *v)
 	double each = v->gets > 0 ? v->bytes / v->gets : 0, n = INFINITY;
 	size_t at = s->at;
 
+	follow_work(u, d, e, s);
 	if (may_move(u, d, u->t))
 		n = vt_seat_promote(e, u->c, u->t, s, v->gets, v->bytes,
 		    v->at);
-	vt_seat_read(&d->e, u->c, s, v->gets, v->bytes);
+	vt_seat_read(e, u->c, s, v->gets, v->bytes);
 	if (!(n <= v->gets)) {
 		pay(u, d, READS, vt_cost_serve(u->c, at, v->gets, v->bytes) +
 		    level_back(u, s));
@@ -580,7 +605,7 @@ guard(const struct turn *u)
 
 /* Days pass for all sides, until `to`. */
 static void
-pass(const struct turn *u, double to, double covered_share)
+pass(struct turn *u, double to, double covered_share)
 {
 	struct vt_contest *k = u->k;
 	double real = to - u->t->clock, days = real * covered_share;
@@ -588,6 +613,7 @@ pass(const struct turn *u, double to, double covered_share)
 
 	if (real <= 0)
 		return;
+	note_work(u);
 	for (x = 0; x < k->sides; x++)
 		idle(u, &k->side[x], days, real);
 	guard(u);
@@ -599,7 +625,7 @@ pass(const struct turn *u, double to, double covered_share)
 }
 
 static void
-pass_event(const struct turn *u)
+pass_event(struct turn *u)
 {
 	struct vt_contest *k = u->k;
 	const struct vt_event *v = &u->p->e[u->t->next];
@@ -612,6 +638,7 @@ pass_event(const struct turn *u)
 	vt_hazard_read(k->hazard, before, idle_before, u->t->group, v->gets,
 	    v->bytes / size, k->learn[u->i]);
 	k->events += k->learn[u->i];
+	note_work(u);
 	for (x = 0; x < k->sides; x++)
 		read_day(u, &k->side[x], v);
 	guard(u);
@@ -621,7 +648,8 @@ static void
 run_object(struct vt_contest *k, size_t i, double end)
 {
 	const struct vt_object *o = vt_sample_at(k->sample, i);
-	struct turn u = { k, i, o, &o->past, &k->cost[i], &k->track[i] };
+	struct turn u = { k, i, o, &o->past, &k->cost[i], &k->track[i],
+	    { 0 } };
 	double next, span, covered, share, before;
 
 	if (u.p->from >= end)

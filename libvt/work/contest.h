@@ -57,6 +57,8 @@ struct vt_contest_options {
 	int allow_self_moving;	/* the plan may use it */
 	unsigned only;		/* engines that may be in charge, a bit each
 				   (1 << enum vt_engine_kind); 0: all */
+	int baselines;		/* replay those as well that never are in
+				   charge, for who prints their bills */
 };
 
 /* What an engine would have paid from score_from on. */

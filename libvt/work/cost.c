@@ -220,15 +220,19 @@ line(double *restrict out, const double *restrict base,
 		out[i] = base[i] + slope[i] * size;
 }
 
+static inline double
+keep(const struct vt_cost_rates *r, size_t k, double bytes)
+{
+	double kept = bytes > r->min_bytes[k] ? bytes : r->min_bytes[k];
+	double monitor = bytes >= r->monitor_bytes[k] ? r->monitor_day[k] : 0;
+
+	return r->zero.day[k] + r->day_byte[k] * kept + monitor;
+}
+
 double
 vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes)
 {
-	double kept = bytes > r->min_bytes[k] ? bytes : r->min_bytes[k];
-	double usd = r->zero.day[k] + r->day_byte[k] * kept;
-
-	if (bytes >= r->monitor_bytes[k])
-		usd += r->monitor_day[k];
-	return usd;
+	return keep(r, k, bytes);
 }
 
 void
@@ -249,10 +253,10 @@ vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
 	memcpy(out->excluded, z->excluded, sizeof(out->excluded));
 	line(out->restore, z->restore, r->restore_byte, size);
 	line(out->promote, z->promote, r->promote_byte, size);
-	for (i = 0; i < z->count; i++) {
-		out->day[i] = vt_cost_keep(r, i, size);
+	for (i = 0; i < VT_COST_TIERS; i++)
+		out->day[i] = keep(r, i, size);
+	for (i = 0; i < z->count; i++)
 		line(out->move[i], z->move[i], r->move_byte[i], size);
-	}
 }
 
 void

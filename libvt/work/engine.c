@@ -59,19 +59,20 @@ distance(const struct vt_cost *c, size_t i, size_t j)
 static void
 close_over(const struct vt_cost *c, double w[VT_COST_TIERS])
 {
-	double v[VT_COST_TIERS], x;
+	double v[VT_COST_TIERS], enter[VT_COST_TIERS], x;
 	size_t i, j;
 
 	memcpy(v, w, sizeof(v));
-	for (j = 0; j < c->count; j++) {
-		if (c->excluded[j])
-			continue;
-		for (i = 0; i < c->count; i++) {
-			x = v[i] + distance(c, i, j);
-			if (x < w[j])
-				w[j] = x;
+	/* loops of a known length are what a compiler makes vectors of; to
+	 * stay costs nothing, and changes nothing */
+	for (j = 0; j < VT_COST_TIERS; j++)
+		enter[j] = c->excluded[j] ? INFINITY :
+		    c->day[j] * c->min_days[j];
+	for (i = 0; i < c->count; i++)
+		for (j = 0; j < VT_COST_TIERS; j++) {
+			x = v[i] + (c->move[i][j] + enter[j]);
+			w[j] = x < w[j] ? x : w[j];
 		}
-	}
 }
 
 /* By how much w[at] must exceed w[j] before `at` is left for j. */
@@ -235,12 +236,7 @@ hazard_want(const struct vt_engine *e, const struct vt_cost *c,
 static double
 hazard_patience(const struct vt_track *t)
 {
-	size_t b;
-
-	for (b = 1; b < VT_HAZARD_BINS; b++)
-		if (vt_hazard_edge(b) > t->idle + 1e-9)
-			return vt_hazard_edge(b) - t->idle;
-	return INFINITY;
+	return vt_hazard_next_edge(t->idle + 1e-9) - t->idle;
 }
 
 /* --- baselines ------------------------------------------------------------ */
@@ -315,7 +311,7 @@ vt_seat_idle(const struct vt_engine *e, const struct vt_cost *c,
 		if (s->rent < 0)
 			s->rent = 0;
 	}
-	if (e->kind != VT_ENGINE_WORK && e->kind != VT_ENGINE_PLAN)
+	if (e->kind != VT_ENGINE_WORK)
 		return;
 	for (k = 0; k < c->count; k++)
 		s->w[k] += c->day[k] * days;
@@ -398,7 +394,7 @@ vt_seat_read(const struct vt_engine *e, const struct vt_cost *c,
 	if (s->at > 0)
 		s->rent += vt_cost_serve(c, s->at, gets, bytes) -
 		    vt_cost_serve(c, 0, gets, bytes);
-	if (e->kind == VT_ENGINE_WORK || e->kind == VT_ENGINE_PLAN)
+	if (e->kind == VT_ENGINE_WORK)
 		work_read(c, s->w, gets, bytes);
 }
 

@@ -5,7 +5,7 @@
 
 #include "libvt/work/hazard.h"
 
-#define BINS VT_HAZARD_BINS
+#define BINS 34		/* of idle time */
 
 /* Classes of each feature; a group is one of each. */
 #define DAYS30 6
@@ -35,6 +35,19 @@ static const double edge[BINS + 1] = {
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46,
 	54, 64, 75, 90, 106, 125, 150, 180, 220, 270, 330, 400, 500, 650,
 	900, 1e9
+};
+
+/* The bin of a whole number of days: edges are whole. */
+static const unsigned char bin_at[901] = {
+	[0] = 0, [1] = 1, [2] = 2, [3] = 3, [4] = 4, [5] = 5, [6] = 6, [7] = 7,
+	[8 ... 9] = 8, [10 ... 11] = 9, [12 ... 13] = 10, [14 ... 16] = 11,
+	[17 ... 19] = 12, [20 ... 23] = 13, [24 ... 27] = 14, [28 ... 32] = 15,
+	[33 ... 38] = 16, [39 ... 45] = 17, [46 ... 53] = 18, [54 ... 63] = 19,
+	[64 ... 74] = 20, [75 ... 89] = 21, [90 ... 105] = 22,
+	[106 ... 124] = 23, [125 ... 149] = 24, [150 ... 179] = 25,
+	[180 ... 219] = 26, [220 ... 269] = 27, [270 ... 329] = 28,
+	[330 ... 399] = 29, [400 ... 499] = 30, [500 ... 649] = 31,
+	[650 ... 899] = 32, [900] = 33
 };
 
 struct vt_hazard {
@@ -132,25 +145,18 @@ vt_hazard_group_text(unsigned group, char out[160])
 	    ages[group / SIZES % AGES], sizes[group % SIZES]);
 }
 
-double
-vt_hazard_edge(size_t bin)
-{
-	return edge[bin < BINS ? bin : BINS - 1];
-}
-
-static size_t
+static inline size_t
 bin_of(double idle)
 {
-	size_t lo = 0, hi = BINS, mid;
+	return bin_at[idle < 900 ? (size_t)idle : 900];
+}
 
-	while (hi - lo > 1) {
-		mid = (lo + hi) / 2;
-		if (edge[mid] <= idle)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
+double
+vt_hazard_next_edge(double idle)
+{
+	size_t b = bin_of(idle) + 1;
+
+	return b < BINS ? edge[b] : INFINITY;
 }
 
 static double

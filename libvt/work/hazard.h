@@ -26,8 +26,6 @@
 #include "libvt/base/err.h"
 #include "libvt/work/cost.h"
 
-#define VT_HAZARD_BINS 34	/* of idle time, see vt_hazard_edge */
-
 /* What was counted, and the rates that follow. */
 struct vt_hazard;
 /* NULL: no memory. */
@@ -41,8 +39,9 @@ unsigned vt_hazard_group(uint64_t size_bytes, double age, unsigned days30,
     double bytes30);
 /* In words: "read on 3 to 5 of 30 days, ...", into 160 bytes. */
 void vt_hazard_group_text(unsigned group, char out[160]);
-/* Days at which a bin of idle time begins. */
-double vt_hazard_edge(size_t bin);
+/* Idle times come in bins: the days at which the one after that of `idle`
+ * begins, INFINITY when that is the last. */
+double vt_hazard_next_edge(double idle);
 
 /* An object of the group was idle from `a` to `b` days after its last read.
  * `weight` says how much it counts. */

@@ -66,6 +66,7 @@ fresh(void)
 	options.age_tier[0] = 1;
 	options.age_tier[1] = 2;
 	options.age_count = 2;
+	options.baselines = 1;
 }
 
 /* Read whole on the given days, which ascend. */
@@ -544,9 +545,35 @@ test_guard(void)
 	    "a prefix that was not sampled is the winner's");
 }
 
+/* Who only plans pays for no baseline, and gets the same plan. */
+static void
+test_baselines(void)
+{
+	static const double days[] = { 1010, 1200, 1390 };
+	double work, plan;
+
+	fresh();
+	make_model(3);
+	add("a/x", 1000, 1400, days, 3);
+	run();
+	ok(!isnan(score("age").usd) && !isnan(score("idle").usd),
+	    "baselines are replayed when asked for");
+	work = score("work").usd;
+	plan = score("plan").usd;
+	fresh();
+	options.baselines = 0;
+	add("a/x", 1000, 1400, days, 3);
+	run();
+	ok(isnan(score("age").usd) && isnan(score("idle").usd) &&
+	    isnan(score("work-quick").usd), "and else not");
+	ok(score("work").usd == work && score("plan").usd == plan,
+	    "which changes no other bill");
+}
+
 int
 main(void)
 {
+	test_baselines();
 	test_rest();
 	test_reads();
 	test_work();

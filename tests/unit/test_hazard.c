@@ -36,8 +36,8 @@ static void
 test_groups(void)
 {
 	char text[160];
-	size_t b;
-	int ascending = 1;
+	double idle, next;
+	int ascending = 1, bins = 0;
 
 	is_int(vt_hazard_group(SIZE, 40, 4, SIZE / 10),
 	    vt_hazard_group(SIZE / 2, 100, 3, SIZE / 30),
@@ -60,9 +60,12 @@ test_groups(void)
 	    text);
 	is_str(text, "read on 13 or more of 30 days, more than 1.5 times its "
 	    "size, more than a year old, over 4 GB", "the last of all");
-	for (b = 1; b < VT_HAZARD_BINS; b++)
-		ascending &= vt_hazard_edge(b) > vt_hazard_edge(b - 1);
-	ok(ascending && vt_hazard_edge(0) == 0, "bins of idle time ascend");
+	for (idle = 0; isfinite(idle); idle = next, bins++) {
+		next = vt_hazard_next_edge(idle);
+		ascending &= next > idle &&
+		    vt_hazard_next_edge(nextafter(next, 0)) == next;
+	}
+	ok(ascending && bins == 34, "bins of idle time ascend");
 }
 
 static int
