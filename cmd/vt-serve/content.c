@@ -269,17 +269,16 @@ reply_inline(struct content *c, struct vt_err *err)
 	return VT_OK;
 }
 
-/* The same from encrypted ones: decrypted before the answer begins, so that
+/* The same from transformed ones: decoded before the answer begins, so that
  * what is wrong with them can still be answered. */
 static enum vt_code
-reply_decrypted(struct content *c, struct vt_err *err)
+reply_decoded(struct content *c, struct vt_err *err)
 {
 	size_t len = (size_t)c->length, at = 0, got = 0;
 	enum vt_code rc;
 	char *data;
 
-	if (c->sse == NULL || c->copy->extent_count != 1 ||
-	    c->copy->extents[0].data == NULL)
+	if (c->copy->extent_count != 1 || c->copy->extents[0].data == NULL)
 		return VT_INVALID;
 	data = vt_arena_alloc(c->r->arena, len);
 	if (data == NULL)
@@ -366,7 +365,7 @@ content_reply(struct content *c)
 	while (rc == VT_OK) {
 		rc = reply_inline(c, &err);
 		if (rc == VT_INVALID)
-			rc = reply_decrypted(c, &err);
+			rc = reply_decoded(c, &err);
 		if (rc == VT_OK)
 			return;
 		if (rc == VT_INVALID) {
