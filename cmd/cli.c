@@ -150,6 +150,13 @@ cli_warn_err(const struct vt_err *err, const char *fmt, ...)
 }
 
 void
+cli_tell_keys(const char *path)
+{
+	cli_warn("encrypted objects are lost without the master keys in %s: "
+	    "keep a copy of it elsewhere", path);
+}
+
+void
 cli_die(int status, const char *fmt, ...)
 {
 	va_list ap;

@@ -74,6 +74,9 @@ void cli_warn(const char *fmt, ...) VT_PRINTF(1, 2);
 /* The same with a libvt failure: "vt-put: text: err\n". */
 void cli_warn_err(const struct vt_err *err, const char *fmt, ...)
     VT_PRINTF(2, 3);
+/* Master keys were made in this file: whoever saves the tiers alone saves
+ * nothing of what they encrypt. */
+void cli_tell_keys(const char *path);
 /* Warn and exit at once, without flushing half-made output. */
 void cli_die(int status, const char *fmt, ...) VT_PRINTF(2, 3)
     __attribute__((noreturn));

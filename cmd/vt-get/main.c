@@ -33,6 +33,8 @@
 
 #include "cmd/cli.h"
 
+#include "get.h"
+
 #define MIB (1024ull * 1024)
 #define QUEUE_MAX 1024
 #define JOBS_MAX 256
@@ -43,6 +45,7 @@ static const char usage[] =
 "usage: vt-get [options] s3://bucket/key ... [file | directory/ | -]\n"
 "       vt-get [options] --recursive s3://bucket/prefix/ [directory]\n"
 "       vt-get --list [--recursive] [s3://bucket/prefix]\n"
+"       vt-get --decode [--key-file FILE] stored-file [file | -]\n"
 "Get S3 objects into files, a directory or standard output, or list them.\n"
 "\n"
 "What:\n"
@@ -50,6 +53,9 @@ static const char usage[] =
 "  -l, --list               list instead: keys, or buckets without a name\n"
 "      --range RANGE        of one object: 0-99, 100- or -100\n"
 "      --version-id ID      of one object\n"
+"      --decode             what a tier stores of a blob, a file or an s3://\n"
+"                           object: without its compression and encryption\n"
+"      --key-file FILE      the master keys for that\n"
 "      --no-overwrite       an existing file is status 1\n"
 "      --skip-same          skip what is there with the same size and time\n"
 "  -n, --dry-run            say what would be got, get nothing\n"
@@ -78,7 +84,8 @@ static struct {
 	struct cli_s3 s3;
 	int recursive, list, no_overwrite, skip_same, dry_run, no_resume;
 	int no_check, json, null, quiet, verbose;
-	const char *range, *version;
+	int decode;
+	const char *range, *version, *key_file;
 	uint64_t part_size;
 	unsigned jobs;
 } opt = { .part_size = 8 * MIB, .jobs = 8 };
@@ -299,8 +306,7 @@ open_making(const char *path, int flags, enum vt_code *rc, struct vt_err *err)
 	return fd;
 }
 
-/* A name beside `path`; `unique`: of this process and call alone. */
-static char *
+char *
 temp_name(const char *path, int unique)
 {
 	const char *slash = strrchr(path, '/');
@@ -349,8 +355,7 @@ set_time(int fd, const struct vt_s3_head *head)
 		(void)!futimens(fd, t);
 }
 
-/* Put the finished file in its place. */
-static enum vt_code
+enum vt_code
 publish(const char *temp, const char *path, struct vt_err *err)
 {
 	struct stat st;
@@ -1490,15 +1495,18 @@ list(const char *url)
 /* --- arguments ------------------------------------------------------------ */
 
 enum {
-	OPT_JSON = 256, OPT_NO_CHECK, OPT_NO_OVERWRITE, OPT_NO_RESUME,
-	OPT_PART_SIZE, OPT_RANGE, OPT_SKIP_SAME, OPT_VERBOSE, OPT_VERSION_ID
+	OPT_DECODE = 256, OPT_JSON, OPT_KEY_FILE, OPT_NO_CHECK,
+	OPT_NO_OVERWRITE, OPT_NO_RESUME, OPT_PART_SIZE, OPT_RANGE,
+	OPT_SKIP_SAME, OPT_VERBOSE, OPT_VERSION_ID
 };
 
 static const struct option options[] = {
+	{ "decode", no_argument, NULL, OPT_DECODE },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "jobs", required_argument, NULL, 'j' },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "key-file", required_argument, NULL, OPT_KEY_FILE },
 	{ "list", no_argument, NULL, 'l' },
 	{ "no-check", no_argument, NULL, OPT_NO_CHECK },
 	{ "no-overwrite", no_argument, NULL, OPT_NO_OVERWRITE },
@@ -1559,8 +1567,14 @@ parse(int argc, char **argv)
 			break;
 		case 'V':
 			return cli_version();
+		case OPT_DECODE:
+			opt.decode = 1;
+			break;
 		case OPT_JSON:
 			opt.json = 1;
+			break;
+		case OPT_KEY_FILE:
+			opt.key_file = optarg;
 			break;
 		case OPT_NO_CHECK:
 			opt.no_check = 1;
@@ -1629,6 +1643,28 @@ check_url(const char *text)
 	free(key);
 }
 
+/* The same of what is to be decoded. */
+static int
+check_decode(int n, char **arg, const char **dest)
+{
+	if (opt.list || opt.recursive || opt.range != NULL || opt.dry_run ||
+	    opt.skip_same || opt.json)
+		return cli_usage_error("--decode takes no --list, --recursive, "
+		    "--range, --dry-run, --skip-same or --json");
+	if (n < 1 || n > 2)
+		return cli_usage_error("--decode takes what is stored and "
+		    "where its bytes go");
+	*dest = n == 2 ? arg[1] : "-";
+	if (**dest == '\0' || is_dir(*dest))
+		return cli_usage_error("--decode into '%s': name a file",
+		    *dest);
+	if (strncmp(arg[0], "s3://", 5) == 0)
+		check_url(arg[0]);
+	else if (opt.version != NULL)
+		return cli_usage_error("--version-id is of an s3:// object");
+	return -1;
+}
+
 /* Sources and destination; -1, or the status to exit with. */
 static int
 check_arguments(int n, char **arg, int *sources, const char **dest)
@@ -1639,6 +1675,10 @@ check_arguments(int n, char **arg, int *sources, const char **dest)
 	*sources = n;
 	if (opt.null && !opt.list)
 		return cli_usage_error("--null is for --list");
+	if (opt.decode)
+		return check_decode(n, arg, dest);
+	if (opt.key_file != NULL)
+		return cli_usage_error("--key-file is for --decode");
 	if (opt.list) {
 		if (opt.range != NULL || opt.version != NULL || opt.dry_run)
 			return cli_usage_error("--list takes no --range, "
@@ -1762,7 +1802,7 @@ main(int argc, char **argv)
 	struct vt_err err = { VT_OK, "" };
 	const char *dest;
 	enum vt_code rc;
-	int status, sources, i;
+	int status, sources, is_local, i;
 
 	cli_init(argv, usage);
 	status = parse(argc, argv);
@@ -1773,8 +1813,9 @@ main(int argc, char **argv)
 	status = check_arguments(argc, argv, &sources, &dest);
 	if (status >= 0)
 		return status;
-	rc = cli_s3_load(&opt.s3, &err);
-	if (rc == VT_OK)
+	is_local = opt.decode && strncmp(argv[0], "s3://", 5) != 0;
+	rc = is_local ? VT_OK : cli_s3_load(&opt.s3, &err);
+	if (rc == VT_OK && !is_local)
 		rc = cli_s3_connect(&opt.s3, cli_cancel_flag(), &client, &err);
 	if (rc != VT_OK) {
 		cli_warn("%s", err.text);
@@ -1782,7 +1823,10 @@ main(int argc, char **argv)
 	}
 	dest = divert(dest);
 	cli_catch_signals(-1);
-	if (opt.list && sources == 0)
+	if (opt.decode)
+		count(decode(client, argv[0], opt.version, opt.key_file,
+		    dest));
+	else if (opt.list && sources == 0)
 		list(NULL);
 	else if (opt.list)
 		for (i = 0; i < sources && !cli_stopping(); i++)

@@ -87,6 +87,7 @@ static const struct option options[] = {
 /* What the workers share; `lock` guards the input and the counters. */
 struct run {
 	struct vt_migrate_options o;
+	struct vt_keyring *keyring;
 	struct vt_accesslog *log;
 	const char *node;
 	pthread_mutex_t lock;
@@ -490,16 +491,11 @@ run_gc(struct run *r, int ignore_grace, int quiet)
 static int
 run_rewrap(struct run *r, int quiet)
 {
-	struct vt_keyring *k = NULL;
 	struct vt_rewrap_result res = { 0, 0, 0 };
 	struct vt_err err;
 	enum vt_code rc;
 
-	rc = vt_keyring_open(r->o.config, r->o.catalog, environ, NULL, &k,
-	    &err);
-	if (rc == VT_OK)
-		rc = vt_keyring_rewrap(k, gc_stop, NULL, &res, &err);
-	vt_keyring_close(k);
+	rc = vt_keyring_rewrap(r->keyring, gc_stop, NULL, &res, &err);
 	if (!quiet)
 		cli_warn("%llu blobs are encrypted by a master key; %llu were "
 		    "wrapped anew, %llu failed",
@@ -724,8 +720,12 @@ main(int argc, char **argv)
 	if (rc != VT_OK)
 		goto out;
 	rc = vt_tiers_open(config, catalog, &clock, 1, &tiers, &err);
+	if (rc == VT_OK)
+		rc = vt_keyring_open(config, catalog, environ, cli_tell_keys,
+		    &r.keyring, &err);
 	if (rc != VT_OK)
 		goto out;
+	vt_tiers_use_keyring(tiers, r.keyring);
 	if (!r.o.dry_run && !gc && !rewrap) {
 		memset(&lo, 0, sizeof(lo));
 		lo.path = config->access_log;
@@ -762,6 +762,7 @@ out:
 	}
 	vt_lines_close(r.lines);
 	vt_tiers_close(tiers);
+	vt_keyring_close(r.keyring);
 	vt_catalog_close(catalog);
 	vt_config_free(config);
 	pthread_mutex_destroy(&r.lock);

@@ -536,6 +536,7 @@ decide(const struct run *r, struct decided *p)
 	struct vt_policy options = r->policy;
 	struct vt_bounds bounds;
 	int64_t now_us = 0;
+	int from;
 
 	p->err.code = VT_OK;
 	p->place = NULL;
@@ -546,6 +547,11 @@ decide(const struct run *r, struct decided *p)
 	if (rec->seq == 0)
 		place_foreign(r, rec);
 	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
+	from = vt_cost_model_tier(&r->model, rec->tier);
+	if (from >= 0 && rec->stored_bytes != 0 &&
+	    rec->stored_bytes != rec->size_bytes)
+		vt_cost_stored(&r->rates, (size_t)from, rec->stored_bytes,
+		    &p->cost);
 	/* of what is simulated only packing is decided */
 	if (r->simulate && rec->size_bytes > r->pack.max_bytes)
 		return;

@@ -338,17 +338,16 @@ reply_inline(struct content *c, struct vt_err *err)
 	return VT_OK;
 }
 
-/* The same from encrypted ones: decrypted before the answer begins, so that
+/* The same from transformed ones: decoded before the answer begins, so that
  * what is wrong with them can still be answered. */
 static enum vt_code
-reply_decrypted(struct content *c, struct vt_err *err)
+reply_decoded(struct content *c, struct vt_err *err)
 {
 	size_t len = (size_t)c->length, at = 0, got = 0;
 	enum vt_code rc;
 	char *data;
 
-	if (c->sse == NULL || c->copy->extent_count != 1 ||
-	    c->copy->extents[0].data == NULL)
+	if (c->copy->extent_count != 1 || c->copy->extents[0].data == NULL)
 		return VT_INVALID;
 	data = vt_arena_alloc(c->r->arena, len);
 	if (data == NULL)
@@ -464,7 +463,7 @@ reply_copy(struct content *c, int *passed, struct vt_err *err)
 	*passed = 0;
 	rc = reply_inline(c, err);
 	if (rc == VT_INVALID)
-		rc = reply_decrypted(c, err);
+		rc = reply_decoded(c, err);
 	if (rc != VT_INVALID)
 		return rc;
 	c->remote = is_remote(c);

@@ -298,14 +298,6 @@ load_key(struct serve *s, struct vt_err *err)
 	return vt_cred_create(s->config->credentials, &s->srv.root, err);
 }
 
-/* Whoever saves the tiers alone saves nothing of these objects. */
-static void
-tell_keys(const char *path)
-{
-	cli_warn("encrypted objects are lost without the master keys in %s: "
-	    "keep a copy of it elsewhere", path);
-}
-
 /* Keys that are there must be right; a file that is made when it is needed
  * need not be there. */
 static enum vt_code
@@ -315,7 +307,7 @@ open_keyring(struct serve *s, struct vt_err *err)
 	enum vt_code rc;
 
 	rc = vt_keyring_open(s->config, srv->catalog, environ,
-	    tell_keys, &srv->keyring, err);
+	    cli_tell_keys, &srv->keyring, err);
 	if (rc != VT_OK)
 		return rc;
 	vt_tiers_use_keyring(srv->tiers, srv->keyring);
@@ -542,7 +534,7 @@ tell(const struct serve *s)
 	    c->region);
 	if (c->master_key_file != NULL &&
 	    access(c->master_key_file, F_OK) == 0)
-		tell_keys(c->master_key_file);
+		cli_tell_keys(c->master_key_file);
 }
 
 /* --- signals -------------------------------------------------------------- */

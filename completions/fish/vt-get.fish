@@ -1,10 +1,12 @@
 # fish completion for vt-get: put it into a completions folder of fish.
 complete -c vt-get -l ca-file -r -F -d 'certificates to trust'
+complete -c vt-get -l decode -d 'what a tier stores of a blob'
 complete -c vt-get -l dry-run -s n -d 'say what would be got'
 complete -c vt-get -l endpoint -x -d 'instead of AWS'
 complete -c vt-get -l help -s h -d 'print the options'
 complete -c vt-get -l jobs -s j -x -d 'requests at a time'
 complete -c vt-get -l json -d 'a line of JSON for each object'
+complete -c vt-get -l key-file -r -F -d 'master keys to decode by'
 complete -c vt-get -l list -s l -d 'list instead'
 complete -c vt-get -l no-check -d 'do not compare checksums'
 complete -c vt-get -l no-overwrite -d 'an existing file is status 1'

@@ -98,6 +98,12 @@ is_name(const uint8_t *s, size_t len)
 	return 1;
 }
 
+int
+vt_stored_is_head(const void *bytes)
+{
+	return memcmp(bytes, magic, sizeof(magic)) == 0;
+}
+
 enum vt_code
 vt_stored_parse(const void *bytes, size_t len, struct vt_stored_head *out,
     struct vt_err *err)
@@ -108,7 +114,7 @@ vt_stored_parse(const void *bytes, size_t len, struct vt_stored_head *out,
 	size_t name;
 
 	memset(out, 0, sizeof(*out));
-	if (len < VT_STORED_HEAD || memcmp(b, magic, sizeof(magic)) != 0)
+	if (len < VT_STORED_HEAD || !vt_stored_is_head(b))
 		return vt_fail(err, VT_INVALID,
 		    "no head of a transformed blob");
 	if (b[AT_VERSION] != 1 || b[AT_CODEC] > 1 || b[AT_CIPHER] > 1 ||

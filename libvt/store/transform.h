@@ -87,6 +87,8 @@ struct vt_stored_head {
 	char key_name[VT_WRAP_NAME_MAX];	/* of the master key, or "" */
 };
 
+/* Do these VT_STORED_HEAD bytes begin as a head does? */
+int vt_stored_is_head(const void *bytes);
 /* VT_INVALID: no head, or one of a newer version. */
 enum vt_code vt_stored_parse(const void *bytes, size_t len,
     struct vt_stored_head *out, struct vt_err *err) VT_MUST_CHECK;
@@ -143,7 +145,8 @@ int vt_encoder_shrinks(const void *sample, size_t len, int level);
 /* Pieces of any size. */
 enum vt_code vt_encoder_write(struct vt_encoder *e, const void *data,
     size_t len, struct vt_err *err) VT_MUST_CHECK;
-/* The last chunk, and the index.  Without it nobody can read the blob to its end. */
+/* The last chunk, and the index.  Without it nobody can read the blob to its
+ * end. */
 enum vt_code vt_encoder_finish(struct vt_encoder *e, struct vt_err *err)
     VT_MUST_CHECK;
 /* NULL is accepted. */

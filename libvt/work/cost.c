@@ -73,6 +73,7 @@ vt_cost_model_config(struct vt_cost_model *m, const struct vt_prices *p,
 			return rc;
 		if (t->restore_delay_ms > 0)
 			m->tier[i].price.needs_restore = 1;
+		m->tier[i].compresses = t->compress > 0;
 	}
 	return VT_OK;
 }
@@ -199,6 +200,7 @@ vt_cost_rates_of(const struct vt_cost_model *m, struct vt_cost_rates *out)
 	for (i = 0; i < m->count; i++)
 		rates_of_tier(m, i, per_byte_day, hot, out);
 	for (i = 0; i < m->count; i++) {
+		out->compresses[i] = m->tier[i].compresses;
 		for (j = 0; j < m->count; j++)
 			rates_of_move(m, i, j, out);
 		if (i == 0)
@@ -257,6 +259,17 @@ vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
 		out->day[i] = keep(r, i, size);
 	for (i = 0; i < z->count; i++)
 		line(out->move[i], z->move[i], r->move_byte[i], size);
+}
+
+void
+vt_cost_stored(const struct vt_cost_rates *r, size_t k, uint64_t stored,
+    struct vt_cost *out)
+{
+	int shrunk = stored < out->size_bytes;
+
+	for (size_t i = 0; i < out->count; i++)
+		if (i == k || (shrunk && r->compresses[i]))
+			out->day[i] = vt_cost_keep(r, i, (double)stored);
 }
 
 void

@@ -40,6 +40,7 @@ struct vt_cost_tier {
 	double read_gb;		/* transfer from the tier to the server */
 	double write_gb;	/* and back */
 	int excluded;		/* never a target: constraints (P6) */
+	int compresses;		/* what comes to it */
 };
 
 /*
@@ -129,12 +130,20 @@ struct vt_cost_rates {
 	double restore_byte[VT_COST_TIERS];
 	double move_byte[VT_COST_TIERS][VT_COST_TIERS];
 	double promote_byte[VT_COST_TIERS];
+	int compresses[VT_COST_TIERS];
 };
 
 void vt_cost_rates_of(const struct vt_cost_model *m,
     struct vt_cost_rates *out);
 /* The same as vt_cost_of. */
 void vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
+    struct vt_cost *out);
+
+/* Then, of one that tier `k` keeps as `stored` bytes: what keeping them costs
+ * there, and, if that is less, wherever they would be compressed as well.  How
+ * far what was never compressed would shrink is not known: it is priced as it
+ * is. */
+void vt_cost_stored(const struct vt_cost_rates *r, size_t k, uint64_t stored,
     struct vt_cost *out);
 
 /* Of that, keeping alone, where sizes need not be whole; and what putting a

@@ -62,9 +62,9 @@ void vt_new_copy_release(struct vt_new_copy *n);
  * Write what `source` holds to `tier` and read it back (P5), for a catalog
  * operation to make it true; extents and strings live in `a`.  What a client
  * had encrypted is copied blob by blob as it is stored, without a key; what
- * the tier did to the bytes is undone, and what the other does is done.  After a failure
- * there is nothing to discard or release.  Adds to out->backend_requests.
- * Blocks.
+ * the tier did to the bytes is undone, and what the other does is done.  After
+ * a failure there is nothing to discard or release.  Adds to
+ * out->backend_requests.  Blocks.
  */
 enum vt_code vt_migrate_copy(const struct vt_migrate_options *o,
     const char *bucket, const struct vt_version *v,

@@ -229,6 +229,35 @@ test_self(const struct vt_prices *p)
 	ok(close_to(c.day[0], 9.9999e-8), "small objects do not");
 }
 
+/* What a tier compresses is billed as it is stored, and would be elsewhere. */
+static void
+test_stored(const struct vt_cost_model *model)
+{
+	struct vt_cost_model m = *model;
+	struct vt_cost_rates r;
+	struct vt_cost c, small;
+	size_t last = m.count - 1;
+
+	m.tier[1].compresses = 1;
+	vt_cost_rates_of(&m, &r);
+	vt_cost_at(&r, GB / 4, &small);
+	vt_cost_at(&r, GB, &c);
+	vt_cost_stored(&r, 1, GB / 4, &c);
+	ok(close_to(c.day[1], small.day[1]) && c.day[1] > 0,
+	    "kept as it is stored");
+	vt_cost_at(&r, GB, &small);
+	ok(close_to(c.day[0], small.day[0]) &&
+	    close_to(c.day[last], small.day[last]),
+	    "elsewhere as it is");
+	m.tier[last].compresses = 1;
+	vt_cost_rates_of(&m, &r);
+	vt_cost_at(&r, GB / 4, &small);
+	vt_cost_at(&r, GB, &c);
+	vt_cost_stored(&r, 1, GB / 4, &c);
+	ok(close_to(c.day[last], small.day[last]),
+	    "unless that compresses too");
+}
+
 int
 main(void)
 {
@@ -248,6 +277,7 @@ main(void)
 	test_move(&m);
 	test_rates(&m);
 	test_speed(&m);
+	test_stored(&m);
 	test_transfer(p);
 	test_self(p);
 	vt_prices_free(p);

@@ -572,6 +572,58 @@ test_vector(void)
 	    "a blob written by another program is read");
 }
 
+/* The same of compressed ones: its line, over and over, in chunks of 4 KiB,
+ * without a key and with it. */
+static void
+test_compressed_vectors(void)
+{
+	static const char *const hex[] = {
+	    "895654580d0a1a0a010100000c000000101112131415161718191a1b1c1d1e1f"
+	    "0000000000000000000000000000000000000000000000000000000000000000"
+	    "0000000000000000000000000000000000000000000000000000000000000000"
+	    "0000000000000000000000000000000000000000000000000000000000000000"
+	    "0000003528b52ffd006865010034025661756c7461697265206b656570732077"
+	    "6861742069742077617320676976656e2e0a0100d3bef1d513d87af6195a6475"
+	    "b80000003528b52ffd0068650100340261756c7461697265206b656570732077"
+	    "6861742069742077617320676976656e2e0a560100e3c2fcea09234f881dad56"
+	    "0e740000003500000035e2434cfc073530ab0000000000001482",
+	    "895654580d0a1a0a010101010c000000101112131415161718191a1b1c1d1e1f"
+	    "766563746f720000000000000000000000000000000000000000000000000000"
+	    "404142434445464748494a4b4c4d4e4f3e17e547e1ce18178cdb0984c2c8ef5d"
+	    "560cc9630e0ee840209863e75d8d17ba923045519e2c81b30b3b49ff96ab5495"
+	    "000000355ff0d91c464391562b15756c10ea599a01df0f5d215a94546ded08b3"
+	    "b2dd7943b09e45b1132c6fea468ee1220baeb345607f86da6a50a3713b8e9c0b"
+	    "81a9d02300ef96541100000035f91ab7a98499344c69c6981eb2ae5d94b5c347"
+	    "521a78ea2185f27eee97e4b4a44a65b6ce65055c2a71d1641c7c77cb406767dd"
+	    "338db0ebfc4a0266de060c01f3e3e75dbe06239f7ce6e4692fdf0f74e52e70ea"
+	    "60a63410d6e71a121ef10000000000001482"
+	};
+	static const char line[] = "Vaultaire keeps what it was given.\n";
+	struct vt_wrap_key key = { "vector", "" };
+	uint8_t stored[400], out[150 * (sizeof(line) - 1)];
+	struct vt_stored_head h;
+	size_t n = 0, len, i;
+	int good;
+
+	for (i = 0; i < 32; i++)
+		key.key[i] = (uint8_t)i;
+	for (size_t k = 0; k < 2; k++) {
+		len = strlen(hex[k]) / 2;
+		good = vt_hex_decode(hex[k], stored, len) == 0 &&
+		    vt_stored_parse(stored, len, &h, NULL) == VT_OK &&
+		    decode(&h, &key, stored, len, len, 0, sizeof(out), 900,
+		    out, &n) == VT_OK && n == sizeof(out);
+		for (i = 0; good && i < 150; i++)
+			good = memcmp(out + i * (sizeof(line) - 1), line,
+			    sizeof(line) - 1) == 0;
+		ok(good, "a compressed blob written by another program is "
+		    "read");
+		ok(decode(&h, &key, stored, len, len, 5000, 100, 900, out,
+		    &n) == VT_OK && n == 100 && memcmp(out, line + 5000 %
+		    (sizeof(line) - 1), 5) == 0, "and a range of it");
+	}
+}
+
 int
 main(void)
 {
@@ -580,6 +632,7 @@ main(void)
 	test_attacks();
 	test_keys();
 	test_vector();
+	test_compressed_vectors();
 	test_compressed();
 	return test_done();
 }
