@@ -27,34 +27,49 @@
 
 /* --- what the catalog keeps ----------------------------------------------- */
 
-int
-vt_pack_parse_text(const char *transform, uint64_t *frame_bytes,
-    const char **form)
+/* A decimal number at *p, which is moved behind it; -1: none. */
+static int
+number(const char **p, uint64_t *out)
 {
-	const char *p = transform + 5;
-	uint64_t n = 0;
+	uint64_t n = 0, digit;
+	const char *start = *p;
 
-	if (strncmp(transform, "pack ", 5) != 0 || *p < '0' || *p > '9')
-		return 0;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		uint64_t digit = (uint64_t)(*p - '0');
-
+	for (; **p >= '0' && **p <= '9'; (*p)++) {
+		digit = (uint64_t)(**p - '0');
 		if (n > (UINT64_MAX - digit) / 10)
-			return 0;
+			return -1;
 		n = n * 10 + digit;
 	}
-	if (*p != '\0' && (*p != ' ' || p[1] == '\0'))
-		return 0;
-	*frame_bytes = n;
-	*form = *p == ' ' ? p + 1 : p;
-	return 1;
+	*out = n;
+	return *p > start ? 0 : -1;
 }
 
 int
-vt_pack_text(uint64_t frame_bytes, const char *form, char out[VT_PACK_TEXT])
+vt_pack_parse_text(const char *transform, uint64_t stored,
+    struct vt_pack_form *out)
 {
-	int n = snprintf(out, VT_PACK_TEXT, "pack %llu%s%s",
-	    (unsigned long long)frame_bytes, *form != '\0' ? " " : "", form);
+	const char *p = transform + 5;
+
+	if (strncmp(transform, "pack ", 5) != 0 ||
+	    number(&p, &out->frame_bytes) < 0)
+		return 0;
+	out->pack_bytes = stored;
+	out->form = p;
+	if (*p == '\0')
+		return 1;
+	if (*p++ != ' ' || number(&p, &out->pack_bytes) < 0 || *p++ != ' ')
+		return 0;
+	out->form = p;
+	return *p != '\0';
+}
+
+int
+vt_pack_text(const struct vt_pack_form *p, char out[VT_PACK_TEXT])
+{
+	int n = *p->form == '\0' ? snprintf(out, VT_PACK_TEXT, "pack %llu",
+	    (unsigned long long)p->frame_bytes) : snprintf(out, VT_PACK_TEXT,
+	    "pack %llu %llu %s", (unsigned long long)p->frame_bytes,
+	    (unsigned long long)p->pack_bytes, p->form);
 
 	return n > 0 && n < VT_PACK_TEXT ? 0 : -1;
 }

@@ -47,18 +47,22 @@
 #define VT_PACK_ENTRIES 65536	/* members of a pack, at most */
 
 /* --- what the catalog keeps of a pack ------------------------------------- *
- * A blob's transform is "pack BYTES", those of all its members' frames when it
- * was written: what of them is no longer live is dead.  When the pack as a
- * whole was encrypted the text of transform.h follows behind a space; offsets
- * of extents then count in what that decrypts to.
+ * A blob's transform is "pack FRAMES", the bytes of all its members' frames
+ * when it was written: what of them is no longer live is dead.  When the pack
+ * as a whole was encrypted it is "pack FRAMES BYTES FORM", with the length that
+ * it has decrypted and the text of transform.h; extents count in that.
  */
 #define VT_PACK_TEXT 256	/* bytes of such a text, NUL included */
-/* 1: it is a pack's; `*form` is the rest of the text, "" or transform.h's. */
-int vt_pack_parse_text(const char *transform, uint64_t *frame_bytes,
-    const char **form);
-/* -1: `form` is too long. */
-int vt_pack_text(uint64_t frame_bytes, const char *form,
-    char out[VT_PACK_TEXT]);
+struct vt_pack_form {
+	uint64_t frame_bytes;
+	uint64_t pack_bytes;
+	const char *form;	/* into the text; "": stored as it is */
+};
+/* 1: the text is that of a pack, which is stored in `stored` bytes. */
+int vt_pack_parse_text(const char *transform, uint64_t stored,
+    struct vt_pack_form *out);
+/* -1: its form is too long. */
+int vt_pack_text(const struct vt_pack_form *p, char out[VT_PACK_TEXT]);
 
 /* --- names ---------------------------------------------------------------- */
 

@@ -373,25 +373,29 @@ test_names(void)
 static void
 test_text(void)
 {
-	char text[VT_PACK_TEXT];
-	const char *form;
-	uint64_t n;
+	static const char *const others[] = { "", "pack", "pack ", "pack x",
+	    "pack 1x", "pack 1 ", "pack 1 2", "pack 1 2 ", "pack 1 x h",
+	    "pack 99999999999999999999", "packs 1", "head" };
+	struct vt_pack_form p = { 12345, 0, "" }, q;
+	char text[VT_PACK_TEXT], large[VT_PACK_TEXT];
+	size_t i;
+	int bad = 0;
 
-	ok(vt_pack_text(12345, "", text) == 0 &&
-	    strcmp(text, "pack 12345") == 0 &&
-	    vt_pack_parse_text(text, &n, &form) && n == 12345 &&
-	    *form == '\0', "a blob's text says that it is a pack");
-	ok(vt_pack_text(UINT64_MAX, "head", text) == 0 &&
-	    vt_pack_parse_text(text, &n, &form) && n == UINT64_MAX &&
-	    strcmp(form, "head") == 0, "and how it is stored");
-	ok(!vt_pack_parse_text("", &n, &form) &&
-	    !vt_pack_parse_text("pack", &n, &form) &&
-	    !vt_pack_parse_text("pack ", &n, &form) &&
-	    !vt_pack_parse_text("pack x", &n, &form) &&
-	    !vt_pack_parse_text("pack 1x", &n, &form) &&
-	    !vt_pack_parse_text("pack 1 ", &n, &form) &&
-	    !vt_pack_parse_text("pack 99999999999999999999", &n, &form),
-	    "other texts are of no pack");
+	ok(vt_pack_text(&p, text) == 0 && strcmp(text, "pack 12345") == 0 &&
+	    vt_pack_parse_text(text, 99, &q) && q.frame_bytes == 12345 &&
+	    q.pack_bytes == 99 && *q.form == '\0',
+	    "a blob's text says that it is a pack");
+	p = (struct vt_pack_form){ UINT64_MAX, 7, "head" };
+	ok(vt_pack_text(&p, text) == 0 && vt_pack_parse_text(text, 99, &q) &&
+	    q.frame_bytes == UINT64_MAX && q.pack_bytes == 7 &&
+	    strcmp(q.form, "head") == 0, "and how it is stored");
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	p.form = large;
+	ok(vt_pack_text(&p, text) < 0, "a form that is too long is none");
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		bad |= vt_pack_parse_text(others[i], 99, &q);
+	ok(!bad, "other texts are of no pack");
 }
 
 int
