@@ -274,8 +274,8 @@ keep_index(struct vt_pack_writer *w, const void *data, size_t len,
     struct vt_err *err)
 {
 	if (vt_buf_add(&w->index, data, len) < 0)
-		return vt_fail(err, VT_TOO_LARGE, "the index of a pack is "
-		    "over %zu bytes", INDEX_MAX);
+		return vt_fail(err, VT_NOMEM, "no memory for the index of a "
+		    "pack");
 	return VT_OK;
 }
 
@@ -537,6 +537,10 @@ vt_pack_writer_begin(struct vt_pack_writer *w, const struct vt_pack_entry *e,
 	if (w->sum.members == VT_PACK_ENTRIES)
 		return vt_fail(err, VT_TOO_LARGE, "a pack has %d members at "
 		    "most", VT_PACK_ENTRIES);
+	/* what the compressor holds back is less */
+	if (w->index.len > INDEX_MAX - 4 * ENTRY_MAX)
+		return vt_fail(err, VT_TOO_LARGE, "the index of the pack is "
+		    "full");
 	if (e->size_bytes > SIZE_MAX_BYTES)
 		return vt_fail(err, VT_TOO_LARGE, "a member of a pack has %llu "
 		    "bytes at most", (unsigned long long)SIZE_MAX_BYTES);
