@@ -173,13 +173,10 @@ take_frame(void *ctx, const void *data, size_t len, struct vt_err *err)
 	return vt_pack_writer_frame(r->b.w, data, len, err);
 }
 
-/*
- * The frame of the `i`-th, which s->r is to give next, into the new pack.  A
- * version that is gone or changed by now keeps its place in the pack, as
- * nobody's.
- */
+/* The frame of the `i`-th, which s->r is to give next, into the new pack;
+ * *place SIZE_MAX: that version is gone or changed by now. */
 static enum vt_code
-copy_frame(struct run *r, size_t i, struct vt_pack_span *s,
+copy_frame(struct run *r, size_t i, struct vt_pack_span *s, size_t *place,
     struct vt_err *err)
 {
 	struct vt_pack_place *p = &r->b.places[r->b.place_count];
@@ -190,6 +187,7 @@ copy_frame(struct run *r, size_t i, struct vt_pack_span *s,
 	struct vt_version *v;
 	enum vt_code rc;
 
+	*place = SIZE_MAX;
 	vt_arena_reset(r->a);
 	rc = vt_catalog_lookup_seq(r->b.o->catalog, r->a, l->seq, 0, &v, err);
 	if (rc == VT_OK)
@@ -198,7 +196,7 @@ copy_frame(struct run *r, size_t i, struct vt_pack_span *s,
 	c = rc == VT_OK ? member_copy(r, v) : NULL;
 	if (rc == VT_ABSENT || (rc == VT_OK && (c == NULL ||
 	    c->extents[0].offset != l->offset)))
-		return VT_ABSENT;
+		return VT_OK;
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_pack_build_open(&r->b, bucket.name, "", 0, err);
@@ -216,7 +214,7 @@ copy_frame(struct run *r, size_t i, struct vt_pack_span *s,
 	if (rc == VT_OK)
 		rc = vt_pack_writer_end(r->b.w, &p->offset, &p->length, err);
 	if (rc == VT_OK)
-		r->b.place_count++;
+		*place = r->b.place_count++;
 	return rc;
 }
 
@@ -251,13 +249,9 @@ copy_frames(struct run *r, struct vt_err *err)
 			rc = vt_pack_span_skip(&s, err);
 			at = l->offset;
 			if (rc == VT_OK)
-				rc = copy_frame(r, i, &s, err);
-			if (rc == VT_OK) {
-				place = r->b.place_count - 1;
+				rc = copy_frame(r, i, &s, &place, err);
+			if (rc == VT_OK && place != SIZE_MAX)
 				at += r->b.places[place].length;
-			} else if (rc == VT_ABSENT) {
-				rc = VT_OK;
-			}
 		}
 		r->b.slots[l->slot].place = place;
 	}
