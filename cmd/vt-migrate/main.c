@@ -21,6 +21,7 @@
 #include "cmd/cli.h"
 
 #include "drain.h"
+#include "run.h"
 
 #define JOBS_MAX 64
 
@@ -84,30 +85,6 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-/* What the workers share; `lock` guards the input and the counters. */
-struct run {
-	struct vt_migrate_options o;
-	struct vt_keyring *keyring;
-	struct vt_accesslog *log;
-	const char *node;
-	pthread_mutex_t lock;
-	char **paths;
-	int path_count, next_path;
-	struct vt_lines *lines;
-	int fd;
-	const char *path;
-	uint64_t moved, removed, already, skipped, refused, failed;
-	uint64_t waiting;	/* for their archive */
-	uint64_t bad_lines, bytes;
-	uint64_t packs;		/* lines of packs, which are not done */
-	int later;		/* a failure that may pass */
-	int broken;		/* the input cannot be read on */
-
-	pthread_mutex_t pace_lock;
-	uint64_t bandwidth;	/* bytes a second, 0: any */
-	int64_t ready_us;	/* when the next block may go */
-};
-
 static int
 pace(void *ctx, size_t bytes)
 {
@@ -140,12 +117,8 @@ name_of(const struct run *r)
 	return r->fd == STDIN_FILENO ? "plan" : r->path;
 }
 
-/*
- * The next line of the plan, copied into `out`: 1, or 0 at the end.  The
- * place of the line goes into `where`.
- */
-static int
-next_line(struct run *r, struct vt_buf *out, char where[300])
+int
+read_line(struct run *r, struct vt_buf *out, char where[WHERE_MAX])
 {
 	struct vt_err err;
 	const char *line;
@@ -154,7 +127,12 @@ next_line(struct run *r, struct vt_buf *out, char where[300])
 	enum vt_code rc;
 	int found = 0;
 
-	pthread_mutex_lock(&r->lock);
+	if (r->has_ahead && !cli_stopping()) {
+		r->has_ahead = 0;
+		vt_buf_reset(out);
+		memmove(where, r->ahead_where, WHERE_MAX);
+		return vt_buf_add(out, r->ahead.data, r->ahead.len) == 0;
+	}
 	while (!found && !cli_stopping() && !r->broken) {
 		if (r->lines == NULL) {
 			if (r->next_path == r->path_count)
@@ -181,7 +159,7 @@ next_line(struct run *r, struct vt_buf *out, char where[300])
 			if (len == 0)
 				continue;
 			found = vt_buf_add(out, line, len) == 0;
-			snprintf(where, 300, "%.250s:%llu", name_of(r),
+			snprintf(where, WHERE_MAX, "%.250s:%llu", name_of(r),
 			    (unsigned long long)number);
 		} else if (rc == VT_TOO_LARGE) {
 			cli_warn("%s:%llu: the line is over %u bytes",
@@ -199,14 +177,14 @@ next_line(struct run *r, struct vt_buf *out, char where[300])
 				close(r->fd);
 		}
 	}
-	pthread_mutex_unlock(&r->lock);
 	return found;
 }
 
 static int
 is_removal(const struct vt_move *m)
 {
-	return *m->action != '\0' && !vt_move_is_packing(m);
+	return *m->action != '\0' && !vt_move_is_packing(m) &&
+	    m->blob == 0;
 }
 
 /* "moved"... and for removals "expired", "aborted". */
@@ -222,11 +200,6 @@ status_name(const struct vt_move *m, enum vt_move_status status)
 static void
 report_subject(const struct vt_move *m, struct vt_buf *b)
 {
-	if (strcmp(m->action, "pack") == 0) {
-		vt_json_bytes(b, "prefix", m->key, m->key_len);
-		vt_json_str(b, "to", m->to);
-		return;
-	}
 	vt_json_bytes(b, "key", m->key, m->key_len);
 	if (*m->upload != '\0') {
 		vt_json_str(b, "upload", m->upload);
@@ -240,8 +213,8 @@ report_subject(const struct vt_move *m, struct vt_buf *b)
 	}
 }
 
-static void
-report(struct run *r, const struct vt_move *m,
+void
+report_move(struct run *r, const struct vt_move *m,
     const struct vt_move_result *res, const struct vt_expire_result *gone,
     const struct vt_err *err)
 {
@@ -287,7 +260,7 @@ operation(const struct vt_move *m, const struct vt_expire_result *gone)
 }
 
 /* Moves are not heat, but they are bill: each leaves a line in the log. */
-static void
+void
 log_move(struct run *r, const struct vt_move *m,
     const struct vt_move_result *res, const struct vt_expire_result *gone,
     const struct vt_err *err, int64_t start_us, int64_t start_mono_us)
@@ -323,9 +296,8 @@ log_move(struct run *r, const struct vt_move *m,
 	vt_accesslog_write(r->log, &a);
 }
 
-/* What became of a line, into the sums. */
-static void
-count(struct run *r, const struct vt_move *m, enum vt_move_status status,
+void
+count_move(struct run *r, const struct vt_move *m, enum vt_move_status status,
     enum vt_code rc)
 {
 	pthread_mutex_lock(&r->lock);
@@ -358,27 +330,6 @@ count(struct run *r, const struct vt_move *m, enum vt_move_status status,
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* A pack, or one of its members: never a move of its own, for which alone it
- * was not meant. */
-static void
-leave_out(struct run *r, const struct vt_move *m, struct vt_arena *a)
-{
-	struct vt_move_result res;
-	struct vt_expire_result gone;
-	struct vt_err err;
-
-	memset(&res, 0, sizeof(res));
-	memset(&gone, 0, sizeof(gone));
-	res.status = VT_MOVE_SKIPPED;
-	(void)vt_fail(&err, VT_INVALID,
-	    "this version of vt-migrate does not write packs");
-	report(r, m, &res, &gone, &err);
-	pthread_mutex_lock(&r->lock);
-	r->packs++;
-	pthread_mutex_unlock(&r->lock);
-	vt_arena_free(a);
-}
-
 static void
 one_line(struct run *r, const struct vt_migrate_options *o,
     const struct vt_buf *line, const char *where)
@@ -403,7 +354,13 @@ one_line(struct run *r, const struct vt_migrate_options *o,
 		return;
 	}
 	if (vt_move_is_packing(&m)) {
-		leave_out(r, &m, a);
+		pack_stray(r, &m);
+		vt_arena_free(a);
+		return;
+	}
+	if (m.blob != 0) {
+		repack_note(r, &m);
+		vt_arena_free(a);
 		return;
 	}
 	cli_progress_expect(m.size_bytes, 1);
@@ -419,7 +376,7 @@ one_line(struct run *r, const struct vt_migrate_options *o,
 	}
 	err.code = rc;
 	if (rc != VT_CANCELLED) {
-		report(r, &m, &res, &gone, rc != VT_OK ? &err : NULL);
+		report_move(r, &m, &res, &gone, rc != VT_OK ? &err : NULL);
 		log_move(r, &m, &res, &gone, rc != VT_OK ? &err : NULL,
 		    start_us, start_mono_us);
 	}
@@ -427,7 +384,7 @@ one_line(struct run *r, const struct vt_migrate_options *o,
 	    res.status == VT_MOVE_REFUSED)
 		cli_warn_err(&err, "%s: %s/%s", where, m.bucket, m.key);
 	cli_progress_add((int64_t)m.size_bytes, 1);
-	count(r, &m, res.status, rc);
+	count_move(r, &m, res.status, rc);
 	vt_arena_free(a);
 }
 
@@ -437,13 +394,25 @@ worker(void *arg)
 	struct run *r = arg;
 	struct vt_migrate_options o = r->o;
 	struct vt_buf line;
-	char where[300];
+	struct pack *pack;
+	char where[WHERE_MAX];
+	int found;
 
 	/* without memory for them the rules are read for each line */
 	o.rules = vt_rules_new(o.catalog, o.config);
 	vt_buf_init(&line, VT_RECORD_LINE_MAX);
-	while (next_line(r, &line, where))
-		one_line(r, &o, &line, where);
+	for (;;) {
+		pthread_mutex_lock(&r->lock);
+		found = read_line(r, &line, where);
+		pack = found ? pack_take(r, &line, where) : NULL;
+		pthread_mutex_unlock(&r->lock);
+		if (!found)
+			break;
+		if (pack != NULL)
+			pack_run(r, &o, pack);
+		else
+			one_line(r, &o, &line, where);
+	}
 	vt_buf_release(&line);
 	vt_rules_free(o.rules);
 	return NULL;
@@ -527,6 +496,7 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		worker(r);
 	for (i = 0; i < started; i++)
 		pthread_join(thread[i], NULL);
+	repacks_run(r);
 	cli_progress_stop();
 	if (!quiet && r->removed > 0)
 		cli_warn("%s %llu versions, markers and uploads for lifecycle "
@@ -539,11 +509,18 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		cli_warn("%llu objects are being restored from an archive, to "
 		    "be moved then: run this again later",
 		    (unsigned long long)r->waiting);
-	if (r->packs > 0)
-		cli_warn("%llu lines of packs were left out: this version does "
-		    "not write packs", (unsigned long long)r->packs);
+	if (!quiet && r->packs > 0)
+		cli_warn("%llu objects are in %llu new pack%s, %s",
+		    (unsigned long long)r->packed,
+		    (unsigned long long)r->packs, r->packs == 1 ? "" : "s",
+		    vt_num_human_bytes(r->pack_bytes, size));
+	if (!quiet && r->repacked > 0)
+		cli_warn("%s %llu pack%s anew",
+		    r->o.dry_run ? "would write" : "wrote",
+		    (unsigned long long)r->repacked,
+		    r->repacked == 1 ? "" : "s");
 	if (!quiet && r->moved + r->removed + r->already + r->skipped +
-	    r->failed + r->refused + r->bad_lines + r->packs +
+	    r->failed + r->refused + r->bad_lines + r->repacked +
 	    r->waiting == 0)
 		cli_warn("the plan has no moves");
 	else if (!quiet && r->moved + r->already + r->skipped + r->failed > 0)
@@ -561,7 +538,7 @@ run_plan(struct run *r, unsigned jobs, int quiet)
 		return CLI_LATER;
 	if (r->failed > 0 && r->moved + r->removed + r->already == 0)
 		return r->later ? CLI_LATER : CLI_FAILED;
-	return r->failed + r->refused + r->bad_lines + r->packs > 0 ?
+	return r->failed + r->refused + r->bad_lines > 0 ?
 	    CLI_SOME : CLI_OK;
 }
 
@@ -619,6 +596,8 @@ main(int argc, char **argv)
 	memset(&err, 0, sizeof(err));
 	pthread_mutex_init(&r.lock, NULL);
 	pthread_mutex_init(&r.pace_lock, NULL);
+	pthread_cond_init(&r.pack_done, NULL);
+	vt_buf_init(&r.ahead, VT_RECORD_LINE_MAX);
 	r.fd = -1;
 	cli_init(argv, usage);
 	while ((c = getopt_long(argc, argv, "+hj:qV", options, NULL)) != -1)
@@ -767,6 +746,8 @@ out:
 	vt_config_free(config);
 	pthread_mutex_destroy(&r.lock);
 	pthread_mutex_destroy(&r.pace_lock);
+	pthread_cond_destroy(&r.pack_done);
+	vt_buf_release(&r.ahead);
 	free(data);
 	free(config_path);
 	return cli_finish(status);

@@ -213,6 +213,19 @@ vt_move_is_packing(const struct vt_move *m)
 	return is_pack(m) || is_member(m);
 }
 
+static int
+is_repack(const struct vt_move *m)
+{
+	return m->action != NULL && strcmp(m->action, "repack") == 0;
+}
+
+/* Of versions, and so with a key, or of none. */
+static int
+is_keyless(const struct vt_move *m)
+{
+	return is_pack(m) || is_repack(m);
+}
+
 /* Moves and members name a copy and its tiers, removals must not need to. */
 static int
 is_placed(const struct vt_move *m)
@@ -233,12 +246,15 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 	out->action = text(&s, "action", 0, NULL);
 	action = vt_lc_action_find(out->action);
 	if (action == VT_LC_NONE && *out->action != '\0' &&
-	    !vt_move_is_packing(out))
+	    !vt_move_is_packing(out) && !is_repack(out))
 		wrong(&s, "action", "is none that is known");
 	out->pack = text(&s, "pack", vt_move_is_packing(out), NULL);
 	/* edited or not: never taken for a move of its own */
 	if (*out->pack != '\0' && !vt_move_is_packing(out))
 		wrong(&s, "pack", "goes with the actions of packs alone");
+	out->blob = natural(&s, "blob", is_repack(out));
+	if ((out->blob != 0) != is_repack(out))
+		wrong(&s, "blob", "goes with the action repack alone");
 	out->objects = natural(&s, "objects", 0);
 	out->pack_bytes = natural(&s, "bytes", 0);
 	out->rule = text(&s, "rule", action != VT_LC_NONE, NULL);
@@ -248,16 +264,17 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 	out->policies = text(&s, "policies", 0, NULL);
 	out->policy = text(&s, "policy", 0, NULL);
 	out->bucket = text(&s, "bucket", 1, NULL);
-	out->key = text(&s, is_pack(out) ? "prefix" : "key", !is_pack(out),
-	    &out->key_len);
+	out->key = text(&s, is_pack(out) ? "prefix" : "key",
+	    !is_keyless(out), &out->key_len);
 	out->version = text(&s, "version", 0, NULL);
 	out->seq = integer(&s, "seq", action != VT_LC_ABORT_UPLOAD &&
-	    !is_pack(out));
+	    !is_keyless(out));
 	out->generation = integer(&s, "generation", 0);
 	out->bucket_generation = integer(&s, "bucket_generation", 0);
 	out->copy = integer(&s, "copy", is_placed(out));
 	out->from = text(&s, "from", is_placed(out), NULL);
-	out->to = text(&s, "to", is_placed(out) || is_pack(out), NULL);
+	out->to = text(&s, "to", is_placed(out) || is_keyless(out),
+	    NULL);
 	out->size_bytes = natural(&s, "size", 0);
 	out->saving_usd_month = number(&s, "saving_usd_month");
 	out->cost_usd = number(&s, "cost_usd");
@@ -270,7 +287,10 @@ vt_move_parse(const char *line, size_t len, struct vt_arena *a,
 static void
 format_pack(const struct vt_move *m, struct vt_buf *out)
 {
-	vt_json_bytes(out, "prefix", m->key, m->key_len);
+	if (is_repack(m))
+		vt_json_u64(out, "blob", m->blob);
+	else
+		vt_json_bytes(out, "prefix", m->key, m->key_len);
 	vt_json_str(out, "to", m->to);
 	vt_json_u64(out, "objects", m->objects);
 	vt_json_u64(out, "bytes", m->pack_bytes);
@@ -310,7 +330,7 @@ vt_move_format_plain(const struct vt_move *m, struct vt_buf *out)
 	put_text(out, "policy", m->policy);
 	put_text(out, "pack", m->pack);
 	vt_json_bytes(out, "bucket", m->bucket, strlen(m->bucket));
-	if (is_pack(m))
+	if (is_keyless(m))
 		format_pack(m, out);
 	else
 		format_subject(m, out);

@@ -23,9 +23,11 @@
 struct vt_move {
 	/* "": a move; or a removal that a lifecycle rule asks for: "expire",
 	 * "expire-version", "expire-marker", "abort-upload"; or "pack": many
-	 * small objects are to go into one, and "pack-member": one of them */
+	 * small objects are to go into one, and "pack-member": one of them; or
+	 * "repack": one that is there is to be written anew */
 	const char *action;
 	const char *pack;	/* 16 hex digits: which pack; "" for the rest */
+	uint64_t blob;		/* of "repack": which; 0 for the rest */
 	uint64_t objects;	/* of "pack": how many; size_bytes is of all */
 	uint64_t pack_bytes;	/* of "pack": what it will take on its tier */
 	const char *rule;	/* its ID; also of moves that a rule asks for */
@@ -57,7 +59,7 @@ struct vt_move {
  * VT_INVALID says which field is missing or wrong: bucket, key, seq and "v":1
  * are required, of moves also copy, from and to, of "abort-upload" upload in
  * the place of seq, of "pack" to and pack alone, of "pack-member" all of a move
- * and pack; for the rest absence means 0 or "".  An action that is not known is
+ * and pack, of "repack" to and blob; for the rest absence means 0 or "".  An action that is not known is
  * an error, and so is a pack without one of its actions: never a move.
  * VT_NOMEM when the arena is full.
  */

@@ -410,6 +410,7 @@ enum vt_cat_kind {
 	VT_CAT_UPLOAD_COMPLETE,
 	VT_CAT_UPLOAD_ABORT,
 	VT_CAT_SWAP,		/* add a copy and drop another: a move (P3) */
+	VT_CAT_PACK,		/* many of these into ranges of one blob */
 	VT_CAT_RESTORE_ASK,	/* a version from an archive, for some days */
 	VT_CAT_RESTORE_DONE,	/* here is its temporary copy */
 	VT_CAT_RESTORE_END,	/* forget it, and the copy whose time is up */
@@ -460,7 +461,7 @@ struct vt_cat_cond {
  * Where bytes of a new version, part or copy are.  Each extent refers to a
  * blob: a new one (`blob.id` from a lease of this process, all its fields
  * set) or one that exists (`is_ref`: by id; it must still be referred to by
- * the live version `ref_seq`, else VT_PRECONDITION).  Inline bytes: is_inline
+ * the live version `ref_seq`, 0 meaning any, else VT_PRECONDITION).  Inline bytes: is_inline
  * in the blob and `data`.
  */
 struct vt_cat_extent {
@@ -552,12 +553,40 @@ struct vt_cat_swap {
 	int verified;		/* the new copy was read back: only then may
 				   it replace that of a locked version */
 	const char *tier;	/* of the new copy; must not have one yet */
+	int in_place;		/* it is the source's own, whose bytes lie
+				   elsewhere on it then; with drop_source */
 	const struct vt_cat_extent *extents;
 	size_t extent_count;
 	int64_t grace_ms;	/* the source's bytes stay this long */
 	uint64_t crc64;		/* of the whole body: the version's when its
 				   own is not known; else 0 */
 	int64_t copy_id;	/* out */
+};
+
+/* One of many swaps.  Its extents may refer to the blob of the operation as
+ * `is_ref` with ref_seq 0. */
+struct vt_cat_pack_member {
+	struct vt_cat_swap swap;
+	/* journaled when it was done; all known of them is given */
+	const struct vt_cat_event *events;
+	size_t event_count;
+	enum vt_code code;	/* out: VT_OK, or why it was left out */
+	struct vt_err err;
+};
+
+/*
+ * Swaps into one blob: those that may be are done, the others are left out.
+ * VT_PRECONDITION: none was done.  Keep it to VT_CAT_PACK_MAX members, so that
+ * nobody waits long for the transaction, and go on with the same blob.
+ */
+#define VT_CAT_PACK_MAX 256
+struct vt_cat_pack {
+	struct vt_blob blob;	/* all its fields, for the first operation */
+	int is_new;		/* this is it; later ones: still there, else
+				   VT_PRECONDITION */
+	struct vt_cat_pack_member *members;
+	size_t count;
+	size_t done;		/* out */
 };
 
 struct vt_cat_restore {
@@ -708,6 +737,7 @@ struct vt_cat_op {
 			const char *upload_id;
 		} upload_abort;
 		struct vt_cat_swap swap;
+		struct vt_cat_pack pack;
 		struct vt_cat_restore restore;
 		struct vt_cat_lifecycle lifecycle;
 		struct vt_cat_lease lease;

@@ -200,6 +200,19 @@ enum vt_code vt_cat_copy_drop(struct vt_catalog *c, int64_t seq,
     const struct vt_copy *copy, int64_t due_us, struct vt_err *err)
     VT_MUST_CHECK;
 
+/* A swap; *has_changed: a failure must roll the operation back. */
+enum vt_code vt_cat_swap(struct vt_catalog *c, struct vt_cat_swap *w,
+    int64_t now_us, int *has_changed, struct vt_err *err) VT_MUST_CHECK;
+/* A new blob with a reference that is no extent's, until it is let go. */
+enum vt_code vt_cat_blob_hold(struct vt_catalog *c, const struct vt_blob *b,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_blob_let_go(struct vt_catalog *c, const struct vt_blob *b,
+    int64_t due_us, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_pack.c */
+enum vt_code vt_cat_pack_apply(struct vt_catalog *c, struct vt_cat_pack *p,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+
 /* catalog_restore.c */
 enum vt_code vt_cat_restore_apply(struct vt_catalog *c, struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;

@@ -335,24 +335,63 @@ extents_take(struct vt_catalog *c, const struct vt_cat_extent *x, size_t n,
 	for (i = 0; i < n; i++) {
 		if (!x[i].is_ref)
 			continue;
-		s = vt_conn_st(k, ST_REF_CHECK);
-		if (s == NULL)
-			return vt_conn_fail(k, "check a source", err);
-		sqlite3_bind_int64(s, 1, x[i].ref_seq);
-		sqlite3_bind_int64(s, 2, (int64_t)x[i].e.blob.id);
-		r = sqlite3_step(s);
-		sqlite3_reset(s);
-		if (r == SQLITE_DONE)
-			return vt_fail(err, VT_PRECONDITION,
-			    "the source of the copy has changed");
-		if (r != SQLITE_ROW)
-			return vt_conn_fail(k, "check a source", err);
+		if (x[i].ref_seq != 0) {
+			s = vt_conn_st(k, ST_REF_CHECK);
+			if (s == NULL)
+				return vt_conn_fail(k, "check a source", err);
+			sqlite3_bind_int64(s, 1, x[i].ref_seq);
+			sqlite3_bind_int64(s, 2, (int64_t)x[i].e.blob.id);
+			r = sqlite3_step(s);
+			sqlite3_reset(s);
+			if (r == SQLITE_DONE)
+				return vt_fail(err, VT_PRECONDITION,
+				    "the source of the copy has changed");
+			if (r != SQLITE_ROW)
+				return vt_conn_fail(k, "check a source", err);
+		}
 		rc = run_i(c, ST_BLOB_REF, 2, (int64_t)x[i].e.blob.id,
 		    (int64_t)x[i].e.length, 0, "share a blob", err);
+		if (rc == VT_OK && sqlite3_changes(k->db) != 1)
+			rc = vt_fail(err, VT_PRECONDITION,
+			    "the blob to refer to is gone");
 		if (rc != VT_OK)
 			return rc;
 	}
 	return VT_OK;
+}
+
+/* A new blob with one reference of `length` bytes. */
+static enum vt_code
+blob_add(struct vt_catalog *c, const struct vt_blob *b, uint64_t length,
+    struct vt_err *err)
+{
+	struct vt_conn *k = c->w;
+	sqlite3_stmt *s;
+	int64_t tier;
+	enum vt_code rc;
+
+	rc = tier_id(c, b->tier, &tier, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(k, ST_BLOB_ADD);
+	if (s == NULL)
+		return vt_conn_fail(k, "add a blob", err);
+	sqlite3_bind_int64(s, 1, (int64_t)b->id);
+	sqlite3_bind_int64(s, 2, tier);
+	bind_str(s, 3, b->name);
+	bind_str(s, 4, b->token);
+	sqlite3_bind_int64(s, 5, (int64_t)b->size_bytes);
+	sqlite3_bind_int64(s, 6, (int64_t)b->crc64);
+	sqlite3_bind_int(s, 7, b->owned);
+	sqlite3_bind_int(s, 8, b->is_inline);
+	bind_str(s, 9, b->transform);
+	sqlite3_bind_int64(s, 10, (int64_t)length);
+	rc = vt_conn_run(k, s, "add a blob", err);
+	/* only what lies elsewhere is called anything */
+	if (rc == VT_OK && b->token != NULL && *b->token != '\0')
+		rc = run_i(c, ST_INTENT_DEL, 1, (int64_t)b->id, 0, 0,
+		    "end an intent", err);
+	return rc;
 }
 
 static enum vt_code
@@ -362,7 +401,6 @@ extents_add(struct vt_catalog *c, int64_t copy, const struct vt_cat_extent *x,
 	struct vt_conn *k = c->w;
 	const struct vt_blob *b;
 	sqlite3_stmt *s;
-	int64_t tier;
 	enum vt_code rc;
 	size_t i;
 
@@ -370,28 +408,7 @@ extents_add(struct vt_catalog *c, int64_t copy, const struct vt_cat_extent *x,
 		b = &x[i].e.blob;
 		rc = VT_OK;
 		if (!x[i].is_ref) {
-			rc = tier_id(c, b->tier, &tier, err);
-			if (rc != VT_OK)
-				return rc;
-			s = vt_conn_st(k, ST_BLOB_ADD);
-			if (s == NULL)
-				return vt_conn_fail(k, "add a blob", err);
-			sqlite3_bind_int64(s, 1, (int64_t)b->id);
-			sqlite3_bind_int64(s, 2, tier);
-			bind_str(s, 3, b->name);
-			bind_str(s, 4, b->token);
-			sqlite3_bind_int64(s, 5, (int64_t)b->size_bytes);
-			sqlite3_bind_int64(s, 6, (int64_t)b->crc64);
-			sqlite3_bind_int(s, 7, b->owned);
-			sqlite3_bind_int(s, 8, b->is_inline);
-			bind_str(s, 9, b->transform);
-			sqlite3_bind_int64(s, 10, (int64_t)x[i].e.length);
-			rc = vt_conn_run(k, s, "add a blob", err);
-			/* only what lies elsewhere is called anything */
-			if (rc == VT_OK && *b->token != '\0')
-				rc = run_i(c, ST_INTENT_DEL, 1,
-				    (int64_t)b->id, 0, 0, "end an intent",
-				    err);
+			rc = blob_add(c, b, x[i].e.length, err);
 			if (rc == VT_OK && x[i].form_of != 0)
 				rc = run_i(c, ST_BLOB_FORM, 2,
 				    (int64_t)b->id, (int64_t)x[i].form_of, 0,
@@ -1421,75 +1438,93 @@ op_expire(struct vt_catalog *c, int64_t now_us, struct vt_err *err)
 /* --- moves ---------------------------------------------------------------- */
 
 /*
- * The swap (P3).  All that a concurrent PUT, DELETE, move, pin or hold can
- * change is checked here, in the transaction that makes the move true.
+ * Whether the swap may be (P3): all that a concurrent PUT, DELETE, move, pin
+ * or hold can change.  `there`: the copy that it takes the place of on its
+ * tier.
  */
 static enum vt_code
-op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
-    struct vt_err *err)
+swap_check(struct vt_catalog *c, const struct vt_cat_swap *w,
+    const struct vt_version *v, int64_t now_us, const struct vt_copy **source,
+    const struct vt_copy **there, struct vt_err *err)
 {
-	struct vt_conn *k = c->w;
-	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
-	struct vt_version *v = NULL;
-	const struct vt_copy *source = NULL, *there = NULL;
-	sqlite3_stmt *s;
-	int64_t tier, generation;
+	int64_t generation;
 	unsigned lasting = 0;
 	int versioning;
 	enum vt_code rc;
 	size_t i;
 
-	if (a == NULL)
-		return vt_fail(err, VT_NOMEM, "out of memory");
-	s = vt_conn_st(k, ST_VERSION_SEQ);
-	if (s == NULL) {
-		rc = vt_conn_fail(k, "read a version", err);
-		goto out;
-	}
-	sqlite3_bind_int64(s, 1, w->seq);
-	rc = vt_cat_read_version(c, k, a, s, 0, &v, err);
-	if (rc == VT_ABSENT)
-		rc = vt_fail(err, VT_ABSENT, "the version is gone");
-	if (rc != VT_OK)
-		goto out;
 	rc = bucket_state(c, v->bucket_id, &versioning, &generation, err);
 	if (rc != VT_OK)
-		goto out;
+		return rc;
 	for (i = 0; i < v->copy_count; i++) {
 		/* what a restore left for some days is no copy to count on */
 		lasting += v->copies[i].until_us == 0;
 		if (v->copies[i].id == w->source_copy_id &&
 		    v->copies[i].until_us == 0)
-			source = &v->copies[i];
+			*source = &v->copies[i];
 		if (strcmp(v->copies[i].tier, w->tier) == 0)
-			there = &v->copies[i];
+			*there = &v->copies[i];
 	}
-	if (there != NULL && there->until_us == 0)
-		rc = vt_fail(err, VT_PRECONDITION,
+	if (!w->in_place && *there != NULL && (*there)->until_us == 0)
+		return vt_fail(err, VT_PRECONDITION,
 		    "the version has a copy on '%s' already", w->tier);
-	else if (source == NULL)
-		rc = vt_fail(err, VT_PRECONDITION,
+	if (*source == NULL || (w->in_place && *there != *source))
+		return vt_fail(err, VT_PRECONDITION,
 		    "the copy that was to move is no longer there");
-	else if (v->generation != w->version_generation)
-		rc = vt_fail(err, VT_PRECONDITION,
+	if (v->generation != w->version_generation)
+		return vt_fail(err, VT_PRECONDITION,
 		    "the version was changed meanwhile");
-	else if (generation != w->bucket_generation)
-		rc = vt_fail(err, VT_PRECONDITION,
+	if (generation != w->bucket_generation)
+		return vt_fail(err, VT_PRECONDITION,
 		    "the bucket's rules were changed meanwhile");
-	else if (v->pin[0] != '\0' && strcmp(v->pin, w->tier) != 0)
-		rc = vt_fail(err, VT_PRECONDITION,
+	if (v->pin[0] != '\0' && strcmp(v->pin, w->tier) != 0)
+		return vt_fail(err, VT_PRECONDITION,
 		    "the version is pinned to '%s'", v->pin);
-	else if (w->drop_source && !w->verified &&
+	if (w->drop_source && !w->verified &&
 	    (v->legal_hold == VT_HOLD_ON || (v->lock_mode != VT_LOCK_NONE &&
 	    v->retain_until_us > lock_now(c, now_us))))
-		rc = vt_fail(err, VT_PRECONDITION, "the version is locked: "
+		return vt_fail(err, VT_PRECONDITION, "the version is locked: "
 		    "a copy of it goes only when the new one was read back");
-	else if (lasting + 1 - (w->drop_source ? 1 : 0) <
+	if (lasting + 1 - (w->drop_source ? 1 : 0) <
 	    (w->min_copies > 0 ? w->min_copies : 1))
-		rc = vt_fail(err, VT_PRECONDITION,
+		return vt_fail(err, VT_PRECONDITION,
 		    "fewer than %u copies would be left", w->min_copies);
-	/* From here on the transaction changes. */
-	if (rc == VT_OK && there != NULL) {
+	return VT_OK;
+}
+
+/* The copy's bytes lie elsewhere on its tier from now on. */
+static enum vt_code
+swap_in_place(struct vt_catalog *c, struct vt_cat_swap *w,
+    const struct vt_version *v, const struct vt_copy *source, int64_t now_us,
+    struct vt_err *err)
+{
+	int64_t tier;
+	enum vt_code rc;
+
+	/* some of the blobs may be those that the old copy refers to */
+	rc = extents_take(c, w->extents, w->extent_count, v->size_bytes, err);
+	if (rc == VT_OK)
+		rc = vt_cat_copy_drop(c, w->seq, source,
+		    now_us + w->grace_ms * 1000, err);
+	if (rc == VT_OK)
+		rc = tier_id(c, w->tier, &tier, err);
+	if (rc == VT_OK)
+		rc = copy_add(c, v->seq, tier, now_us, &w->copy_id, err);
+	if (rc == VT_OK)
+		rc = extents_add(c, w->copy_id, w->extents, w->extent_count,
+		    err);
+	return rc;
+}
+
+static enum vt_code
+swap_to(struct vt_catalog *c, struct vt_cat_swap *w,
+    const struct vt_version *v, const struct vt_copy *source,
+    const struct vt_copy *there, int64_t now_us, struct vt_err *err)
+{
+	int64_t tier;
+	enum vt_code rc = VT_OK;
+
+	if (there != NULL) {
 		rc = vt_cat_copy_drop(c, w->seq, there,
 		    now_us + w->grace_ms * 1000, err);
 		/* there is no restore any more, to be prolonged */
@@ -1509,12 +1544,69 @@ op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
 			rc = run_i(c, ST_VERSION_TIER, 2, w->seq, tier, 0,
 			    "move a version", err);
 	}
+	return rc;
+}
+
+enum vt_code
+vt_cat_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
+    int *has_changed, struct vt_err *err)
+{
+	struct vt_conn *k = c->w;
+	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
+	struct vt_version *v = NULL;
+	const struct vt_copy *source = NULL, *there = NULL;
+	sqlite3_stmt *s;
+	enum vt_code rc;
+
+	*has_changed = 0;
+	if (a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	s = vt_conn_st(k, ST_VERSION_SEQ);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read a version", err);
+		goto out;
+	}
+	sqlite3_bind_int64(s, 1, w->seq);
+	rc = vt_cat_read_version(c, k, a, s, 0, &v, err);
+	if (rc == VT_ABSENT)
+		rc = vt_fail(err, VT_ABSENT, "the version is gone");
+	if (rc == VT_OK)
+		rc = swap_check(c, w, v, now_us, &source, &there, err);
+	if (rc != VT_OK)
+		goto out;
+	/* From here on the transaction changes. */
+	*has_changed = 1;
+	rc = w->in_place ? swap_in_place(c, w, v, source, now_us, err) :
+	    swap_to(c, w, v, source, there, now_us, err);
 	if (rc == VT_OK && w->crc64 != 0 && !vt_crc_known(v))
 		rc = run_i(c, ST_VERSION_CRC, 2, w->seq, (int64_t)w->crc64, 0,
 		    "note a checksum", err);
 out:
 	vt_arena_free(a);
 	return rc;
+}
+
+static enum vt_code
+op_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
+    struct vt_err *err)
+{
+	int has_changed;
+
+	return vt_cat_swap(c, w, now_us, &has_changed, err);
+}
+
+enum vt_code
+vt_cat_blob_hold(struct vt_catalog *c, const struct vt_blob *b,
+    struct vt_err *err)
+{
+	return blob_add(c, b, 0, err);
+}
+
+enum vt_code
+vt_cat_blob_let_go(struct vt_catalog *c, const struct vt_blob *b,
+    int64_t due_us, struct vt_err *err)
+{
+	return blob_unref(c, b->id, 0, due_us, err);
 }
 
 enum vt_code
@@ -1829,6 +1921,8 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		return vt_cat_rewrap(c, &op->u.rewrap, err);
 	case VT_CAT_SWAP:
 		return op_swap(c, &op->u.swap, now_us, err);
+	case VT_CAT_PACK:
+		return vt_cat_pack_apply(c, &op->u.pack, now_us, err);
 	case VT_CAT_RESTORE_ASK:
 	case VT_CAT_RESTORE_DONE:
 	case VT_CAT_RESTORE_END:
@@ -1911,6 +2005,8 @@ vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op)
 	else if (op->kind == VT_CAT_SWAP)
 		settle_extents(c, op->u.swap.extents,
 		    op->u.swap.extent_count);
+	else if (op->kind == VT_CAT_PACK && op->u.pack.is_new)
+		vt_catalog_blob_done(c, op->u.pack.blob.id);
 	else if (op->kind == VT_CAT_RESTORE_DONE)
 		settle_extents(c, op->u.restore.extents,
 		    op->u.restore.extent_count);

@@ -49,7 +49,8 @@ decide(struct vt_tiers *t, const struct vt_tier *tier,
 	memset(out, 0, sizeof(*out));
 	if (form != NULL && form->transform != NULL)
 		return VT_OK;
-	out->level = (int)tier->compress;
+	if (form == NULL || !form->is_packed)
+		out->level = (int)tier->compress;
 	if (form != NULL && form->wrap != NULL) {
 		out->is_encrypted = 1;
 		out->key = *form->wrap;

@@ -5,6 +5,7 @@
 
 #include "libvt/base/hash.h"
 
+#include "libvt/work/packreader.h"
 #include "libvt/work/tiers_internal.h"
 
 struct vt_copy_reader {
@@ -20,6 +21,7 @@ struct vt_copy_reader {
 	int whole;		/* check the CRC at the end */
 	uint64_t crc64, expected_crc64;
 	struct vt_decoder *decoder;	/* of a transformed extent */
+	struct vt_pack_reader *member;	/* of one in a pack */
 	size_t data_bytes;	/* then: inline bytes left, stored ones */
 	struct vt_wrap_key key;	/* a customer's */
 	int has_key;
@@ -146,45 +148,108 @@ get_stored(void *ctx, void *data, size_t len, size_t *got,
 	return VT_OK;
 }
 
-/* Begin to decode `n` bytes at r->skip; *at and *count: of what is stored. */
+/* Open a blob that is stored as `form` says and `plain` bytes long. */
 static enum vt_code
-begin_decoding(struct vt_copy_reader *r, const struct vt_extent *e,
-    uint64_t n, uint64_t *at, uint64_t *count, struct vt_err *err)
+open_decoder(struct vt_copy_reader *r, const struct vt_blob *b,
+    const char *form, uint64_t plain, struct vt_decoder **out,
+    struct vt_err *err)
 {
 	struct vt_stored_head h;
 	struct vt_wrap_key key = { .name = "" };
 	enum vt_code rc;
 
-	if (e->offset != 0 || e->length != e->blob.size_bytes)
-		return vt_fail(err, VT_CORRUPT, "an extent is a range of the "
-		    "transformed blob %llu", (unsigned long long)e->blob.id);
-	rc = vt_stored_parse_text(e->blob.transform, &h, err);
+	rc = vt_stored_parse_text(form, &h, err);
 	if (rc != VT_OK)
 		return rc;
 	if (h.is_encrypted)
 		rc = find_key(r, &h, &key, err);
 	if (rc != VT_OK)
 		return rc;
-	rc = vt_decoder_open(&h, h.is_encrypted ? &key : NULL,
-	    e->blob.size_bytes, e->plain_length, &r->decoder, err);
+	rc = vt_decoder_open(&h, h.is_encrypted ? &key : NULL, b->size_bytes,
+	    plain, out, err);
 	explicit_bzero(&key, sizeof(key));
 	/* whoever asks was found to have the key: it is the wrapping that is
 	 * wrong */
-	if (rc == VT_DENIED)
-		rc = VT_CORRUPT;
-	if (rc != VT_OK)
-		return rc;
+	return rc == VT_DENIED ? VT_CORRUPT : rc;
+}
+
+/* Where `n` plain bytes at `offset` are stored. */
+static enum vt_code
+find_range(struct vt_copy_reader *r, const struct vt_extent *e,
+    struct vt_decoder *d, uint64_t offset, uint64_t n, uint64_t *at,
+    uint64_t *count, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+
 	/* a range of chunks that are not all as long: where they are */
-	vt_decoder_index(r->decoder, r->skip, n, at, count);
+	vt_decoder_index(d, offset, n, at, count);
 	if (*count > 0) {
 		rc = open_stored(r, e, *at, *count, err);
 		if (rc == VT_OK)
-			rc = vt_decoder_index_read(r->decoder, get_stored, r,
-			    err);
+			rc = vt_decoder_index_read(d, get_stored, r, err);
 	}
 	if (rc == VT_OK)
-		rc = vt_decoder_range(r->decoder, r->skip, n, at, count, err);
+		rc = vt_decoder_range(d, offset, n, at, count, err);
 	return rc;
+}
+
+/* Begin to decode `n` bytes at r->skip; *at and *count: of what is stored. */
+static enum vt_code
+begin_decoding(struct vt_copy_reader *r, const struct vt_extent *e,
+    uint64_t n, uint64_t *at, uint64_t *count, struct vt_err *err)
+{
+	enum vt_code rc;
+
+	if (e->offset != 0 || e->length != e->blob.size_bytes)
+		return vt_fail(err, VT_CORRUPT, "an extent is a range of the "
+		    "transformed blob %llu", (unsigned long long)e->blob.id);
+	rc = open_decoder(r, &e->blob, e->blob.transform, e->plain_length,
+	    &r->decoder, err);
+	if (rc == VT_OK)
+		rc = find_range(r, e, r->decoder, r->skip, n, at, count, err);
+	return rc;
+}
+
+/* The same of a member of a pack. */
+static enum vt_code
+begin_member(struct vt_copy_reader *r, const struct vt_extent *e,
+    const struct vt_pack_form *p, uint64_t *at, uint64_t *count,
+    struct vt_err *err)
+{
+	struct vt_decoder *d = NULL;
+	enum vt_code rc = VT_OK;
+
+	*at = e->offset;
+	*count = e->length;
+	if (e->offset > p->pack_bytes ||
+	    e->length > p->pack_bytes - e->offset)
+		return vt_fail(err, VT_CORRUPT, "an extent lies outside of "
+		    "the pack, blob %llu", (unsigned long long)e->blob.id);
+	if (*p->form != '\0') {
+		rc = open_decoder(r, &e->blob, p->form, p->pack_bytes, &d,
+		    err);
+		if (rc == VT_OK)
+			rc = find_range(r, e, d, e->offset, e->length, at,
+			    count, err);
+		if (rc != VT_OK) {
+			vt_decoder_close(d);
+			return rc;
+		}
+	}
+	return vt_pack_reader_open(e->plain_length, r->skip, d, &r->member,
+	    err);
+}
+
+/* Begin to undo what was done to the bytes. */
+static enum vt_code
+begin_transformed(struct vt_copy_reader *r, const struct vt_extent *e,
+    uint64_t n, uint64_t *at, uint64_t *count, struct vt_err *err)
+{
+	struct vt_pack_form p;
+
+	if (vt_pack_parse_text(e->blob.transform, e->blob.size_bytes, &p))
+		return begin_member(r, e, &p, at, count, err);
+	return begin_decoding(r, e, n, at, count, err);
 }
 
 /* Open the next extent. */
@@ -197,6 +262,8 @@ next_extent(struct vt_copy_reader *r, struct vt_err *err)
 
 	vt_decoder_close(r->decoder);
 	r->decoder = NULL;
+	vt_pack_reader_close(r->member);
+	r->member = NULL;
 	if (r->extent >= r->copy->extent_count)
 		return vt_fail(err, VT_CORRUPT,
 		    "the copy on '%s' is shorter than its object",
@@ -208,7 +275,7 @@ next_extent(struct vt_copy_reader *r, struct vt_err *err)
 	at = e->offset + r->skip;
 	count = n;
 	if (e->blob.transform[0] != '\0') {
-		rc = begin_decoding(r, e, n, &at, &count, err);
+		rc = begin_transformed(r, e, n, &at, &count, err);
 		if (rc != VT_OK)
 			return rc;
 	}
@@ -249,6 +316,11 @@ vt_copy_reader_read(struct vt_copy_reader *r, void *data, size_t len,
 		    got, err);
 		if (rc != VT_OK)
 			return rc;
+	} else if (r->member != NULL) {
+		rc = vt_pack_reader_read(r->member, get_stored, r, data, len,
+		    got, err);
+		if (rc != VT_OK)
+			return rc;
 	} else if (r->data != NULL) {
 		memcpy(data, r->data, len);
 		r->data += len;
@@ -279,6 +351,7 @@ vt_copy_reader_close(struct vt_copy_reader *r)
 		return;
 	vt_backend_get_end(r->get);
 	vt_decoder_close(r->decoder);
+	vt_pack_reader_close(r->member);
 	explicit_bzero(&r->key, sizeof(r->key));
 	free(r);
 }

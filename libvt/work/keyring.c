@@ -16,6 +16,8 @@
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 
+#include "libvt/store/pack.h"
+
 #include "libvt/work/keyring.h"
 
 #define KEYS_MAX 1024		/* lines that count */
@@ -585,12 +587,17 @@ rewrap_row(struct vt_keyring *k, struct vt_arena *a,
     const struct vt_wrap_key *newest, struct vt_cat_rewrap_row *row,
     struct vt_rewrap_result *out, struct vt_err *err)
 {
+	struct vt_pack_form pack;
 	struct vt_stored_head h;
 	struct vt_wrap_key old;
-	char text[VT_TRANSFORM_MAX];
+	char text[VT_TRANSFORM_MAX], pack_text[VT_PACK_TEXT];
+	int is_pack = vt_pack_parse_text(row->from, 0, &pack);
 	enum vt_code rc;
 
-	rc = vt_stored_parse_text(row->from, &h, err);
+	/* of a pack it is what all of it is stored as */
+	if (is_pack && *pack.form == '\0')
+		return 0;
+	rc = vt_stored_parse_text(is_pack ? pack.form : row->from, &h, err);
 	if (rc != VT_OK)
 		return -1;
 	if (!h.is_encrypted || h.by_customer)
@@ -609,7 +616,10 @@ rewrap_row(struct vt_keyring *k, struct vt_arena *a,
 		return -1;
 	}
 	vt_stored_text(&h, text);
-	row->to = vt_arena_str(a, text);
+	pack.form = text;
+	row->to = !is_pack ? vt_arena_str(a, text) :
+	    vt_pack_text(&pack, pack_text) == 0 ? vt_arena_str(a, pack_text) :
+	    NULL;
 	return row->to != NULL ? 1 : -1;
 }
 

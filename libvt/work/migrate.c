@@ -4,7 +4,7 @@
 
 #include "libvt/base/hash.h"
 
-#include "libvt/work/migrate.h"
+#include "libvt/work/migrate_internal.h"
 #include "libvt/work/note.h"
 #include "libvt/work/notify.h"
 #include "libvt/work/rules.h"
@@ -95,9 +95,8 @@ check_move(const struct vt_migrate_options *o, const struct vt_move *m,
 	return VT_OK;
 }
 
-/* Nothing on such a tier can be read back at once. */
-static int
-needs_restore(const struct vt_migrate_options *o, const char *tier)
+int
+vt_migrate_needs_restore(const struct vt_migrate_options *o, const char *tier)
 {
 	struct vt_backend *b = vt_tiers_backend(o->tiers, tier);
 
@@ -109,7 +108,7 @@ static enum vt_code
 check_lock(const struct vt_migrate_options *o, const struct vt_move *m,
     const struct vt_version *v, struct vt_err *err)
 {
-	if (v->size_bytes == 0 || !needs_restore(o, m->to) ||
+	if (v->size_bytes == 0 || !vt_migrate_needs_restore(o, m->to) ||
 	    (v->legal_hold != VT_HOLD_ON && (v->lock_mode == VT_LOCK_NONE ||
 	    v->retain_until_us <= vt_clock_now_us(o->lock_clock != NULL ?
 	    o->lock_clock : o->clock))))
@@ -296,8 +295,9 @@ write_stored(const struct vt_migrate_options *o, const struct vt_move *m,
 
 	for (size_t i = 0; i < source->extent_count && rc == VT_OK; i++) {
 		const struct vt_extent *e = &source->extents[i];
-		struct vt_blob_form form = { NULL, e->blob.transform,
-		    e->plain_length };
+		struct vt_blob_form form = {
+		    .transform = e->blob.transform,
+		    .plain_bytes = e->plain_length };
 		struct vt_copy_reader *r;
 
 		rc = vt_stored_reader_open(o->tiers, e, &r, err);
@@ -379,9 +379,8 @@ vt_new_copy_release(struct vt_new_copy *n)
 	n->max = 0;
 }
 
-/* Is it there, as far as a tier says that needs a restore first? */
-static enum vt_code
-verify_there(const struct vt_migrate_options *o, const struct vt_blob *b,
+enum vt_code
+vt_migrate_verify_there(const struct vt_migrate_options *o, const struct vt_blob *b,
     struct vt_err *err)
 {
 	struct vt_backend_head head;
@@ -428,8 +427,8 @@ verify(const struct vt_migrate_options *o, const struct vt_version *v,
 	for (size_t i = 0; i < n->count && rc == VT_OK; i++) {
 		if (n->x[i].e.blob.is_inline)
 			continue;
-		if (needs_restore(o, n->x[i].e.blob.tier))
-			rc = verify_there(o, &n->x[i].e.blob, err);
+		if (vt_migrate_needs_restore(o, n->x[i].e.blob.tier))
+			rc = vt_migrate_verify_there(o, &n->x[i].e.blob, err);
 		else
 			rc = verify_blob(o, v, opaque, &n->x[i].e, err);
 		out->backend_requests++;
@@ -467,9 +466,8 @@ vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
  * at night comes by again. */
 #define WAIT_DAYS 3
 
-/* The source lies in an archive: ask for it.  VT_BUSY: it is on its way. */
-static enum vt_code
-ask_archive(const struct vt_migrate_options *o, const struct vt_copy *source,
+enum vt_code
+vt_migrate_ask_archive(const struct vt_migrate_options *o, const struct vt_copy *source,
     struct vt_err *err)
 {
 	const struct vt_blob *blob;
@@ -492,11 +490,10 @@ ask_archive(const struct vt_migrate_options *o, const struct vt_copy *source,
 	    source->tier);
 }
 
-/* The event of a transition, as the bucket's owner asked for it. */
-static enum vt_code
-tell(const struct vt_migrate_options *o, const struct vt_bucket *b,
+enum vt_code
+vt_migrate_tell(const struct vt_migrate_options *o, const struct vt_bucket *b,
     const struct vt_version *v, const char *to, struct vt_arena *a,
-    struct vt_cat_op *op, struct vt_err *err)
+    const struct vt_cat_event **out, size_t *count, struct vt_err *err)
 {
 	struct vt_cat_event *events = NULL;
 	const char *detail;
@@ -506,11 +503,11 @@ tell(const struct vt_migrate_options *o, const struct vt_bucket *b,
 	    vt_tiers_tier(o->tiers, to)->storage_class);
 	if (detail == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	op->event_count = 0;
+	*count = 0;
 	if (vt_notify_version(o->catalog, a, b, v, "LifecycleTransition",
-	    detail, &events, &op->event_count, err) != VT_OK)
+	    detail, &events, count, err) != VT_OK)
 		return err->code;
-	op->events = events;
+	*out = events;
 	return VT_OK;
 }
 
@@ -530,6 +527,60 @@ crc_of(const struct vt_new_copy *n)
 		    b->crc64, b->size_bytes);
 	}
 	return crc;
+}
+
+enum vt_code
+vt_migrate_check(const struct vt_migrate_options *o, const struct vt_move *m,
+    struct vt_arena *a, struct vt_subject *s, enum vt_move_status *status,
+    struct vt_err *err)
+{
+	const struct vt_place *place;
+	enum vt_code rc;
+
+	memset(s, 0, sizeof(*s));
+	*status = VT_MOVE_FAILED;
+	rc = vt_catalog_bucket(o->catalog, a, m->bucket, &s->bucket, err);
+	if (rc == VT_OK)
+		rc = vt_catalog_lookup_seq(o->catalog, a, m->seq, 1, &s->v,
+		    err);
+	if (rc == VT_ABSENT)
+		rc = vt_fail(err, VT_ABSENT, "the version is gone");
+	if (rc == VT_OK)
+		rc = check_move(o, m, &s->bucket, s->v, &s->source, err);
+	if (rc == VT_EXISTS)
+		*status = VT_MOVE_ALREADY;
+	if (rc == VT_OK)
+		rc = check_lock(o, m, s->v, err);
+	if (rc == VT_OK) {
+		place = vt_places_find(o->config->places, s->bucket.name,
+		    s->v->key, s->v->key_len);
+		rc = check_place(o, m, place, err);
+		if (rc != VT_OK)
+			*status = VT_MOVE_REFUSED;
+		else
+			rc = check_rules(o, m, &s->bucket, s->v, place, err);
+	}
+	if (rc == VT_PRECONDITION || rc == VT_ABSENT)
+		*status = VT_MOVE_SKIPPED;
+	if (rc == VT_OK)
+		*status = VT_MOVE_DONE;
+	return rc;
+}
+
+void
+vt_migrate_swap(const struct vt_migrate_options *o,
+    const struct vt_subject *s, const char *to, struct vt_cat_swap *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->seq = s->v->seq;
+	out->source_copy_id = s->source->id;
+	out->version_generation = s->v->generation;
+	out->bucket_generation = s->bucket.generation;
+	out->drop_source = 1;
+	out->min_copies = 1;
+	out->verified = !o->no_verify && !vt_migrate_needs_restore(o, to);
+	out->tier = to;
+	out->grace_ms = o->grace_ms;
 }
 
 /* Bytes that were written already: as vt_migrate_copy leaves them. */
@@ -557,10 +608,7 @@ carry_out(const struct vt_migrate_options *o, const struct vt_move *m,
     struct vt_err *err)
 {
 	struct vt_arena *a = vt_arena_new(64 << 20);
-	struct vt_bucket bucket;
-	struct vt_version *v = NULL;
-	const struct vt_copy *source = NULL;
-	const struct vt_place *place;
+	struct vt_subject s;
 	struct vt_new_copy n;
 	struct vt_cat_op op;
 	enum vt_code rc;
@@ -575,40 +623,17 @@ carry_out(const struct vt_migrate_options *o, const struct vt_move *m,
 	else if (a == NULL)
 		rc = vt_fail(err, VT_NOMEM, "out of memory");
 	else
-		rc = vt_catalog_bucket(o->catalog, a, m->bucket, &bucket, err);
-	if (rc == VT_OK)
-		rc = vt_catalog_lookup_seq(o->catalog, a, m->seq, 1, &v, err);
-	if (rc == VT_ABSENT)
-		rc = vt_fail(err, VT_ABSENT, "the version is gone");
-	if (rc == VT_OK)
-		rc = check_move(o, m, &bucket, v, &source, err);
-	if (rc == VT_EXISTS) {
-		out->status = VT_MOVE_ALREADY;
+		rc = vt_migrate_check(o, m, a, &s, &out->status, err);
+	if (rc == VT_EXISTS && out->status == VT_MOVE_ALREADY)
 		rc = VT_OK;
+	if (rc != VT_OK || out->status == VT_MOVE_ALREADY || o->dry_run)
 		goto out;
-	}
-	if (rc == VT_OK)
-		rc = check_lock(o, m, v, err);
-	if (rc == VT_OK) {
-		place = vt_places_find(o->config->places, bucket.name, v->key,
-		    v->key_len);
-		rc = check_place(o, m, place, err);
-		if (rc != VT_OK) {
-			out->status = VT_MOVE_REFUSED;
-			goto out;
-		}
-		rc = check_rules(o, m, &bucket, v, place, err);
-	}
-	if (rc != VT_OK)
-		goto out;
-	if (o->dry_run) {
-		out->status = VT_MOVE_DONE;
-		goto out;
-	}
-	rc = given != NULL ? take_copy(o, m, v, &n, out, err) :
-	    vt_migrate_copy(o, m->bucket, v, source, m->to, a, &n, out, err);
+	out->status = VT_MOVE_FAILED;
+	rc = given != NULL ? take_copy(o, m, s.v, &n, out, err) :
+	    vt_migrate_copy(o, m->bucket, s.v, s.source, m->to, a, &n, out,
+	    err);
 	if (rc == VT_NEEDS_RESTORE) {
-		rc = ask_archive(o, source, err);
+		rc = vt_migrate_ask_archive(o, s.source, err);
 		if (rc == VT_BUSY)
 			out->status = VT_MOVE_WAITING;
 	}
@@ -616,30 +641,23 @@ carry_out(const struct vt_migrate_options *o, const struct vt_move *m,
 		goto out;
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_SWAP;
-	op.u.swap.seq = v->seq;
-	op.u.swap.source_copy_id = source->id;
-	op.u.swap.version_generation = v->generation;
-	op.u.swap.bucket_generation = bucket.generation;
-	op.u.swap.drop_source = 1;
-	op.u.swap.min_copies = 1;
+	vt_migrate_swap(o, &s, m->to, &op.u.swap);
 	/* inline bytes were checked in memory, an empty object has none */
-	op.u.swap.verified = (!o->no_verify && !needs_restore(o, m->to)) ||
-	    n.count == 0 ||
-	    n.x[0].e.blob.is_inline;
-	op.u.swap.tier = m->to;
-	if (!vt_crc_known(v))
+	if (n.count == 0 || n.x[0].e.blob.is_inline)
+		op.u.swap.verified = 1;
+	if (!vt_crc_known(s.v))
 		op.u.swap.crc64 = crc_of(&n);
 	op.u.swap.extents = n.x;
 	op.u.swap.extent_count = n.count;
-	op.u.swap.grace_ms = o->grace_ms;
-	rc = tell(o, &bucket, v, m->to, a, &op, err);
+	rc = vt_migrate_tell(o, &s.bucket, s.v, m->to, a, &op.events,
+	    &op.event_count, err);
 	if (rc != VT_OK)
 		goto out;
 	rc = vt_catalog_run(o->catalog, &op, err);
 	if (rc == VT_OK) {
 		out->status = VT_MOVE_DONE;
 		out->copy_id = op.u.swap.copy_id;
-		out->bytes = v->size_bytes;
+		out->bytes = s.v->size_bytes;
 		n.count = 0;
 	}
 out:

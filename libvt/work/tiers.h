@@ -62,6 +62,7 @@ struct vt_blob_form {
 	 * borrowed until the writer ends */
 	const char *transform;
 	uint64_t plain_bytes;	/* then: what they are when plain */
+	int is_packed;		/* they are compressed: not to be again */
 };
 struct vt_blob_writer;
 /*

@@ -171,6 +171,24 @@ for l in sys.stdin:
 	print(json.dumps(m))' "$1"
 }
 
+# pack_plan TIER [REGEX]: everything whose key matches as one pack a bucket.
+pack_plan() {
+	moves "$1" | python3 -c 'import json,re,sys
+packs = {}
+for l in sys.stdin:
+	m = json.loads(l)
+	if re.search(sys.argv[2], m["key"]):
+		packs.setdefault(m["bucket"], []).append(m)
+for i, b in enumerate(sorted(packs)):
+	pack = {"v": 1, "plan": "0123456789abcdef", "pack": "%016x" % i,
+	    "bucket": b, "to": sys.argv[1]}
+	print(json.dumps({**pack, "action": "pack", "prefix": "",
+	    "objects": len(packs[b]), "size": sum(m["size"] for m in packs[b])}))
+	for m in packs[b]:
+		print(json.dumps({**m, **pack, "action": "pack-member"}))' \
+	    "$1" "${2:-}"
+}
+
 # field NAME of the JSON lines on stdin
 field() {
 	python3 -c 'import json,sys
