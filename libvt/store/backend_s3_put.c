@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/uri.h"
+
 #include "libvt/store/backend_s3.h"
 
 #define SLOTS 3			/* parts in memory: filling, and on their way */
@@ -441,6 +443,22 @@ struct leftovers {
 	struct vt_err *err;
 };
 
+/* Ceph 16 encodes the keys of this listing and does not say so. */
+static int
+is_key(const char *listed, const char *key)
+{
+	char text[S3_KEY_SIZE * 3];
+	long n;
+
+	if (strcmp(listed, key) == 0)
+		return 1;
+	if (strlen(listed) >= sizeof(text))
+		return 0;
+	strcpy(text, listed);
+	n = vt_uri_decode(text, strlen(text), 1);
+	return n == (long)strlen(key) && memcmp(text, key, (size_t)n) == 0;
+}
+
 static int
 end_upload(void *ctx, const char *key, const char *upload_id,
     int64_t initiated_us)
@@ -449,9 +467,9 @@ end_upload(void *ctx, const char *key, const char *upload_id,
 	enum vt_code rc;
 
 	(void)initiated_us;
-	if (strcmp(key, l->key) != 0)
+	if (!is_key(key, l->key))
 		return 0;
-	rc = vt_s3_abort_upload(l->s->client, l->s->bucket, key, upload_id,
+	rc = vt_s3_abort_upload(l->s->client, l->s->bucket, l->key, upload_id,
 	    l->err);
 	l->ended++;
 	if (rc != VT_OK && rc != VT_ABSENT)
@@ -601,14 +619,26 @@ copy_whole(struct copying *k, struct vt_s3_put_result *result, int *checked,
 	return VT_OK;
 }
 
-/* At least as many bytes as there should be. */
+/*
+ * The server said nothing that tells what it copied: at least the size is
+ * right, and the source is still what it was (Ceph 16 does not look at
+ * x-amz-copy-source-if-match).
+ */
 static enum vt_code
-check_size(struct copying *k, const char *version, struct vt_err *err)
+check_copy(struct copying *k, const char *version, struct vt_err *err)
 {
 	struct vt_s3_head head;
 	int beside;
 	enum vt_code rc;
 
+	if (k->token.etag[0] != '\0') {
+		rc = s3_look(k->from, k->c->from_name, k->token.version,
+		    &head, &beside, err);
+		if (rc == VT_OK && strcmp(head.etag, k->token.etag) != 0)
+			rc = s3_not_the_one(k->c->from_name, err);
+		if (rc != VT_OK)
+			return rc;
+	}
 	rc = s3_look(k->s, k->name, version, &head, &beside, err);
 	if (rc == VT_OK && head.size_bytes != k->c->size_bytes)
 		rc = vt_fail(err, VT_CORRUPT, "the copy '%s' is of %llu bytes "
@@ -676,6 +706,22 @@ copy_failed(struct copying *k, enum vt_code rc, struct vt_err *err)
 	return s3_failed(rc, NULL, k->name, err);
 }
 
+/* What was copied and is not what it should be goes again, best effort: its
+ * name is an intent of the catalog. */
+static void
+drop_copy(struct copying *k, const char *version)
+{
+	struct vt_err ignored;
+	int found;
+
+	if (k->beside && s3_drop_companion(k->s, k->name, 1, &found,
+	    &ignored) != VT_OK)
+		return;
+	if (version != NULL && vt_s3_delete_object(k->s->client, k->s->bucket,
+	    k->key, version, &ignored) != VT_OK)
+		return;
+}
+
 enum vt_code
 s3_copy(struct vt_backend *b, const char *name,
     const struct vt_backend_copy *c, struct vt_backend_put_result *out,
@@ -683,8 +729,7 @@ s3_copy(struct vt_backend *b, const char *name,
 {
 	struct copying k = { .s = (struct s3 *)b, .name = name, .c = c };
 	struct vt_s3_put_result result;
-	struct vt_err ignored;
-	int checked = 0, beside, found;
+	int checked = 0, made = 0;
 	enum vt_code rc;
 
 	k.from = (struct s3 *)c->from;
@@ -694,23 +739,22 @@ s3_copy(struct vt_backend *b, const char *name,
 		    b->url, c->from->url);
 	memset(&result, 0, sizeof(result));
 	rc = prepare_copy(&k, err);
-	beside = k.beside;
-	if (rc == VT_OK && beside)
+	if (rc == VT_OK && k.beside)
 		rc = copy_companion(&k, err);
 	if (rc == VT_OK) {
 		rc = c->size_bytes > COPY_MAX ?
 		    copy_by_parts(&k, &result, err) :
 		    copy_whole(&k, &result, &checked, err);
+		made = rc == VT_OK || rc == VT_CORRUPT;
 		if (rc == VT_OK && !checked)
-			rc = check_size(&k, result.version, err);
-		else if (rc != VT_OK)
+			rc = check_copy(&k, result.version, err);
+		else if (rc != VT_OK && rc != VT_CORRUPT)
 			rc = copy_failed(&k, rc, err);
-		if (rc != VT_OK && beside && s3_drop_companion(k.s, name, 1,
-		    &found, &ignored) != VT_OK)
-			beside = 1;
+		if (rc != VT_OK)
+			drop_copy(&k, made ? result.version : NULL);
 	}
 	if (rc == VT_OK)
-		rc = s3_token_make(result.version, result.etag, beside,
+		rc = s3_token_make(result.version, result.etag, k.beside,
 		    out->token, err);
 	s3_meta_release(&k.meta);
 	return rc;
