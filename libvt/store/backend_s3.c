@@ -363,6 +363,19 @@ read_restore(const char *value, struct vt_backend_head *out)
 		out->restored_until_us = 0;
 }
 
+enum vt_code
+s3_tell_head(const struct vt_s3_head *head, int beside,
+    struct vt_backend_head *out, struct vt_err *err)
+{
+	out->size_bytes = head->size_bytes;
+	out->mtime_us = head->modified_us;
+	out->archived = is_archive_class(head->storage_class) ||
+	    head->archive_status[0] != '\0';
+	read_restore(head->restore, out);
+	return s3_token_make(head->version, head->etag, beside, out->token,
+	    err);
+}
+
 static enum vt_code
 s3_head(struct vt_backend *b, const char *name, struct vt_backend_head *out,
     struct vt_err *err)
@@ -372,15 +385,9 @@ s3_head(struct vt_backend *b, const char *name, struct vt_backend_head *out,
 	enum vt_code rc;
 
 	rc = s3_look(s3_of(b), name, NULL, &head, &beside, err);
-	if (rc != VT_OK)
-		return rc;
-	out->size_bytes = head.size_bytes;
-	out->mtime_us = head.modified_us;
-	out->archived = is_archive_class(head.storage_class) ||
-	    head.archive_status[0] != '\0';
-	read_restore(head.restore, out);
-	return s3_token_make(head.version, head.etag, beside, out->token,
-	    err);
+	if (rc == VT_OK)
+		rc = s3_tell_head(&head, beside, out, err);
+	return rc;
 }
 
 static enum vt_code
@@ -548,6 +555,43 @@ s3_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	return s3_failed(rc, NULL, b->url, err);
 }
 
+struct object_listing {
+	size_t prefix_len;
+	vt_backend_visit_object *visit;
+	void *ctx;
+};
+
+static int
+list_object(void *ctx, const struct vt_s3_entry *e)
+{
+	struct object_listing *l = ctx;
+	struct vt_backend_object o = { .name = e->key + l->prefix_len,
+	    .size_bytes = e->size_bytes, .mtime_us = e->modified_us,
+	    .etag = e->etag, .object_class = e->storage_class };
+
+	if (strlen(e->key) <= l->prefix_len)
+		return 0;
+	return l->visit(l->ctx, &o);
+}
+
+static enum vt_code
+s3_objects(struct vt_backend *b, const char *prefix, const char *after,
+    vt_backend_visit_object *visit, void *ctx, struct vt_err *err)
+{
+	struct s3 *s = s3_of(b);
+	struct object_listing l = { strlen(s->prefix), visit, ctx };
+	char key[S3_KEY_SIZE], start[S3_KEY_SIZE];
+	enum vt_code rc;
+
+	rc = s3_key(s, prefix != NULL ? prefix : "", 0, key, err);
+	if (rc == VT_OK && after != NULL)
+		rc = s3_key(s, after, 0, start, err);
+	if (rc == VT_OK)
+		rc = vt_s3_list(s->client, s->bucket, key, NULL,
+		    after != NULL ? start : NULL, list_object, &l, err);
+	return s3_failed(rc, NULL, b->url, err);
+}
+
 static void
 s3_counts(const struct vt_backend *b, struct vt_backend_counts *out)
 {
@@ -578,6 +622,8 @@ static const struct vt_backend_ops s3_ops = {
 	.del = s3_del,
 	.restore = s3_restore,
 	.list = s3_list,
+	.objects = s3_objects,
+	.describe = s3_describe,
 	.counts = s3_counts,
 };
 
@@ -727,7 +773,7 @@ vt_backend_s3_open(const char *url, const struct vt_backend_options *o,
 	s->base.caps = (struct vt_backend_caps){
 		.max_size_bytes = SIZE_MAX_BYTES,
 		.min_part_bytes = VT_S3_PART_MIN, .remote = 1, .copy = 1,
-		.late_exists = 1,
+		.late_exists = 1, .objects = 1,
 		.restore = r->object_class != NULL &&
 		    is_archive_class(r->object_class),
 	};

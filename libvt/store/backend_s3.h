@@ -71,6 +71,9 @@ enum vt_code s3_confirm_absent(struct s3 *s, const char *key,
  * there. */
 enum vt_code s3_look(struct s3 *s, const char *name, const char *version,
     struct vt_s3_head *head, int *beside, struct vt_err *err) VT_MUST_CHECK;
+/* A head as users of backends see it. */
+enum vt_code s3_tell_head(const struct vt_s3_head *head, int beside,
+    struct vt_backend_head *out, struct vt_err *err) VT_MUST_CHECK;
 /* Remove the companion of a blob, if there is one. */
 enum vt_code s3_drop_companion(struct s3 *s, const char *name, int versioned,
     int *found, struct vt_err *err) VT_MUST_CHECK;
@@ -91,6 +94,10 @@ int s3_meta_fits(const struct s3_meta *m);
 /* Put it beside the blob. */
 enum vt_code s3_meta_put(struct s3 *s, const char *name,
     const struct s3_meta *m, struct vt_err *err) VT_MUST_CHECK;
+/* Objects of others, with their own headers. */
+enum vt_code s3_describe(struct vt_backend *b, const char *name,
+    struct vt_backend_described *out, vt_backend_visit_meta *visit, void *ctx,
+    struct vt_err *err);
 enum vt_code s3_meta_visit(struct vt_backend *b, const char *name,
     vt_backend_visit_meta *visit, void *ctx, struct vt_err *err)
     VT_MUST_CHECK;

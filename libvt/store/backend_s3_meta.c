@@ -255,3 +255,58 @@ s3_meta_visit(struct vt_backend *b, const char *name,
 	vt_buf_release(&g.pairs);
 	return rc;
 }
+
+/* --- objects of others ---------------------------------------------------- */
+
+struct describing {
+	vt_backend_visit_meta *visit;
+	void *ctx;
+	int beside;
+};
+
+/* Headers that are the object's own, and not of the answer. */
+static int
+tell_header(void *ctx, const char *name, const char *value)
+{
+	static const char *const own[] = { "cache-control",
+		"content-disposition", "content-encoding", "content-language",
+		"content-type", "expires" };
+	struct describing *d = ctx;
+	size_t i;
+
+	if (strcmp(name, S3_BESIDE) == 0)
+		d->beside = 1;
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcmp(name, own[i]) == 0)
+			return d->visit(d->ctx, name, value);
+	if (strncmp(name, "x-amz-meta-", strlen("x-amz-meta-")) == 0)
+		return d->visit(d->ctx, name, value);
+	return 0;
+}
+
+enum vt_code
+s3_describe(struct vt_backend *b, const char *name,
+    struct vt_backend_described *out, vt_backend_visit_meta *visit, void *ctx,
+    struct vt_err *err)
+{
+	struct s3 *s = (struct s3 *)b;
+	struct describing d = { visit, ctx, 0 };
+	struct vt_s3_head head;
+	char key[S3_KEY_SIZE];
+	enum vt_code rc;
+
+	rc = s3_key(s, name, 0, key, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_s3_head_each(s->client, s->bucket, key, NULL, tell_header, &d,
+	    &head, err);
+	if (rc == VT_ABSENT)
+		return s3_confirm_absent(s, key, NULL, name, err);
+	if (rc != VT_OK)
+		return s3_failed(rc, &head, name, err);
+	memcpy(out->etag, head.etag, sizeof(out->etag));
+	out->has_crc64 = head.checksum.alg == VT_CRC64NVME;
+	if (out->has_crc64)
+		out->crc64 = vt_s3_crc64_number(head.checksum.value);
+	return s3_tell_head(&head, d.beside, &out->head, err);
+}

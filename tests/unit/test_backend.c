@@ -901,6 +901,67 @@ out:
 	empty(b);
 }
 
+struct shown {
+	unsigned count;
+	int sorted;
+	char first[VT_BLOB_NAME_MAX], last[VT_BLOB_NAME_MAX];
+	char etag[128];
+};
+
+static int
+show(void *ctx, const struct vt_backend_object *o)
+{
+	struct shown *s = ctx;
+
+	s->sorted = s->count++ == 0 || (s->sorted &&
+	    strcmp(s->last, o->name) < 0);
+	if (s->count == 1)
+		snprintf(s->first, sizeof(s->first), "%s", o->name);
+	snprintf(s->last, sizeof(s->last), "%s", o->name);
+	snprintf(s->etag, sizeof(s->etag), "%s", o->etag);
+	return 0;
+}
+
+static int
+see_header(void *ctx, const char *name, const char *value)
+{
+	(void)value;
+	*(int *)ctx += strcmp(name, "content-type") == 0;
+	return 0;
+}
+
+/* What lies there, as it looks to who wants to adopt it. */
+static void
+test_objects(struct vt_backend *b)
+{
+	struct vt_backend_described d;
+	struct shown s = { 0 };
+	char name[VT_BLOB_NAME_MAX];
+	int i, typed = 0;
+
+	if (!vt_backend_caps(b)->objects)
+		return;
+	for (i = 0; i < 3; i++) {
+		new_name(b, name);
+		is_int(put(b, name, 1, 10, 10, NULL, &err), VT_OK, "put");
+	}
+	is_int(vt_backend_objects(b, "bucket/", NULL, show, &s, &err), VT_OK,
+	    "objects");
+	ok(s.count == 3 && s.sorted && strcmp(s.last, name) == 0,
+	    "all, in order");
+	is_int(vt_backend_describe(b, name, &d, see_header, &typed, &err),
+	    VT_OK, "describe");
+	ok(typed == 1 && strcmp(d.etag, s.etag) == 0 &&
+	    d.head.size_bytes == 10, "type, ETag and size");
+	snprintf(name, sizeof(name), "%s", s.first);
+	memset(&s, 0, sizeof(s));
+	ok(vt_backend_objects(b, "", name, show, &s, &err) == VT_OK &&
+	    s.count == 2 && s.sorted, "those behind a name");
+	is_int(vt_backend_describe(b, "not/there", &d, see_header, &typed,
+	    &err), VT_ABSENT, "nothing to describe");
+	empty(b);
+}
+
 /* What is billed. */
 static void
 test_counts(struct vt_backend *b)
@@ -974,6 +1035,7 @@ contract_remote(struct vt_backend *b, const char *url)
 	test_parts(b);
 	test_left_upload(b, url);
 	test_copy(b, url);
+	test_objects(b);
 	test_counts(b);
 	test_refused(url);
 	empty(b);
