@@ -491,6 +491,26 @@ complete_body(struct vt_buf *b, const struct vt_s3_part *parts, size_t count,
 	vt_xml_close(b, "CompleteMultipartUpload");
 }
 
+/* What the object is called that an upload has become. */
+static enum vt_code
+find_completed(struct vt_s3 *s, const struct vt_s3_put *p, uint64_t size,
+    struct vt_s3_put_result *out, struct vt_err *err)
+{
+	struct vt_s3_head head;
+	enum vt_code rc;
+
+	rc = vt_s3_head(s, p->bucket, p->key, NULL, &head, err);
+	if (rc == VT_OK && head.size_bytes != size)
+		rc = vt_fail(err, VT_CORRUPT, "the server put together %llu "
+		    "bytes and not %llu", (unsigned long long)head.size_bytes,
+		    (unsigned long long)size);
+	if (rc != VT_OK)
+		return rc;
+	vt_s3_copy_text(out->etag, sizeof(out->etag), head.etag);
+	vt_s3_copy_text(out->version, sizeof(out->version), head.version);
+	return VT_OK;
+}
+
 enum vt_code
 vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
     const char *upload_id, const struct vt_s3_part *parts, size_t count,
@@ -600,6 +620,9 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 			    crc);
 		vt_arena_free(a);
 	}
+	/* Ceph 16 forgets to tell the ETag, and versions. */
+	if (rc == VT_OK && out->etag[0] == '\0')
+		rc = find_completed(s, p, size, out, &own);
 out:
 	vt_s3_release(s, c);
 	vt_buf_release(&query);

@@ -281,6 +281,8 @@ enum vt_code vt_s3_copy_part(struct vt_s3 *s, const struct vt_s3_put *p,
     uint64_t offset, uint64_t len, struct vt_s3_part *out,
     struct vt_err *err) VT_MUST_CHECK;
 
+/* The number that these big-endian bytes of a checksum are. */
+uint64_t vt_s3_crc64_number(const uint8_t in[8]);
 /* Is this ETag a plain MD5?  Writes it. */
 int vt_s3_etag_md5(const char *etag, uint8_t md5[16]);
 

@@ -95,8 +95,6 @@ enum vt_code vt_s3_error_document(struct vt_s3_conn *c, struct vt_err *err)
 void vt_s3_copy_text(char *out, size_t size, const char *text);
 /* An ETag without the quotes around it; "" for NULL. */
 void vt_s3_copy_etag(char *out, size_t size, const char *etag);
-/* The number that these big-endian bytes are. */
-uint64_t vt_s3_crc64_number(const uint8_t in[8]);
 /* "&name=value", encoded; no '&' at the beginning of the buffer. */
 void vt_s3_query_add(struct vt_buf *b, const char *name, const char *value);
 /* "versionId=..." if there is one: neither NULL nor "". */

@@ -44,6 +44,13 @@ struct vt_backend_caps {
 	unsigned remote : 1;	/* another machine: needs intents, workers */
 	unsigned copy : 1;	/* vt_backend_copy may work */
 	unsigned objects : 1;	/* vt_backend_objects works */
+	/*
+	 * A name that is taken is refused by commit and not by put_begin: to
+	 * ask before costs a request.  Servers that know no such condition
+	 * (B2, Google's S3, old gateways) do not refuse it at all, which is
+	 * well since no name is ever used twice.
+	 */
+	unsigned late_exists : 1;
 };
 
 /*
@@ -130,7 +137,7 @@ struct vt_backend_put_result {
 	uint64_t crc64;		/* CRC64NVME of the stored bytes */
 	char token[VT_BLOB_TOKEN_MAX];	/* what the backend calls it, or "" */
 };
-/* VT_EXISTS when the name is taken; VT_NOSPACE; VT_BUSY; VT_IO... */
+/* VT_EXISTS when the name is taken (see caps.late_exists); VT_NOSPACE; VT_BUSY; VT_IO... */
 enum vt_code vt_backend_put_begin(struct vt_backend *b, const char *name,
     const struct vt_backend_put_info *info, struct vt_backend_put **out,
     struct vt_err *err) VT_MUST_CHECK;
@@ -153,8 +160,8 @@ enum vt_code vt_backend_put_commit(struct vt_backend_put *p,
     struct vt_backend_put_result *out, struct vt_err *err) VT_MUST_CHECK;
 /* Gives up and removes what was written, best effort.  NULL is accepted. */
 void vt_backend_put_abort(struct vt_backend_put *p);
-/* End a multi-step upload that a process left behind; VT_ABSENT when there is
- * none (any more). */
+/* End a multi-step upload that a process left behind, "": any of that name;
+ * VT_ABSENT when there is none (any more), where the server says so. */
 enum vt_code vt_backend_abort_upload(struct vt_backend *b, const char *name,
     const char *upload, struct vt_err *err) VT_MUST_CHECK;
 /*

@@ -133,5 +133,8 @@ enum vt_code vt_backend_gcs_open(const char *url,
 enum vt_code vt_backend_mem_open(const char *url,
     const struct vt_backend_options *o, struct vt_backend **out,
     struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_backend_s3_open(const char *url,
+    const struct vt_backend_options *o, struct vt_backend **out,
+    struct vt_err *err) VT_MUST_CHECK;
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * The contract of backend.h, run over every driver, bare, inside a fault
  * wrapper that never fails, and inside a guard of few turns; then what only
- * one driver has.  With arguments,
- * over the backends of those URLs instead: they are left as empty as found.
+ * one driver has.  With arguments, over the backends of those URLs instead,
+ * which must be empty and are left so.  What a driver of another machine has
+ * to know beside its URL is in the environment, see scripts/standins/common.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,6 +30,34 @@ static uint64_t next_id = 0x1234fff0;	/* crosses into a new directory */
 static const uint64_t incarnation = 0xfeedface01234567;
 
 /* --- helpers ---------------------------------------------------------------*/
+
+/* The environment is read here alone; NULL where nothing is said. */
+static struct vt_backend *
+open_at(const char *url, const struct vt_clock *clock, int64_t delay_ms)
+{
+	const char *part = getenv("VT_TEST_PART");
+	struct vt_backend_remote remote = {
+		.endpoint = getenv("VT_TEST_ENDPOINT"),
+		.region = getenv("VT_TEST_REGION"),
+		.access_key = getenv("VT_TEST_KEY"),
+		.secret_key = getenv("VT_TEST_SECRET"),
+		.session_token = getenv("VT_TEST_TOKEN"),
+		.object_class = getenv("VT_TEST_CLASS"),
+		.part_bytes = part != NULL ?
+		    strtoull(part, NULL, 10) : UINT64_C(5) << 20,
+	};
+	struct vt_backend_options o = {
+		.clock = clock, .create = 1, .restore_delay_ms = delay_ms,
+		.remote = &remote,
+	};
+	struct vt_backend *b;
+
+	if (vt_backend_open(url, &o, &b, &err) != VT_OK) {
+		printf("# %s\n", err.text);
+		exit(1);
+	}
+	return b;
+}
 
 static void
 new_name(struct vt_backend *b, char name[VT_BLOB_NAME_MAX])
@@ -256,6 +285,15 @@ test_exists(struct vt_backend *b)
 
 	new_name(b, name);
 	is_int(put(b, name, 1, 1000, 1000, NULL, &err), VT_OK, "put");
+	if (vt_backend_caps(b)->late_exists) {
+		if (getenv("VT_TEST_REPLACES") != NULL)
+			return;
+		is_int(put(b, name, 2, 500, 500, NULL, &err), VT_EXISTS,
+		    "a name that is taken");
+		is_int(get(b, name, NULL, 1, 0, 1000, &err), VT_OK,
+		    "the first is as it was");
+		return;
+	}
 	is_int(vt_backend_put_begin(b, name, NULL, &p, &err), VT_EXISTS,
 	    "a name that is taken");
 	ok(p == NULL, "no handle");
@@ -411,8 +449,8 @@ test_list(struct vt_backend *b)
 	    "list by a whole name");
 	ok(s.count == 1 && strcmp(s.last, name) == 0 && s.bytes == 7 &&
 	    s.mtime_us > INT64_C(1600000000000000), "sees name, size, time");
-	is_int(vt_backend_name(b, base, incarnation, NULL, NULL, 0, part,
-	    &err), VT_OK, "a name of the first 256");
+	is_int(vt_backend_name(b, base, incarnation, "bucket", "key/é", 6,
+	    part, &err), VT_OK, "a name of the first 256");
 	part[strlen(part) - strlen("00-feedface01234567")] = '\0';
 	is_int(count(b, part), 256, "list by a prefix of names");
 	is_int(count(b, "nothing/like/it"), 0, "or by one that is nowhere");
@@ -556,6 +594,8 @@ test_race(struct vt_backend *b)
 	struct worker w[2];
 	int i;
 
+	if (getenv("VT_TEST_REPLACES") != NULL)
+		return;
 	for (i = 0; i < 2; i++) {
 		w[i].b = b;
 		w[i].first_id = next_id;
@@ -671,22 +711,337 @@ contract(struct vt_backend *b)
 	empty(b);
 }
 
-/* --- tiers that need a restore ---------------------------------------------*/
+/* --- what only other machines have ------------------------------------------*/
 
-static struct vt_backend *
-open_at(const char *url, const struct vt_clock *clock, int64_t delay_ms)
+#define PARTS_BYTES (UINT64_C(23) << 20)	/* more than four parts */
+
+struct told {
+	int calls;
+	enum vt_code answer;
+	char upload[2048];
+};
+
+static enum vt_code
+tell(void *ctx, const char *upload, struct vt_err *e)
 {
-	struct vt_backend_options o = {
-		.clock = clock, .create = 1, .restore_delay_ms = delay_ms,
+	struct told *t = ctx;
+
+	t->calls++;
+	snprintf(t->upload, sizeof(t->upload), "%s", upload);
+	if (t->answer != VT_OK)
+		return vt_fail(e, t->answer, "not wanted");
+	return VT_OK;
+}
+
+/* Begin a blob of several parts and write all of it. */
+static enum vt_code
+put_parts(struct vt_backend *b, const char *name, struct told *told,
+    struct vt_backend_put **p, struct vt_err *e)
+{
+	struct vt_backend_put_info info = { .size_bytes = PARTS_BYTES,
+	    .begun = tell, .begun_ctx = told };
+	static unsigned char buf[1 << 20];
+	enum vt_code rc;
+	uint64_t at;
+
+	rc = vt_backend_put_begin(b, name, &info, p, e);
+	for (at = 0; rc == VT_OK && at < PARTS_BYTES; at += sizeof(buf)) {
+		fill(buf, sizeof(buf), 11, at);
+		rc = vt_backend_put_write(*p, buf, sizeof(buf), e);
+	}
+	return rc;
+}
+
+/* There is none of that id; MinIO does not say so. */
+static int
+no_upload(struct vt_backend *b, const char *name, const char *upload)
+{
+	enum vt_code rc = vt_backend_abort_upload(b, name, upload, &err);
+
+	return rc == VT_ABSENT || (rc == VT_OK && upload[0] != '\0');
+}
+
+/* Many parts, with metadata, and who is told of it. */
+static void
+test_parts(struct vt_backend *b)
+{
+	struct vt_header_kv meta[2] = { { "key", "a" }, { "empty", "" } };
+	struct vt_backend_put_result r;
+	char name[VT_BLOB_NAME_MAX];
+	struct told told = { 0 };
+	struct vt_backend_put *p;
+	struct vt_backend_head h;
+	struct pairs got;
+
+	new_name(b, name);
+	ok(put_parts(b, name, &told, &p, &err) == VT_OK &&
+	    vt_backend_put_meta(p, meta, 2, &err) == VT_OK, "many parts");
+	ok(told.calls == 1 && told.upload[0] != '\0',
+	    "the upload was told, once");
+	is_int(vt_backend_head(b, name, &h, &err), VT_ABSENT,
+	    "nothing is visible");
+	is_int(vt_backend_put_commit(p, &r, &err), VT_OK, "commit");
+	is_int(get(b, name, r.token, 11, 0, PARTS_BYTES, &err), VT_OK,
+	    "all of it is there");
+	is_int(get(b, name, r.token, 11, (6 << 20) - 5, 10 << 20, &err),
+	    VT_OK, "and a range over parts");
+	ok(vt_backend_head(b, name, &h, &err) == VT_OK &&
+	    strcmp(h.token, r.token) == 0, "head tells the same token");
+	memset(&got, 0, sizeof(got));
+	ok(vt_backend_meta(b, name, see_pair, &got, &err) == VT_OK &&
+	    got.count == 2 && got.bytes == 3 + 1 + 5, "and its metadata");
+	is_int(count(b, ""), 1, "list shows one blob");
+	ok(no_upload(b, name, told.upload), "the upload is no more");
+	is_int(vt_backend_delete(b, name, r.token, &err), VT_OK, "delete");
+	is_int(vt_backend_delete(b, name, NULL, &err), VT_ABSENT,
+	    "removes all");
+}
+
+/* P4: whoever comes after a crash ends what was begun. */
+static void
+test_left_upload(struct vt_backend *b, const char *url)
+{
+	struct vt_backend *other = open_at(url, NULL, 0);
+	struct told told = { 0 };
+	char name[VT_BLOB_NAME_MAX];
+	struct vt_backend_put *p;
+	struct vt_backend_head h;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		new_name(b, name);
+		is_int(put_parts(b, name, &told, &p, &err), VT_OK,
+		    "parts are on their way");
+		is_int(vt_backend_abort_upload(other, name,
+		    i == 0 ? told.upload : "", &err), VT_OK,
+		    i == 0 ? "another ends that upload" :
+		    "or any of that name");
+		ok(no_upload(other, name, i == 0 ? told.upload : ""), "once");
+		ok(vt_backend_put_commit(p, NULL, &err) != VT_OK,
+		    "no commit after that");
+		is_int(vt_backend_head(b, name, &h, &err), VT_ABSENT,
+		    "nothing is there");
+	}
+	told.answer = VT_IO;
+	told.calls = 0;
+	new_name(b, name);
+	is_int(put_parts(b, name, &told, &p, &err), VT_IO,
+	    "who is told may refuse");
+	vt_backend_put_abort(p);
+	is_int(told.calls, 1, "once is enough");
+	is_int(vt_backend_abort_upload(other, name, "", &err), VT_ABSENT,
+	    "and nothing is left");
+	vt_backend_close(other);
+}
+
+static void
+test_copy(struct vt_backend *b, const char *url)
+{
+	static const uint64_t sizes[] = { 1000, PARTS_BYTES };
+	struct vt_header_kv meta[2] = { { "key", "a b" }, { "more", "1" } };
+	char from[VT_BLOB_NAME_MAX], to[VT_BLOB_NAME_MAX];
+	struct vt_backend *other = open_at(url, NULL, 0);
+	struct vt_backend *mem = open_at("mem:other", NULL, 0);
+	struct vt_backend_put_result r, copied;
+	struct vt_backend_copy c;
+	struct vt_backend_put *p;
+	struct vt_backend_head h;
+	struct pairs got;
+	struct told told = { 0 };
+	size_t i;
+
+	if (!vt_backend_caps(b)->copy)
+		goto out;
+	for (i = 0; i < 2; i++) {
+		new_name(other, from);
+		if (i == 1) {
+			ok(put_parts(other, from, &told, &p, &err) == VT_OK &&
+			    vt_backend_put_meta(p, meta, 2, &err) == VT_OK &&
+			    vt_backend_put_commit(p, &r, &err) == VT_OK,
+			    "put parts");
+		} else {
+			is_int(put(other, from, 11, sizes[i], sizes[i], &r,
+			    &err), VT_OK, "put");
+		}
+		memset(&c, 0, sizeof(c));
+		c.from = other;
+		c.from_name = from;
+		c.from_token = r.token;
+		c.size_bytes = sizes[i];
+		c.crc64 = r.crc64;
+		c.meta = i == 0 ? meta : NULL;
+		c.meta_count = i == 0 ? 2 : 0;
+		new_name(b, to);
+		is_int(vt_backend_copy(b, to, &c, &copied, &err), VT_OK,
+		    "copy %llu bytes", (unsigned long long)sizes[i]);
+		ok(copied.size_bytes == sizes[i] && copied.crc64 == r.crc64,
+		    "what is told of it");
+		is_int(get(b, to, copied.token, 11, 0, sizes[i], &err), VT_OK,
+		    "has the same bytes");
+		ok(vt_backend_head(b, to, &h, &err) == VT_OK &&
+		    strcmp(h.token, copied.token) == 0, "head agrees");
+		memset(&got, 0, sizeof(got));
+		ok(vt_backend_meta(b, to, see_pair, &got, &err) == VT_OK &&
+		    got.count == 2 && got.bytes == 11, "with its metadata");
+		c.from_token = "E-0123";
+		new_name(b, to);
+		ok(vt_backend_copy(b, to, &c, &copied, &err) == VT_CORRUPT,
+		    "not of what was replaced");
+		c.from_token = NULL;
+		c.from_name = to;
+		is_int(vt_backend_copy(b, "copy/of/nothing", &c, &copied,
+		    &err), VT_ABSENT, "nor of what is absent");
+		c.from = mem;
+		is_int(vt_backend_copy(b, to, &c, &copied, &err), VT_INVALID,
+		    "nor from elsewhere");
+	}
+out:
+	vt_backend_close(other);
+	vt_backend_close(mem);
+	empty(b);
+}
+
+struct shown {
+	unsigned count;
+	int sorted;
+	char first[VT_BLOB_NAME_MAX], last[VT_BLOB_NAME_MAX];
+	char etag[128];
+};
+
+static int
+show(void *ctx, const struct vt_backend_object *o)
+{
+	struct shown *s = ctx;
+
+	s->sorted = s->count++ == 0 || (s->sorted &&
+	    strcmp(s->last, o->name) < 0);
+	if (s->count == 1)
+		snprintf(s->first, sizeof(s->first), "%s", o->name);
+	snprintf(s->last, sizeof(s->last), "%s", o->name);
+	snprintf(s->etag, sizeof(s->etag), "%s", o->etag);
+	return 0;
+}
+
+static int
+see_header(void *ctx, const char *name, const char *value)
+{
+	(void)value;
+	*(int *)ctx += strcmp(name, "content-type") == 0;
+	return 0;
+}
+
+/* What lies there, as it looks to who wants to adopt it. */
+static void
+test_objects(struct vt_backend *b)
+{
+	struct vt_backend_described d;
+	struct shown s = { 0 };
+	char name[VT_BLOB_NAME_MAX];
+	int i, typed = 0;
+
+	if (!vt_backend_caps(b)->objects)
+		return;
+	for (i = 0; i < 3; i++) {
+		new_name(b, name);
+		is_int(put(b, name, 1, 10, 10, NULL, &err), VT_OK, "put");
+	}
+	is_int(vt_backend_objects(b, "bucket/", NULL, show, &s, &err), VT_OK,
+	    "objects");
+	ok(s.count == 3 && s.sorted && strcmp(s.last, name) == 0,
+	    "all, in order");
+	is_int(vt_backend_describe(b, name, &d, see_header, &typed, &err),
+	    VT_OK, "describe");
+	ok(typed == 1 && strcmp(d.etag, s.etag) == 0 &&
+	    d.head.size_bytes == 10, "type, ETag and size");
+	snprintf(name, sizeof(name), "%s", s.first);
+	memset(&s, 0, sizeof(s));
+	ok(vt_backend_objects(b, "", name, show, &s, &err) == VT_OK &&
+	    s.count == 2 && s.sorted, "those behind a name");
+	is_int(vt_backend_describe(b, "not/there", &d, see_header, &typed,
+	    &err), VT_ABSENT, "nothing to describe");
+	empty(b);
+}
+
+/* What is billed. */
+static void
+test_counts(struct vt_backend *b)
+{
+	struct vt_backend_counts before, c;
+	char name[VT_BLOB_NAME_MAX];
+
+	new_name(b, name);
+	vt_backend_counts(b, &before);
+	is_int(put(b, name, 1, 5000, 5000, NULL, &err), VT_OK, "put");
+	vt_backend_counts(b, &c);
+	ok(c.writes > before.writes && c.bytes_out >= before.bytes_out + 5000,
+	    "a write and its bytes are counted");
+	before = c;
+	is_int(get(b, name, NULL, 1, 1000, 2000, &err), VT_OK, "get");
+	vt_backend_counts(b, &c);
+	ok(c.reads == before.reads + 1 && c.writes == before.writes &&
+	    c.bytes_in == before.bytes_in + 2000, "a ranged read is one");
+	before = c;
+	is_int(vt_backend_delete(b, name, NULL, &err), VT_OK, "delete");
+	vt_backend_counts(b, &c);
+	is_int(c.deletes, before.deletes + 1, "a removal is one");
+}
+
+/* A place that is not there, keys that are not known. */
+static void
+test_refused(const char *url)
+{
+	struct vt_backend_remote r = {
+		.endpoint = getenv("VT_TEST_ENDPOINT"), .tries = 1,
+		.region = getenv("VT_TEST_REGION"), .access_key = "nobody",
+		.secret_key = "bm90IHRoZSBzZWNyZXQ=",
 	};
+	struct vt_backend_options o = { .remote = &r };
 	struct vt_backend *b;
 
-	if (vt_backend_open(url, &o, &b, &err) != VT_OK) {
-		printf("# %s\n", err.text);
-		exit(1);
+	if (strncmp(url, "s3:", 3) != 0)
+		return;
+	is_int(vt_backend_open(url, &o, &b, &err), VT_DENIED,
+	    "keys that nobody knows");
+	r.access_key = getenv("VT_TEST_KEY");
+	r.secret_key = getenv("VT_TEST_SECRET");
+	is_int(vt_backend_open("s3://vt-no-such-bucket-here/x", &o, &b, &err),
+	    VT_ABSENT, "no such bucket");
+	is_int(vt_backend_open("s3://x", &o, &b, &err), VT_INVALID,
+	    "no name of a bucket");
+	r.secret_key = NULL;
+	is_int(vt_backend_open(url, &o, &b, &err), VT_INVALID,
+	    "no credentials");
+	ok(strstr(err.text, "credentials") != NULL, "says so");
+	r.secret_key = "x";
+	r.endpoint = "127.0.0.1:9";
+	is_int(vt_backend_open(url, &o, &b, &err), VT_INVALID,
+	    "an endpoint that is none");
+	/* P8: one that is away is no reason not to start. */
+	r.endpoint = "http://127.0.0.1:9";
+	is_int(vt_backend_open(url, &o, &b, &err), VT_OK,
+	    "one that is away");
+	if (b != NULL) {
+		struct vt_backend_head h;
+
+		is_int(vt_backend_head(b, "a", &h, &err), VT_BUSY,
+		    "is busy when it is needed");
 	}
-	return b;
+	vt_backend_close(b);
 }
+
+static void
+contract_remote(struct vt_backend *b, const char *url)
+{
+	test_parts(b);
+	test_left_upload(b, url);
+	test_copy(b, url);
+	test_objects(b);
+	test_counts(b);
+	test_refused(url);
+	empty(b);
+}
+
+/* --- tiers that need a restore ---------------------------------------------*/
 
 static void
 test_restore(const char *url)
@@ -1144,6 +1499,8 @@ main(int argc, char **argv)
 	for (i = 1; i < argc; i++) {
 		b = open_at(argv[i], NULL, 0);
 		contract(b);
+		if (vt_backend_caps(b)->remote)
+			contract_remote(b, argv[i]);
 		vt_backend_close(b);
 	}
 	if (argc > 1)
