@@ -21,6 +21,7 @@ FUZZER  ?= $(BUILD)/tests/fuzz/replay.o
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libvt/*.c libvt/*/*.c))
 # Programs and preloaded objects that only tests use.
 TOOLS   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) \
+           $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c)) \
            $(BUILD)/tests/crashload $(BUILD)/tests/histories
 SHIMS   := $(BUILD)/tests/failio.so $(BUILD)/tests/powercut.so \
            $(BUILD)/tests/powercut_apply
@@ -51,6 +52,10 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZER) $(SERVE) $(CLI) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -72,10 +72,11 @@ def rule(method, path):
 
 def reset(writer):
     """Close so that the other side is told of a reset."""
-    s = writer.get_extra_info("socket")
-    if s is not None:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                     struct.pack("ii", 1, 0))
+    try:
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError:
+        pass  # it is closed
     writer.transport.abort()
 
 
