@@ -637,6 +637,8 @@ struct vt_garbage {
 struct vt_cat_garbage {
 	unsigned max;		/* CLAIM: rows wanted, at most 1,000 */
 	int ignore_grace;	/* CLAIM: also rows not due yet */
+	const char *const *skip;	/* CLAIM: none of these tiers */
+	size_t skip_count;
 	struct vt_arena *arena;	/* CLAIM: results live here */
 	struct vt_garbage *rows;	/* CLAIM out; ADD, DONE in */
 	size_t count;

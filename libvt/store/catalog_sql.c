@@ -414,6 +414,7 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " not_before_us FROM garbage g WHERE not_before_us <= ?1"
 	    " AND (claimed_by = '' OR claimed_by = ?2 OR claimed_us < ?3)"
 	    " AND NOT EXISTS (SELECT 1 FROM blob l WHERE l.id = g.blob)"
+	    " AND instr(?5, ',' || tier || ',') = 0"
 	    " ORDER BY not_before_us LIMIT ?4",
 	[ST_GARBAGE_CLAIM] = "UPDATE garbage SET claimed_by = ?2,"
 	    " claimed_us = ?3 WHERE id = ?1",

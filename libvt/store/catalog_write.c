@@ -1797,6 +1797,28 @@ op_garbage_add(struct vt_catalog *c, const struct vt_cat_garbage *g,
 	return rc;
 }
 
+/* The tiers to skip as ",1,5,", for the statement. */
+static enum vt_code
+skipped_tiers(struct vt_catalog *c, const struct vt_cat_garbage *g,
+    char *out, size_t size, struct vt_err *err)
+{
+	enum vt_code rc;
+	size_t at = 0, i;
+	int64_t tier;
+
+	*out = '\0';
+	for (i = 0; i < g->skip_count; i++) {
+		rc = tier_id(c, g->skip[i], &tier, err);
+		if (rc != VT_OK)
+			return rc;
+		at += (size_t)snprintf(out + at, size - at, "%s%lld,",
+		    i == 0 ? "," : "", (long long)tier);
+		if (at >= size)
+			return vt_fail(err, VT_INVALID, "too many tiers");
+	}
+	return VT_OK;
+}
+
 static enum vt_code
 op_garbage_claim(struct vt_catalog *c, struct vt_cat_garbage *g,
     int64_t now_us, struct vt_err *err)
@@ -1805,11 +1827,15 @@ op_garbage_claim(struct vt_catalog *c, struct vt_cat_garbage *g,
 	unsigned max = g->max > 0 && g->max <= 1000 ? g->max : 1000;
 	struct vt_garbage *row;
 	sqlite3_stmt *s;
-	enum vt_code rc = VT_OK;
+	enum vt_code rc;
+	char skip[512];
 	size_t i;
 	int r;
 
 	g->count = 0;
+	rc = skipped_tiers(c, g, skip, sizeof(skip), err);
+	if (rc != VT_OK)
+		return rc;
 	g->rows = vt_arena_alloc(g->arena, max * sizeof(*g->rows));
 	if (g->rows == NULL)
 		return vt_fail(err, VT_BUSY, "out of memory for garbage");
@@ -1822,6 +1848,7 @@ op_garbage_claim(struct vt_catalog *c, struct vt_cat_garbage *g,
 	sqlite3_bind_int64(s, 3, g->ignore_grace ? INT64_MAX :
 	    now_us - CLAIM_STALE_US);
 	sqlite3_bind_int64(s, 4, max);
+	bind_str(s, 5, skip);
 	while ((r = sqlite3_step(s)) == SQLITE_ROW) {
 		row = &g->rows[g->count];
 		row->id = sqlite3_column_int64(s, 0);

@@ -30,11 +30,14 @@ struct vt_gc_result {
 					   made garbage for later */
 	uint64_t leases;		/* dead leases ended */
 	uint64_t failed;		/* stay garbage, tried again later */
+	unsigned skipped;		/* tiers that do not work */
 };
 
 /*
  * Run once to the end.  A tier that fails keeps its garbage and does not stop
- * the others; then VT_BUSY with the first failure's words.  Blocks on disks.
+ * the others: one on another machine whose breaker is open, or that fails in
+ * this run, is left alone for the rest of it.  Then VT_BUSY with the first
+ * failure's words.  Blocks on disks and networks.
  */
 enum vt_code vt_gc_run(const struct vt_gc_options *o,
     struct vt_gc_result *out, struct vt_err *err) VT_MUST_CHECK;
