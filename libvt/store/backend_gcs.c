@@ -201,7 +201,9 @@ gcs_del(struct vt_cloud *c, const char *key, const char *token,
 	rc = check_token(key, token, err);
 	if (rc != VT_OK)
 		return rc;
-	begin_object(g, &k, "DELETE", key, VT_CALL_DELETE);
+	/* Deleting is free there; what is counted are blobs. */
+	begin_object(g, &k, "DELETE", key, vt_cloud_is_companion(key,
+	    strlen(key)) ? VT_CALL_FREE : VT_CALL_DELETE);
 	if (*token != '\0')
 		vt_gcs_add(&k, "?ifGenerationMatch=", token);
 	rc = vt_gcs_run(g, &k, err);
@@ -588,6 +590,8 @@ gcs_abort(struct vt_cloud *c, const char *key, const char *upload,
 	struct vt_gcs_call k;
 	enum vt_code rc;
 
+	/* Sessions cannot be found by name: who has none ends none, and they
+	 * die by themselves after a week, unbilled. */
 	if (strncmp(upload, "http", 4) != 0)
 		return vt_fail(err, VT_ABSENT, "'%s' has no such upload", key);
 	vt_gcs_begin(g, &k, "DELETE", "", VT_CALL_FREE);
@@ -887,7 +891,7 @@ make_bucket(struct vt_gcs *g, const char *region, struct vt_err *err)
 }
 
 /* A listing of one shows that it is there: who may use objects may not look
- * at the bucket itself. */
+ * at the bucket itself.  A tier that is away may be back when it is needed. */
 static enum vt_code
 check_bucket(struct vt_gcs *g, const struct vt_backend_options *o,
     const char *region, struct vt_err *err)
@@ -901,7 +905,7 @@ check_bucket(struct vt_gcs *g, const struct vt_backend_options *o,
 	absent = rc != VT_OK && k.q.status == 404;
 	vt_gcs_end(g, &k);
 	if (!absent)
-		return rc;
+		return rc == VT_BUSY ? VT_OK : rc;
 	if (o->create)
 		return make_bucket(g, region, err);
 	return vt_fail(err, VT_ABSENT, "there is no bucket '%s' at %s",
