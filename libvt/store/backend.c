@@ -36,6 +36,8 @@ vt_backend_open(const char *url, const struct vt_backend_options *o,
 		return vt_backend_azure_open(url, &with, out, err);
 	if (strncmp(url, "s3:", 3) == 0)
 		return vt_backend_s3_open(url, &with, out, err);
+	if (strncmp(url, "gcs://", 6) == 0)
+		return vt_backend_gcs_open(url, &with, out, err);
 	return vt_fail(err, VT_INVALID, "no such kind of backend: '%s'", url);
 }
 

@@ -648,13 +648,13 @@ azure_finish(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
 	return rc;
 }
 
-/* Has the key blocks of this upload that no list has named? */
+/* Has the key blocks of this upload ("": of any) that no list has named? */
 static enum vt_code
 find_blocks(struct vt_azure *z, const char *key, const char *upload,
     struct vt_err *err)
 {
 	struct vt_azure_call k;
-	char id[33];
+	char id[33] = "<Name>";
 	enum vt_code rc;
 
 	rc = vt_azure_begin(z, &k, "GET", key,
@@ -663,8 +663,10 @@ find_blocks(struct vt_azure *z, const char *key, const char *upload,
 	if (rc == VT_OK)
 		rc = vt_azure_run(z, &k, err);
 	/* 24 characters of base64 are the upload's 18, whatever the number. */
-	block_id(upload, 0, id);
-	id[24] = '\0';
+	if (*upload != '\0') {
+		block_id(upload, 0, id);
+		id[24] = '\0';
+	}
 	if (rc == VT_OK && strstr(k.q.resp->body.data, id) == NULL)
 		rc = vt_fail(err, VT_ABSENT, "'%s' has no such upload", key);
 	vt_azure_end(z, &k);
@@ -685,7 +687,7 @@ azure_abort(struct vt_cloud *c, const char *key, const char *upload,
 	char token[VT_BLOB_TOKEN_MAX];
 	enum vt_code rc;
 
-	if (strlen(upload) != 18)
+	if (*upload != '\0' && strlen(upload) != 18)
 		return vt_fail(err, VT_ABSENT, "'%s' is no upload of ours",
 		    upload);
 	rc = find_blocks(z, key, upload, err);
@@ -701,6 +703,14 @@ azure_abort(struct vt_cloud *c, const char *key, const char *upload,
 
 /* --- the rest -------------------------------------------------------------- */
 
+/* Is this what lies beside a blob? */
+static int
+is_beside(const struct vt_azure *z, const char *key)
+{
+	return vt_cloud_is_companion(key, strlen(key)) ||
+	    vt_azure_is_restored(key + strlen(z->c.prefix));
+}
+
 enum vt_code
 vt_azure_delete(struct vt_azure *z, const char *key, const char *token,
     struct vt_err *err)
@@ -708,7 +718,9 @@ vt_azure_delete(struct vt_azure *z, const char *key, const char *token,
 	struct vt_azure_call k;
 	enum vt_code rc;
 
-	rc = vt_azure_begin(z, &k, "DELETE", key, "", VT_CALL_DELETE, err);
+	/* Deleting is free there; what is counted are blobs. */
+	rc = vt_azure_begin(z, &k, "DELETE", key, "", is_beside(z, key) ?
+	    VT_CALL_FREE : VT_CALL_DELETE, err);
 	if (rc == VT_OK) {
 		vt_azure_if_match(&k, "If-Match", token);
 		rc = vt_azure_run(z, &k, err);
@@ -950,7 +962,8 @@ make_container(struct vt_azure *z, struct vt_err *err)
 	return rc == VT_EXISTS ? VT_OK : rc;
 }
 
-/* A listing of one shows that it is there, whatever else we may do. */
+/* A listing of one shows that it is there, whatever else we may do.  A tier
+ * that is away may be back when it is needed. */
 static enum vt_code
 check_container(struct vt_azure *z, int create, struct vt_err *err)
 {
@@ -966,7 +979,7 @@ check_container(struct vt_azure *z, int create, struct vt_err *err)
 	    strcmp(k.q.code, "ContainerNotFound") == 0);
 	vt_azure_end(z, &k);
 	if (!absent)
-		return rc;
+		return rc == VT_BUSY ? VT_OK : rc;
 	if (create)
 		return make_container(z, err);
 	return vt_fail(err, VT_ABSENT, "there is no container '%s' at %s",

@@ -490,6 +490,19 @@ fault_restore(struct vt_backend *b, const char *name, unsigned days,
 	    speed, err), err);
 }
 
+static enum vt_code
+fault_restore_end(struct vt_backend *b, const char *name, struct vt_err *err)
+{
+	struct strike s;
+	enum vt_code rc;
+
+	rc = before(b, "restore", &s, err);
+	if (rc != VT_OK)
+		return rc;
+	return after(&s, vt_backend_restore_end(fault_of(b)->inner, name,
+	    err), err);
+}
+
 static void
 fault_counts(const struct vt_backend *b, struct vt_backend_counts *out)
 {
@@ -526,6 +539,7 @@ static const struct vt_backend_ops fault_ops = {
 	.meta = fault_meta,
 	.del = fault_del,
 	.restore = fault_restore,
+	.restore_end = fault_restore_end,
 	.list = fault_list,
 	.objects = fault_objects,
 	.describe = fault_describe,

@@ -857,6 +857,21 @@ guard_restore(struct vt_backend *b, const char *name, unsigned days,
 }
 
 static enum vt_code
+guard_restore_end(struct vt_backend *b, const char *name, struct vt_err *err)
+{
+	struct guard *g = guard_of(b);
+	uint64_t ticket;
+	enum vt_code rc;
+
+	rc = enter(g, &ticket, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_backend_restore_end(g->inner, name, err);
+	leave(g, ticket, vt_call_end_of(rc), err);
+	return rc;
+}
+
+static enum vt_code
 guard_name(const struct vt_backend *b, uint64_t blob_id, uint64_t incarnation,
     const char *bucket, const char *key, size_t key_len,
     char out[VT_BLOB_NAME_MAX], struct vt_err *err)
@@ -935,6 +950,7 @@ static const struct vt_backend_ops guard_ops = {
 	.meta = guard_meta,
 	.del = guard_del,
 	.restore = guard_restore,
+	.restore_end = guard_restore_end,
 	.list = guard_list,
 	.objects = guard_objects,
 	.describe = guard_describe,

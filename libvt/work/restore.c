@@ -1,4 +1,5 @@
 /* Restores, carried out: see restore.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "libvt/work/notify.h"
@@ -7,10 +8,20 @@
 #define PAGE 100
 #define POLL_US (60LL * 1000000)	/* of a tier that does not say when */
 
+#define USED_MAX 1000
+
+/* A blob that an archive brought back for us. */
+struct used {
+	struct vt_backend *b;
+	char *name;
+};
+
 struct run {
 	const struct vt_restore_options *o;
 	struct vt_restore_result *out;
 	int64_t now_us;
+	struct used *used;	/* USED_MAX of them, or NULL so far */
+	size_t used_count;
 };
 
 static void
@@ -57,6 +68,46 @@ ask_tier(struct run *r, const struct vt_restored *row,
 			return rc;
 	}
 	return all;
+}
+
+/*
+ * What was brought back here is not needed there any more.  Best effort: the
+ * bytes are ours, and a copy that stays goes when its blob does.
+ */
+static void
+end_used(struct run *r)
+{
+	while (r->used_count > 0) {
+		struct used *u = &r->used[--r->used_count];
+
+		if (u->name != NULL &&
+		    vt_backend_restore_end(u->b, u->name, NULL) != VT_OK)
+			r->out->left++;
+		free(u->name);
+	}
+}
+
+/* Not at once: another version may lie in the same pack. */
+static void
+remember_used(struct run *r, const struct vt_copy *source)
+{
+	size_t i;
+
+	if (r->used == NULL)
+		r->used = calloc(USED_MAX, sizeof(*r->used));
+	for (i = 0; r->used != NULL && i < source->extent_count; i++) {
+		const struct vt_blob *blob = &source->extents[i].blob;
+		struct vt_backend *b = vt_tiers_backend(
+		    r->o->migrate.tiers, blob->tier);
+
+		if (blob->is_inline || b == NULL ||
+		    !vt_backend_caps(b)->restore)
+			continue;
+		if (r->used_count == USED_MAX)
+			end_used(r);
+		r->used[r->used_count].b = b;
+		r->used[r->used_count++].name = strdup(blob->name);
+	}
 }
 
 /* Who wants to hear of it?  Not knowing is no reason to give up the bytes. */
@@ -220,14 +271,16 @@ one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
 	}
 	if (rc == VT_OK)
 		rc = bring_back(r, b, v, row, source, a, err);
+	if (rc == VT_OK)
+		remember_used(r, source);
 	return rc;
 }
 
-enum vt_code
-vt_restore_run(const struct vt_restore_options *o,
-    struct vt_restore_result *out, struct vt_err *err)
+static enum vt_code
+run_all(struct run *r, struct vt_err *err)
 {
-	struct run r = { .o = o, .out = out };
+	const struct vt_restore_options *o = r->o;
+	struct vt_restore_result *out = r->out;
 	struct vt_restored rows[PAGE];
 	enum vt_code rc, first = VT_OK;
 	struct vt_arena *a;
@@ -235,9 +288,6 @@ vt_restore_run(const struct vt_restore_options *o,
 	int64_t after = 0;
 	size_t n, i;
 
-	memset(out, 0, sizeof(*out));
-	out->next_us = INT64_MAX;
-	r.now_us = vt_clock_now_us(o->migrate.clock);
 	do {
 		rc = vt_catalog_restores(o->migrate.catalog, after, rows, PAGE,
 		    &n, err);
@@ -249,12 +299,12 @@ vt_restore_run(const struct vt_restore_options *o,
 			if (a == NULL)
 				return vt_fail(err, VT_NOMEM,
 				    "out of memory");
-			rc = one(&r, &rows[i], a, &e);
+			rc = one(r, &rows[i], a, &e);
 			vt_arena_free(a);
 			if (rc == VT_OK)
 				continue;
 			out->failed++;
-			again_at(&r, r.now_us + POLL_US);
+			again_at(r, r->now_us + POLL_US);
 			if (first == VT_OK && err != NULL)
 				*err = e;
 			if (first == VT_OK)
@@ -264,4 +314,20 @@ vt_restore_run(const struct vt_restore_options *o,
 		}
 	} while (n == PAGE);
 	return first;
+}
+
+enum vt_code
+vt_restore_run(const struct vt_restore_options *o,
+    struct vt_restore_result *out, struct vt_err *err)
+{
+	struct run r = { .o = o, .out = out };
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	out->next_us = INT64_MAX;
+	r.now_us = vt_clock_now_us(o->migrate.clock);
+	rc = run_all(&r, err);
+	end_used(&r);
+	free(r.used);
+	return rc;
 }

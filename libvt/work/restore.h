@@ -23,6 +23,8 @@ struct vt_restore_options {
 
 struct vt_restore_result {
 	uint64_t waiting, done, ended, failed;
+	uint64_t left;		/* blobs whose restored copy an archive kept
+				   and bills: removing it failed */
 	int64_t next_us;	/* when there may be more to do; INT64_MAX */
 };
 
