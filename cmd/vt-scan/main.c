@@ -61,6 +61,20 @@ static const char usage[] =
 "  -q, --quiet            no progress\n"
 "      --rescan           forget what was read before\n"
 "      --threads N        threads that read logs (one a core, at most 8)\n"
+"\n"
+"The catalog itself; of these one (vt-scan(1) tells more):\n"
+"      --snapshot WHERE   copy it to a file, or to a tier ('TIER:'), where the\n"
+"                         newest --keep N (of the configuration) are kept\n"
+"      --rebuild          make it anew from the newest snapshot and the tiers,\n"
+"                         or --from-snapshot WHERE (a file, TIER:NAME);\n"
+"                         --force: put the one there is aside; --accept-loss:\n"
+"                         although a tier has none of its bytes\n"
+"      --salvage          without any: register what lies on the tiers, in new\n"
+"                         buckets, or in one (--into BUCKET); --dry-run\n"
+"      --verify           compare tiers with it, read all bytes, repair from\n"
+"                         other copies; --tier TIER: that one; --rate BYTES a\n"
+"                         second; --resume: where the last one stopped;\n"
+"                         --no-repair; --delete-orphans; --dry-run\n"
 "  -h, --help             this text\n"
 "  -V, --version          version\n"
 "\n"
@@ -92,6 +106,7 @@ static const struct option options[] = {
 	{ "schema", required_argument, NULL, OPT_SCHEMA },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "threads", required_argument, NULL, OPT_THREADS },
+	TASK_OPTIONS,
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -382,7 +397,8 @@ take_option(struct run *r, int c)
 		    THREADS_MAX);
 		break;
 	default:
-		return cli_usage();
+		c = task_option(&r->task, c, optarg);
+		return c > 0 ? CLI_OK : c < 0 ? CLI_USAGE : cli_usage();
 	}
 	return CLI_OK;
 }
@@ -508,6 +524,14 @@ main(int argc, char **argv)
 	if (status != CLI_OK) {
 		free_sources(&r);
 		return status;
+	}
+	if (r.task.kind != TASK_NONE) {
+		cli_catch_signals(-1);
+		r.task.data = r.data;
+		r.task.config_path = r.config_path;
+		status = task_run(&r.task);
+		free_sources(&r);
+		return cli_finish(status);
 	}
 	choose_threads(&r);
 	tmp = cli_env("TMPDIR");

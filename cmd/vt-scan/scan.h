@@ -9,6 +9,7 @@
  *	walk.c		the catalog joined with it
  *	emit.c		records without a catalog, partial results, output
  *	adopt.c		no scan: what another store holds becomes ours
+ *	task.h		what is done beside scanning
  */
 #ifndef CMD_VT_SCAN_SCAN_H
 #define CMD_VT_SCAN_SCAN_H
@@ -27,6 +28,8 @@
 #include "libvt/work/heatfile.h"
 
 #include "cmd/cli.h"
+
+#include "task.h"
 
 #define THREADS_MAX 8
 #define OUT_MAX ((size_t)64 << 20)
@@ -100,6 +103,7 @@ struct run {
 	/* options */
 	const char *data, *config_path, *bucket, *state, *partial;
 	int foreign, rescan, has_now, quiet;
+	struct task task;	/* not scanning, but this */
 	struct source *sources;
 	size_t source_count;
 	char **own_logs, **logs, **merges;

@@ -602,6 +602,7 @@ copy_row(struct req *r, struct copy *c, int shared)
 		v->etag = c->in.digest.etag;
 		row->extents = &c->in.extent;
 		row->extent_count = c->in.extent_count;
+		ingest_version(&c->in);
 	}
 }
 

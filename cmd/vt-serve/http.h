@@ -63,6 +63,7 @@ struct server {
 	char owner_id[65];		/* canonical id of root: 64 hex */
 	char owner_name[65];
 	struct promoter *promoter;	/* or NULL */
+	struct snapshotter *snapshotter;	/* or NULL */
 	struct restorer *restorer;
 	struct notifier *notifier;	/* NULL: no webhooks */
 	struct http *http;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libvt/base/hex.h"
 #include "libvt/work/note.h"
 
 /* --- MD5 beside the disk -------------------------------------------------- *
@@ -279,18 +280,25 @@ describe_upload(const struct vt_upload *u, struct vt_note *n)
 	n->legal_hold = u->legal_hold;
 }
 
-/* Tell beside the bytes whose they are (P11). */
+/* Tell beside the bytes whose they are (P11), and which version they are to
+ * be. */
 static enum vt_code
-write_note(const struct req *r, const struct ingest *in, struct vt_err *err)
+write_note(const struct req *r, struct ingest *in, struct vt_err *err)
 {
 	struct vt_note n = { .plain_bytes = in->digest.size_bytes,
 	    .crc64 = in->digest.crc64, .bucket = r->bucket_name,
 	    .key = r->key, .key_len = r->key_len, .etag = in->digest.etag,
 	    .sse = in->sse != NULL ? in->sse->stored : "" };
 	char sum[DIGEST_TEXT_MAX + 32];
+	uint8_t id[VT_ID_LEN / 2];
 
-	if (in->meta != NULL)
+	if (in->meta != NULL) {
 		describe_object(in->meta, &n);
+		if (vt_random(id, sizeof(id)) < 0)
+			return vt_fail(err, VT_BUSY, "no random numbers");
+		vt_hex_encode(id, sizeof(id), in->version_id);
+		memcpy(n.version_id, in->version_id, sizeof(n.version_id));
+	}
 	if (in->upload != NULL) {
 		describe_upload(in->upload, &n);
 		n.part_number = in->part_number;
@@ -443,12 +451,24 @@ settled(struct vt_cat_op *op)
 }
 
 void
+ingest_version(struct ingest *in)
+{
+	struct vt_cat_put *row = &in->op.u.put;
+
+	if (in->op.kind != VT_CAT_PUT || in->version_id[0] == '\0')
+		return;
+	memcpy(row->v.version_id, in->version_id, sizeof(in->version_id));
+	row->keep_version_id = 1;
+}
+
+void
 ingest_submit(struct req *r, struct ingest *in, int (*done)(struct req *r))
 {
 	in->req = r;
 	in->done = done;
 	in->op.done = settled;
 	in->op.ctx = in;
+	ingest_version(in);
 	if (notify_prepare(r, &in->op, NULL) < 0)
 		return;
 	req_async(r);

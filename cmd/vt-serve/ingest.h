@@ -27,6 +27,8 @@ struct ingest {
 	uint64_t will_bytes;		/* that will come */
 	struct vt_blob_writer *writer;	/* of another machine: opened with the
 					   first bytes, on its workers */
+	/* the version that it becomes, "" when its bytes have no note */
+	char version_id[VT_ID_LEN + 1];
 	struct vt_cat_extent extent;	/* after a successful close */
 	size_t extent_count;		/* 0 for an empty body */
 	int on_tier;			/* the extent is a blob, or the id of
@@ -63,6 +65,9 @@ int ingest_blocks(const struct ingest *in, size_t len);
  */
 void ingest_submit(struct req *r, struct ingest *in,
     int (*done)(struct req *r));
+/* in->op, when it makes a version, makes the one that the note speaks of: for
+ * who submits it himself. */
+void ingest_version(struct ingest *in);
 /* Releases what is open; gives up a blob that reached no row; may block when
  * there is one.  May be repeated. */
 void ingest_release(struct req *r, struct ingest *in);

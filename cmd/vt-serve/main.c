@@ -25,6 +25,7 @@
  *	promote.c readthrough.c	reads that bring objects back
  *	notify.c	who is told of what happened
  *	restore.c	what comes back from an archive for some days
+ *	snapshots.c	copies of the catalog on a tier
  *	ingest.c content.c meta.c digest.c	what operations share
  */
 #include <errno.h>
@@ -55,6 +56,7 @@
 #include "promote.h"
 #include "users.h"
 #include "restore.h"
+#include "snapshots.h"
 
 #define LOG_QUEUE_BYTES (16 << 20)
 #define LOG_COVERAGE_MS 60000
@@ -365,6 +367,8 @@ start(struct serve *s, struct vt_err *err)
 	if (rc == VT_OK)
 		rc = notifier_start(srv, &srv->notifier, err);
 	if (rc == VT_OK)
+		rc = snapshotter_start(srv, &srv->snapshotter, err);
+	if (rc == VT_OK)
 		rc = http_start(srv, err);
 	return rc;
 }
@@ -535,6 +539,7 @@ tell(const struct serve *s)
 	if (c->master_key_file != NULL &&
 	    access(c->master_key_file, F_OK) == 0)
 		cli_tell_keys(c->master_key_file);
+	snapshotter_tell(&s->srv);
 }
 
 /* --- signals -------------------------------------------------------------- */
@@ -612,6 +617,7 @@ stop(struct serve *s)
 	promoter_stop(s->srv.promoter);
 	restorer_stop(s->srv.restorer);
 	notifier_stop(s->srv.notifier);
+	snapshotter_stop(s->srv.snapshotter);
 	stop_gc(s);
 	users_free(s->srv.users);
 	vt_tiers_close(s->srv.tiers);

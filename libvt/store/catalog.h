@@ -439,6 +439,7 @@ enum vt_cat_kind {
 				   another was under its name */
 	VT_CAT_REWRAP,		/* change transforms of blobs */
 	VT_CAT_OWN,		/* adopted blobs become ours */
+	VT_CAT_REPAIR,		/* a copy whose bytes are gone or wrong */
 	VT_CAT_KINDS
 };
 
@@ -491,6 +492,8 @@ struct vt_cat_put {
 	struct vt_cat_cond cond;
 	/* 1: mtime_us of `v` is kept (restore of a backup, adopt) */
 	int keep_mtime;
+	/* 1: so is its version_id, which nothing had before */
+	int keep_version_id;
 	/* out */
 	int64_t seq, mtime_us;
 	char version_id[VT_ID_LEN + 1];
@@ -681,6 +684,24 @@ struct vt_cat_rewrap {
 	size_t changed;		/* out */
 };
 
+/*
+ * The bytes of a copy are gone, or not what they were: put another in its
+ * place, on its tier or on one without a copy; or drop it, with the version
+ * when no lasting copy is left, whatever locks that: nobody can read it.
+ * VT_PRECONDITION: the copy is no longer there.
+ */
+struct vt_cat_repair {
+	int64_t seq, copy_id;
+	int is_lost;		/* there is nothing to put in its place */
+	const char *tier;	/* of the new copy */
+	const struct vt_cat_extent *extents;
+	size_t extent_count;
+	int64_t grace_ms;	/* what is left of the old bytes stays so
+				   long */
+	int64_t new_copy_id;	/* out */
+	int version_gone;	/* out: it was the last copy */
+};
+
 struct vt_cat_op {
 	enum vt_cat_kind kind;
 	/* Journaled when the operation succeeds, in its transaction. */
@@ -762,6 +783,7 @@ struct vt_cat_op {
 			const uint64_t *blobs;
 			size_t count;
 		} own;
+		struct vt_cat_repair repair;
 	} u;
 };
 

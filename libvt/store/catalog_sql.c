@@ -419,6 +419,13 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_GARBAGE_CLAIM] = "UPDATE garbage SET claimed_by = ?2,"
 	    " claimed_us = ?3 WHERE id = ?1",
 	[ST_GARBAGE_DEL] = "DELETE FROM garbage WHERE id = ?1",
+	[ST_GARBAGE_NAMES] = "SELECT g.id, g.name FROM garbage g JOIN tier t"
+	    " ON t.id = g.tier WHERE g.id > ?1 AND t.name = ?2 ORDER BY g.id",
+	[ST_EXTENTS_FROM] = "SELECT copy, idx, blob FROM extent"
+	    " WHERE (copy, idx) > (?1, ?2) ORDER BY copy, idx",
+	[ST_COPY_SEQ] = "SELECT seq, NULL FROM copy WHERE id = ?1 UNION ALL"
+	    " SELECT 0, u.upload_id FROM part p JOIN upload u"
+	    " ON u.id = p.upload WHERE p.id = ?1 AND u.complete = 0 LIMIT 1",
 
 	[ST_USER_GET] = "SELECT " USER_COLUMNS USER_FROM " WHERE u.name = ?1",
 	[ST_USER_BY_ID] = "SELECT " USER_COLUMNS USER_FROM

@@ -55,6 +55,7 @@ enum vt_st {
 	ST_TIER_BLOBS, ST_TIER_GARBAGE, ST_TIER_UPLOADS, ST_BLOB_OWN,
 	ST_VERSION_CRC,
 	ST_GARBAGE_ADD, ST_GARBAGE_DUE, ST_GARBAGE_CLAIM, ST_GARBAGE_DEL,
+	ST_GARBAGE_NAMES, ST_EXTENTS_FROM, ST_COPY_SEQ,
 	ST_USER_GET, ST_USER_BY_ID, ST_USER_BY_EMAIL, ST_USER_NEXT,
 	ST_USER_ADD, ST_USER_SET, ST_USER_DEL, ST_USER_BUCKETS,
 	ST_KEY_GET, ST_KEYS_OF, ST_KEY_ADD, ST_KEY_SET, ST_KEY_DEL,
@@ -211,6 +212,23 @@ enum vt_code vt_cat_blob_let_go(struct vt_catalog *c, const struct vt_blob *b,
 
 /* catalog_pack.c */
 enum vt_code vt_cat_pack_apply(struct vt_catalog *c, struct vt_cat_pack *p,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+
+/* Remove a version whatever locks it, its bytes becoming garbage at `due_us`;
+ * the one below it becomes current. */
+enum vt_code vt_cat_version_forget(struct vt_catalog *c,
+    const struct vt_version *v, int64_t due_us, struct vt_err *err)
+    VT_MUST_CHECK;
+/* LIST speaks of the copy on `tier`; NULL: of any lasting one but `not`. */
+enum vt_code vt_cat_version_on(struct vt_catalog *c,
+    const struct vt_version *v, const char *tier, const struct vt_copy *not,
+    struct vt_err *err) VT_MUST_CHECK;
+/* No restore of this version is under way or done. */
+enum vt_code vt_cat_restore_forget(struct vt_catalog *c, int64_t seq,
+    struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_rebuild.c */
+enum vt_code vt_cat_repair(struct vt_catalog *c, struct vt_cat_repair *p,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
 
 /* catalog_restore.c */

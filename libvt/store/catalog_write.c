@@ -601,9 +601,9 @@ check_lock(const struct vt_catalog *c, const struct top *t,
 	return VT_OK;
 }
 
-/* Remove a version with its copies; the bytes become garbage. */
+/* Remove a version with its copies; the bytes become garbage at `due_us`. */
 static enum vt_code
-version_remove(struct vt_catalog *c, int64_t seq, int64_t now_us,
+version_remove_at(struct vt_catalog *c, int64_t seq, int64_t due_us,
     struct vt_err *err)
 {
 	struct vt_conn *k = c->w;
@@ -624,8 +624,7 @@ version_remove(struct vt_catalog *c, int64_t seq, int64_t now_us,
 	if (r != SQLITE_DONE)
 		return vt_conn_fail(k, "read copies", err);
 	for (i = 0; i < n && rc == VT_OK; i++) {
-		rc = extents_drop(c, ids[i],
-		    now_us + c->o.delete_grace_ms * 1000, err);
+		rc = extents_drop(c, ids[i], due_us, err);
 		if (rc == VT_OK)
 			rc = run_i(c, ST_COPY_DEL, 2, seq, tiers[i], 0,
 			    "remove a copy", err);
@@ -637,6 +636,56 @@ version_remove(struct vt_catalog *c, int64_t seq, int64_t now_us,
 		rc = run_i(c, ST_VERSION_DEL, 1, seq, 0, 0,
 		    "remove a version", err);
 	return rc;
+}
+
+static enum vt_code
+version_remove(struct vt_catalog *c, int64_t seq, int64_t now_us,
+    struct vt_err *err)
+{
+	return version_remove_at(c, seq,
+	    now_us + c->o.delete_grace_ms * 1000, err);
+}
+
+enum vt_code
+vt_cat_version_forget(struct vt_catalog *c, const struct vt_version *v,
+    int64_t due_us, struct vt_err *err)
+{
+	struct top t;
+	enum vt_code rc;
+
+	rc = version_remove_at(c, v->seq, due_us, err);
+	if (rc == VT_OK)
+		rc = vt_cat_restore_forget(c, v->seq, err);
+	if (rc == VT_OK)
+		rc = read_top(c, v->bucket_id, v->key, v->key_len, &t, err);
+	if (rc == VT_OK && v->is_current && t.found)
+		rc = run_i(c, ST_VERSION_SET_CURRENT, 2, t.seq, 1, 0,
+		    "promote a version", err);
+	return rc;
+}
+
+enum vt_code
+vt_cat_restore_forget(struct vt_catalog *c, int64_t seq, struct vt_err *err)
+{
+	return run_i(c, ST_RESTORE_DEL, 1, seq, 0, 0, "end a restore", err);
+}
+
+enum vt_code
+vt_cat_version_on(struct vt_catalog *c, const struct vt_version *v,
+    const char *tier, const struct vt_copy *not, struct vt_err *err)
+{
+	int64_t id;
+	enum vt_code rc;
+	size_t i;
+
+	for (i = 0; tier == NULL && i < v->copy_count; i++)
+		if (&v->copies[i] != not && v->copies[i].until_us == 0)
+			tier = v->copies[i].tier;
+	if (tier == NULL)
+		return VT_OK;
+	rc = tier_id(c, tier, &id, err);
+	return rc != VT_OK ? rc : run_i(c, ST_VERSION_TIER, 2, v->seq, id, 0,
+	    "move a version", err);
 }
 
 /* The numbers of a bucket as they are in this transaction. */
@@ -814,7 +863,8 @@ new_version(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 		rc = check_lock(c, &null, 0, now_us, err);
 	if (rc != VT_OK)
 		return rc;
-	if (vt_random(id, sizeof(id)) < 0)
+	if (p->keep_version_id ? vt_hex_decode(p->v.version_id, id,
+	    sizeof(id)) < 0 : vt_random(id, sizeof(id)) < 0)
 		return vt_fail(err, VT_BUSY, "no random numbers");
 
 	/* From here on the transaction changes. */
@@ -1946,6 +1996,8 @@ apply(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 		return op_own(c, op, err);
 	case VT_CAT_REWRAP:
 		return vt_cat_rewrap(c, &op->u.rewrap, err);
+	case VT_CAT_REPAIR:
+		return vt_cat_repair(c, &op->u.repair, now_us, err);
 	case VT_CAT_SWAP:
 		return op_swap(c, &op->u.swap, now_us, err);
 	case VT_CAT_PACK:
@@ -2034,6 +2086,9 @@ vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op)
 		    op->u.swap.extent_count);
 	else if (op->kind == VT_CAT_PACK && op->u.pack.is_new)
 		vt_catalog_blob_done(c, op->u.pack.blob.id);
+	else if (op->kind == VT_CAT_REPAIR)
+		settle_extents(c, op->u.repair.extents,
+		    op->u.repair.extent_count);
 	else if (op->kind == VT_CAT_RESTORE_DONE)
 		settle_extents(c, op->u.restore.extents,
 		    op->u.restore.extent_count);

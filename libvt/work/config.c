@@ -52,7 +52,8 @@ enum kind {
 	TIERS, POLICIES, WEBHOOKS,	/* the lists */
 	COMMAND,		/* char **: a program and its arguments */
 	STRINGS,		/* char **, NULL when null or not given */
-	ENCRYPTION		/* an object of encryption_fields */
+	ENCRYPTION,		/* an object of encryption_fields */
+	SNAPSHOTS		/* an object of snapshot_fields, or null */
 };
 
 struct field {
@@ -83,6 +84,7 @@ static const struct field fields[] = {
 	{ "policies", POLICIES, 0, "[]", 0, 0 },
 	{ "webhooks", WEBHOOKS, 0, "[]", 0, 0 },
 	{ "encryption", ENCRYPTION, 0, "{}", 0, 0 },
+	{ "snapshots", SNAPSHOTS, 0, "null", 0, 0 },
 	{ "grace", DURATION, IN(grace_ms), "\"24h\"", 0, YEAR_MS },
 	{ "inline_max_total", SIZE, IN(inline_max_total_bytes), "\"4G\"",
 	    0, UINT64_C(1) << 50 },
@@ -114,6 +116,13 @@ static const struct field encryption_fields[] = {
 	{ "master_key_file", OPT_PATH, IN(master_key_file), "null", 0, 0 },
 	{ "master_key_command", COMMAND, IN(master_key_command), "null",
 	    0, 0 },
+};
+
+static const struct field snapshot_fields[] = {
+	{ "tier", NAME, IN(snapshots.tier), NULL, 0, 0 },
+	{ "every", DURATION, IN(snapshots.every_ms), "\"6h\"", 1000,
+	    YEAR_MS },
+	{ "keep", UINT, IN(snapshots.keep), "8", 1, 1000 },
 };
 #undef IN
 
@@ -558,6 +567,8 @@ static enum vt_code read_webhooks(struct reading *r, const json_t *value,
     struct vt_config *c);
 static enum vt_code read_encryption(struct reading *r, const json_t *value,
     struct vt_config *c);
+static enum vt_code read_snapshots(struct reading *r, const json_t *value,
+    struct vt_config *c);
 
 static enum vt_code
 read_field(struct reading *r, const struct field *f, const json_t *value,
@@ -589,6 +600,9 @@ read_field(struct reading *r, const struct field *f, const json_t *value,
 		    (char ***)(void *)(base + f->offset));
 	case ENCRYPTION:
 		return read_encryption(r, value,
+		    (struct vt_config *)(void *)base);
+	case SNAPSHOTS:
+		return read_snapshots(r, value,
 		    (struct vt_config *)(void *)base);
 	default:
 		return read_string(r, f, value,
@@ -854,6 +868,33 @@ read_encryption(struct reading *r, const json_t *value, struct vt_config *c)
 	return set_path(r, &c->master_key_file, r->data_dir, "master.keys");
 }
 
+/* Behind the tiers, one of which it names. */
+static enum vt_code
+read_snapshots(struct reading *r, const json_t *value, struct vt_config *c)
+{
+	const struct vt_tier *t;
+	enum vt_code rc;
+
+	if (json_is_null(value))
+		return VT_OK;
+	r->inside = "snapshots";
+	r->field = NULL;
+	rc = read_object(r, snapshot_fields, COUNT(snapshot_fields), value,
+	    c);
+	if (rc == VT_OK) {
+		r->field = "tier";
+		t = vt_config_tier(c, c->snapshots.tier);
+		if (t == NULL)
+			rc = complain(r, "there is no tier '%s'",
+			    c->snapshots.tier);
+		else if (t->restore_delay_ms > 0)
+			rc = complain(r, "tier '%s' needs a restore to be "
+			    "read", c->snapshots.tier);
+	}
+	r->inside = NULL;
+	return rc;
+}
+
 /* The file, whole, and what it says: free both, whatever is returned. */
 static enum vt_code
 read_text(struct reading *r, char **text, json_t **root)
@@ -966,6 +1007,7 @@ vt_config_free(struct vt_config *c)
 		    (char *)&c->webhook[i]);
 	free_fields(fields, COUNT(fields), (char *)c);
 	vt_places_free(c->places);
+	free(c->snapshots.tier);
 	free(c->master_key_file);
 	for (i = 0; c->master_key_command != NULL &&
 	    c->master_key_command[i] != NULL; i++)

@@ -57,6 +57,13 @@ struct vt_webhook {
 	char *token_file;	/* absolute, sent as "Bearer"; or NULL */
 };
 
+/* When the catalog is copied to a tier. */
+struct vt_snapshot_schedule {
+	char *tier;		/* NULL: never */
+	int64_t every_ms;	/* 6 h */
+	unsigned keep;		/* 8 */
+};
+
 struct vt_config {
 	char *data_dir;		/* absolute */
 	char *listen, *admin;	/* host:port; [::1]:port; port 0: any free */
@@ -81,6 +88,7 @@ struct vt_config {
 					   are these */
 	struct vt_webhook webhook[VT_WEBHOOKS_MAX];
 	size_t webhook_count;
+	struct vt_snapshot_schedule snapshots;
 	int64_t grace_ms;	/* dropped copies' bytes stay so long: 24 h */
 	uint64_t inline_max_total_bytes;	/* 4 GiB */
 	int promote;		/* reads bring objects back when they have

@@ -91,6 +91,10 @@ vt_note_format(const struct vt_note *n, struct vt_note_text *out)
 		    n->version_crc64, n->part_count, n->offset);
 		add_numbers(out, "vt-version", text);
 	}
+	if (n->seq == 0 && n->version_id[0] != '\0') {
+		snprintf(text, sizeof(text), "%.32s", n->version_id);
+		add_numbers(out, "vt-id", text);
+	}
 	if (n->upload != NULL && *n->upload != '\0') {
 		snprintf(text, sizeof(text), "%.32s %u", n->upload,
 		    n->part_number);
@@ -260,6 +264,8 @@ vt_note_take(struct vt_note *n, struct vt_arena *a, const char *name,
 		return take_part(n, a, value);
 	if (strcmp(name, "vt-lock") == 0)
 		return take_lock(n, value);
+	if (strcmp(name, "vt-id") == 0 && strlen(value) == VT_ID_LEN)
+		memcpy(n->version_id, value, VT_ID_LEN + 1);
 	if (strcmp(name, "vt-cut") == 0)
 		n->is_cut = 1;
 	return 0;

@@ -19,6 +19,7 @@
  *	vt-part		upload number, of a part of an upload
  *	vt-version	seq id null mtime_us size_bytes crc64 parts offset, of
  *			bytes of a version that the catalog has
+ *	vt-id		version id, of bytes that are to become a version
  *	vt-cut		1: tags, ACL and headers did not fit
  *
  * Numbers are decimal, incarnation and sums 16 digits of hex.  What is empty
@@ -54,7 +55,7 @@ struct vt_note {
 };
 
 /* A note as a backend takes it; large: not for a small stack. */
-#define VT_NOTE_PAIRS 15
+#define VT_NOTE_PAIRS 16
 struct vt_note_text {
 	struct vt_header_kv kv[VT_NOTE_PAIRS];
 	size_t count;

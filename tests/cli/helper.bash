@@ -116,7 +116,8 @@ serve_stop() {
 serve_said() {
 	local err=${1:-$SERVE_DIR}/serve.err
 	[ ! -s "$err" ] || ! grep -vE 'listening on|root key|export AWS|'\
-'bring objects back|encrypted objects are' "$err" >&2
+'bring objects back|encrypted objects are|snapshots of the catalog' \
+	    "$err" >&2
 }
 
 # flaky_start RULE...: a harmful proxy before AWS_ENDPOINT_URL (tests/tools/flaky.py

@@ -1,0 +1,123 @@
+/*
+ * Versions made anew from what lies on the tiers: names are listed, those that
+ * the catalog speaks of are set aside, the notes of the others are read, and
+ * what they prove becomes versions again, in the order in which it was
+ * written.  What a rebuild and a salvage share; rebuild.h and salvage.h are
+ * what commands call.
+ */
+#ifndef VT_WORK_RECREATE_H
+#define VT_WORK_RECREATE_H
+
+#include "libvt/store/catalog_rebuild.h"
+#include "libvt/work/note.h"
+#include "libvt/work/tiers.h"
+
+/* Something a person should know of; strings are borrowed during the call and
+ * NULL where they say nothing. */
+struct vt_finding {
+	const char *what;	/* one word or two, of a manual page */
+	const char *bucket, *key, *version, *tier, *name, *upload, *why;
+	size_t key_len;
+	uint64_t size_bytes;
+	int64_t time_us;	/* 0: none */
+};
+
+struct vt_recreate_result {
+	uint64_t added;		/* versions, bytes that were not known */
+	uint64_t moved;		/* copies found where they had moved to */
+	uint64_t parts;		/* put back into their uploads */
+	uint64_t lost;		/* versions without bytes, removed */
+	uint64_t copies_lost;	/* of versions that have others */
+	uint64_t unproved;	/* names whose bytes could not be proved */
+	uint64_t former;	/* names that were dead at the snapshot */
+	uint64_t foreign;	/* names without a note, or of others */
+	uint64_t unneeded;	/* more copies of what there is */
+};
+
+struct vt_recreate {
+	struct vt_catalog *catalog;
+	struct vt_tiers *tiers;
+	const struct vt_config *config;
+	const struct vt_clock *clock;
+	struct vt_scratch *scratch;
+	void (*tell)(void *ctx, const struct vt_finding *f);
+	void *tell_ctx;
+	int (*stop)(void *ctx);	/* not 0: VT_CANCELLED; may be NULL */
+	void *stop_ctx;
+	/* Which unclaimed names count: 1 yes, 0 no, having counted why. */
+	int (*wanted)(struct vt_recreate *r, const struct vt_note *n);
+	/* A salvage: all into this bucket, or with "" into one for each; NULL:
+	 * a rebuild, into the bucket of the note. */
+	const char *into;
+	int dry_run;		/* tell, change nothing */
+	const struct vt_id_block *open_ids;	/* of a rebuild: see wanted */
+	size_t open_count;
+	uint64_t incarnation, next_blob;
+	int64_t since_us;
+	uint64_t is_empty[VT_TIERS_MAX];	/* blobs of a tier that has
+						   none of them */
+	struct vt_recreate_result n;
+	enum vt_code failed;	/* of a visit */
+	struct vt_err err;
+};
+
+/* 1 when it was asked to stop, with r->failed set. */
+int vt_recreate_stopped(struct vt_recreate *r);
+/* List all tiers into the scratch file.  A tier that cannot be listed whole
+ * fails: what it has must not be taken for lost. */
+enum vt_code vt_recreate_list(struct vt_recreate *r, struct vt_err *err)
+    VT_MUST_CHECK;
+/*
+ * Set aside what the catalog speaks of, garbage too.  `gone` is told of each
+ * blob that is not there, or not of its size; not 0 stops.  Of tiers that have
+ * none of what they should r->is_empty is set.
+ */
+enum vt_code vt_recreate_claim(struct vt_recreate *r,
+    int (*gone)(void *ctx, const struct vt_blob *b), void *ctx,
+    struct vt_err *err) VT_MUST_CHECK;
+/* Read the notes of all other names. */
+enum vt_code vt_recreate_notes(struct vt_recreate *r, struct vt_err *err)
+    VT_MUST_CHECK;
+
+/* The names that hold one copy of a version, or one part, in order. */
+struct vt_pieces {
+	const char *tier;
+	struct {
+		char *name;
+		uint64_t size_bytes;
+		uint32_t part_number;
+	} *p;
+	size_t count, cap;
+};
+/* May be repeated. */
+void vt_pieces_release(struct vt_pieces *p);
+int vt_pieces_add(struct vt_pieces *p, const struct vt_scratch_row *row);
+/*
+ * Prove the bytes of pieces that make up `v` (size_bytes, crc64), each by its
+ * note and all by the checksum of the whole, and describe them as extents in
+ * arena memory, with fresh ids.  VT_CORRUPT: they are not what they were;
+ * VT_INVALID: they do not make it up; another code: it cannot be told.  After a
+ * failure there is nothing to give back; else vt_extents_forget, when they
+ * reach no row.
+ */
+enum vt_code vt_recreate_extents(struct vt_recreate *r,
+    const struct vt_pieces *p, const struct vt_version *v,
+    struct vt_arena *a, struct vt_cat_extent **out, struct vt_err *err)
+    VT_MUST_CHECK;
+void vt_extents_forget(struct vt_recreate *r, const struct vt_cat_extent *x,
+    size_t count);
+
+/*
+ * Copies of versions: `known` is asked of each that the catalog has (0 to go
+ * on); the others are kept for vt_recreate_objects.
+ */
+enum vt_code vt_recreate_moved(struct vt_recreate *r,
+    int (*known)(struct vt_recreate *r, const struct vt_version *v,
+    const struct vt_pieces *p), struct vt_err *err) VT_MUST_CHECK;
+/* Versions, oldest first. */
+enum vt_code vt_recreate_objects(struct vt_recreate *r, struct vt_err *err)
+    VT_MUST_CHECK;
+
+void vt_recreate_tell(struct vt_recreate *r, const struct vt_finding *f);
+
+#endif

@@ -1,0 +1,469 @@
+/* Snapshots of the catalog on a tier: see snapshot.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "libvt/base/fs.h"
+#include "libvt/base/hex.h"
+#include "libvt/base/num.h"
+#include "libvt/proto/zfile.h"
+#include "libvt/store/catalog_rebuild.h"
+
+#include "libvt/work/snapshot.h"
+
+#define LIST_MAX 1000
+#define SUFFIX ".db.zst"
+
+/* --- names ---------------------------------------------------------------- */
+
+static void
+make_name(struct vt_snapshot *s)
+{
+	char time[17];
+
+	vt_time_amz(s->time_us, time);
+	snprintf(s->name, sizeof(s->name), VT_SNAPSHOTS "%016" PRIx64
+	    "-%s-%" PRIu64 SUFFIX, s->incarnation, time, s->number);
+}
+
+int
+vt_snapshot_parse(const char *name, struct vt_snapshot *out)
+{
+	const char *p = name + strlen(VT_SNAPSHOTS), *end;
+	uint8_t inc[8];
+	char time[17];
+	int i;
+
+	memset(out, 0, sizeof(*out));
+	if (strncmp(name, VT_SNAPSHOTS, strlen(VT_SNAPSHOTS)) != 0 ||
+	    strlen(name) >= sizeof(out->name) || strlen(p) < 36 ||
+	    p[16] != '-' || p[33] != '-' || vt_hex_decode(p, inc, 8) < 0)
+		return 0;
+	for (i = 0; i < 8; i++)
+		out->incarnation = out->incarnation << 8 | inc[i];
+	memcpy(time, p + 17, 16);
+	time[16] = '\0';
+	end = strstr(p + 34, SUFFIX);
+	if (vt_time_parse_amz(time, &out->time_us) < 0 || end == NULL ||
+	    end[strlen(SUFFIX)] != '\0' ||
+	    vt_num_scan_u64(p + 34, (size_t)(end - p - 34),
+	    &out->number) < 0)
+		return 0;
+	memcpy(out->name, name, strlen(name) + 1);
+	return 1;
+}
+
+/* Newest first. */
+static int
+by_age(const void *a, const void *b)
+{
+	const struct vt_snapshot *x = a, *y = b;
+
+	if (x->time_us != y->time_us)
+		return x->time_us < y->time_us ? 1 : -1;
+	return x->number < y->number ? 1 : x->number > y->number ? -1 : 0;
+}
+
+struct listing {
+	const char *tier;
+	struct vt_snapshot *s;
+	size_t count, max;
+};
+
+static int
+list_one(void *ctx, const char *name, uint64_t size_bytes, int64_t mtime_us)
+{
+	struct listing *l = ctx;
+	struct vt_snapshot s;
+
+	(void)mtime_us;
+	if (!vt_snapshot_parse(name, &s))
+		return 0;
+	s.size_bytes = size_bytes;
+	snprintf(s.tier, sizeof(s.tier), "%s", l->tier);
+	if (l->count == l->max) {
+		/* the oldest half is not looked for */
+		qsort(l->s, l->count, sizeof(*l->s), by_age);
+		l->count /= 2;
+	}
+	l->s[l->count++] = s;
+	return 0;
+}
+
+enum vt_code
+vt_snapshot_list(struct vt_tiers *t, const char *tier, struct vt_arena *a,
+    struct vt_snapshot **out, size_t *count, struct vt_err *err)
+{
+	struct vt_backend *b = vt_tiers_backend(t, tier);
+	struct listing l = { tier, NULL, 0, 2 * LIST_MAX };
+	enum vt_code rc;
+
+	*out = NULL;
+	*count = 0;
+	if (b == NULL)
+		return vt_fail(err, VT_INVALID, "no tier '%s' is configured",
+		    tier);
+	l.s = vt_arena_alloc(a, l.max * sizeof(*l.s));
+	if (l.s == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_backend_list(b, VT_SNAPSHOTS, list_one, &l, err);
+	if (rc != VT_OK)
+		return rc;
+	qsort(l.s, l.count, sizeof(*l.s), by_age);
+	*out = l.s;
+	*count = l.count < LIST_MAX ? l.count : LIST_MAX;
+	return VT_OK;
+}
+
+/* --- reading one ---------------------------------------------------------- */
+
+struct source {
+	struct vt_backend_get *get;
+	int fd;
+};
+
+static enum vt_code
+get_blob(void *ctx, void *data, size_t len, size_t *got, struct vt_err *err)
+{
+	struct source *s = ctx;
+
+	return vt_backend_get_read(s->get, data, len, got, err);
+}
+
+static enum vt_code
+get_file(void *ctx, void *data, size_t len, size_t *got, struct vt_err *err)
+{
+	struct source *s = ctx;
+	ssize_t n;
+
+	do
+		n = read(s->fd, data, len);
+	while (n < 0 && errno == EINTR);
+	*got = n > 0 ? (size_t)n : 0;
+	return n < 0 ? vt_fail_errno(err, "cannot read") : VT_OK;
+}
+
+/* Unpack into a new file, synced; it is not there after a failure. */
+static enum vt_code
+unpack_to(vt_zfile_get *get, void *ctx, const char *path, struct vt_err *err)
+{
+	uint64_t bytes;
+	enum vt_code rc;
+	int fd = -1;
+
+	if (path != NULL) {
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return vt_fail_errno(err, "cannot create '%s'", path);
+	}
+	rc = vt_zfile_unpack(get, ctx, fd, &bytes, err);
+	if (rc == VT_OK && fd >= 0 && fsync(fd) < 0)
+		rc = vt_fail_errno(err, "cannot sync '%s'", path);
+	if (fd >= 0)
+		close(fd);
+	if (rc != VT_OK && path != NULL)
+		unlink(path);
+	return rc;
+}
+
+enum vt_code
+vt_snapshot_fetch(struct vt_tiers *t, const struct vt_snapshot *s,
+    const char *path, struct vt_err *err)
+{
+	struct vt_backend *b = vt_tiers_backend(t, s->tier);
+	struct vt_backend_head head;
+	struct source from = { NULL, -1 };
+	enum vt_code rc;
+
+	if (b == NULL)
+		return vt_fail(err, VT_INVALID, "no tier '%s' is configured",
+		    s->tier);
+	rc = vt_backend_head(b, s->name, &head, err);
+	if (rc == VT_OK)
+		rc = vt_backend_get_begin(b, s->name, NULL, 0,
+		    head.size_bytes, &from.get, err);
+	if (rc == VT_OK)
+		rc = unpack_to(get_blob, &from, path, err);
+	vt_backend_get_end(from.get);
+	if (rc != VT_OK)
+		vt_err_prefix(err, "snapshot '%s' on '%s'", s->name, s->tier);
+	return rc;
+}
+
+static enum vt_code
+copy_plain(int from, const char *path, struct vt_err *err)
+{
+	char block[65536];
+	enum vt_code rc = VT_OK;
+	struct source s = { NULL, from };
+	size_t got;
+	int fd;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return vt_fail_errno(err, "cannot create '%s'", path);
+	do {
+		rc = get_file(&s, block, sizeof(block), &got, err);
+		if (rc == VT_OK && vt_fs_write_all(fd, block, got) < 0)
+			rc = vt_fail_errno(err, "cannot write '%s'", path);
+	} while (rc == VT_OK && got > 0);
+	if (rc == VT_OK && fsync(fd) < 0)
+		rc = vt_fail_errno(err, "cannot sync '%s'", path);
+	close(fd);
+	if (rc != VT_OK)
+		unlink(path);
+	return rc;
+}
+
+enum vt_code
+vt_snapshot_copy(const char *from, const char *path, struct vt_err *err)
+{
+	static const unsigned char magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
+	unsigned char start[4];
+	struct source s = { NULL, -1 };
+	enum vt_code rc;
+
+	s.fd = open(from, O_RDONLY | O_CLOEXEC);
+	if (s.fd < 0)
+		return vt_fail_errno(err, "cannot open '%s'", from);
+	if (vt_fs_pread_all(s.fd, start, sizeof(start), 0) ==
+	    sizeof(start) && memcmp(start, magic, sizeof(magic)) == 0)
+		rc = unpack_to(get_file, &s, path, err);
+	else
+		rc = copy_plain(s.fd, path, err);
+	close(s.fd);
+	if (rc != VT_OK)
+		vt_err_prefix(err, "'%s'", from);
+	return rc;
+}
+
+/* --- making one ----------------------------------------------------------- */
+
+static enum vt_code
+note_intent(const struct vt_snapshot_options *o, const struct vt_snapshot *s,
+    enum vt_cat_kind kind, const char *upload, struct vt_err *err)
+{
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = kind;
+	op.u.intent.blob_id = s->number;
+	op.u.intent.tier = s->tier;
+	op.u.intent.name = s->name;
+	op.u.intent.upload = upload;
+	return vt_catalog_run(o->catalog, &op, err);
+}
+
+struct making {
+	const struct vt_snapshot_options *o;
+	const struct vt_snapshot *s;
+	struct vt_backend_put *put;
+};
+
+static enum vt_code
+put_block(void *ctx, const void *data, size_t len, struct vt_err *err)
+{
+	struct making *m = ctx;
+
+	if (m->o->stop != NULL && m->o->stop(m->o->stop_ctx) != 0)
+		return vt_fail(err, VT_CANCELLED, "stopped");
+	return vt_backend_put_write(m->put, data, len, err);
+}
+
+static enum vt_code
+upload_begun(void *ctx, const char *upload, struct vt_err *err)
+{
+	struct making *m = ctx;
+
+	return note_intent(m->o, m->s, VT_CAT_INTENT, upload, err);
+}
+
+/* Send the file at `path`. */
+static enum vt_code
+send(const struct vt_snapshot_options *o, struct vt_backend *b,
+    const char *path, struct vt_snapshot *s, struct vt_err *err)
+{
+	struct making m = { o, s, NULL };
+	struct vt_backend_put_info info = { .size_bytes = UINT64_MAX,
+	    .begun = upload_begun, .begun_ctx = &m };
+	struct vt_backend_put_result r;
+	struct vt_header_kv kv = { "vt-snapshot", "1" };
+	enum vt_code rc;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return vt_fail_errno(err, "cannot open '%s'", path);
+	rc = vt_backend_put_begin(b, s->name, &info, &m.put, err);
+	if (rc == VT_OK) {
+		rc = vt_zfile_pack(fd, put_block, &m, err);
+		if (rc == VT_OK)
+			rc = vt_backend_put_meta(m.put, &kv, 1, err);
+		if (rc == VT_OK)
+			rc = vt_backend_put_commit(m.put, &r, err);
+		else
+			vt_backend_put_abort(m.put);
+	}
+	close(fd);
+	if (rc == VT_OK)
+		s->size_bytes = r.size_bytes;
+	return rc;
+}
+
+/* What was sent may be there, or arrive yet: it is garbage, for later. */
+#define LATE_US (3600LL * 1000000)
+static void
+give_up(const struct vt_snapshot_options *o, const struct vt_snapshot *s)
+{
+	struct vt_garbage g = { .blob_id = s->number, .tier = s->tier,
+	    .name = s->name, .token = "",
+	    .not_before_us = vt_clock_now_us(o->clock) + LATE_US };
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_GARBAGE_ADD;
+	op.u.garbage.rows = &g;
+	op.u.garbage.count = 1;
+	/* what fails here is found when this process has gone */
+	if (vt_catalog_run(o->catalog, &op, NULL) != VT_OK)
+		return;
+}
+
+/* Remove those of this catalog, or of what it was rebuilt from, over the
+ * newest `keep`. */
+static enum vt_code
+prune(const struct vt_snapshot_options *o, struct vt_backend *b,
+    struct vt_err *err)
+{
+	struct vt_arena *a;
+	struct vt_snapshot *s;
+	size_t n, i, kept = 0;
+	enum vt_code rc;
+
+	if (o->keep == 0)
+		return VT_OK;
+	a = vt_arena_new(1 << 20);
+	if (a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_snapshot_list(o->tiers, o->tier, a, &s, &n, err);
+	for (i = 0; i < n && rc == VT_OK; i++) {
+		if (!vt_catalog_descends(o->catalog, s[i].incarnation) ||
+		    ++kept <= o->keep)
+			continue;
+		rc = vt_backend_delete(b, s[i].name, NULL, err);
+		if (rc == VT_ABSENT)
+			rc = VT_OK;
+	}
+	vt_arena_free(a);
+	return rc;
+}
+
+/* The catalog's copy beside it, under the lock of who makes one. */
+static enum vt_code
+copy_catalog(const struct vt_snapshot_options *o, char path[4096],
+    int *lock, struct vt_err *err)
+{
+	if ((size_t)snprintf(path, 4096, "%s-snapshot.lock",
+	    o->config->catalog_path) >= 4096)
+		return vt_fail(err, VT_INVALID, "path too long: '%s'",
+		    o->config->catalog_path);
+	*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*lock < 0)
+		return vt_fail_errno(err, "cannot open '%s'", path);
+	if (flock(*lock, LOCK_EX | LOCK_NB) < 0)
+		return vt_fail(err, VT_BUSY, "another snapshot is being made");
+	snprintf(path, 4096, "%s-snapshot", o->config->catalog_path);
+	/* what a crash left */
+	if (unlink(path) < 0 && errno != ENOENT)
+		return vt_fail_errno(err, "cannot remove '%s'", path);
+	return vt_catalog_snapshot(o->catalog, path, err);
+}
+
+enum vt_code
+vt_snapshot_take(const struct vt_snapshot_options *o,
+    struct vt_snapshot *out, struct vt_err *err)
+{
+	struct vt_backend *b = vt_tiers_backend(o->tiers, o->tier);
+	char path[4096];
+	int lock = -1;
+	enum vt_code rc;
+
+	memset(out, 0, sizeof(*out));
+	if (b == NULL)
+		return vt_fail(err, VT_INVALID, "no tier '%s' is configured",
+		    o->tier);
+	if (vt_backend_caps(b)->restore)
+		return vt_fail(err, VT_INVALID, "tier '%s' needs a restore "
+		    "to be read: no place for snapshots", o->tier);
+	snprintf(out->tier, sizeof(out->tier), "%s", o->tier);
+	out->incarnation = vt_catalog_incarnation(o->catalog);
+	out->time_us = vt_clock_now_us(o->clock) / 1000000 * 1000000;
+	rc = copy_catalog(o, path, &lock, err);
+	if (rc == VT_OK)
+		rc = vt_catalog_blob_id(o->catalog, &out->number, err);
+	if (rc == VT_OK) {
+		make_name(out);
+		/* names before bytes (P4) */
+		rc = note_intent(o, out, VT_CAT_INTENT, "", err);
+		if (rc == VT_OK)
+			rc = send(o, b, path, out, err);
+		if (rc == VT_OK)
+			rc = vt_snapshot_fetch(o->tiers, out, NULL, err);
+		if (rc == VT_OK)
+			rc = note_intent(o, out, VT_CAT_INTENT_END, "", err);
+		if (rc == VT_OK)
+			vt_catalog_blob_done(o->catalog, out->number);
+		else
+			give_up(o, out);
+		unlink(path);
+	}
+	if (rc == VT_OK)
+		rc = prune(o, b, err);
+	if (lock >= 0)
+		close(lock);
+	return rc;
+}
+
+/* Is it, or will it be, garbage: was nobody there to say that it is whole? */
+static int
+is_doomed(const struct vt_snapshot_options *o, const struct vt_snapshot *s,
+    struct vt_arena *a)
+{
+	struct vt_cat_intent *in;
+	size_t n = 0;
+
+	if (s->incarnation != vt_catalog_incarnation(o->catalog))
+		return 0;
+	return vt_catalog_blob_known(o->catalog, s->number, NULL) != 0 ||
+	    vt_catalog_intents(o->catalog, a, s->number, 1, &in, &n,
+	    NULL) != VT_OK || n > 0;
+}
+
+enum vt_code
+vt_snapshot_newest(const struct vt_snapshot_options *o,
+    struct vt_snapshot *out, struct vt_err *err)
+{
+	struct vt_arena *a = vt_arena_new(1 << 20);
+	struct vt_snapshot *s;
+	size_t n, i;
+	enum vt_code rc;
+
+	if (a == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	rc = vt_snapshot_list(o->tiers, o->tier, a, &s, &n, err);
+	for (i = 0; i < n && rc == VT_OK; i++)
+		if (vt_catalog_descends(o->catalog, s[i].incarnation) &&
+		    !is_doomed(o, &s[i], a)) {
+			*out = s[i];
+			break;
+		}
+	if (rc == VT_OK && i == n)
+		rc = vt_fail(err, VT_ABSENT, "no snapshot on '%s'", o->tier);
+	vt_arena_free(a);
+	return rc;
+}
