@@ -121,7 +121,8 @@ lint:				## layers, style, options, manual pages, shell
 	scripts/check-style
 	scripts/check-options
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck scripts/demo scripts/check scripts/check-* scripts/compat-report
+	shellcheck scripts/demo scripts/check scripts/check-* scripts/compat-report \
+	    scripts/contract scripts/standins/*
 
 install: all			## honours DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE)/prices \

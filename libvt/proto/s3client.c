@@ -84,7 +84,9 @@ digest_body(const struct vt_s3_body *body, struct digests *d,
 	ssize_t got;
 	enum vt_code rc = VT_OK;
 
-	d->crc64 = 0;
+	d->crc64 = body->has_crc64 ? body->crc64 : 0;
+	if (body->has_crc64 && !d->has_md5 && !d->has_sha256)
+		return VT_OK;
 	if (body->data == NULL && body->len > 0) {
 		buf = malloc(body->len < DIGEST_BYTES ? (size_t)body->len :
 		    DIGEST_BYTES);
@@ -115,7 +117,8 @@ digest_body(const struct vt_s3_body *body, struct digests *d,
 			}
 			p = buf;
 		}
-		d->crc64 = vt_crc64nvme(d->crc64, p, n);
+		if (!body->has_crc64)
+			d->crc64 = vt_crc64nvme(d->crc64, p, n);
 		if (d->has_md5)
 			vt_hash_update(&md5, p, n);
 		if (d->has_sha256)
@@ -232,7 +235,7 @@ send_body(struct vt_s3 *s, struct vt_s3_call *q, const struct vt_s3_put *p,
 		memset(d, 0, sizeof(*d));
 		no_crc = vt_s3_flag(s, &s->no_crc);
 		d->has_md5 = no_crc || vt_s3_flag(s, &s->md5);
-		d->has_sha256 = !s->https && s->access_key != NULL;
+		d->has_sha256 = s->sign_payload && s->access_key != NULL;
 		rc = digest_body(&p->body, d, err);
 		if (rc != VT_OK)
 			return rc;

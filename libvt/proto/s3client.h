@@ -12,8 +12,8 @@
  * VT_CANCELLED, and VT_BUSY: 5xx, 429, no connection, after all tries.
  *
  * Checks.  What is sent carries the CRC64NVME of its bytes, and over plain
- * http a signed SHA-256 too; over https the payload is unsigned, TLS covers
- * it.  An answer that repeats the checksum must repeat the same; one without
+ * http to another machine a signed SHA-256 too; over https the payload is
+ * unsigned, TLS covers it.  An answer that repeats the checksum must repeat the same; one without
  * it has its ETag compared with the MD5, which is computed only then, and
  * Content-MD5 is sent from then on.
  */
@@ -91,6 +91,8 @@ struct vt_s3_body {
 	int fd;
 	uint64_t offset;
 	uint64_t len;
+	int has_crc64;		/* the CRC64NVME is known already */
+	uint64_t crc64;
 };
 
 struct vt_s3_put {

@@ -39,6 +39,15 @@ wipe_free(char *s)
 	free(s);
 }
 
+/* Nobody stands between us and this machine. */
+static int
+is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	    (strncmp(host, "127.", 4) == 0 &&
+	    strspn(host, "0123456789.") == strlen(host));
+}
+
 static enum vt_code
 split_endpoint(struct vt_s3 *s, const char *endpoint, struct vt_err *err)
 {
@@ -64,6 +73,7 @@ split_endpoint(struct vt_s3 *s, const char *endpoint, struct vt_err *err)
 		s->host = dup_or_null(u.host, &bad);
 		s->base = dup_or_null(u.path, &bad);
 		s->https = strcmp(u.scheme, "https") == 0;
+		s->sign_payload = !s->https && !is_loopback(u.host);
 		s->port = u.port;
 		/* curl leaves out the scheme's own port, so the signed Host
 		 * must too. */

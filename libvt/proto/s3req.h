@@ -27,6 +27,7 @@ struct vt_s3 {
 	char *scheme, *host, *base;	/* host NULL: AWS by region */
 	int port;			/* 0: the scheme's */
 	int https, virtual_host, requester_pays;
+	int sign_payload;	/* plain http beyond this machine */
 	char *access_key, *secret_key, *session_token;
 	char *ca_file, *user_agent;
 	const struct vt_clock *clock;

@@ -225,7 +225,8 @@ vt_backend_put_write(struct vt_backend_put *p, const void *data, size_t len,
 		return rc;
 	}
 	p->size_bytes += len;
-	p->crc64 = vt_crc64nvme(p->crc64, data, len);
+	if (!p->backend->caps.tells_crc)
+		p->crc64 = vt_crc64nvme(p->crc64, data, len);
 	return VT_OK;
 }
 
@@ -321,7 +322,8 @@ vt_backend_abort_upload(struct vt_backend *b, const char *name,
 	rc = check_name(name, err);
 	if (rc != VT_OK)
 		return rc;
-	if (b->ops->abort_upload == NULL)
+	if (b->ops->abort_upload == NULL ||
+	    (upload[0] == '\0' && !b->caps.find_uploads))
 		return vt_fail(err, VT_ABSENT, "'%s' has no uploads", b->url);
 	return b->ops->abort_upload(b, name, upload, err);
 }

@@ -51,6 +51,9 @@ struct vt_backend_caps {
 	 * well since no name is ever used twice.
 	 */
 	unsigned late_exists : 1;
+	unsigned tells_crc : 1;	/* commit tells the CRC, which the driver
+				   computes while it keeps a part */
+	unsigned find_uploads : 1;	/* vt_backend_abort_upload of "" */
 };
 
 /*
@@ -160,8 +163,11 @@ enum vt_code vt_backend_put_commit(struct vt_backend_put *p,
     struct vt_backend_put_result *out, struct vt_err *err) VT_MUST_CHECK;
 /* Gives up and removes what was written, best effort.  NULL is accepted. */
 void vt_backend_put_abort(struct vt_backend_put *p);
-/* End a multi-step upload that a process left behind, "": any of that name;
- * VT_ABSENT when there is none (any more), where the server says so. */
+/*
+ * End a multi-step upload that a process left behind; "": any of that name, in
+ * case it ended before it was told what its upload is called.  VT_ABSENT when
+ * there is none (any more), where the server says so.
+ */
 enum vt_code vt_backend_abort_upload(struct vt_backend *b, const char *name,
     const char *upload, struct vt_err *err) VT_MUST_CHECK;
 /*

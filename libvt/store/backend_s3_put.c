@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/hash.h"
 #include "libvt/base/uri.h"
 
 #include "libvt/store/backend_s3.h"
@@ -24,6 +25,7 @@ struct slot {
 	struct s3_put *put;
 	char *buf;
 	size_t len, cap;
+	uint64_t crc64;		/* of what is there */
 	unsigned number;	/* of the part */
 	int running;		/* the thread has it */
 	pthread_t thread;
@@ -77,7 +79,8 @@ send_part(struct slot *t)
 {
 	struct s3_put *p = t->put;
 	struct vt_s3_put put = { .bucket = p->s->bucket, .key = p->key,
-	    .body = { .data = t->buf, .len = t->len } };
+	    .body = { .data = t->buf, .len = t->len, .has_crc64 = 1,
+	    .crc64 = t->crc64 } };
 
 	t->rc = vt_s3_upload_part(p->s->client, &put, p->upload, t->number,
 	    &t->part, &t->err);
@@ -120,6 +123,7 @@ collect(struct s3_put *p, struct slot *t, struct vt_err *err)
 	pthread_join(t->thread, NULL);
 	t->running = 0;
 	t->len = 0;
+	t->crc64 = 0;
 	if (t->rc == VT_OK)
 		return keep_part(p, &t->part, err);
 	if (err != NULL)
@@ -198,6 +202,7 @@ part_is_full(struct s3_put *p, struct vt_err *err)
 		t->running = 0;
 		send_part(t);
 		t->len = 0;
+		t->crc64 = 0;
 		if (t->rc == VT_OK)
 			return keep_part(p, &t->part, err);
 		if (err != NULL)
@@ -291,6 +296,7 @@ s3_put_write(struct vt_backend_put *put, const void *data, size_t len,
 		if (rc != VT_OK)
 			break;
 		n = t->cap - t->len < len ? t->cap - t->len : len;
+		t->crc64 = vt_crc64nvme(t->crc64, from, n);
 		memcpy(t->buf + t->len, from, n);
 		t->len += n;
 		from += n;
@@ -314,6 +320,7 @@ put_free(struct s3_put *p)
 	for (i = 0; i < SLOTS; i++)
 		free(p->slot[i].buf);
 	s3_meta_release(&p->meta);
+	free(p->upload);
 	free(p->parts);
 	free(p);
 }
@@ -327,7 +334,8 @@ s3_put_abort(struct vt_backend_put *put)
 	for (i = 0; i < SLOTS; i++)
 		if (p->slot[i].running)
 			pthread_join(p->slot[i].thread, NULL);
-	give_up(p->s, p->key, &p->upload);
+	if (!put->forsaken)
+		give_up(p->s, p->key, &p->upload);
 	put_free(p);
 }
 
@@ -338,8 +346,9 @@ forget_companion(struct s3_put *p)
 	struct vt_err ignored;
 	int found;
 
-	if (p->meta.count > 0 && s3_drop_companion(p->s, p->name, 1, &found,
-	    &ignored) != VT_OK)
+	if (p->base.forsaken || p->meta.count == 0)
+		return;
+	if (s3_drop_companion(p->s, p->name, 1, &found, &ignored) != VT_OK)
 		/* whoever removes the blob's name removes this too */
 		return;
 }
@@ -353,7 +362,8 @@ put_whole(struct s3_put *p, struct vt_s3_put_result *result, int *beside,
 	struct slot *t = &p->slot[p->current];
 	struct vt_s3_put put = { .bucket = p->s->bucket, .key = p->key,
 	    .headers = h, .exclusive = 1,
-	    .body = { .data = t->len > 0 ? t->buf : "", .len = t->len } };
+	    .body = { .data = t->len > 0 ? t->buf : "", .len = t->len,
+	    .has_crc64 = 1, .crc64 = t->crc64 } };
 	enum vt_code rc = VT_OK;
 	size_t n;
 
@@ -422,10 +432,8 @@ s3_put_commit(struct vt_backend_put *put, struct vt_backend_put_result *out,
 		rc = vt_fail(err, VT_EXISTS, "'%s' exists", p->name);
 	else
 		rc = s3_failed(rc, NULL, p->name, err);
-	/* What came in is what went out, whatever lay between. */
-	if (rc == VT_OK && result.crc64 != out->crc64)
-		rc = vt_fail(err, VT_CORRUPT, "'%s' was changed in memory",
-		    p->name);
+	/* Of what came in, before it lay here; the server was sent it too. */
+	out->crc64 = result.crc64;
 	if (rc == VT_OK)
 		rc = s3_token_make(result.version, result.etag, beside,
 		    out->token, err);

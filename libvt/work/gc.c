@@ -14,7 +14,9 @@
 struct removal {
 	struct run *run;
 	const struct vt_garbage *g;
-	const char *upload;	/* to its name, that never ended; or "" */
+	/* To its name, that never ended; "": there may be one that its writer
+	 * did not live to note (P4); NULL: there is none. */
+	const char *upload;
 	size_t tier;		/* of the configuration */
 	enum vt_code rc;
 	struct vt_err err;
@@ -80,7 +82,7 @@ remove_remote(void *ctx, void *item)
 		return;
 	}
 	x->rc = VT_OK;
-	if (*x->upload != '\0')
+	if (x->upload != NULL)
 		x->rc = vt_backend_abort_upload(b, x->g->name, x->upload,
 		    &x->err);
 	if (x->rc == VT_OK || x->rc == VT_ABSENT)
@@ -109,7 +111,7 @@ give_remote(struct run *run, struct removal *x, struct vt_arena *a,
 	    err);
 	if (rc != VT_OK)
 		return rc;
-	x->upload = n > 0 ? in->upload : "";
+	x->upload = n > 0 ? in->upload : NULL;
 	vt_crew_give(run->crew, x);
 	return VT_OK;
 }

@@ -711,7 +711,7 @@ contract(struct vt_backend *b)
 	empty(b);
 }
 
-/* --- what only other machines have ------------------------------------------*/
+/* --- what only other machines have -----------------------------------------*/
 
 #define PARTS_BYTES (UINT64_C(23) << 20)	/* more than four parts */
 
