@@ -600,7 +600,7 @@ azure_part(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
 	return rc;
 }
 
-/* Make a blob of the upload's first `blocks`; its other blocks are gone then. */
+/* Make a blob of the upload's first `blocks`; other blocks are gone then. */
 static enum vt_code
 put_list(struct vt_azure *z, const char *key, const char *upload,
     unsigned blocks, const struct vt_cloud_meta *m,

@@ -345,7 +345,7 @@ main(void)
 
 	if (endpoint == NULL || urls == NULL ||
 	    strncmp(urls, "azure:", 6) != 0) {
-		printf("1..0 # SKIP no server of Azure's API is running here\n");
+		printf("1..0 # SKIP no server of Azure's API is here\n");
 		return 0;
 	}
 	test_archive();
