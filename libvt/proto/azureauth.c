@@ -195,7 +195,7 @@ out:
 	return rc;
 }
 
-/* --- metadata -------------------------------------------------------------- */
+/* --- metadata ------------------------------------------------------------- */
 
 void
 vt_azure_meta_name(struct vt_buf *out, const char *name)

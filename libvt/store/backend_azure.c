@@ -39,7 +39,7 @@ vt_azure_of(struct vt_cloud *c)
 	return (struct vt_azure *)c;
 }
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 static enum vt_code
 sign(void *ctx, const struct vt_call *q, struct vt_arena *a,
@@ -226,7 +226,7 @@ vt_azure_run(struct vt_azure *z, struct vt_azure_call *k, struct vt_err *err)
 	return vt_call_run(z->c.caller, &k->q, err);
 }
 
-/* --- reading what a blob is ------------------------------------------------ */
+/* --- reading what a blob is ----------------------------------------------- */
 
 static void
 copy_etag(char out[VT_BLOB_TOKEN_MAX], const char *etag)
@@ -353,7 +353,7 @@ azure_get(struct vt_cloud *c, const char *key, const char *token,
 	return rc;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 enum vt_code
 vt_azure_put_id(char out[19], struct vt_err *err)
@@ -405,14 +405,13 @@ vt_azure_is_ours(struct vt_azure *z, const char *key, unsigned attempts,
 	const char *v = NULL;
 	enum vt_code rc;
 
-	if (attempts < 2)
-		return vt_fail(err, VT_EXISTS, "'%s' exists already", key);
 	rc = vt_azure_begin(z, &k, "HEAD", key, "", VT_CALL_READ, err);
 	if (rc == VT_OK)
 		rc = vt_azure_run(z, &k, err);
 	if (rc == VT_OK)
 		v = vt_httpc_header(k.q.resp, "x-ms-meta-vtput");
-	if (rc == VT_OK && (v == NULL || strcmp(v, put_id) != 0))
+	if (rc == VT_OK && (attempts < 2 || v == NULL ||
+	    strcmp(v, put_id) != 0))
 		rc = vt_fail(err, VT_EXISTS, "'%s' exists already", key);
 	if (rc == VT_OK)
 		copy_etag(token, vt_httpc_header(k.q.resp, "etag"));
@@ -565,7 +564,8 @@ block_id(const char *upload, unsigned number, char out[33])
 {
 	char text[25];
 
-	snprintf(text, sizeof(text), "%.18s%06u", upload, number);
+	snprintf(text, sizeof(text), "%.18s%06u", upload,
+	    number % 1000000);
 	vt_b64_encode(text, 24, out);
 }
 
@@ -600,26 +600,23 @@ azure_part(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
 	return rc;
 }
 
+/* Make a blob of the upload's first `blocks`; other blocks are gone then. */
 static enum vt_code
-azure_finish(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
-    struct vt_cloud_bytes *last, const struct vt_cloud_meta *m,
+put_list(struct vt_azure *z, const char *key, const char *upload,
+    unsigned blocks, const struct vt_cloud_meta *m,
     char token[VT_BLOB_TOKEN_MAX], struct vt_err *err)
 {
-	struct vt_azure *z = vt_azure_of(c);
 	struct vt_azure_call k;
 	struct vt_buf list;
-	unsigned i, attempts = 0;
+	unsigned i, attempts;
 	char id[33];
 	enum vt_code rc;
 
-	rc = azure_part(c, key, u, last, err);
-	if (rc != VT_OK)
-		return rc;
 	vt_buf_init(&list, 100 * (BLOCKS_MAX + 10));
 	vt_xml_decl(&list);
 	vt_xml_open(&list, "BlockList");
-	for (i = 0; i <= u->parts; i++) {
-		block_id(u->id, i, id);
+	for (i = 0; i < blocks; i++) {
+		block_id(upload, i, id);
 		vt_xml_text(&list, "Latest", id);
 	}
 	vt_xml_close(&list, "BlockList");
@@ -628,11 +625,12 @@ azure_finish(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
 	vt_azure_header(&k, "x-ms-blob-content-type",
 	    "application/octet-stream");
 	vt_azure_header(&k, "If-None-Match", "*");
-	tier_header(z, &k, key);
+	if (blocks > 0)
+		tier_header(z, &k, key);
 	if (rc == VT_OK)
 		rc = vt_buf_check(&list, "the list of blocks", err);
 	if (rc == VT_OK)
-		rc = vt_azure_meta_headers(&k, m, u->id, err);
+		rc = vt_azure_meta_headers(&k, m, upload, err);
 	k.q.body = list.data;
 	k.q.body_len = list.len;
 	k.q.stall_ms = COMMIT_STALL_MS;
@@ -644,7 +642,20 @@ azure_finish(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
 	vt_azure_end(z, &k);
 	vt_buf_release(&list);
 	if (rc == VT_PRECONDITION || rc == VT_EXISTS)
-		rc = vt_azure_is_ours(z, key, attempts, u->id, token, err);
+		rc = vt_azure_is_ours(z, key, attempts, upload, token, err);
+	return rc;
+}
+
+static enum vt_code
+azure_finish(struct vt_cloud *c, const char *key, struct vt_cloud_upload *u,
+    struct vt_cloud_bytes *last, const struct vt_cloud_meta *m,
+    char token[VT_BLOB_TOKEN_MAX], struct vt_err *err)
+{
+	enum vt_code rc = azure_part(c, key, u, last, err);
+
+	if (rc == VT_OK)
+		rc = put_list(vt_azure_of(c), key, u->id, u->parts + 1, m,
+		    token, err);
 	return rc;
 }
 
@@ -674,7 +685,7 @@ find_blocks(struct vt_azure *z, const char *key, const char *upload,
 }
 
 /*
- * Blocks cannot be deleted; but a blob written under their name discards
+ * Blocks cannot be deleted; but a blob that is made of none of them discards
  * them, and that can be.
  */
 static enum vt_code
@@ -683,8 +694,7 @@ azure_abort(struct vt_cloud *c, const char *key, const char *upload,
 {
 	static const struct vt_cloud_meta none;
 	struct vt_azure *z = vt_azure_of(c);
-	struct vt_cloud_bytes nothing = { (char *)"", 0 };
-	char token[VT_BLOB_TOKEN_MAX];
+	char token[VT_BLOB_TOKEN_MAX], id[19];
 	enum vt_code rc;
 
 	if (*upload != '\0' && strlen(upload) != 18)
@@ -692,7 +702,9 @@ azure_abort(struct vt_cloud *c, const char *key, const char *upload,
 		    upload);
 	rc = find_blocks(z, key, upload, err);
 	if (rc == VT_OK)
-		rc = azure_put(c, key, &nothing, &none, token, err);
+		rc = vt_azure_put_id(id, err);
+	if (rc == VT_OK)
+		rc = put_list(z, key, id, 0, &none, token, err);
 	/* Somebody committed it meanwhile: then there is no upload. */
 	if (rc == VT_EXISTS)
 		return vt_fail(err, VT_ABSENT, "'%s' is a blob", key);
@@ -701,7 +713,7 @@ azure_abort(struct vt_cloud *c, const char *key, const char *upload,
 	return rc;
 }
 
-/* --- the rest -------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------- */
 
 /* Is this what lies beside a blob? */
 static int
@@ -856,7 +868,7 @@ azure_list(struct vt_cloud *c, const char *prefix, vt_backend_visit *visit,
 	return rc;
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------- */
 
 static void
 wipe_free(char *s)

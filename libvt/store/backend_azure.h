@@ -81,7 +81,7 @@ enum vt_code vt_azure_meta_headers(struct vt_azure_call *k,
 /* 18 hex digits that no other put has. */
 enum vt_code vt_azure_put_id(char out[19], struct vt_err *err) VT_MUST_CHECK;
 /* A new blob was refused because one is there: VT_OK when it is our own, made
- * by a request whose answer was lost; else VT_EXISTS. */
+ * by a request whose answer was lost; VT_EXISTS; VT_ABSENT: none is there. */
 enum vt_code vt_azure_is_ours(struct vt_azure *z, const char *key,
     unsigned attempts, const char *put_id, char token[VT_BLOB_TOKEN_MAX],
     struct vt_err *err) VT_MUST_CHECK;

@@ -17,7 +17,7 @@
 #define META_DAYS "x-ms-meta-vtdays"
 #define META_UNTIL "x-ms-meta-vtuntil"
 
-/* --- copying --------------------------------------------------------------- */
+/* --- copying -------------------------------------------------------------- */
 
 /* "100/200": what of it is done. */
 static uint64_t
@@ -153,12 +153,14 @@ vt_azure_copy(struct vt_cloud *c, const char *key, struct vt_cloud *from,
 	if (rc == VT_OK)
 		rc = vt_azure_run(z, &k, err);
 	attempts = k.q.attempts;
-	if (rc == VT_PRECONDITION && strncmp(k.q.code, "Source", 6) == 0)
-		rc = vt_fail(err, VT_CORRUPT, "'%s' is another blob",
-		    from_key);
 	vt_azure_end(z, &k);
-	if (rc == VT_PRECONDITION || rc == VT_EXISTS)
+	if (rc == VT_PRECONDITION || rc == VT_EXISTS) {
+		/* One condition was on the source, one on the copy. */
 		rc = vt_azure_is_ours(z, key, attempts, id, token, err);
+		if (rc == VT_ABSENT)
+			rc = vt_fail(err, VT_CORRUPT, "'%s' is another blob",
+			    from_key);
+	}
 	if (rc != VT_OK)
 		return rc;
 	rc = await_copy(z, key, &f, err);
@@ -174,7 +176,7 @@ vt_azure_copy(struct vt_cloud *c, const char *key, struct vt_cloud *from,
 	return rc;
 }
 
-/* --- restoring ------------------------------------------------------------- */
+/* --- restoring ------------------------------------------------------------ */
 
 int
 vt_azure_is_restored(const char *name)

@@ -41,7 +41,7 @@ cloud_of(const struct vt_backend *b)
 	return (struct vt_cloud *)b;
 }
 
-/* --- names and tokens ------------------------------------------------------ */
+/* --- names and tokens ----------------------------------------------------- */
 
 static enum vt_code
 make_key(const struct vt_cloud *c, const char *name, const char *suffix,
@@ -99,7 +99,7 @@ cloud_name(const struct vt_backend *b, uint64_t blob_id, uint64_t incarnation,
 	return VT_OK;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static void
 put_free(struct cloud_put *p)
@@ -400,7 +400,7 @@ cloud_abort_upload(struct vt_backend *b, const char *name, const char *upload,
 	return rc;
 }
 
-/* --- copying --------------------------------------------------------------- */
+/* --- copying -------------------------------------------------------------- */
 
 struct collect {
 	struct vt_arena *a;
@@ -483,7 +483,7 @@ cloud_copy(struct vt_backend *b, const char *name,
 	return rc;
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static void
 facts_to_head(const struct vt_cloud_facts *f, struct vt_backend_head *out)
@@ -722,7 +722,7 @@ cloud_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	return rc;
 }
 
-/* --- restoring ------------------------------------------------------------- */
+/* --- restoring ------------------------------------------------------------ */
 
 static enum vt_code
 cloud_restore(struct vt_backend *b, const char *name, unsigned days,
@@ -753,7 +753,7 @@ cloud_restore_end(struct vt_backend *b, const char *name, struct vt_err *err)
 	return rc;
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------- */
 
 static void
 cloud_counts(const struct vt_backend *b, struct vt_backend_counts *out)
@@ -877,6 +877,7 @@ vt_cloud_init(struct vt_cloud *c, const char *url, const char *scheme,
 	c->base.clock = clock;
 	c->base.caps.remote = 1;
 	c->base.caps.copy = 1;
+	c->base.caps.late_exists = 1;
 	c->part_bytes = r->part_bytes > 0 ? r->part_bytes : PART_BYTES;
 	c->base.url = strdup(url);
 	if (r->object_class != NULL)

@@ -52,7 +52,7 @@ check_token(const char *key, const char *token, struct vt_err *err)
 	return VT_OK;
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 /* Visit the pairs of "metadata". */
 static enum vt_code
@@ -188,7 +188,7 @@ gcs_get(struct vt_cloud *c, const char *key, const char *token,
 	return rc;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static enum vt_code
 gcs_del(struct vt_cloud *c, const char *key, const char *token,
@@ -606,7 +606,7 @@ gcs_abort(struct vt_cloud *c, const char *key, const char *upload,
 	return rc;
 }
 
-/* --- copying --------------------------------------------------------------- */
+/* --- copying -------------------------------------------------------------- */
 
 static int
 same_access(const struct vt_gcs *a, const struct vt_gcs *b)
@@ -707,7 +707,7 @@ gcs_copy(struct vt_cloud *c, const char *key, struct vt_cloud *from,
 	    err) : rc;
 }
 
-/* --- listing --------------------------------------------------------------- */
+/* --- listing -------------------------------------------------------------- */
 
 static enum vt_code
 visit_items(const struct vt_json_field *items, vt_backend_visit *visit,
@@ -800,7 +800,7 @@ gcs_list(struct vt_cloud *c, const char *prefix, vt_backend_visit *visit,
 	return rc;
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------- */
 
 static void
 gcs_release(struct vt_cloud *c)

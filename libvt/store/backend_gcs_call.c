@@ -20,7 +20,7 @@ vt_gcs_of(struct vt_cloud *c)
 	return (struct vt_gcs *)c;
 }
 
-/* --- tokens ---------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------- */
 
 static void
 wipe(struct vt_buf *b)
@@ -100,7 +100,7 @@ vt_gcs_sign(void *ctx, const struct vt_call *q, struct vt_arena *a,
 	return VT_OK;
 }
 
-/* --- refusals -------------------------------------------------------------- */
+/* --- refusals ------------------------------------------------------------- */
 
 const struct vt_json_field *
 vt_gcs_field(const struct vt_gcs_call *k, const char *name)
@@ -206,7 +206,7 @@ vt_gcs_refused(void *ctx, struct vt_call *q, struct vt_err *err)
 	    message : vt_http_words(q->status));
 }
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 void
 vt_gcs_begin(struct vt_gcs *g, struct vt_gcs_call *k, const char *method,

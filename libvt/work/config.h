@@ -163,10 +163,13 @@ enum vt_code vt_secret_read(const char *path, int strict, char **text,
 struct vt_cred {
 	char access_key[129];
 	char secret_key[129];
-	char session_token[2049];	/* "" if none */
+	char session_token[16384];	/* "" if none; a SAS; the text of a
+					   key file of Google's */
 };
 /*
- * Read profile `name` of an AWS shared-credentials file.  Refused with
+ * Read profile `name` of an AWS shared-credentials file, or of one that names
+ * an account of Azure as az and rclone do; or a whole file of Google's, which
+ * is JSON and has no profiles.  Refused with
  * VT_DENIED when others may read it and `strict` is set.  Wipe the result
  * with explicit_bzero.
  */

@@ -319,6 +319,53 @@ test_credentials(void)
 	    VT_ABSENT, "no file");
 }
 
+/* Accounts of Azure as az and rclone keep them, and Google's key files. */
+static void
+test_clouds(void)
+{
+	static const char text[] = "[storage]\naccount = acc\nkey = k2/=\n"
+	    "[sas]\ntype = azureblob\nsas_token = ?sv=1&sig=x%3D\n"
+	    "[whole]\nconnection_string = DefaultEndpointsProtocol=https;"
+	    "AccountName=acc2;AccountKey=a+b==;EndpointSuffix=core.windows.net"
+	    "\n[half]\naccount = acc\n[token]\naws_session_token = T\n"
+	    "[vars]\nazure_storage_account=v\nazure_storage_key=w\n";
+	static const char google[] =
+	    " {\"type\": \"service_account\",\n \"private_key\": \"x\"}\n";
+	static char big[20000];
+	struct vt_cred c;
+	struct vt_err err;
+	char cred[80];
+
+	snprintf(cred, sizeof(cred), "%s/clouds", dir);
+	ok(vt_fs_replace(cred, 0600, text, strlen(text), &err) == VT_OK &&
+	    vt_cred_load(cred, "storage", 1, &c, &err) == VT_OK &&
+	    strcmp(c.access_key, "acc") == 0 &&
+	    strcmp(c.secret_key, "k2/=") == 0, "as az and rclone have it");
+	ok(vt_cred_load(cred, "sas", 1, &c, &err) == VT_OK &&
+	    strcmp(c.session_token, "?sv=1&sig=x%3D") == 0,
+	    "a SAS needs no key");
+	ok(vt_cred_load(cred, "whole", 1, &c, &err) == VT_OK &&
+	    strcmp(c.access_key, "acc2") == 0 &&
+	    strcmp(c.secret_key, "a+b==") == 0, "a connection string");
+	ok(vt_cred_load(cred, "vars", 1, &c, &err) == VT_OK &&
+	    strcmp(c.access_key, "v") == 0, "the names of variables");
+	is_int(vt_cred_load(cred, "half", 1, &c, &err), VT_INVALID,
+	    "an account without a key");
+	is_int(vt_cred_load(cred, "token", 1, &c, &err), VT_INVALID,
+	    "a token without keys");
+	ok(vt_fs_replace(cred, 0600, google, strlen(google), &err) == VT_OK &&
+	    vt_cred_load(cred, "default", 1, &c, &err) == VT_OK &&
+	    strcmp(c.session_token, google) == 0, "a key file of Google's");
+	chmod(cred, 0644);
+	is_int(vt_cred_load(cred, "default", 1, &c, &err), VT_DENIED,
+	    "which nobody else may read");
+	memset(big, ' ', sizeof(big) - 1);
+	big[0] = '{';
+	ok(vt_fs_replace(cred, 0600, big, strlen(big), &err) == VT_OK &&
+	    vt_cred_load(cred, "default", 1, &c, &err) == VT_INVALID,
+	    "nor be of any size");
+}
+
 int
 main(void)
 {
@@ -333,6 +380,7 @@ main(void)
 	test_policies();
 	test_encryption();
 	test_credentials();
+	test_clouds();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
 		return 1;
