@@ -190,7 +190,6 @@ lose() {
 	[[ ${lines[-1]} == *'"parts":1,"lost":1,"copies_lost":0,"unproved":0'* ]]
 	serve_start "$PWD"
 	state >after
-	# but for an object of parts that moved: its time is that of the move
 	diff before after
 	s3curl "$AWS_ENDPOINT_URL/plain/going?uploadId=$id" >parts
 	[ "$(grep -o '<PartNumber>' parts | wc -l)" -eq 3 ]
