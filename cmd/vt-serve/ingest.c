@@ -292,6 +292,7 @@ write_note(const struct req *r, struct ingest *in, struct vt_err *err)
 	char sum[DIGEST_TEXT_MAX + 32];
 	uint8_t id[VT_ID_LEN / 2];
 
+	in->written_us = n.written_us = vt_clock_now_us(r->srv->clock);
 	if (in->meta != NULL) {
 		describe_object(in->meta, &n);
 		if (vt_random(id, sizeof(id)) < 0)
@@ -458,6 +459,7 @@ ingest_version(struct ingest *in)
 	if (in->op.kind != VT_CAT_PUT || in->version_id[0] == '\0')
 		return;
 	memcpy(row->v.version_id, in->version_id, sizeof(in->version_id));
+	row->v.mtime_us = in->written_us;
 	row->keep_version_id = 1;
 }
 

@@ -333,7 +333,8 @@ vt_blob_writer_note(struct vt_blob_writer *w, const struct vt_note *note,
 
 	n.incarnation = vt_catalog_incarnation(w->t->catalog);
 	n.blob_id = w->id;
-	n.written_us = vt_clock_now_us(w->t->clock);
+	if (n.written_us == 0)
+		n.written_us = vt_clock_now_us(w->t->clock);
 	n.form = w->transform;
 	vt_note_format(&n, &text);
 	return vt_blob_writer_meta(w, text.kv, text.count, err);

@@ -314,7 +314,9 @@ known(struct vt_recreate *r, const struct vt_version *v,
 	    .key = v->key, .key_len = v->key_len, .version = v->version_id,
 	    .size_bytes = v->size_bytes };
 	const struct vt_copy *broken = NULL;
-	struct vt_err err;
+	struct vt_bucket bucket;
+	struct vt_arena *a;
+	struct vt_err err, ignored;
 	enum vt_code rc;
 	size_t i;
 
@@ -341,7 +343,12 @@ known(struct vt_recreate *r, const struct vt_version *v,
 		f.name = p->p[0].name;
 		f.why = err.text;
 	}
+	a = vt_arena_new(ARENA_MAX);
+	if (a != NULL && vt_catalog_bucket_by_id(r->catalog, a, v->bucket_id,
+	    &bucket, &ignored) == VT_OK)
+		f.bucket = bucket.name;
 	vt_recreate_tell(r, &f);
+	vt_arena_free(a);
 	return 0;
 }
 
@@ -662,10 +669,11 @@ rebuild(struct rebuild *b, struct vt_err *err)
 		rc = vt_recreate_notes(&b->r, err);
 	if (rc == VT_OK)
 		rc = vt_recreate_moved(&b->r, known, err);
-	if (rc == VT_OK)
-		rc = lose(b, err);
+	/* what was overwritten since is no loss */
 	if (rc == VT_OK)
 		rc = vt_recreate_objects(&b->r, err);
+	if (rc == VT_OK)
+		rc = lose(b, err);
 	if (rc == VT_OK) {
 		rc = vt_scratch_rows(b->r.scratch, VT_SCRATCH_PARTS, see_part,
 		    b, err);

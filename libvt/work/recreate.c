@@ -45,9 +45,44 @@ visited(struct vt_recreate *r, enum vt_code rc, struct vt_err *err)
 
 /* --- names ---------------------------------------------------------------- */
 
+int
+vt_name_incarnation(const char *name, uint64_t *out)
+{
+	const char *leaf = strrchr(name, '/');
+	uint8_t bytes[8];
+	int i;
+
+	leaf = leaf != NULL ? leaf + 1 : name;
+	if (strlen(leaf) != 33 || leaf[16] != '-' ||
+	    vt_hex_decode(leaf, bytes, 8) < 0 ||
+	    vt_hex_decode(leaf + 17, bytes, 8) < 0)
+		return 0;
+	*out = 0;
+	for (i = 0; i < 8; i++)
+		*out = *out << 8 | bytes[i];
+	return 1;
+}
+
+/* A name of this store. */
+static int
+is_ours(struct vt_recreate *r, const char *name)
+{
+	uint64_t incarnation;
+
+	if (!vt_name_incarnation(name, &incarnation))
+		return 0;
+	if (incarnation == r->incarnation || incarnation == r->related)
+		return 1;
+	if (!vt_catalog_descends(r->catalog, incarnation))
+		return 0;
+	r->related = incarnation;
+	return 1;
+}
+
 struct tier_visit {
 	struct vt_recreate *r;
 	const char *tier;
+	size_t index;
 	int (*gone)(void *ctx, const struct vt_blob *b);
 	void *ctx;
 	uint64_t blobs, found;
@@ -61,6 +96,7 @@ see_name(void *ctx, const char *name, uint64_t size_bytes, int64_t mtime_us)
 
 	if (strncmp(name, VT_SNAPSHOTS, strlen(VT_SNAPSHOTS)) == 0)
 		return 0;
+	r->ours[t->index] += is_ours(r, name);
 	r->failed = vt_scratch_seen(r->scratch, t->tier, name, size_bytes,
 	    mtime_us, &r->err);
 	return r->failed != VT_OK || vt_recreate_stopped(r);
@@ -75,6 +111,7 @@ vt_recreate_list(struct vt_recreate *r, struct vt_err *err)
 
 	for (i = 0; i < r->config->tier_count && rc == VT_OK; i++) {
 		t.tier = r->config->tier[i].name;
+		t.index = i;
 		rc = visited(r, vt_backend_list(vt_tiers_backend(r->tiers,
 		    t.tier), "", see_name, &t, err), err);
 		if (rc != VT_OK)
@@ -140,7 +177,8 @@ vt_recreate_claim(struct vt_recreate *r,
 		if (rc == VT_OK)
 			rc = visited(r, vt_catalog_garbage_names(r->catalog,
 			    t.tier, claim_garbage, &t, err), err);
-		r->is_empty[i] = t.found == 0 ? t.blobs : 0;
+		if (t.found == 0 && r->ours[i] == 0)
+			r->is_empty[i] = t.blobs;
 	}
 	return rc;
 }

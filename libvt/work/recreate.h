@@ -54,13 +54,18 @@ struct vt_recreate {
 	size_t open_count;
 	uint64_t incarnation, next_blob;
 	int64_t since_us;
-	uint64_t is_empty[VT_TIERS_MAX];	/* blobs of a tier that has
-						   none of them */
+	/* blobs that a tier should have which has none of them, nor any
+	 * other of this store; names of a tier that are this store's */
+	uint64_t is_empty[VT_TIERS_MAX], ours[VT_TIERS_MAX];
+	uint64_t related;	/* an incarnation that the catalog was, too */
 	struct vt_recreate_result n;
 	enum vt_code failed;	/* of a visit */
 	struct vt_err err;
 };
 
+/* 1: a catalog made the name, ".../<blob>-<incarnation>" of 16 digits of hex
+ * each, and which. */
+int vt_name_incarnation(const char *name, uint64_t *out);
 /* 1 when it was asked to stop, with r->failed set. */
 int vt_recreate_stopped(struct vt_recreate *r);
 /* List all tiers into the scratch file.  A tier that cannot be listed whole

@@ -8,7 +8,6 @@
 
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
-#include "libvt/base/hex.h"
 
 #include "libvt/work/snapshot.h"
 #include "libvt/work/verify.h"
@@ -149,6 +148,10 @@ check_blob(struct verify *v, const struct vt_blob *b, struct vt_err *err)
 		return vt_fail(err, VT_CORRUPT, "it has %llu bytes instead "
 		    "of %llu", (unsigned long long)head.size_bytes,
 		    (unsigned long long)b->size_bytes);
+	if (!b->owned && *b->token != '\0' &&
+	    strcmp(head.token, b->token) != 0)
+		return vt_fail(err, VT_CORRUPT, "it was adopted and has been "
+		    "changed since");
 	/* of what was adopted no checksum was ever read */
 	if (head.archived || !b->owned) {
 		v->n->unread++;
@@ -507,23 +510,14 @@ claim_blob(void *ctx, const struct vt_blob *b)
 	return b->is_inline ? 0 : claim_garbage(ctx, b->name);
 }
 
-/* Did this catalog, or one that it was rebuilt from, make the name?
- * ".../<blob>-<incarnation>", both in 16 digits of hex. */
+/* Did this catalog, or one that it was rebuilt from, make the name? */
 static int
 is_ours(const struct verify *v, const char *name)
 {
-	const char *leaf = strrchr(name, '/');
-	uint64_t incarnation = 0;
-	uint8_t bytes[8];
-	int i;
+	uint64_t incarnation;
 
-	leaf = leaf != NULL ? leaf + 1 : name;
-	if (strlen(leaf) != 33 || leaf[16] != '-' ||
-	    vt_hex_decode(leaf + 17, bytes, 8) < 0)
-		return 0;
-	for (i = 0; i < 8; i++)
-		incarnation = incarnation << 8 | bytes[i];
-	return vt_catalog_descends(v->o->m.catalog, incarnation);
+	return vt_name_incarnation(name, &incarnation) &&
+	    vt_catalog_descends(v->o->m.catalog, incarnation);
 }
 
 static int
