@@ -15,9 +15,12 @@
 
 #include "plan.h"
 
-/* Lines are parsed so many, or so many bytes of them, at a time. */
-#define BATCH_LINES 256
-#define BATCH_BYTES ((size_t)128 << 10)
+/* Lines are parsed so many, or so many bytes of them, at a time: handing fewer
+ * from thread to thread costs more than parsing them. */
+#define BATCH_LINES 1024
+#define BATCH_BYTES ((size_t)512 << 10)
+/* What a pipe may hold, so that who fills it need not be woken so often. */
+#define PIPE_BYTES (1 << 20)
 #define BATCH_MAX (BATCH_BYTES + VT_RECORD_LINE_MAX + 1)
 /* What is made of them: of short numbers more memory than text. */
 #define ARENA_MAX (8 * BATCH_MAX)
@@ -235,6 +238,8 @@ read_files(struct run *r)
 			r->failed = CLI_FAILED;
 			continue;
 		}
+		/* it is as well when that fails, or it is no pipe */
+		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 		l = vt_lines_open(fd, VT_RECORD_LINE_MAX);
 		if (l == NULL)
 			plan_no_memory();

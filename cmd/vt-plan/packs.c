@@ -62,7 +62,7 @@ packs_take(struct run *r, const struct vt_scan_record *rec,
 	struct candidate *c;
 	uint32_t death_class;
 
-	if (rec->size_bytes > r->pack.max_bytes)
+	if (r->packer == NULL || rec->size_bytes > r->pack.max_bytes)
 		return 0;
 	vt_packer_saw(r->packer, rec->bucket, rec->key, rec->key_len,
 	    &r->past);
@@ -215,6 +215,9 @@ packs_begin(struct run *r)
 {
 	r->pack.payback_max_days = r->policy.payback_max_days;
 	vt_pack_terms_of(&r->model, &r->pack, &r->terms);
+	/* nobody would be told what packs would save */
+	if (r->quiet && !r->packs && !r->simulate && r->report_path == NULL)
+		return;
 	r->packer = vt_packer_new(&r->terms, take_pack, r);
 	if (r->packer == NULL)
 		plan_no_memory();
@@ -223,7 +226,8 @@ packs_begin(struct run *r)
 void
 packs_end(struct run *r)
 {
-	vt_packer_flush(r->packer);
+	if (r->packer != NULL)
+		vt_packer_flush(r->packer);
 	vt_packer_free(r->packer);
 	r->packer = NULL;
 }

@@ -138,7 +138,7 @@ struct run {
 	struct vt_contest *contest;	/* NULL: there was nothing to try */
 	int guards;			/* it took some prefixes back */
 	double contest_seconds;
-	struct vt_packer *packer;
+	struct vt_packer *packer;	/* NULL: nobody asks for packs */
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
 	uint64_t lines, bad_lines, found;

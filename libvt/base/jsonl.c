@@ -12,7 +12,7 @@
 
 #define MAX_DEPTH 32
 #define DOCUMENT_MAX ((size_t)64 << 20)
-#define LINES_BUFFER 65536
+#define LINES_BUFFER 262144
 
 /*
  * What the byte scanners stop at: 1 a byte that JSON escapes (RFC 8259

@@ -17,7 +17,7 @@
 
 #include "libvt/work/spool.h"
 
-#define BLOCK ((size_t)32 << 10)
+#define BLOCK ((size_t)96 << 10)
 
 /* What follows, or need not. */
 enum {

@@ -1,7 +1,7 @@
 /*
  * Versions that have been read and wait to be decided on, as what is decided
  * of one may hang on what was read of all.  They are kept packed, in memory up
- * to a limit and then in an unlinked file, in blocks of 32 KiB: what is in
+ * to a limit and then in an unlinked file, in blocks of 96 KiB: what is in
  * a block follows from what was added alone, so that threads can take blocks
  * and the result does not depend on how many they are.
  *
