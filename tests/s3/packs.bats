@@ -13,12 +13,9 @@ setup_file() {
 	    "storage_class": "GLACIER_IR", "price": "GLACIER_IR" },
 	  { "name": "glacier", "url": "file:tiers/glacier",
 	    "storage_class": "GLACIER", "price": "GLACIER",
-	    "restore_delay": "1s" } ],
-	  "delete_grace": "0s", "grace": "0s" }
+	    "restore_delay": "1s" } ] }
 	END
-	serve_start "$BATS_FILE_TMPDIR" ||
-	    { sed -i 's/,$//; /_grace/d; /"grace"/d' \
-	        "$BATS_FILE_TMPDIR/data/vaultaire.json"; false; }
+	serve_start "$BATS_FILE_TMPDIR"
 }
 
 # pack TIER [REGEX]: everything of this test's bucket
@@ -177,8 +174,10 @@ versioning() {
 	    '<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet>
 </Tagging>'
 	code 200
-	s3 PUT "/$B/k?legal-hold=&versionId=${ids[0]}" --data-binary \
-	    '<LegalHold><Status>ON</Status></LegalHold>'
+	hold='<LegalHold><Status>ON</Status></LegalHold>'
+	s3 PUT "/$B/k?legal-hold=&versionId=${ids[0]}" --data-binary "$hold" \
+	    -H "Content-MD5: $(printf %s "$hold" | openssl md5 -binary |
+	    base64)"
 	code 200
 	pack cold
 	for i in 0 1 2; do
@@ -223,8 +222,9 @@ versioning() {
 		code 206
 		cmp "$W/body" <(tail -c +101 "$W/$k" | head -c 100)
 	done
+	# the tier brought all of the pack back: who reads meanwhile may
 	s3 GET "/$B/o3"
-	code 403 InvalidObjectState
+	[ "$st" -eq 200 ] || code 403 InvalidObjectState
 	s3 DELETE "/$B/o1"
 	code 204
 	s3 GET "/$B/o2"
