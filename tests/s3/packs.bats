@@ -11,6 +11,9 @@ setup_file() {
 	    "price": "STANDARD", "inline": true },
 	  { "name": "cold", "url": "file:tiers/cold",
 	    "storage_class": "GLACIER_IR", "price": "GLACIER_IR" },
+	  { "name": "safe", "url": "file:tiers/safe", "compress": true,
+	    "encrypt": "master", "storage_class": "ONEZONE_IA",
+	    "price": "ONEZONE_IA" },
 	  { "name": "glacier", "url": "file:tiers/glacier",
 	    "storage_class": "GLACIER", "price": "GLACIER",
 	    "restore_delay": "1s" } ] }
@@ -234,6 +237,41 @@ versioning() {
 is_restored() {
 	s3 HEAD "/$B/$1"
 	[[ $(h x-amz-restore) == 'ongoing-request="false"'* ]]
+}
+
+@test "a pack on a tier that encrypts is encrypted whole" {
+	fill 3
+	pack safe
+	for k in o1 o2 o3; do
+		s3 GET "/$B/$k"
+		code 200
+		cmp "$W/body" "$W/$k"
+		s3 GET "/$B/$k" -H 'Range: bytes=100-199'
+		cmp "$W/body" <(tail -c +101 "$W/$k" | head -c 100)
+	done
+	f=$(find "$SERVE_DIR/data/tiers/safe" -type f)
+	[ "$(wc -l <<<"$f")" -eq 1 ]
+	run -1 grep -q "$B" "$f"
+	# with the key, from the tier alone
+	keys=$SERVE_DIR/data/master.keys
+	vt-get --decode --key-file "$keys" "$f" "$W/pack.tar.zst"
+	mkdir "$W/tar"
+	tar --zstd -xf "$W/pack.tar.zst" -C "$W/tar"
+	cmp "$W/tar/o2" "$W/o2"
+	# a new master key wraps it, too
+	cp "$keys" "$W/first"
+	echo "next $(head -c 32 /dev/urandom | base64)" >>"$keys"
+	run -0 --separate-stderr vt-migrate --data "$SERVE_DIR/data" --rewrap
+	# shellcheck disable=SC2154 # run sets it
+	[[ $stderr == *" 1 were wrapped anew, 0 failed" ]]
+	s3 GET "/$B/o2"
+	cmp "$W/body" "$W/o2"
+	# and out of there, to where nothing is encrypted
+	(cd "$BATS_FILE_TMPDIR" && moves cold |
+	    grep "\"bucket\": \"$B\"" | vt-migrate -q --data data >"$W/out")
+	[ "$(field status <"$W/out" | sort -u)" = moved ]
+	s3 GET "/$B/o3"
+	cmp "$W/body" "$W/o3"
 }
 
 @test "what a client had encrypted is not packed" {
