@@ -261,6 +261,9 @@ is_restored() {
 	# a new master key wraps it, too
 	cp "$keys" "$W/first"
 	echo "next $(head -c 32 /dev/urandom | base64)" >>"$keys"
+	kill -HUP "$SERVE_PID"
+	wait_until grep -q 're-opened the access log' "$SERVE_DIR/serve.err"
+	sed -i '/re-opened the access log/d' "$SERVE_DIR/serve.err"
 	run -0 --separate-stderr vt-migrate --data "$SERVE_DIR/data" --rewrap
 	# shellcheck disable=SC2154 # run sets it
 	[[ $stderr == *" 1 were wrapped anew, 0 failed" ]]
