@@ -548,7 +548,11 @@ decide(const struct run *r, struct decided *p)
 		place_foreign(r, rec);
 	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
 	from = vt_cost_model_tier(&r->model, rec->tier);
-	if (from >= 0 && rec->stored_bytes != 0 &&
+	if (from >= 0 && rec->pack != 0)
+		vt_cost_packed(&r->model, &r->rates, (size_t)from,
+		    (double)rec->stored_bytes, (double)rec->pack_bytes,
+		    &p->cost);
+	else if (from >= 0 && rec->stored_bytes != 0 &&
 	    rec->stored_bytes != rec->size_bytes)
 		vt_cost_stored(&r->rates, (size_t)from, rec->stored_bytes,
 		    &p->cost);
@@ -605,6 +609,8 @@ plan_record(struct run *r, const struct decided *p)
 	if (lc != NULL)
 		state = find_removal(r, lc, rec, &removal);
 	report_version(r, rec, cost, d, state == REMOVAL_DUE, now);
+	if (rec->pack != 0 && d->from >= 0)
+		repacks_saw(r, rec, d);
 	if (state == REMOVAL_DUE) {
 		propose_removal(r, rec, &removal, now);
 		return;

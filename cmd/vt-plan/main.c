@@ -437,6 +437,7 @@ main(int argc, char **argv)
 	report_start(&r);
 	read_input(&r);
 	packs_end(&r);
+	repacks_end(&r);
 	if (r.simulate && !cli_stopping()) {
 		print_simulation(&r);
 	} else if (r.explain == NULL && !cli_stopping()) {

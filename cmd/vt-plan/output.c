@@ -195,6 +195,11 @@ count_out(struct run *r, const struct proposal *p)
 		packs_count(r, p);
 		return;
 	}
+	if (is_repack(p)) {
+		r->repack_sums.packs++;
+		r->repack_sums.bytes += m->size_bytes;
+		r->repack_sums.saving += m->saving_usd_month;
+	}
 	r->lines_out++;
 	r->bill_after += p->after_month - p->now_month;
 	if (p->removal != VT_LC_NONE) {
@@ -203,7 +208,7 @@ count_out(struct run *r, const struct proposal *p)
 			r->removed_bytes += m->size_bytes;
 		return;
 	}
-	r->moves++;
+	r->moves += !is_repack(p);
 	r->asked += *m->rule != '\0';
 	r->placed += *m->policy != '\0';
 	r->moved_bytes += m->size_bytes;
@@ -227,7 +232,7 @@ print_plan(struct run *r)
 	while (!cli_stopping() && next_proposal(r, &p)) {
 		if (!fits(r, &p)) {
 			r->capped += !is_pack(&p);
-			if (!is_pack(&p))
+			if (!is_pack(&p) && !is_repack(&p))
 				report_proposal(r, &p, 1);
 			continue;
 		}
@@ -238,7 +243,8 @@ print_plan(struct run *r)
 		/* of a time that no log tells nothing can be said */
 		if (p.m.not_after_us != 0)
 			p.m.not_after_us += r->valid_ms * 1000;
-		if (!is_pack(&p))	/* its members are told */
+		/* of packs the members are told */
+		if (!is_pack(&p) && !is_repack(&p))
 			report_proposal(r, &p, 0);
 		if (!r->report_only)
 			vt_move_format(&p.m, &b);
@@ -374,6 +380,7 @@ summarize(const struct run *r)
 	for (i = 0; beside_text(r, i, beside) == 0; i++)
 		cli_warn("%s", beside);
 	packs_summarize(r);
+	repacks_summarize(r);
 	summarize_held(r);
 	if (r->contest != NULL && vt_contest_optimum(r->contest) > 0)
 		cli_warn("over the last half of that time this planner would "

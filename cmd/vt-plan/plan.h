@@ -147,6 +147,8 @@ struct run {
 	/* sums */
 	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS];
 	uint64_t lines_out, moves, moved_bytes, capped;
+	struct repack_table *repacks;	/* NULL: none seen */
+	struct pack_sums repack_sums;	/* proposed, within the caps */
 	uint64_t pack_out;	/* the pack whose members are to follow */
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t placed;	/* moves that policies ask for */
@@ -211,6 +213,12 @@ void packs_json(const struct run *r, struct vt_buf *b);
 void packs_explain(const struct run *r, const struct vt_scan_record *rec,
     const struct vt_cost *cost, const struct vt_decision *d,
     double expires_days);
+/* repacks.c: packs that are there, of which much is dead. */
+void repacks_saw(struct run *r, const struct vt_scan_record *rec,
+    const struct vt_decision *d);
+void repacks_end(struct run *r);
+int is_repack(const struct proposal *p);
+void repacks_summarize(const struct run *r);
 /* What a month on tier `k` costs, reads being as in the last one. */
 double month_bill(const struct run *r, const struct vt_cost *c, size_t k);
 

@@ -183,6 +183,9 @@ describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
 	rec->copy_since_us = c->created_us;
 	rec->stored_bytes = c->stored_bytes;
 	rec->adopted = c->is_adopted;
+	rec->pack = (int64_t)c->pack;
+	rec->pack_bytes = c->pack != 0 ? c->pack_bytes : 0;
+	rec->pack_dead = c->pack_dead;
 	for (i = 0; i < v->copy_count && rec->also_count < max; i++)
 		if (&v->copies[i] != c && v->copies[i].until_us == 0)
 			also[rec->also_count++] = v->copies[i].tier;

@@ -131,8 +131,7 @@ struct vt_scan_record {
 	int64_t copy_since_us;	/* when it came to the tier */
 	uint64_t stored_bytes;
 	int adopted;		/* some bytes are not ours to delete */
-	int64_t pack;		/* the pack its bytes lie in; 0: none.  Reserved
-				   with the next two: nobody writes packs yet */
+	int64_t pack;		/* the pack its bytes lie in; 0: none */
 	uint64_t pack_bytes;	/* what that takes on the tier */
 	double pack_dead;	/* the share of it that no version uses, 0..1 */
 	const char *const *also;	/* other tiers with a copy */

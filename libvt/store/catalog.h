@@ -94,8 +94,14 @@ struct vt_copy {
 	const char *tier;
 	int64_t created_us;	/* when it came to this tier */
 	int64_t until_us;	/* a restore left it, it goes then; 0: stays */
-	uint64_t stored_bytes;	/* of its extents together */
+	uint64_t stored_bytes;	/* of its extents together; of a member of a
+				   pack, in a lean scan, its part of that */
 	int is_adopted;		/* some of its bytes are not ours */
+	/* lean scans tell of a copy that is a member of a pack: the blob (0: it
+	 * is none), what that takes, and the share of it that no version uses
+	 * any more */
+	uint64_t pack, pack_bytes;
+	double pack_dead;
 	const struct vt_extent *extents;	/* not of a lean scan */
 	size_t extent_count;
 };

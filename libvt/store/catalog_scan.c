@@ -14,6 +14,7 @@
 #include "libvt/base/hex.h"
 
 #include "libvt/store/catalog_sqlite.h"
+#include "libvt/store/pack.h"
 
 #define GROUP_MAX 256		/* versions of a key turned round in memory */
 /* So far ahead it costs less to step over what is between than to seek; a
@@ -129,12 +130,37 @@ column_text(sqlite3_stmt *s, int i)
 	    (const char *)sqlite3_column_text(s, i);
 }
 
+/* The blob of its only extent, at hand, may be a pack: what is its part. */
+static enum vt_code
+note_pack(struct walk *w, struct vt_copy *copy, struct vt_err *err)
+{
+	sqlite3_stmt *s = w->blob.s;
+	const char *transform = column_text(s, 2);
+	struct vt_pack_form p;
+	double live;
+
+	if (transform == NULL)
+		return nomem(err);
+	copy->pack_bytes = (uint64_t)sqlite3_column_int64(s, 3);
+	if (!vt_pack_parse_text(transform, copy->pack_bytes, &p) ||
+	    p.frame_bytes == 0)
+		return VT_OK;
+	copy->pack = (uint64_t)w->blob.at;
+	live = (double)sqlite3_column_int64(s, 4) / (double)p.frame_bytes;
+	/* versions that share a member count it more than once */
+	copy->pack_dead = live < 1 ? 1 - live : 0;
+	copy->stored_bytes = (uint64_t)((double)copy->stored_bytes /
+	    (double)p.frame_bytes * (double)copy->pack_bytes);
+	return VT_OK;
+}
+
 /* What the copy's extents come to. */
 static enum vt_code
 sum_extents(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 {
+	size_t count = 0;
 	enum vt_code rc;
-	int found;
+	int found = 0;
 
 	rc = cursor_seek(w, &w->extent, copy->id, &found, err);
 	while (rc == VT_OK && w->extent.has_row &&
@@ -145,9 +171,14 @@ sum_extents(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 		    sqlite3_column_int64(w->extent.s, 2), &found, err);
 		if (found && !sqlite3_column_int(w->blob.s, 1))
 			copy->is_adopted = 1;
+		count++;
 		if (rc == VT_OK)
 			rc = cursor_step(w, &w->extent, err);
 	}
+	/* most blobs are as they were sent */
+	if (rc == VT_OK && count == 1 && found &&
+	    sqlite3_column_bytes(w->blob.s, 2) != 0)
+		rc = note_pack(w, copy, err);
 	return rc;
 }
 

@@ -329,7 +329,8 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " FROM copy WHERE seq >= ?1 ORDER BY seq, tier",
 	[ST_LEAN_EXTENTS] = "SELECT copy, length, blob FROM extent"
 	    " WHERE copy >= ?1 ORDER BY copy, idx",
-	[ST_LEAN_BLOBS] = "SELECT id, owned OR inline FROM blob"
+	[ST_LEAN_BLOBS] = "SELECT id, owned OR inline, transform, size,"
+	    " live_bytes FROM blob"
 	    " WHERE id >= ?1 ORDER BY id",
 
 	[ST_UPLOAD_ADD] = "INSERT INTO upload(id, upload_id, bucket, key,"

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "libvt/work/cost.h"
@@ -270,6 +271,25 @@ vt_cost_stored(const struct vt_cost_rates *r, size_t k, uint64_t stored,
 	for (size_t i = 0; i < out->count; i++)
 		if (i == k || (shrunk && r->compresses[i]))
 			out->day[i] = vt_cost_keep(r, i, (double)stored);
+}
+
+void
+vt_cost_packed(const struct vt_cost_model *m, const struct vt_cost_rates *r,
+    size_t k, double share, double pack, struct vt_cost *out)
+{
+	double size = (double)out->size_bytes;
+	size_t i;
+
+	out->day[k] = r->day_byte[k] * share;
+	if (out->needs_restore[k])
+		out->restore[k] = r->zero.restore[k] +
+		    r->restore_byte[k] * pack +
+		    out->byte[k] * fmax(0, pack - size);
+	for (i = 0; i < out->count; i++)
+		if (i != k)
+			out->move[k][i] = out->restore[k] + out->get[k] +
+			    out->byte[k] * size + m->tier[i].price.put +
+			    vt_cost_write_byte(m, i) * size;
 }
 
 void

@@ -145,6 +145,14 @@ void vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
  * is. */
 void vt_cost_stored(const struct vt_cost_rates *r, size_t k, uint64_t stored,
     struct vt_cost *out);
+/*
+ * The same of what is a member of a pack on tier `k`: it takes `share` bytes
+ * of it there, is billed no least size of its own, and comes back from an
+ * archive with all the `pack` bytes.  No provider can move it out of there.
+ */
+void vt_cost_packed(const struct vt_cost_model *m,
+    const struct vt_cost_rates *r, size_t k, double share, double pack,
+    struct vt_cost *out);
 
 /* Of that, keeping alone, where sizes need not be whole; and what putting a
  * byte on tier `k` costs beside the request. */
