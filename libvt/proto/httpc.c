@@ -306,6 +306,7 @@ on_seek(void *ctx, curl_off_t offset, int origin)
 	if (h->req.moved != NULL)
 		h->req.moved(h->req.moved_ctx,
 		    (int64_t)offset - (int64_t)h->sent);
+	h->resp->resent |= h->sent > 0;
 	h->sent = (uint64_t)offset;
 	return CURL_SEEKFUNC_OK;
 }
@@ -391,6 +392,7 @@ prepare(struct vt_httpc *h, const struct vt_httpc_request *r,
 	vt_buf_reset(&out->body);
 	out->body.max = r->max_body > 0 ? r->max_body : 65536;
 	out->status = 0;
+	out->resent = 0;
 	h->req = *r;
 	h->resp = out;
 	h->sent = 0;

@@ -82,6 +82,9 @@ struct vt_httpc_request {
 struct vt_httpc_response {
 	int status;
 	int ready;			/* the buffers are initialised */
+	int resent;			/* the body went out again, over a new
+					   connection: the first answer may
+					   have been lost */
 	struct vt_buf headers;		/* "name\0value\0"..., lower case */
 	struct vt_buf body;
 };

@@ -340,8 +340,10 @@ vt_s3_put_object(struct vt_s3 *s, const struct vt_s3_put *p,
 
 	memset(out, 0, sizeof(*out));
 	rc = send_body(s, &q, p, 1, &d, &c, err);
-	/* If-None-Match refused by our own object, whose answer was lost. */
-	if (rc == VT_PRECONDITION && q.attempts > 1 &&
+	/* If-None-Match refused by our own object, whose answer was lost; of
+	 * an empty body nobody sees that it went out again. */
+	if (rc == VT_PRECONDITION &&
+	    (q.attempts > 1 || q.resent || p->body.len == 0) &&
 	    is_stored(s, p, p->body.len, d.crc64, NULL, out))
 		return VT_OK;
 	if (rc != VT_OK)
@@ -591,7 +593,7 @@ vt_s3_complete_upload(struct vt_s3 *s, const struct vt_s3_put *p,
 			vt_s3_release(s, c);
 			c = NULL;
 		} else if ((rc == VT_ABSENT || rc == VT_PRECONDITION) &&
-		    lost && is_stored(s, p, size, whole,
+		    (lost || q.resent) && is_stored(s, p, size, whole,
 		    expected_etag(parts, count, etag) == 0 ? etag : NULL,
 		    out)) {
 			/* NoSuchUpload after an answer that never came. */

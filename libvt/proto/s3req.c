@@ -558,6 +558,7 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 	if (rc != VT_OK)
 		return rc;
 	q->attempts = 0;
+	q->resent = 0;
 	q->conn = c;
 	for (;;) {
 		q->attempts++;
@@ -569,6 +570,7 @@ vt_s3_run(struct vt_s3 *s, struct vt_s3_call *q, struct vt_s3_conn **out,
 		strcpy(region, s->region);
 		pthread_mutex_unlock(&s->lock);
 		rc = send_once(s, c, q, region, &m, &own);
+		q->resent |= c->resp.resent;
 		if (rc == VT_OK)
 			count_request(s, q, c->resp.status);
 		/* A sink that has taken bytes cannot take them twice: its

@@ -69,6 +69,7 @@ struct vt_s3_call {
 	/* Set by run: */
 	struct vt_s3_conn *conn;	/* in use: a sink finds headers there */
 	unsigned attempts;
+	int resent;		/* curl sent the body twice by itself */
 	int64_t retry_after_ms;	/* of the last answer; -1: not said */
 	int status;		/* of the last answer, 0: none came */
 	char code[64];		/* of its error document */
