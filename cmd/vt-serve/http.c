@@ -49,6 +49,7 @@
 #define TICK_MS 1000		/* of the housekeeper */
 #define STOP_POLL_US 5000
 #define STOP_STUCK_US 5000000	/* nothing comes of a tier that hangs */
+#define STOP_ANSWER_US 1000000	/* to say so */
 #define STOP_LAST_MS 30000	/* for workers, after the grace period */
 #define LINGER_US 10000000	/* after an answer that cut a body short */
 #define ESTIMATE_MIN 65536	/* smaller answers are sent or not */
@@ -1501,8 +1502,12 @@ http_stop(struct http *h, int64_t grace_ms)
 	while (atomic_load(&h->in_hand) > 0 && vt_clock_mono_us() < until &&
 	    !is_stuck(h, &woken, &since_us))
 		usleep(STOP_POLL_US);
-	atomic_store(&h->cancel, 1);
+	/* what waits for these can be answered yet */
 	vt_tiers_cancel(h->srv->tiers);
+	until = vt_clock_mono_us() + STOP_ANSWER_US;
+	while (atomic_load(&h->in_hand) > 0 && vt_clock_mono_us() < until)
+		usleep(STOP_POLL_US);
+	atomic_store(&h->cancel, 1);
 	until = vt_clock_mono_us() + STOP_LAST_MS * 1000;
 	while (atomic_load(&h->inside) > 0 ||
 	    atomic_load(&h->suspended) > 0) {

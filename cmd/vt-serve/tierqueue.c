@@ -111,7 +111,8 @@ tierqueue_ask(const struct tierqueue *q, int upload, int64_t *retry_ms)
 
 	vt_backend_health(q->backend, &h);
 	*retry_ms = h.is_open ? h.retry_ms : 0;
-	if (h.is_open)
+	/* somebody must try whether it is back: the guard lets one through */
+	if (h.is_open && h.retry_ms > 0)
 		return TIERQUEUE_DOWN;
 	if (upload)
 		budget_stats(q->uploads, &used, &waiting);

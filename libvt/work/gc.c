@@ -130,7 +130,7 @@ sick_tiers(struct run *run, const char *names[VT_TIERS_MAX])
 		if (b == NULL)
 			continue;
 		vt_backend_health(b, &h);
-		if (h.is_open)
+		if (h.is_open && h.retry_ms > 0)
 			atomic_store(&run->sick[i], 1);
 		if (atomic_load(&run->sick[i]))
 			names[n++] = c->tier[i].name;

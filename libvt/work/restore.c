@@ -7,6 +7,7 @@
 
 #define PAGE 100
 #define POLL_US (60LL * 1000000)	/* of a tier that does not say when */
+#define POLL_MIN_US 1000000	/* each costs a request */
 
 #define USED_MAX 1000
 
@@ -22,6 +23,10 @@ struct run {
 	int64_t now_us;
 	struct used *used;	/* USED_MAX of them, or NULL so far */
 	size_t used_count;
+	/* tiers on other machines that do not work: left alone for the rest
+	 * of the run, so that others do not wait for each of their failures */
+	const char *sick[VT_TIERS_MAX];
+	size_t sick_count;
 };
 
 static void
@@ -37,6 +42,53 @@ class_of(const struct run *r, const char *tier)
 	const struct vt_tier *t = vt_tiers_tier(r->o->migrate.tiers, tier);
 
 	return t != NULL ? t->storage_class : "";
+}
+
+static int
+is_sick(const struct run *r, const char *tier)
+{
+	for (size_t i = 0; i < r->sick_count; i++)
+		if (strcmp(r->sick[i], tier) == 0)
+			return 1;
+	return 0;
+}
+
+/* The tier failed with this; will it fail with the next one too? */
+static void
+note_sick(struct run *r, const char *tier, enum vt_code code)
+{
+	const struct vt_tier *t = vt_tiers_tier(r->o->migrate.tiers, tier);
+
+	if (t != NULL && vt_tiers_is_remote(r->o->migrate.tiers, tier) &&
+	    (code == VT_BUSY || code == VT_IO || code == VT_DENIED) &&
+	    !is_sick(r, tier))
+		r->sick[r->sick_count++] = t->name;
+}
+
+/*
+ * Is a blob readable by now?  VT_BUSY: it is on its way.  Another machine is
+ * asked what it knows first, which is cheaper than to ask for it again.
+ */
+static enum vt_code
+ask_blob(struct run *r, struct vt_backend *b, const struct vt_blob *blob,
+    enum vt_restore_speed speed, struct vt_err *err)
+{
+	struct vt_backend_head head;
+	enum vt_code rc;
+
+	if (vt_backend_caps(b)->remote) {
+		rc = vt_backend_head(b, blob->name, &head, err);
+		if (rc == VT_BUSY)	/* it is the tier that is */
+			return VT_IO;
+		if (rc != VT_OK)
+			return rc;
+		if (!head.archived || head.restored_until_us > r->now_us)
+			return VT_OK;
+		if (head.restoring)
+			return vt_fail(err, VT_BUSY, "under way");
+	}
+	/* a day at the tier: our own copy stays the days asked for */
+	return vt_backend_restore(b, blob->name, 1, speed, err);
 }
 
 /* Is every byte of the copy readable by now?  VT_BUSY: it is on its way. */
@@ -59,9 +111,8 @@ ask_tier(struct run *r, const struct vt_restored *row,
 			    "no tier '%s' is configured", blob->tier);
 		if (!vt_backend_caps(b)->restore)
 			continue;
-		/* a day at the tier: our own copy stays the days asked for */
-		rc = vt_backend_restore(b, blob->name, 1,
-		    (enum vt_restore_speed)row->speed, err);
+		rc = ask_blob(r, b, blob, (enum vt_restore_speed)row->speed,
+		    err);
 		if (rc == VT_BUSY)
 			all = VT_BUSY;
 		else if (rc != VT_OK)
@@ -200,24 +251,31 @@ forget(struct run *r, const struct vt_bucket *b, const struct vt_version *v,
 	return rc;
 }
 
-/* When the tier may have it: a tier that plays a Glacier says how long it
- * takes, of another we ask each minute. */
+/*
+ * When the tier may have it: one that plays a Glacier says how long it takes,
+ * and one on another machine may be told of here; past that, or of another, it
+ * is asked each minute, or more often as long as it has not taken long.
+ */
 static int64_t
 ready_us(const struct run *r, const struct vt_restored *row,
     const struct vt_copy *source)
 {
 	const struct vt_tier *t = vt_tiers_tier(r->o->migrate.tiers,
 	    source->tier);
-	int64_t us = r->now_us + POLL_US;
+	int64_t us = r->now_us + POLL_US, late_us;
 
-	if (t != NULL && t->restore_delay_ms > 0) {
-		us = row->requested_us + 1000 * vt_restore_delay_ms(
-		    t->restore_delay_ms, (enum vt_restore_speed)row->speed);
-		/* asked of the tier later than of us */
-		if (us <= r->now_us)
-			us = r->now_us + 100000;
-	}
-	return us;
+	if (t == NULL || t->restore_delay_ms <= 0)
+		return us;
+	us = row->requested_us + 1000 * vt_restore_delay_ms(
+	    t->restore_delay_ms, (enum vt_restore_speed)row->speed);
+	if (us > r->now_us)
+		return us;
+	/* asked of the tier later than of us */
+	if (!vt_tiers_is_remote(r->o->migrate.tiers, source->tier))
+		return r->now_us + 100000;
+	late_us = (r->now_us - row->requested_us) / 8;
+	return r->now_us + (late_us < POLL_MIN_US ? POLL_MIN_US :
+	    late_us > POLL_US ? POLL_US : late_us);
 }
 
 static const struct vt_bucket *
@@ -263,16 +321,23 @@ one(struct run *r, const struct vt_restored *row, struct vt_arena *a,
 	/* moved meanwhile: then it is where the plan wants it */
 	if (source == NULL)
 		return forget(r, b, v, row, a, err);
+	if (is_sick(r, source->tier))
+		return vt_fail(err, VT_BUSY, "tier '%s' does not work",
+		    source->tier);
 	rc = ask_tier(r, row, source, err);
+	if (rc != VT_OK && rc != VT_BUSY)
+		note_sick(r, source->tier, rc);
 	if (rc == VT_BUSY) {
 		r->out->waiting++;
 		again_at(r, ready_us(r, row, source));
 		return VT_OK;
 	}
-	if (rc == VT_OK)
+	if (rc == VT_OK) {
 		rc = bring_back(r, b, v, row, source, a, err);
-	if (rc == VT_OK)
-		remember_used(r, source);
+		note_sick(r, source->tier, rc);
+		if (rc == VT_OK)
+			remember_used(r, source);
+	}
 	return rc;
 }
 

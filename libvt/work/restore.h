@@ -30,8 +30,9 @@ struct vt_restore_result {
 
 /*
  * Run once over all restores.  One that fails is tried again next time and
- * does not stop the others; then the first failure's code and words.  Blocks
- * on disks and networks.  VT_CANCELLED when `pace` said so.
+ * does not stop the others, nor does a tier elsewhere that does not work, of
+ * which no more is asked in this run; then the first failure's code and words.
+ * Blocks on disks and networks.  VT_CANCELLED when `pace` said so.
  */
 enum vt_code vt_restore_run(const struct vt_restore_options *o,
     struct vt_restore_result *out, struct vt_err *err) VT_MUST_CHECK;
