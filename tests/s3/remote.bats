@@ -16,6 +16,17 @@ setup_file() {
 	END
 	far_start
 	install -m 600 "$FAR/data/credentials" "$NEAR/data/far"
+	# no minimum duration: a few reads pay
+	export PRICES=$BATS_FILE_TMPDIR/prices.json
+	python3 - "$BATS_TEST_DIRNAME/../../scripts/prices/aws-us-east-1.json" \
+	    >"$PRICES" <<-'END'
+	import json, sys
+	prices = json.load(open(sys.argv[1]))
+	for c in prices["classes"].values():
+	    if "min_days" in c:
+	        c["min_days"]["value"] = 0
+	json.dump(prices, sys.stdout)
+	END
 	configure "$NEAR/data"
 	serve_start "$NEAR"
 	head -c 13000000 /dev/urandom >"$BATS_FILE_TMPDIR/big"
@@ -52,7 +63,7 @@ configure() {
 	    \"part_size\": \"5M\", \"connections\": 4, \"tries\": 1, \"connect_timeout\": \"1s\",
 	    \"stall_timeout\": \"1s\""
 	cat >"$1/vaultaire.json" <<-END
-	{ "gc_interval": "200ms", "grace": "0s", "tiers": [
+	{ "price_file": "$PRICES", "tiers": [
 	  { "name": "hot", "url": "file:tiers/hot", "storage_class": "STANDARD",
 	    "price": "STANDARD", "inline": true },
 	  { "name": "cool", "url": "file:tiers/cool",
@@ -341,9 +352,13 @@ far_reads() {
 	n=$(reads_until_moved a "$BIG")
 	for k in put delete; do
 		far "$k" "$BIG"
+		reads=''
 		for i in $(seq $((n - 1))); do
-			served "$k" "$BIG"
+			s3curl -o /dev/null "$AWS_ENDPOINT_URL/$B/$k" 3>&- &
+			reads="$reads $!"
 		done
+		wait $reads
+		wait_until log_has "$k" $((n - 1))
 		# in the middle of the read that pays, it is overwritten
 		s3curl -N "$AWS_ENDPOINT_URL/$B/$k" | {
 			head -c 1
