@@ -424,7 +424,6 @@ to_worker(struct req *r)
 		pool_add(p->on, &p->job);
 		return;
 	}
-	p->turn.bytes = 1;
 	p->turn.granted = turn_came;
 	p->turn.ctx = r;
 	if (budget_claim(p->uploads, &p->turn))

@@ -295,7 +295,7 @@ set_queue(struct req *r, struct tierqueue *q)
 }
 
 int
-req_enter_tier(struct req *r, const char *tier, int upload)
+req_enter_tier(struct req *r, const char *tier, uint64_t upload_bytes)
 {
 	struct req_private *p = r->priv;
 	struct tierqueue *q = tierqueues_find(p->http->queues, tier);
@@ -304,11 +304,13 @@ req_enter_tier(struct req *r, const char *tier, int upload)
 
 	if (q == NULL || q == atomic_load(&p->queue))
 		return 1;
-	why = tierqueue_ask(q, upload, &retry_ms);
+	why = tierqueue_ask(q, upload_bytes > 0, &retry_ms);
 	if (why != TIERQUEUE_OK)
 		return refuse(r, q, why, retry_ms);
-	if (upload && p->uploads == NULL)
+	if (upload_bytes > 0 && p->uploads == NULL) {
 		p->uploads = tierqueue_uploads(q);
+		p->turn.bytes = tierqueue_upload_bytes(q, upload_bytes);
+	}
 	set_queue(r, q);
 	return 0;
 }
@@ -435,7 +437,7 @@ destroy(struct req *r)
 	reply_release(r);
 	body_release(r);
 	if (p->uploading > 0)
-		budget_give(p->uploads, 1);
+		budget_give(p->uploads, p->turn.bytes);
 	if (atomic_load(&p->queue) != NULL) {
 		tierqueue_leave(atomic_load(&p->queue));
 		atomic_fetch_sub(&h->at_tiers, 1);

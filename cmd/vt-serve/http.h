@@ -182,10 +182,10 @@ void req_work(struct req *r, void (*fn)(struct req *r));
 void req_work_tier(struct req *r, const char *tier, void (*fn)(struct req *r));
 /*
  * The same for what is under way: 1: it may block here; 0: only from the next
- * op->write on, or the next function passed on; -1: answered.  `upload`: a
- * body comes that takes buffers.
+ * op->write on, or the next function passed on; -1: answered.
+ * `upload_bytes`: of a body that comes, UINT64_MAX if unknown; 0: none.
  */
-int req_enter_tier(struct req *r, const char *tier, int upload);
+int req_enter_tier(struct req *r, const char *tier, uint64_t upload_bytes);
 /* What goes on as it must is not turned away: from the next block on. */
 void req_move_tier(struct req *r, const char *tier);
 void req_async(struct req *r);
@@ -264,7 +264,8 @@ struct tierqueue_stats {
 	const char *tier;
 	uint64_t queued;	/* jobs that wait for one of them */
 	uint64_t in_hand;	/* requests */
-	uint64_t uploads, uploads_waiting;	/* of these */
+	uint64_t upload_bytes;	/* of memory that streamed uploads may take */
+	uint64_t uploads_waiting;	/* for such memory */
 	uint64_t refused;	/* requests turned away with a 503 */
 };
 int http_tier_stats(const struct http *h, size_t i,

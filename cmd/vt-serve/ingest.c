@@ -212,7 +212,7 @@ ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes)
 	if (begin(r, in) < 0)
 		return -1;
 	in->will_bytes = size_bytes;
-	switch (req_enter_tier(r, in->tier->name, 1)) {
+	switch (req_enter_tier(r, in->tier->name, size_bytes)) {
 	case 0:	/* with the first bytes, on a worker of that tier */
 		return 0;
 	case 1:

@@ -10,6 +10,7 @@ struct tierqueue {
 	struct vt_backend *backend;
 	struct pool *pool;
 	struct budget *uploads;
+	uint64_t least_bytes, most_bytes;	/* that one of these takes */
 	unsigned in_hand_max;
 	atomic_uint in_hand;
 	atomic_uint_fast64_t refused;
@@ -32,8 +33,13 @@ start(struct tierqueue *q, const struct vt_tier *t, struct vt_backend *b,
 	q->tier = t->name;
 	q->backend = b;
 	q->in_hand_max = t->connections * TIERQUEUE_TIMES;
-	q->uploads = budget_new(t->connections < uploads ? t->connections :
-	    uploads);
+	if (uploads > t->connections)
+		uploads = t->connections;
+	q->least_bytes = TIERQUEUE_BYTES / (uploads > 0 ? uploads : 1);
+	q->most_bytes = t->part_bytes * TIERQUEUE_PARTS;
+	if (q->most_bytes > TIERQUEUE_BYTES)
+		q->most_bytes = TIERQUEUE_BYTES;
+	q->uploads = budget_new(TIERQUEUE_BYTES);
 	if (q->uploads == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the workers");
 	return pool_start(0, t->connections, &q->pool, err);
@@ -140,6 +146,14 @@ tierqueue_uploads(const struct tierqueue *q)
 	return q->uploads;
 }
 
+uint64_t
+tierqueue_upload_bytes(const struct tierqueue *q, uint64_t size_bytes)
+{
+	uint64_t n = size_bytes < q->most_bytes ? size_bytes : q->most_bytes;
+
+	return n > q->least_bytes ? n : q->least_bytes;
+}
+
 void
 tierqueue_refused(struct tierqueue *q)
 {
@@ -158,7 +172,7 @@ tierqueues_stats(const struct tierqueues *all, size_t i,
 	out->tier = q->tier;
 	out->queued = pool_length(q->pool);
 	out->in_hand = atomic_load(&q->in_hand);
-	budget_stats(q->uploads, &out->uploads, &out->uploads_waiting);
+	budget_stats(q->uploads, &out->upload_bytes, &out->uploads_waiting);
 	out->refused = atomic_load(&q->refused);
 	return 1;
 }

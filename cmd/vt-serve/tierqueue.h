@@ -16,6 +16,11 @@
 #define TIERQUEUE_TIMES 16	/* requests in hand for each worker: most of
 				   them wait for their peers */
 
+/* Memory that the uploads to one tier take together, beside their buffers: a
+ * driver keeps up to three parts of each. */
+#define TIERQUEUE_BYTES (UINT64_C(256) << 20)
+#define TIERQUEUE_PARTS 3
+
 struct tierqueue;
 struct tierqueues;
 
@@ -48,9 +53,16 @@ enum tierqueue_answer tierqueue_ask(const struct tierqueue *q, int upload,
 /* A request is in hand for the tier, until it leaves. */
 void tierqueue_enter(struct tierqueue *q);
 void tierqueue_leave(struct tierqueue *q);
-/* A streamed upload has 1 of these from its first byte to its end, so that
- * those of slow peers leave workers to others. */
+/*
+ * A streamed upload has some bytes of this budget from its first byte to its
+ * end, and others wait for them, without a worker: how many for one of
+ * `size_bytes` (UINT64_MAX if unknown).  So there are never more of them than
+ * workers, nor more memory than TIERQUEUE_BYTES, and those of slow peers leave
+ * workers to others.
+ */
 struct budget *tierqueue_uploads(const struct tierqueue *q);
+uint64_t tierqueue_upload_bytes(const struct tierqueue *q,
+    uint64_t size_bytes);
 
 /* The figures of the i-th; 0: there are not so many. */
 int tierqueues_stats(const struct tierqueues *all, size_t i,

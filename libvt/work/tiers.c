@@ -2,11 +2,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/crew.h"
+
 #include "libvt/work/tiers_internal.h"
+
+#define OPENERS 8	/* at once: one that is silent takes a while to open */
+
+/* One tier that is being opened. */
+struct opening {
+	const struct vt_tier *tier;
+	struct vt_backend_options o;
+	const volatile int *cancel;
+	struct vt_backend **out;
+	enum vt_code rc;
+	struct vt_err err;
+};
 
 /* Wrap a backend with what is to go wrong; *b is NULL on failure. */
 static enum vt_code
-add_faults(const char *text, struct vt_backend **b, struct vt_err *err)
+add_faults(const char *text, const volatile int *cancel,
+    struct vt_backend **b, struct vt_err *err)
 {
 	struct vt_fault rules[VT_FAULTS_MAX];
 	enum vt_code rc;
@@ -18,7 +33,7 @@ add_faults(const char *text, struct vt_backend **b, struct vt_err *err)
 		*b = NULL;
 		return rc;
 	}
-	*b = vt_backend_faults(*b, rules, n, NULL);
+	*b = vt_backend_faults(*b, rules, n, cancel);
 	return *b != NULL ? VT_OK : vt_fail(err, VT_NOMEM, "out of memory");
 }
 
@@ -34,7 +49,9 @@ open_tier(const struct vt_tier *d, struct vt_backend_options *o,
 	    .requester_pays = d->requester_pays, .part_bytes = d->part_bytes,
 	    .tries = d->tries, .connect_ms = d->connect_ms,
 	    .stall_ms = d->stall_ms, .cancel = cancel };
+	/* as many that peers send slowly, and as many that do not */
 	struct vt_guard_options g = { .calls_max = d->connections,
+	    .puts_max = 2 * d->connections,
 	    .bytes_per_s = d->bytes_per_s, .cancel = cancel };
 	struct vt_backend *b;
 	struct vt_cred cred;
@@ -52,7 +69,7 @@ open_tier(const struct vt_tier *d, struct vt_backend_options *o,
 		rc = vt_backend_open(d->url, o, out, err);
 	explicit_bzero(&cred, sizeof(cred));
 	if (rc == VT_OK && d->fault != NULL)
-		rc = add_faults(d->fault, out, err);
+		rc = add_faults(d->fault, cancel, out, err);
 	if (rc != VT_OK || !vt_backend_caps(*out)->remote)
 		return rc;
 	b = vt_backend_guard(*out, &g);
@@ -60,15 +77,62 @@ open_tier(const struct vt_tier *d, struct vt_backend_options *o,
 	return b != NULL ? VT_OK : vt_fail(err, VT_NOMEM, "out of memory");
 }
 
+static void
+open_one(void *ctx, void *item)
+{
+	struct opening *x = item;
+
+	(void)ctx;
+	x->rc = open_tier(x->tier, &x->o, x->cancel, x->out, &x->err);
+}
+
+/* Tiers of this machine here, the others at the same time. */
+static enum vt_code
+open_all(struct vt_tiers *t, int create, struct vt_err *err)
+{
+	const struct vt_config *c = t->config;
+	struct opening *all = calloc(c->tier_count, sizeof(*all)), *x;
+	struct vt_crew *crew = NULL;
+	enum vt_code rc = VT_OK;
+	size_t i, others = 0;
+
+	if (all == NULL)
+		return vt_fail(err, VT_NOMEM, "out of memory");
+	for (i = 0; i < c->tier_count; i++)
+		others += c->tier[i].endpoint != NULL;
+	rc = vt_crew_start(others > 1 ? OPENERS : 0, c->tier_count, open_one,
+	    NULL, &crew, err);
+	for (i = 0; i < c->tier_count && rc == VT_OK; i++) {
+		x = &all[i];
+		x->tier = &c->tier[i];
+		x->o.clock = t->clock;
+		x->o.base_dir = c->data_dir;
+		x->o.create = create;
+		x->o.restore_delay_ms = c->tier[i].restore_delay_ms;
+		x->cancel = &t->cancel;
+		x->out = &t->backend[i];
+		vt_crew_give(crew, x);
+	}
+	/* the first that failed, by their order */
+	while (crew != NULL && (x = vt_crew_take(crew)) != NULL)
+		if (x->rc != VT_OK && rc == VT_OK) {
+			rc = x->rc;
+			if (err != NULL)
+				*err = x->err;
+			vt_err_prefix(err, "tier '%s'", x->tier->name);
+		}
+	vt_crew_stop(crew);
+	free(all);
+	return rc;
+}
+
 enum vt_code
 vt_tiers_open(const struct vt_config *config, struct vt_catalog *catalog,
     const struct vt_clock *clock, int create, struct vt_tiers **out,
     struct vt_err *err)
 {
-	struct vt_backend_options o;
 	struct vt_tiers *t;
-	enum vt_code rc = VT_OK;
-	size_t i;
+	enum vt_code rc;
 
 	*out = NULL;
 	t = calloc(1, sizeof(*t));
@@ -77,17 +141,7 @@ vt_tiers_open(const struct vt_config *config, struct vt_catalog *catalog,
 	t->config = config;
 	t->catalog = catalog;
 	t->clock = clock;
-	for (i = 0; i < config->tier_count && rc == VT_OK; i++) {
-		memset(&o, 0, sizeof(o));
-		o.clock = clock;
-		o.base_dir = config->data_dir;
-		o.create = create;
-		o.restore_delay_ms = config->tier[i].restore_delay_ms;
-		rc = open_tier(&config->tier[i], &o, &t->cancel,
-		    &t->backend[i], err);
-		if (rc != VT_OK)
-			vt_err_prefix(err, "tier '%s'", config->tier[i].name);
-	}
+	rc = open_all(t, create, err);
 	if (rc != VT_OK) {
 		vt_tiers_close(t);
 		return rc;
