@@ -521,6 +521,8 @@ main(int argc, char **argv)
 	r.memory_bytes = MEMORY_BYTES;
 	r.commit_lines = COMMIT_LINES;
 	status = parse(&r, argc, argv);
+	if (status == CLI_OK)
+		status = task_check(&r.task);
 	if (status != CLI_OK) {
 		free_sources(&r);
 		return status;

@@ -66,6 +66,9 @@ enum {
 
 /* Take an option: 1 when `c` was one of them, 0; -1 after complaining. */
 int task_option(struct task *t, int c, const char *arg);
+/* Options that only some of them take, also when none was asked for: CLI_OK, or
+ * the status after complaining. */
+int task_check(const struct task *t);
 /* Do what was asked for; the exit status. */
 int task_run(struct task *t);
 

@@ -192,10 +192,16 @@ read_note(void *ctx, const struct vt_scratch_row *seen)
 	struct vt_scratch_row row = *seen;
 	struct vt_arena *a;
 	struct vt_note n;
+	uint64_t incarnation;
 	enum vt_code rc;
 
 	if (vt_recreate_stopped(r))
 		return 1;
+	/* no catalog made it: there is no need to ask for its note */
+	if (!vt_name_incarnation(seen->name, &incarnation)) {
+		r->n.foreign++;
+		return 0;
+	}
 	a = vt_arena_new(ARENA_MAX);
 	if (a == NULL) {
 		r->failed = vt_fail(&r->err, VT_NOMEM, "out of memory");
