@@ -67,7 +67,7 @@ static const char usage[] =
 "      --snapshot WHERE   copy it to a file, or with 'TIER:' to a tier\n"
 "      --rebuild          make it anew from a snapshot and the tiers\n"
 "      --salvage          without one: objects of tiers into new buckets\n"
-"      --verify           compare the tiers with it and read all bytes, repair\n"
+"      --verify           compare the tiers with it, read all bytes, repair\n"
 "                         from other copies\n"
 "and with them:\n"
 "      --accept-loss      rebuild although a tier has nothing that it should\n"
