@@ -23,6 +23,7 @@ static const char usage[] =
 "usage: vt-scan [options] [--merge FILE...]\n"
 "       vt-scan [options] --from FORMAT [LOG...] [--from FORMAT LOG...]...\n"
 "       vt-scan [options] --adopt TIER --bucket NAME\n"
+"       vt-scan --snapshot WHERE | --rebuild | --salvage | --verify [options]\n"
 "Print one JSON line per stored version: where it is and how it was read.\n"
 "\n"
 "With a server's data folder, of all versions in its catalog:\n"
@@ -43,7 +44,7 @@ static const char usage[] =
 "No scan, but what others keep on a tier becomes a bucket's, in place:\n"
 "      --adopt TIER       whose backend holds it; no byte moves\n"
 "      --bucket NAME      the bucket, which exists\n"
-"      --dry-run          tell what would be adopted\n"
+"      --dry-run          tell what would be done; salvage, verify: too\n"
 "      --jobs N           requests at once (16)\n"
 "      --prefix TEXT      only names that begin so\n"
 "      --prune            remove versions of what is gone there\n"
@@ -62,19 +63,24 @@ static const char usage[] =
 "      --rescan           forget what was read before\n"
 "      --threads N        threads that read logs (one a core, at most 8)\n"
 "\n"
-"The catalog itself; of these one (vt-scan(1) tells more):\n"
-"      --snapshot WHERE   copy it to a file, or to a tier ('TIER:'), where the\n"
-"                         newest --keep N (of the configuration) are kept\n"
-"      --rebuild          make it anew from the newest snapshot and the tiers,\n"
-"                         or --from-snapshot WHERE (a file, TIER:NAME);\n"
-"                         --force: put the one there is aside; --accept-loss:\n"
-"                         although a tier has none of its bytes\n"
-"      --salvage          without any: register what lies on the tiers, in new\n"
-"                         buckets, or in one (--into BUCKET); --dry-run\n"
-"      --verify           compare tiers with it, read all bytes, repair from\n"
-"                         other copies; --tier TIER: that one; --rate BYTES a\n"
-"                         second; --resume: where the last one stopped;\n"
-"                         --no-repair; --delete-orphans; --dry-run\n"
+"No scan, but the catalog itself (vt-scan(1) tells more); of these one:\n"
+"      --snapshot WHERE   copy it to a file, or with 'TIER:' to a tier\n"
+"      --rebuild          make it anew from a snapshot and the tiers\n"
+"      --salvage          without one: objects of tiers into new buckets\n"
+"      --verify           compare the tiers with it, read all bytes, repair\n"
+"                         from other copies\n"
+"and with them:\n"
+"      --accept-loss      rebuild although a tier has nothing that it should\n"
+"      --delete-orphans   verify: remove names that nothing refers to\n"
+"      --force            rebuild: put the catalog that is there aside\n"
+"      --from-snapshot WHERE  rebuild from that file, or TIER:NAME\n"
+"      --into BUCKET      salvage all into that one\n"
+"      --keep N           snapshots to keep on the tier\n"
+"      --no-repair        verify: only tell\n"
+"      --rate SIZE        verify: bytes to read a second, at most\n"
+"      --resume           verify: go on where it was interrupted\n"
+"      --tier TIER        verify: only that one\n"
+"\n"
 "  -h, --help             this text\n"
 "  -V, --version          version\n"
 "\n"
@@ -88,25 +94,39 @@ enum {
 };
 
 static const struct option options[] = {
+	{ "accept-loss", no_argument, NULL, TASK_OPT_ACCEPT_LOSS },
 	{ "bucket", required_argument, NULL, OPT_BUCKET },
 	{ "commit-lines", required_argument, NULL, OPT_COMMIT_LINES },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "covered", required_argument, NULL, OPT_COVERED },
 	{ "data", required_argument, NULL, OPT_DATA },
+	{ "delete-orphans", no_argument, NULL, TASK_OPT_DELETE_ORPHANS },
+	{ "dry-run", no_argument, NULL, TASK_OPT_DRY_RUN },
+	{ "force", no_argument, NULL, TASK_OPT_FORCE },
 	{ "from", required_argument, NULL, OPT_FROM },
+	{ "from-snapshot", required_argument, NULL, TASK_OPT_FROM_SNAPSHOT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "history", required_argument, NULL, OPT_HISTORY },
+	{ "into", required_argument, NULL, TASK_OPT_INTO },
+	{ "keep", required_argument, NULL, TASK_OPT_KEEP },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "merge", required_argument, NULL, OPT_MERGE },
+	{ "no-repair", no_argument, NULL, TASK_OPT_NO_REPAIR },
 	{ "now", required_argument, NULL, OPT_NOW },
 	{ "partial", required_argument, NULL, OPT_PARTIAL },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "rate", required_argument, NULL, TASK_OPT_RATE },
+	{ "rebuild", no_argument, NULL, TASK_OPT_REBUILD },
 	{ "rescan", no_argument, NULL, OPT_RESCAN },
+	{ "resume", no_argument, NULL, TASK_OPT_RESUME },
+	{ "salvage", no_argument, NULL, TASK_OPT_SALVAGE },
 	{ "schema", required_argument, NULL, OPT_SCHEMA },
+	{ "snapshot", required_argument, NULL, TASK_OPT_SNAPSHOT },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "threads", required_argument, NULL, OPT_THREADS },
-	TASK_OPTIONS,
+	{ "tier", required_argument, NULL, TASK_OPT_TIER },
+	{ "verify", no_argument, NULL, TASK_OPT_VERIFY },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -521,6 +541,8 @@ main(int argc, char **argv)
 	r.memory_bytes = MEMORY_BYTES;
 	r.commit_lines = COMMIT_LINES;
 	status = parse(&r, argc, argv);
+	if (status == CLI_OK)
+		status = task_check(&r.task);
 	if (status != CLI_OK) {
 		free_sources(&r);
 		return status;

@@ -178,9 +178,8 @@ task_close(struct task *t)
 		close(t->names_fd);
 }
 
-/* Options that only some of them take. */
-static int
-check(const struct task *t)
+int
+task_check(const struct task *t)
 {
 	if ((t->from != NULL || t->accept_loss || t->force) &&
 	    t->kind != TASK_REBUILD)
@@ -204,10 +203,8 @@ check(const struct task *t)
 int
 task_run(struct task *t)
 {
-	int status = check(t);
+	int status = CLI_OK;
 
-	if (status != CLI_OK)
-		return status;
 	t->lock_fd = t->names_fd = -1;
 	t->clock = VT_CLOCK_REAL;
 	vt_buf_init(&t->out, OUT_MAX);

@@ -39,6 +39,7 @@ struct task {
 	struct vt_buf out;
 };
 
+/* They stand in main.c's table. */
 enum {
 	TASK_OPT_ACCEPT_LOSS = 0x5000, TASK_OPT_DELETE_ORPHANS,
 	TASK_OPT_DRY_RUN, TASK_OPT_FORCE, TASK_OPT_FROM_SNAPSHOT,
@@ -46,26 +47,12 @@ enum {
 	TASK_OPT_REBUILD, TASK_OPT_RESUME, TASK_OPT_SALVAGE,
 	TASK_OPT_SNAPSHOT, TASK_OPT_TIER, TASK_OPT_VERIFY
 };
-#define TASK_OPTIONS							\
-	{ "accept-loss", no_argument, NULL, TASK_OPT_ACCEPT_LOSS },	\
-	{ "delete-orphans", no_argument, NULL, TASK_OPT_DELETE_ORPHANS }, \
-	{ "dry-run", no_argument, NULL, TASK_OPT_DRY_RUN },		\
-	{ "force", no_argument, NULL, TASK_OPT_FORCE },			\
-	{ "from-snapshot", required_argument, NULL,			\
-	    TASK_OPT_FROM_SNAPSHOT },					\
-	{ "into", required_argument, NULL, TASK_OPT_INTO },		\
-	{ "keep", required_argument, NULL, TASK_OPT_KEEP },		\
-	{ "no-repair", no_argument, NULL, TASK_OPT_NO_REPAIR },		\
-	{ "rate", required_argument, NULL, TASK_OPT_RATE },		\
-	{ "rebuild", no_argument, NULL, TASK_OPT_REBUILD },		\
-	{ "resume", no_argument, NULL, TASK_OPT_RESUME },		\
-	{ "salvage", no_argument, NULL, TASK_OPT_SALVAGE },		\
-	{ "snapshot", required_argument, NULL, TASK_OPT_SNAPSHOT },	\
-	{ "tier", required_argument, NULL, TASK_OPT_TIER },		\
-	{ "verify", no_argument, NULL, TASK_OPT_VERIFY }
 
 /* Take an option: 1 when `c` was one of them, 0; -1 after complaining. */
 int task_option(struct task *t, int c, const char *arg);
+/* Options that only some of them take, also when none was asked for: CLI_OK, or
+ * the status after complaining. */
+int task_check(const struct task *t);
 /* Do what was asked for; the exit status. */
 int task_run(struct task *t);
 

@@ -93,6 +93,8 @@ struct vt_scratch_row {
 	uint32_t part_number;
 	int is_group;		/* stands for a version's, or an upload's,
 				   other rows */
+	const char *detail;	/* of a pack's member what its index says;
+				   NULL: of none */
 };
 /* Nobody has claimed these: `visit` returns 0 to go on (else VT_CANCELLED) and
  * may add rows; of each tier, name, size_bytes and mtime_us are set. */

@@ -11,7 +11,7 @@
 #include "libvt/store/catalog_sqlite.h"
 
 #define COLUMNS "tier, name, upload, size, mtime_us, written_us, blob, seq," \
-	" start, part, is_group"
+	" start, part, is_group, detail"
 
 enum {
 	SEEN, LOOK, CLAIM, MARK, MARKED, MARKS, ADD, UNCLAIMED, WHOLE, MOVED,
@@ -27,9 +27,9 @@ static const char *const sql[STATEMENTS] = {
 	[MARKED] = "SELECT 1 FROM mark WHERE id = ?1",
 	[MARKS] = "SELECT id FROM mark WHERE id > ?1 ORDER BY id",
 	[ADD] = "INSERT INTO note(" COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, ?8, ?9, ?10, ?11)",
+	    " ?7, ?8, ?9, ?10, ?11, ?12)",
 	[UNCLAIMED] = "SELECT tier, name, '', size, mtime_us, 0, 0, 0, 0, 0,"
-	    " 0"
+	    " 0, NULL"
 	    " FROM seen WHERE claimed = 0 ORDER BY tier, name",
 	[WHOLE] = "SELECT " COLUMNS " FROM note WHERE is_group"
 	    " OR (seq = 0 AND upload = '') ORDER BY written_us, is_group,"
@@ -102,7 +102,7 @@ vt_scratch_open(const char *path, struct vt_scratch **out, struct vt_err *err)
 	    " mtime_us INTEGER NOT NULL, written_us INTEGER NOT NULL,"
 	    " blob INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	    " start INTEGER NOT NULL, part INTEGER NOT NULL,"
-	    " is_group INTEGER NOT NULL);"
+	    " is_group INTEGER NOT NULL, detail TEXT);"
 	    "CREATE INDEX note_seq ON note(seq) WHERE seq <> 0;"
 	    "CREATE INDEX note_upload ON note(upload) WHERE upload <> '';"
 	    "BEGIN",
@@ -233,6 +233,11 @@ vt_scratch_add(struct vt_scratch *s, const struct vt_scratch_row *row,
 		sqlite3_bind_int64(st, 9, (int64_t)row->offset);
 		sqlite3_bind_int64(st, 10, row->part_number);
 		sqlite3_bind_int(st, 11, row->is_group);
+		if (row->detail != NULL)
+			sqlite3_bind_text(st, 12, row->detail, -1,
+			    SQLITE_STATIC);
+		else
+			sqlite3_bind_null(st, 12);
 	}
 	return run(s, st, err);
 }
@@ -280,6 +285,7 @@ visit_rows(struct vt_scratch *s, sqlite3_stmt *st, vt_scratch_visit *visit,
 		row.offset = (uint64_t)sqlite3_column_int64(st, 8);
 		row.part_number = (uint32_t)sqlite3_column_int64(st, 9);
 		row.is_group = sqlite3_column_int(st, 10);
+		row.detail = (const char *)sqlite3_column_text(st, 11);
 		if (row.tier == NULL || row.name == NULL ||
 		    row.upload == NULL)
 			rc = vt_fail(err, VT_NOMEM, "out of memory");

@@ -106,6 +106,8 @@ vt_note_format(const struct vt_note *n, struct vt_note_text *out)
 		    (int)n->legal_hold);
 		add_numbers(out, "vt-lock", text);
 	}
+	if (n->is_pack)
+		add_numbers(out, "vt-pack", "1");
 	/* all of these have a length that leaves room */
 	cut = add_str(out, "vt-bucket", n->bucket) < 0;
 	cut |= add(out, "vt-key", n->key, n->key_len) < 0;
@@ -266,6 +268,8 @@ vt_note_take(struct vt_note *n, struct vt_arena *a, const char *name,
 		return take_lock(n, value);
 	if (strcmp(name, "vt-id") == 0 && strlen(value) == VT_ID_LEN)
 		memcpy(n->version_id, value, VT_ID_LEN + 1);
+	if (strcmp(name, "vt-pack") == 0)
+		n->is_pack = 1;
 	if (strcmp(name, "vt-cut") == 0)
 		n->is_cut = 1;
 	return 0;
@@ -276,6 +280,8 @@ vt_note_check(const struct vt_note *n, const char *name, struct vt_err *err)
 {
 	if (n->blob_id == 0 && n->bucket == NULL && n->key == NULL)
 		return vt_fail(err, VT_ABSENT, "'%s' has no note", name);
+	if (n->is_pack && n->blob_id != 0)
+		return VT_OK;
 	if (n->blob_id == 0 || n->bucket == NULL || n->key == NULL ||
 	    n->key_len > VT_KEY_MAX || strlen(n->bucket) > 63 ||
 	    n->part_number > 10000)

@@ -20,6 +20,8 @@
  *	vt-version	seq id null mtime_us size_bytes crc64 parts offset, of
  *			bytes of a version that the catalog has
  *	vt-id		version id, of bytes that are to become a version
+ *	vt-pack		1: a pack, whose members say whose bytes they are; with
+ *			it only vt, vt-form
  *	vt-cut		1: tags, ACL and headers did not fit
  *
  * Numbers are decimal, incarnation and sums 16 digits of hex.  What is empty
@@ -52,10 +54,11 @@ struct vt_note {
 	uint64_t size_bytes, version_crc64, offset;
 	uint32_t part_count;
 	int is_cut;
+	int is_pack;		/* plain_bytes, crc64: of the pack */
 };
 
 /* A note as a backend takes it; large: not for a small stack. */
-#define VT_NOTE_PAIRS 16
+#define VT_NOTE_PAIRS 17
 struct vt_note_text {
 	struct vt_header_kv kv[VT_NOTE_PAIRS];
 	size_t count;

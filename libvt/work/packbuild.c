@@ -4,6 +4,7 @@
 
 #include "libvt/base/hash.h"
 
+#include "libvt/work/note.h"
 #include "libvt/work/packbuild.h"
 
 #define BLOCK ((size_t)64 << 10)
@@ -203,11 +204,18 @@ enum vt_code
 vt_pack_build_commit(struct vt_pack_build *b, struct vt_err *err)
 {
 	struct vt_blob_writer *blob = b->blob;
+	struct vt_note note = { .is_pack = 1 };
 	struct vt_pack_form form;
 	char text[VT_PACK_TEXT];
 	enum vt_code rc;
 
 	rc = vt_pack_writer_finish(b->w, &b->sum, err);
+	if (rc != VT_OK)
+		return rc;
+	/* its members say whose bytes they are */
+	note.plain_bytes = b->sum.bytes;
+	note.crc64 = b->sum.crc64;
+	rc = vt_blob_writer_note(blob, &note, err);
 	if (rc != VT_OK)
 		return rc;
 	b->blob = NULL;

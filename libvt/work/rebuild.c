@@ -276,29 +276,21 @@ attach(struct vt_recreate *r, const struct vt_version *v,
 {
 	struct vt_arena *a = vt_arena_new(ARENA_MAX);
 	struct vt_cat_extent *x;
-	struct vt_cat_op op;
 	enum vt_code rc;
 	size_t i;
 
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	rc = vt_recreate_extents(r, p, v, a, &x, err);
+	/* data keys that were wrapped anew before the snapshot */
+	for (i = 0; rc == VT_OK && i < p->count &&
+	    p->count == broken->extent_count; i++)
+		if (*x[i].e.blob.transform != '\0')
+			x[i].e.blob.transform =
+			    broken->extents[i].blob.transform;
 	if (rc == VT_OK) {
-		/* data keys that were wrapped anew before the snapshot */
-		for (i = 0; i < p->count &&
-		    p->count == broken->extent_count; i++)
-			if (*x[i].e.blob.transform != '\0')
-				x[i].e.blob.transform =
-				    broken->extents[i].blob.transform;
-		memset(&op, 0, sizeof(op));
-		op.kind = VT_CAT_REPAIR;
-		op.u.repair.seq = v->seq;
-		op.u.repair.copy_id = broken->id;
-		op.u.repair.tier = p->tier;
-		op.u.repair.extents = x;
-		op.u.repair.extent_count = p->count;
-		op.u.repair.grace_ms = r->config->grace_ms;
-		rc = vt_catalog_run(r->catalog, &op, err);
+		rc = vt_recreate_attach(r, v, broken, p->tier, x, p->count,
+		    err);
 		if (rc != VT_OK)
 			vt_extents_forget(r, x, p->count);
 	}
@@ -313,17 +305,12 @@ known(struct vt_recreate *r, const struct vt_version *v,
 	struct vt_finding f = { .what = "moved", .tier = p->tier,
 	    .key = v->key, .key_len = v->key_len, .version = v->version_id,
 	    .size_bytes = v->size_bytes };
-	const struct vt_copy *broken = NULL;
+	const struct vt_copy *broken = vt_recreate_broken(r, v);
 	struct vt_bucket bucket;
 	struct vt_arena *a;
 	struct vt_err err, ignored;
 	enum vt_code rc;
-	size_t i;
 
-	for (i = 0; i < v->copy_count && broken == NULL; i++)
-		if (v->copies[i].until_us == 0 &&
-		    is_broken(r, &v->copies[i]))
-			broken = &v->copies[i];
 	/* the one it was copied from is still there, and as good */
 	if (broken == NULL) {
 		r->n.unneeded += p->count;
@@ -746,6 +733,7 @@ vt_rebuild_run(const struct vt_rebuild_options *o,
 	b.r.wanted = is_later;
 	rc = rebuild(&b, err);
 	vt_scratch_close(b.r.scratch);
+	vt_recreate_packs_release(&b.r);
 	if (rc == VT_OK)
 		rc = vt_catalog_check(b.r.catalog, err);
 	vt_tiers_close(b.r.tiers);

@@ -16,10 +16,10 @@
 struct vt_rebuild_options {
 	const struct vt_config *config;
 	const struct vt_clock *clock;
-	char *const *env;	/* for the command that prints master keys */
+	char *const *env;	/* for what prints master keys */
 	/* A file, or "TIER:NAME"; NULL: the newest that is whole. */
 	const char *from;
-	int accept_loss;	/* also when a tier has nothing that it should */
+	int accept_loss;	/* although a tier has nothing that it should */
 	int force;		/* put the catalog that is there aside */
 	void (*tell)(void *ctx, const struct vt_finding *f);
 	int (*stop)(void *ctx);	/* not 0: VT_CANCELLED */

@@ -192,10 +192,16 @@ read_note(void *ctx, const struct vt_scratch_row *seen)
 	struct vt_scratch_row row = *seen;
 	struct vt_arena *a;
 	struct vt_note n;
+	uint64_t incarnation;
 	enum vt_code rc;
 
 	if (vt_recreate_stopped(r))
 		return 1;
+	/* no catalog made it: there is no need to ask for its note */
+	if (!vt_name_incarnation(seen->name, &incarnation)) {
+		r->n.foreign++;
+		return 0;
+	}
 	a = vt_arena_new(ARENA_MAX);
 	if (a == NULL) {
 		r->failed = vt_fail(&r->err, VT_NOMEM, "out of memory");
@@ -207,7 +213,11 @@ read_note(void *ctx, const struct vt_scratch_row *seen)
 		r->n.foreign++;
 	else if (rc != VT_OK)
 		r->failed = rc;
-	else if (r->wanted(r, &n)) {
+	else if (!r->wanted(r, &n))
+		;	/* and it was counted why */
+	else if (n.is_pack)
+		r->failed = vt_recreate_pack(r, seen, &n, &r->err);
+	else {
 		row.upload = n.seq == 0 ? n.upload : "";
 		row.written_us = n.seq != 0 ? n.mtime_us : n.written_us;
 		row.blob_id = n.blob_id;
@@ -258,9 +268,8 @@ vt_pieces_add(struct vt_pieces *p, const struct vt_scratch_row *row)
 	return 0;
 }
 
-/* The checksum of what lies under a name, all of it. */
-static enum vt_code
-sum_stored(struct vt_recreate *r, struct vt_backend *b, const char *name,
+enum vt_code
+vt_recreate_sum(struct vt_recreate *r, struct vt_backend *b, const char *name,
     const char *token, uint64_t size, uint64_t *crc64, struct vt_err *err)
 {
 	struct vt_backend_get *g = NULL;
@@ -323,7 +332,7 @@ extent(struct vt_recreate *r, const char *tier, const char *name,
 	if (head.archived && *is_plain)
 		x->e.blob.crc64 = n->crc64;
 	else
-		rc = sum_stored(r, b, name, head.token, size,
+		rc = vt_recreate_sum(r, b, name, head.token, size,
 		    &x->e.blob.crc64, err);
 	if (rc == VT_OK && *is_plain && x->e.blob.crc64 != n->crc64)
 		rc = vt_fail(err, VT_CORRUPT,
@@ -331,9 +340,8 @@ extent(struct vt_recreate *r, const char *tier, const char *name,
 	return rc;
 }
 
-/* Read the whole and compare, decrypting where that is possible. */
-static enum vt_code
-prove_whole(struct vt_recreate *r, const struct vt_version *v,
+enum vt_code
+vt_recreate_prove(struct vt_recreate *r, const struct vt_version *v,
     const struct vt_cat_extent *x, size_t count, struct vt_arena *a,
     struct vt_err *err)
 {
@@ -374,7 +382,8 @@ vt_extents_forget(struct vt_recreate *r, const struct vt_cat_extent *x,
     size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		vt_catalog_blob_done(r->catalog, x[i].e.blob.id);
+		if (!x[i].is_ref)
+			vt_catalog_blob_done(r->catalog, x[i].e.blob.id);
 }
 
 enum vt_code
@@ -414,7 +423,7 @@ vt_recreate_extents(struct vt_recreate *r, const struct vt_pieces *p,
 		rc = vt_fail(err, VT_CORRUPT, "its bytes do not have its "
 		    "checksum");
 	if (rc == VT_OK && !all_plain)
-		rc = prove_whole(r, v, x, p->count, a, err);
+		rc = vt_recreate_prove(r, v, x, p->count, a, err);
 	for (i = 0; i < p->count && rc == VT_OK; i++) {
 		rc = vt_catalog_blob_id(r->catalog, &x[i].e.blob.id, err);
 		if (rc != VT_OK)
@@ -522,6 +531,40 @@ vt_recreate_moved(struct vt_recreate *r,
 	return rc;
 }
 
+const struct vt_copy *
+vt_recreate_broken(struct vt_recreate *r, const struct vt_version *v)
+{
+	const struct vt_copy *c;
+	size_t i, k;
+
+	for (i = 0; i < v->copy_count; i++) {
+		c = &v->copies[i];
+		for (k = 0; k < c->extent_count && c->until_us == 0; k++)
+			if (vt_scratch_is_marked(r->scratch,
+			    c->extents[k].blob.id))
+				return c;
+	}
+	return NULL;
+}
+
+enum vt_code
+vt_recreate_attach(struct vt_recreate *r, const struct vt_version *v,
+    const struct vt_copy *broken, const char *tier,
+    const struct vt_cat_extent *x, size_t count, struct vt_err *err)
+{
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_REPAIR;
+	op.u.repair.seq = v->seq;
+	op.u.repair.copy_id = broken->id;
+	op.u.repair.tier = tier;
+	op.u.repair.extents = x;
+	op.u.repair.extent_count = count;
+	op.u.repair.grace_ms = r->config->grace_ms;
+	return vt_catalog_run(r->catalog, &op, err);
+}
+
 /* --- buckets -------------------------------------------------------------- */
 
 static enum vt_code
@@ -590,6 +633,9 @@ struct object {
 	int is_group;
 	uint64_t last_offset;
 	struct vt_part_info *parts;
+	/* of a pack's member */
+	const struct vt_scratch_row *member;
+	uint64_t pack_offset, pack_length;
 };
 
 static int
@@ -670,10 +716,14 @@ describe(struct vt_recreate *r, const struct vt_scratch_row *row,
 	struct vt_version *v = &o->v;
 	enum vt_code rc;
 
-	if (o->p.count == 0)
-		return vt_fail(err, VT_INVALID, "none of its bytes is left");
-	rc = vt_note_read(vt_tiers_backend(r->tiers, o->p.tier),
-	    o->p.p[0].name, o->a, &o->n, err);
+	if (o->member != NULL)
+		rc = vt_recreate_member(row, o->a, &o->n, &o->pack_offset,
+		    &o->pack_length, err);
+	else if (o->p.count == 0)
+		rc = vt_fail(err, VT_INVALID, "none of its bytes is left");
+	else
+		rc = vt_note_read(vt_tiers_backend(r->tiers, o->p.tier),
+		    o->p.p[0].name, o->a, &o->n, err);
 	if (rc != VT_OK)
 		return rc;
 	v->key = n->key;
@@ -744,6 +794,7 @@ add_version(struct vt_recreate *r, struct object *o,
 	char root[VT_CANONICAL_LEN + 1];
 	struct vt_cat_op op;
 	enum vt_code rc;
+	size_t count = o->p.count;
 
 	rc = vt_catalog_lookup(r->catalog, o->a, b->id, o->v.key,
 	    o->v.key_len, NULL, 0, &top, err);
@@ -753,7 +804,9 @@ add_version(struct vt_recreate *r, struct object *o,
 		o->v.mtime_us = top->mtime_us;
 	if (rc != VT_OK && rc != VT_ABSENT)
 		return rc;
-	rc = vt_recreate_extents(r, &o->p, &o->v, o->a, &x, err);
+	rc = o->member != NULL ? vt_recreate_packed_extents(r, o->member,
+	    o->pack_offset, o->pack_length, &o->v, o->a, &x, &count, err) :
+	    vt_recreate_extents(r, &o->p, &o->v, o->a, &x, err);
 	if (rc != VT_OK)
 		return rc;
 	if (vt_user_root(root) < 0)
@@ -774,7 +827,7 @@ add_version(struct vt_recreate *r, struct object *o,
 	}
 	op.u.put.tier = o->p.tier;
 	op.u.put.extents = x;
-	op.u.put.extent_count = o->p.count;
+	op.u.put.extent_count = count;
 	op.u.put.parts = o->parts;
 	op.u.put.keep_mtime = 1;
 	/* in its own bucket it is the version that clients know */
@@ -782,9 +835,53 @@ add_version(struct vt_recreate *r, struct object *o,
 	    op.u.put.v.version_id[0] != '\0';
 	rc = vt_catalog_run(r->catalog, &op, err);
 	if (rc != VT_OK)
-		vt_extents_forget(r, x, o->p.count);
+		vt_extents_forget(r, x, count);
+	else if (o->member != NULL && count > 0)
+		vt_recreate_packed(r, x);
 	memcpy(version, op.u.put.version_id, VT_ID_LEN + 1);
 	return rc;
+}
+
+/*
+ * A member of a pack is of a version that the catalog has: the pack is where
+ * it moved.  VT_ABSENT: it has none; VT_EXISTS: it is where it was.
+ */
+static enum vt_code
+attach_member(struct vt_recreate *r, struct object *o,
+    struct vt_bucket *bucket, struct vt_err *err)
+{
+	const struct vt_copy *broken;
+	struct vt_cat_extent *x;
+	struct vt_version *v;
+	size_t count;
+	enum vt_code rc;
+
+	if (o->member == NULL)
+		return VT_ABSENT;
+	rc = vt_catalog_bucket(r->catalog, o->a, o->n.bucket, bucket, err);
+	if (rc == VT_OK)
+		rc = vt_catalog_lookup(r->catalog, o->a, bucket->id,
+		    o->n.key, o->n.key_len, o->n.is_null ? "null" :
+		    o->n.version_id, 0, &v, err);
+	/* another one may be the null version by now */
+	if (rc == VT_OK && strcmp(v->version_id, o->n.version_id) != 0)
+		rc = VT_ABSENT;
+	if (rc != VT_OK)
+		return rc;
+	broken = vt_recreate_broken(r, v);
+	if (broken == NULL)
+		return VT_EXISTS;
+	rc = vt_recreate_packed_extents(r, o->member, o->pack_offset,
+	    o->pack_length, v, o->a, &x, &count, err);
+	if (rc == VT_OK) {
+		rc = vt_recreate_attach(r, v, broken, o->p.tier, x, count,
+		    err);
+		if (rc == VT_OK && count > 0)
+			vt_recreate_packed(r, x);
+		else if (rc != VT_OK)
+			vt_extents_forget(r, x, count);
+	}
+	return rc == VT_ABSENT || rc == VT_EXISTS ? VT_INVALID : rc;
 }
 
 /* What a failure to make one version means for the whole run: most concern
@@ -798,7 +895,7 @@ is_fatal(enum vt_code rc)
 
 static void
 finish(struct vt_recreate *r, const struct vt_scratch_row *row,
-    struct object *o, const char *bucket, const char *version,
+    struct object *o, const char *bucket, const char *version, int is_moved,
     enum vt_code rc, const struct vt_err *err)
 {
 	struct vt_finding f = { .what = "added", .tier = o->p.tier,
@@ -807,17 +904,21 @@ finish(struct vt_recreate *r, const struct vt_scratch_row *row,
 	    .time_us = o->v.mtime_us };
 
 	if (rc == VT_EXISTS) {
-		r->n.unneeded += o->p.count;
+		r->n.unneeded += o->member != NULL ? 1 : o->p.count;
 		return;
 	}
-	if (rc == VT_OK) {
+	if (rc == VT_OK && is_moved) {
+		r->n.moved++;
+		f.what = "moved";
+		f.version = o->n.version_id;
+	} else if (rc == VT_OK) {
 		r->n.added++;
 		if (*row->upload != '\0')
 			f.what = "assembled";
 		if (o->n.is_cut)
 			f.why = "not all of its headers were kept";
 	} else {
-		r->n.unproved += o->p.count;
+		r->n.unproved += o->member != NULL ? 1 : o->p.count;
 		f.what = "unproved";
 		f.name = row->name;
 		f.why = err->text;
@@ -836,6 +937,7 @@ make_object(void *ctx, const struct vt_scratch_row *row)
 	struct vt_bucket b = { .name = NULL };
 	struct vt_err err;
 	enum vt_code rc = VT_OK;
+	int is_moved = 0;
 
 	if (vt_recreate_stopped(r))
 		goto out;
@@ -846,7 +948,9 @@ make_object(void *ctx, const struct vt_scratch_row *row)
 	memset(&err, 0, sizeof(err));
 	o.p.tier = vt_tiers_tier(r->tiers, row->tier)->name;
 	o.is_group = row->is_group;
-	if (!row->is_group)
+	if (row->detail != NULL)
+		o.member = row;
+	else if (!row->is_group)
 		rc = vt_pieces_add(&o.p, row) < 0 ? vt_fail(&err, VT_NOMEM,
 		    "out of memory") : VT_OK;
 	else
@@ -854,9 +958,13 @@ make_object(void *ctx, const struct vt_scratch_row *row)
 		    add_piece, &o, &err);
 	if (rc == VT_OK)
 		rc = describe(r, row, &o, &err);
-	if (rc == VT_OK)
+	if (rc == VT_OK) {
+		rc = attach_member(r, &o, &b, &err);
+		is_moved = rc == VT_OK;
+	}
+	if (rc == VT_ABSENT)
 		rc = salvage_key(r, &o, &err);
-	if (rc == VT_OK && !r->dry_run) {
+	if (rc == VT_OK && !r->dry_run && !is_moved) {
 		rc = find_bucket(r, &o.n, o.a, &b, &err);
 		if (rc == VT_OK)
 			rc = add_version(r, &o, &b, version, &err);
@@ -866,7 +974,7 @@ make_object(void *ctx, const struct vt_scratch_row *row)
 		r->err = err;
 	} else
 		finish(r, row, &o, b.name != NULL ? b.name : o.n.bucket,
-		    version, rc, &err);
+		    version, is_moved, rc, &err);
 out:
 	vt_pieces_release(&o.p);
 	vt_arena_free(o.a);

@@ -34,6 +34,7 @@ struct vt_recreate_result {
 	uint64_t unneeded;	/* more copies of what there is */
 };
 
+struct vt_found_pack;
 struct vt_recreate {
 	struct vt_catalog *catalog;
 	struct vt_tiers *tiers;
@@ -58,6 +59,7 @@ struct vt_recreate {
 	 * other of this store; names of a tier that are this store's */
 	uint64_t is_empty[VT_TIERS_MAX], ours[VT_TIERS_MAX];
 	uint64_t related;	/* an incarnation that the catalog was, too */
+	struct vt_found_pack *packs;	/* see recreate_pack.c */
 	struct vt_recreate_result n;
 	enum vt_code failed;	/* of a visit */
 	struct vt_err err;
@@ -122,6 +124,45 @@ enum vt_code vt_recreate_moved(struct vt_recreate *r,
 /* Versions, oldest first. */
 enum vt_code vt_recreate_objects(struct vt_recreate *r, struct vt_err *err)
     VT_MUST_CHECK;
+
+/* recreate_pack.c: a row for each member of the pack that `seen` is. */
+enum vt_code vt_recreate_pack(struct vt_recreate *r,
+    const struct vt_scratch_row *seen, const struct vt_note *n,
+    struct vt_err *err) VT_MUST_CHECK;
+/* What such a row says, strings in `a`; and the range of the pack that holds
+ * it.  VT_INVALID. */
+enum vt_code vt_recreate_member(const struct vt_scratch_row *row,
+    struct vt_arena *a, struct vt_note *out, uint64_t *offset,
+    uint64_t *length, struct vt_err *err) VT_MUST_CHECK;
+/*
+ * The extents of that version, proved: codes as of vt_recreate_extents.  *count
+ * is 0 of an empty object.  vt_recreate_packed, when a row refers to them.
+ */
+enum vt_code vt_recreate_packed_extents(struct vt_recreate *r,
+    const struct vt_scratch_row *row, uint64_t offset, uint64_t length,
+    const struct vt_version *v, struct vt_arena *a,
+    struct vt_cat_extent **out, size_t *count, struct vt_err *err)
+    VT_MUST_CHECK;
+void vt_recreate_packed(struct vt_recreate *r,
+    const struct vt_cat_extent *x);
+/* May be repeated. */
+void vt_recreate_packs_release(struct vt_recreate *r);
+/* Read a whole version and compare, decrypting where that is possible. */
+enum vt_code vt_recreate_prove(struct vt_recreate *r,
+    const struct vt_version *v, const struct vt_cat_extent *x, size_t count,
+    struct vt_arena *a, struct vt_err *err) VT_MUST_CHECK;
+/* The checksum of what lies under a name, all of it. */
+enum vt_code vt_recreate_sum(struct vt_recreate *r, struct vt_backend *b,
+    const char *name, const char *token, uint64_t size, uint64_t *crc64,
+    struct vt_err *err) VT_MUST_CHECK;
+/* A copy of `v` that is gone, and has moved to `x`. */
+enum vt_code vt_recreate_attach(struct vt_recreate *r,
+    const struct vt_version *v, const struct vt_copy *broken,
+    const char *tier, const struct vt_cat_extent *x, size_t count,
+    struct vt_err *err) VT_MUST_CHECK;
+/* A lasting copy of it some of whose blobs are marked as gone, or NULL. */
+const struct vt_copy *vt_recreate_broken(struct vt_recreate *r,
+    const struct vt_version *v);
 
 void vt_recreate_tell(struct vt_recreate *r, const struct vt_finding *f);
 

@@ -110,6 +110,7 @@ vt_salvage_run(struct vt_recreate *r, const char *scratch_path,
 	if (rc == VT_OK)
 		rc = vt_recreate_objects(r, err);
 	vt_scratch_close(r->scratch);
+	vt_recreate_packs_release(r);
 	r->scratch = NULL;
 	return rc;
 }
