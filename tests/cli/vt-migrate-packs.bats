@@ -405,3 +405,10 @@ for l in sys.stdin:
 	[ "$(field status <out)" = moved ]
 	same small/00035
 }
+
+@test "the demonstration: planned, packed, read and opened again" {
+	command -v python3 >/dev/null || skip 'no python3'
+	run -0 --separate-stderr python3 \
+	    "$BATS_TEST_DIRNAME/../bench/packs.py" --objects 300 --keep demo
+	[ "$(tail -n 1 <<<"$output" | field files_equal)" = 300 ]
+}
