@@ -82,9 +82,13 @@ remove_remote(void *ctx, void *item)
 		return;
 	}
 	x->rc = VT_OK;
-	if (x->upload != NULL)
+	if (x->upload != NULL && *x->upload != '\0')
 		x->rc = vt_backend_abort_upload(b, x->g->name, x->upload,
 		    &x->err);
+	/* Also when one has an id that was noted: the answer with another's
+	 * may have been lost. */
+	if (x->upload != NULL && (x->rc == VT_OK || x->rc == VT_ABSENT))
+		x->rc = vt_backend_abort_upload(b, x->g->name, "", &x->err);
 	if (x->rc == VT_OK || x->rc == VT_ABSENT)
 		x->rc = vt_backend_delete(b, x->g->name, x->g->token,
 		    &x->err);

@@ -9,6 +9,7 @@
  *	crashbytes.c	bodies made of numbers, never stored
  *	crashstore.c	catalog against tiers; plans; damage
  *	crashproc.c	the programs under test: started, killed, cut off
+ *	crashfar.c	tiers on another machine: another vt-serve
  *
  * The ledger judges every read as a register: a value may be seen when its
  * write began before the read ended and no other acknowledged write lies
@@ -150,6 +151,8 @@ struct world {
 	struct cut cut;
 	struct proc server;
 	char endpoint[64];
+	unsigned admin_port;
+	struct world *far;	/* where its remote tiers are, or NULL */
 	char **server_args;	/* more options of vt-serve */
 	int server_arg_count;
 	uint64_t starts, kills, cuts;
@@ -220,6 +223,23 @@ enum damage { FLIP_BYTE, DROP_BLOB, ADD_FILE, ADD_UNFINISHED, SHORTEN,
     DAMAGES };
 int store_damage(const struct world *w, const struct key *k, enum damage d,
     char what[300]);
+
+/* --- crashfar.c ----------------------------------------------------------- */
+
+/* Start another vt-serve, which lives to the end, and configure two tiers on
+ * it for a new store. */
+void far_start(struct world *w);
+/* Configure again, with a fault of these two tiers (NULL: none) for whatever
+ * program starts next. */
+void far_config(const struct world *w, const char *fault);
+/* Wait until the other machine has nothing in hand any more: what was sent by
+ * a program that is dead has arrived. */
+void far_settle(const struct world *w);
+/* Whatever lies there of the tier with that URL, by name; complains of
+ * uploads. */
+typedef void far_visit(void *ctx, const char *name, uint64_t size_bytes);
+void far_look(const struct world *w, const char *url, far_visit *visit,
+    void *ctx);
 
 /* --- crashops.c ----------------------------------------------------------- */
 

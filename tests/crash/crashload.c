@@ -5,6 +5,8 @@
  *	crashload serve      P1 P4: vt-serve is killed
  *	crashload migrate    P2 P4 P5: vt-migrate is killed
  *	crashload race       P3: moves against PUT and DELETE of the same keys
+ *	crashload faults     P2 P3 P4: each kind of call to a tier on another
+ *	                     machine fails or kills, vt-migrate and vt-serve
  *	crashload selfcheck  what the checks above would not notice
  *
  * Exit: 0 all is well, 1 the store broke a promise, 2 usage, 3 the test could
@@ -30,7 +32,7 @@
 #include "tests/crash/crash.h"
 
 static const char usage[] =
-"usage: crashload serve|migrate|race|selfcheck [options] DIR\n"
+"usage: crashload serve|migrate|race|faults|selfcheck [options] DIR\n"
 "                 [-- options of vt-serve]\n"
 "\n"
 "DIR is made; it must not exist.\n"
@@ -39,6 +41,7 @@ static const char usage[] =
 "  --clients N      at work at the same time (default 16)\n"
 "  --power-cut DIR  cut the power instead of only killing: DIR holds\n"
 "                   powercut.so and powercut_apply\n"
+"  --remote         two of the tiers are on another vt-serve\n"
 "  --rounds N       kills (default 30)\n"
 "  --seconds N      of a race (default 10)\n"
 "  --seed N         of all that is random (default: told, new each time)\n";
@@ -157,8 +160,11 @@ collect(int idle)
 {
 	static const char *const gc[] = { "--gc", "--ignore-grace", "--quiet",
 	    NULL };
-	int status = migrate_run(&world, gc);
+	int status;
 
+	if (world.far != NULL)
+		far_settle(&world);
+	status = migrate_run(&world, gc);
 	if (status != 0)
 		complain("vt-migrate --gc ended with %d", status);
 	store_check(&world, idle, &figures);
@@ -337,11 +343,12 @@ serve_rounds(unsigned rounds)
 
 /*
  * Let vt-migrate run until it printed so many lines or that time passed, then
- * kill it.  Lines that it finished are taken as they are.
+ * kill it.  Lines that it finished are taken as they are.  Its status; one
+ * that it `may_be` is no complaint.
  */
-static void
+static int
 migrate_killed(const char *const *args, struct plan *plan, uint64_t lines,
-    int64_t ms)
+    int64_t ms, int may_be)
 {
 	struct pollfd pf = { .events = POLLIN };
 	int64_t until = vt_clock_mono_us() + ms * 1000, left;
@@ -376,8 +383,9 @@ migrate_killed(const char *const *args, struct plan *plan, uint64_t lines,
 	}
 	status = proc_wait(&proc);
 	world.kills += status < 0;
-	if (status != 0 && status != -SIGKILL)
+	if (status != 0 && status != -SIGKILL && status != may_be)
 		complain("vt-migrate ended with %d", status);
+	return status;
 }
 
 static void
@@ -407,15 +415,15 @@ migrate_round(uint64_t moved[128])
 			power_cut_at(&world, 1 + rng_below(&dice, 3000));
 		if (rng_one_in(&dice, 2))
 			migrate_killed(args, &plan, rng_below(&dice,
-			    plan.count), 10000);
+			    plan.count), 10000, 0);
 		else
 			migrate_killed(args, &plan, UINT64_MAX,
-			    (int64_t)rng_below(&dice, 400));
+			    (int64_t)rng_below(&dice, 400), 0);
 		power_cut(&world, &dice);
 		plan_check(&world, &plan, 0);
 		if (rng_one_in(&dice, 3)) {
 			migrate_killed(gc, NULL, UINT64_MAX,
-			    (int64_t)rng_below(&dice, 60));
+			    (int64_t)rng_below(&dice, 60), 0);
 			power_cut(&world, &dice);
 		}
 	} while (rng_one_in(&dice, 3));
@@ -447,7 +455,8 @@ migrate_rounds(unsigned rounds)
 	uint64_t moved[128] = { 0 };
 
 	/* Whatever is not on its planned tier is vt-migrate's doing. */
-	store_config(&world, "promote", 0);
+	if (world.far == NULL)
+		store_config(&world, "promote", 0);
 	begin();
 	if (!online)
 		stop(SIGTERM);
@@ -476,6 +485,92 @@ migrate_rounds(unsigned rounds)
 	collect(1);
 	printf("migrate: %llu moves after %llu by runs that were killed\n",
 	    (unsigned long long)moved['m'], (unsigned long long)moved['a']);
+}
+
+/* --- faults --------------------------------------------------------------- */
+
+/* The next fault: each kind of call with each of these, then the second call
+ * of each kind... */
+static int
+next_fault(char text[64])
+{
+	static const char *const calls[] = { "put", "write", "metadata",
+	    "commit", "get", "read", "delete", "abort" };
+	static const char *const acts[] = { "kill", "kill-late", "busy",
+	    "busy-late" };
+	unsigned i = load.round - 1;
+
+	snprintf(text, 64, "%s:%s@%u", acts[i % 4], calls[i / 4 % 8],
+	    i / 32 + 1);
+	return i % 4 >= 2;
+}
+
+/* A plan and the collector under a fault, then without. */
+static void
+fault_migrate(const char *fault, int may_fail)
+{
+	const char *args[] = { "--grace", "0s", "--jobs", "4", "--quiet",
+	    world.plans[0], NULL };
+	static const char *const gc[] = { "--gc", "--ignore-grace", "--quiet",
+	    NULL };
+	struct plan plan;
+
+	plan_make(&world, &dice, 40, world.plans[0], &plan);
+	far_config(&world, fault);
+	migrate_killed(args, &plan, UINT64_MAX, 60000, may_fail ? 1 : 0);
+	plan_check(&world, &plan, 0);
+	far_settle(&world);
+	migrate_killed(gc, NULL, UINT64_MAX, 60000, may_fail ? 4 : 0);
+	far_config(&world, NULL);
+	plan_check(&world, &plan, 0);
+	plan_release(&plan);
+	collect(1);
+}
+
+/* vt-serve is killed by a call, or at last by us. */
+static void
+fault_serve(const char *fault)
+{
+	char why[300];
+	int alive;
+
+	far_config(&world, fault);
+	start();
+	load_connect(&load, 0);
+	clients_start(&load, client_work);
+	alive = wait_moment(UINT64_MAX / 2, 500);
+	if (alive)
+		stop(SIGKILL);
+	else if (server_wait(&world, why) < 0)
+		complain("%s", why);
+	load.stop = 1;
+	clients_join(&load);
+	far_config(&world, NULL);
+	collect(1);
+}
+
+static void
+faults(unsigned rounds)
+{
+	char fault[64];
+	int may_fail;
+
+	load.gentle = 1;
+	begin();
+	stop(SIGTERM);
+	for (load.round = 1; load.round <= rounds; load.round++) {
+		may_fail = next_fault(fault);
+		fault_migrate(fault, may_fail);
+		if (!may_fail)
+			fault_serve(fault);
+		start();
+		load_connect(&load, 0);
+		verify();
+		stop(SIGTERM);
+		check_complaints();
+	}
+	load.round--;
+	collect(1);
 }
 
 /* --- races ---------------------------------------------------------------- */
@@ -747,6 +842,7 @@ main(int argc, char **argv)
 		{ "bin", required_argument, NULL, 'b' },
 		{ "clients", required_argument, NULL, 'c' },
 		{ "power-cut", required_argument, NULL, 'p' },
+		{ "remote", no_argument, NULL, 'R' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "seed", required_argument, NULL, 'S' },
@@ -754,6 +850,7 @@ main(int argc, char **argv)
 	};
 	const char *mode = argc > 1 ? argv[1] : "";
 	unsigned clients = 16, rounds = 30, seconds = 10;
+	int remote = 0;
 	uint64_t seed = 0;
 	int64_t begun = vt_clock_mono_us();
 	int c;
@@ -771,6 +868,9 @@ main(int argc, char **argv)
 			break;
 		case 'p':
 			world.cut.dir = optarg;
+			break;
+		case 'R':
+			remote = 1;
 			break;
 		case 'r':
 			rounds = (unsigned)number("--rounds", optarg, 1,
@@ -804,12 +904,16 @@ main(int argc, char **argv)
 	world.server_args = argv + optind;
 	world.server_arg_count = argc - optind;
 	load_init(&load, &world, seed, clients);
+	if (remote)
+		far_start(&world);
 	if (strcmp(mode, "serve") == 0)
 		serve_rounds(rounds);
 	else if (strcmp(mode, "migrate") == 0)
 		migrate_rounds(rounds);
 	else if (strcmp(mode, "race") == 0)
 		race(seconds);
+	else if (strcmp(mode, "faults") == 0 && remote)
+		faults(rounds);
 	else if (strcmp(mode, "selfcheck") == 0)
 		selfcheck();
 	else {

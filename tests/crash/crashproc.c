@@ -124,15 +124,17 @@ drain(void *arg)
 	return NULL;
 }
 
-/* The port of the first address that the server tells (S3 comes before
- * admin), or 0. */
+/* The port of the first or second address that the server tells (S3 comes
+ * before admin), or 0. */
 static unsigned
-find_port(const char *text)
+find_port(const char *text, int second)
 {
 	const char *p = strstr(text, READY);
 	char *end;
 	unsigned long n;
 
+	if (p != NULL && second)
+		p = strstr(p + 1, READY);
 	if (p == NULL)
 		return 0;
 	n = strtoul(p + strlen(READY), &end, 10);
@@ -152,7 +154,8 @@ wait_ready(struct world *w, int log, int patience_ms)
 	int64_t left;
 	int r;
 
-	while (port == 0 && len < sizeof(text) - 1) {
+	w->admin_port = 0;
+	while (w->admin_port == 0 && len < sizeof(text) - 1) {
 		left = patience_ms < 0 ? 60000 :
 		    (until - vt_clock_mono_us()) / 1000;
 		if (left < 0)
@@ -169,9 +172,10 @@ wait_ready(struct world *w, int log, int patience_ms)
 			give_up("cannot write '%s'", w->log);
 		len += (size_t)n;
 		text[len] = '\0';
-		port = find_port(text);
+		port = find_port(text, 0);
+		w->admin_port = find_port(text, 1);
 	}
-	return port;
+	return w->admin_port != 0 ? port : 0;
 }
 
 int

@@ -190,6 +190,95 @@ check_bytes(const char *root, const char *tier, const struct name *b,
 	free(data);
 }
 
+/* --- a tier on another machine -------------------------------------------- */
+
+static void
+check_far_bytes(struct vt_backend *b, const char *tier,
+    const struct name *blob, struct figures *f)
+{
+	static char block[1 << 18];
+	struct vt_backend_get *g;
+	struct vt_err err;
+	enum vt_code rc;
+	uint64_t crc64 = 0;
+	size_t n = 0;
+
+	rc = vt_backend_get_begin(b, blob->text, NULL, 0, blob->size, &g,
+	    &err);
+	while (rc == VT_OK) {
+		rc = vt_backend_get_read(g, block, sizeof(block), &n, &err);
+		if (rc != VT_OK || n == 0)
+			break;
+		crc64 = vt_crc64nvme(crc64, block, n);
+		f->bytes += n;
+	}
+	vt_backend_get_end(g);
+	if (rc != VT_OK)
+		complain("blob '%s' of tier '%s': %s", blob->text, tier,
+		    err.text);
+	else if (crc64 != blob->crc64)
+		complain("blob '%s' of tier '%s' has other bytes than were "
+		    "stored", blob->text, tier);
+}
+
+/* What lies there that is of no blob, nor beside one. */
+struct far {
+	const struct names *blobs;
+	struct names seen;
+	const char *tier;
+};
+
+static void
+see_far(void *ctx, const char *name, uint64_t size_bytes)
+{
+	struct far *far = ctx;
+	char blob[VT_BLOB_NAME_MAX];
+	const struct name *n;
+	size_t len;
+	int beside;
+
+	snprintf(blob, sizeof(blob), "%s", name);
+	len = strlen(blob);
+	beside = len > 4 && strcmp(blob + len - 4, ".vtm") == 0;
+	if (beside)
+		blob[len - 4] = '\0';
+	n = names_find(far->blobs, blob);
+	if (n == NULL)
+		complain("'%s' on tier '%s' is of no blob", name, far->tier);
+	else if (!beside && n->size != size_bytes)
+		complain("blob '%s' of tier '%s' has %llu bytes, its row says "
+		    "%llu", name, far->tier, (unsigned long long)size_bytes,
+		    (unsigned long long)n->size);
+	names_add(&far->seen, name, size_bytes, 0);
+}
+
+static void
+check_far_tier(const struct world *w, struct store *s,
+    const struct vt_tier *t, struct figures *f)
+{
+	struct names blobs = { 0 };
+	struct far far = { .blobs = &blobs, .tier = t->name };
+	struct vt_err err;
+	size_t i;
+
+	if (vt_catalog_blobs(s->catalog, t->name, add_blob, &blobs,
+	    &err) != VT_OK)
+		give_up("tier '%s': %s", t->name, err.text);
+	names_sort(&blobs);
+	far_look(w, t->url, see_far, &far);
+	names_sort(&far.seen);
+	for (i = 0; i < blobs.count; i++)
+		if (names_find(&far.seen, blobs.list[i].text) == NULL)
+			complain("blob '%s' of tier '%s' is lost",
+			    blobs.list[i].text, t->name);
+		else
+			check_far_bytes(vt_tiers_backend(s->tiers, t->name),
+			    t->name, &blobs.list[i], f);
+	f->blobs += blobs.count;
+	names_free(&blobs);
+	names_free(&far.seen);
+}
+
 static void
 check_tier(const struct world *w, struct store *s, const struct vt_tier *t,
     struct figures *f)
@@ -200,6 +289,10 @@ check_tier(const struct world *w, struct store *s, const struct vt_tier *t,
 	struct vt_err err;
 	size_t i;
 
+	if (vt_backend_caps(vt_tiers_backend(s->tiers, t->name))->remote) {
+		check_far_tier(w, s, t, f);
+		return;
+	}
 	tier_root(w, t, root);
 	if (vt_catalog_blobs(s->catalog, t->name, add_blob, &blobs,
 	    &err) != VT_OK ||
