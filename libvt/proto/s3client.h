@@ -13,9 +13,9 @@
  *
  * Checks.  What is sent carries the CRC64NVME of its bytes, and over plain
  * http to another machine a signed SHA-256 too; over https the payload is
- * unsigned, TLS covers it.  An answer that repeats the checksum must repeat the same; one without
- * it has its ETag compared with the MD5, which is computed only then, and
- * Content-MD5 is sent from then on.
+ * unsigned, TLS covers it.  An answer that repeats the checksum must repeat
+ * the same; one without it has its ETag compared with the MD5, which is
+ * computed only then, and Content-MD5 is sent from then on.
  */
 #ifndef VT_PROTO_S3CLIENT_H
 #define VT_PROTO_S3CLIENT_H
@@ -168,7 +168,7 @@ struct vt_s3_head {
 	char storage_class[64];	/* "" is STANDARD */
 	char restore[128];	/* x-amz-restore as it came */
 	char mtime[64];		/* x-amz-meta-mtime as it came */
-	char archive_status[32]; /* of INTELLIGENT_TIERING: x-amz-archive-status */
+	char archive_status[32];	/* x-amz-archive-status as it came */
 	int64_t modified_us;	/* Last-Modified; 0 unknown */
 	struct vt_s3_checksum checksum;
 	/* Of the last answer, also of a refusal: its status (0: none came) and

@@ -140,7 +140,8 @@ struct vt_backend_put_result {
 	uint64_t crc64;		/* CRC64NVME of the stored bytes */
 	char token[VT_BLOB_TOKEN_MAX];	/* what the backend calls it, or "" */
 };
-/* VT_EXISTS when the name is taken (see caps.late_exists); VT_NOSPACE; VT_BUSY; VT_IO... */
+/* VT_EXISTS when the name is taken (see caps.late_exists); VT_NOSPACE;
+ * VT_BUSY; VT_IO... */
 enum vt_code vt_backend_put_begin(struct vt_backend *b, const char *name,
     const struct vt_backend_put_info *info, struct vt_backend_put **out,
     struct vt_err *err) VT_MUST_CHECK;

@@ -1022,6 +1022,7 @@ vt_backend_azure_open(const char *url, const struct vt_backend_options *o,
 	if (rc == VT_OK)
 		rc = set_tier(z, err);
 	z->c.base.caps.max_size_bytes = SIZE_MAX_BYTES;
+	z->c.base.caps.find_uploads = 1;
 	/* Whoever may set rules on the account may archive any blob. */
 	z->c.base.caps.restore = 1;
 	z->c.parts_max = BLOCKS_MAX;

@@ -628,31 +628,35 @@ copy_whole(struct copying *k, struct vt_s3_put_result *result, int *checked,
 }
 
 /*
- * The server said nothing that tells what it copied: at least the size is
+ * The server said nothing that tells what it copied, or not as which version:
+ * look at it.  At least the size is
  * right, and the source is still what it was (Ceph 16 does not look at
  * x-amz-copy-source-if-match).
  */
 static enum vt_code
-check_copy(struct copying *k, const char *version, struct vt_err *err)
+check_copy(struct copying *k, struct vt_s3_put_result *result,
+    struct vt_err *err)
 {
 	struct vt_s3_head head;
 	int beside;
 	enum vt_code rc;
 
-	if (k->token.etag[0] != '\0') {
-		rc = s3_look(k->from, k->c->from_name, k->token.version,
-		    &head, &beside, err);
-		if (rc == VT_OK && strcmp(head.etag, k->token.etag) != 0)
-			rc = s3_not_the_one(k->c->from_name, err);
-		if (rc != VT_OK)
-			return rc;
-	}
-	rc = s3_look(k->s, k->name, version, &head, &beside, err);
-	if (rc == VT_OK && head.size_bytes != k->c->size_bytes)
-		rc = vt_fail(err, VT_CORRUPT, "the copy '%s' is of %llu bytes "
-		    "and not %llu", k->name,
+	rc = s3_look(k->s, k->name, result->version, &head, &beside, err);
+	if (rc != VT_OK)
+		return rc;
+	memcpy(result->version, head.version, sizeof(result->version));
+	memcpy(result->etag, head.etag, sizeof(result->etag));
+	if (head.size_bytes != k->c->size_bytes)
+		return vt_fail(err, VT_CORRUPT, "the copy '%s' is of %llu "
+		    "bytes and not %llu", k->name,
 		    (unsigned long long)head.size_bytes,
 		    (unsigned long long)k->c->size_bytes);
+	if (k->token.etag[0] == '\0')
+		return VT_OK;
+	rc = s3_look(k->from, k->c->from_name, k->token.version, &head,
+	    &beside, err);
+	if (rc == VT_OK && strcmp(head.etag, k->token.etag) != 0)
+		rc = s3_not_the_one(k->c->from_name, err);
 	return rc;
 }
 
@@ -754,8 +758,9 @@ s3_copy(struct vt_backend *b, const char *name,
 		    copy_by_parts(&k, &result, err) :
 		    copy_whole(&k, &result, &checked, err);
 		made = rc == VT_OK || rc == VT_CORRUPT;
-		if (rc == VT_OK && !checked)
-			rc = check_copy(&k, result.version, err);
+		if (rc == VT_OK && (!checked ||
+		    (k.token.kind == 'V' && result.version[0] == '\0')))
+			rc = check_copy(&k, &result, err);
 		else if (rc != VT_OK && rc != VT_CORRUPT)
 			rc = copy_failed(&k, rc, err);
 		if (rc != VT_OK)
