@@ -1025,6 +1025,7 @@ vt_backend_azure_open(const char *url, const struct vt_backend_options *o,
 	z->c.base.caps.find_uploads = 1;
 	/* Whoever may set rules on the account may archive any blob. */
 	z->c.base.caps.restore = 1;
+	z->c.base.caps.find_uploads = 1;
 	z->c.parts_max = BLOCKS_MAX;
 	z->c.meta_max = META_MAX - 64;	/* the mark, and whose put it is */
 	z->c.meta_each = strlen("vt_");
