@@ -282,12 +282,16 @@ attach(struct vt_recreate *r, const struct vt_version *v,
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	rc = vt_recreate_extents(r, p, v, a, &x, err);
-	/* data keys that were wrapped anew before the snapshot */
+	/* of the same stored bytes the snapshot knows better: their data key
+	 * may have been wrapped anew before it */
 	for (i = 0; rc == VT_OK && i < p->count &&
-	    p->count == broken->extent_count; i++)
-		if (*x[i].e.blob.transform != '\0')
-			x[i].e.blob.transform =
-			    broken->extents[i].blob.transform;
+	    p->count == broken->extent_count; i++) {
+		const struct vt_blob *was = &broken->extents[i].blob;
+
+		if (x[i].e.blob.crc64 == was->crc64 &&
+		    x[i].e.blob.size_bytes == was->size_bytes)
+			x[i].e.blob.transform = was->transform;
+	}
 	if (rc == VT_OK) {
 		rc = vt_recreate_attach(r, v, broken, p->tier, x, p->count,
 		    err);

@@ -14,7 +14,13 @@ setup() {
 	  { "name": "warm", "url": "file:tiers/warm",
 	    "storage_class": "STANDARD_IA", "price": "STANDARD_IA" },
 	  { "name": "cold", "url": "file:tiers/cold",
-	    "storage_class": "GLACIER_IR", "price": "GLACIER_IR" } ],
+	    "storage_class": "GLACIER_IR", "price": "GLACIER_IR" },
+	  { "name": "sealed", "url": "file:tiers/sealed",
+	    "storage_class": "ONEZONE_IA", "price": "ONEZONE_IA",
+	    "compress": true, "encrypt": "master" },
+	  { "name": "pressed", "url": "file:tiers/pressed",
+	    "storage_class": "DEEP_ARCHIVE", "price": "DEEP_ARCHIVE",
+	    "compress": true } ],
 	  "snapshots": { "tier": "warm", "every": "30d", "keep": 3 },
 	  "grace": "1h" }
 	END
@@ -113,6 +119,9 @@ fill() {
 	put 'plain/sp%20ace/%C3%A9%25' a
 	put plain/cold a -H 'x-amz-storage-class: GLACIER_IR'
 	put plain/secret a -H 'x-amz-server-side-encryption: AES256'
+	seq 30000 >text
+	put plain/sealed text -H 'x-amz-storage-class: ONEZONE_IA'
+	put plain/pressed text -H 'x-amz-storage-class: DEEP_ARCHIVE'
 	vt-put --quiet b s3://plain/big
 	upload plain going c a
 	bucket versions
@@ -170,6 +179,8 @@ lose() {
 	bucket later
 	put later/x b -H 'x-amz-meta-later: yes' -H 'x-amz-tagging: t=1'
 	put later/secret a -H 'x-amz-server-side-encryption: AES256'
+	put later/sealed text -H 'x-amz-storage-class: ONEZONE_IA'
+	put later/pressed text -H 'x-amz-storage-class: DEEP_ARCHIVE'
 	put versions/v b
 	head -c 50000 b >a2
 	put plain/a a2 -H 'x-amz-meta-who: you'
@@ -178,6 +189,7 @@ lose() {
 	    sed -n 's|.*<UploadId>\(.*\)</UploadId>.*|\1|p')
 	s3curl -f -T a2 "$AWS_ENDPOINT_URL/plain/going?partNumber=3&uploadId=$id"
 	moves cold | grep -E '"key": "(v|a|secret|big|l)"' >plan
+	moves sealed | grep -E '"key": "sp ace' >>plan
 	vt-migrate --data data --grace 0 --quiet <plan >moved
 	grep -q '"key":"big".*"moved"' moved
 	s3curl -f -X DELETE "$AWS_ENDPOINT_URL/plain/cold"
@@ -279,6 +291,8 @@ lose() {
 	grep -qi '^x-amz-meta-who: me, and me' head
 	s3curl -f "$at/sp%20ace/%C3%A9%25" | cmp - a
 	s3curl -f "$at/secret" | cmp - a
+	s3curl -f "$at/sealed" | cmp - text
+	s3curl -f "$at/pressed" | cmp - text
 	s3curl -f -D head "$at/big" | cmp - b
 	etag=$(tr -d '\r' <head | sed -n 's/^ETag: //Ip')
 	grep -q "^ETag: $etag" <(tr -d '\r' <before)

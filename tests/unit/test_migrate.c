@@ -6,6 +6,7 @@
 #include "libvt/base/hash.h"
 #include "libvt/work/gc.h"
 #include "libvt/work/migrate.h"
+#include "libvt/work/verify.h"
 
 #include "tests/unit/test.h"
 
@@ -345,6 +346,121 @@ test_corrupt(void)
 	vt_arena_free(a);
 }
 
+/* A second lasting copy, on `tier`. */
+static enum vt_code
+add_copy(const struct vt_migrate_options *o, const char *key,
+    const char *tier)
+{
+	struct vt_arena *a = vt_arena_new(1 << 20);
+	struct vt_version *v = look(a, key);
+	struct vt_move_result r;
+	struct vt_new_copy n;
+	struct vt_bucket b;
+	struct vt_cat_op op;
+	enum vt_code rc;
+
+	memset(&r, 0, sizeof(r));
+	rc = vt_migrate_copy(o, "b", v, &v->copies[0], tier, a, &n, &r, &err);
+	if (rc == VT_OK)
+		rc = vt_catalog_bucket(catalog, a, "b", &b, &err);
+	if (rc == VT_OK) {
+		memset(&op, 0, sizeof(op));
+		op.kind = VT_CAT_SWAP;
+		op.u.swap.seq = v->seq;
+		op.u.swap.source_copy_id = v->copies[0].id;
+		op.u.swap.version_generation = v->generation;
+		op.u.swap.bucket_generation = b.generation;
+		op.u.swap.min_copies = 2;
+		op.u.swap.tier = tier;
+		op.u.swap.extents = n.x;
+		op.u.swap.extent_count = n.count;
+		rc = vt_catalog_run(catalog, &op, &err);
+		vt_new_copy_release(&n);
+	}
+	vt_arena_free(a);
+	return rc;
+}
+
+/* The copy on a tier, and the path of its first blob. */
+static const struct vt_copy *
+copy_on(const struct vt_version *v, const char *tier, char path[600])
+{
+	for (size_t i = 0; v != NULL && i < v->copy_count; i++)
+		if (strcmp(v->copies[i].tier, tier) == 0) {
+			snprintf(path, 600, "%s/tiers/%s/%s", dir, tier,
+			    v->copies[i].extents[0].blob.name);
+			return &v->copies[i];
+		}
+	return NULL;
+}
+
+static void
+scratch_byte(const char *path)
+{
+	FILE *f = fopen(path, "r+");
+	int c;
+
+	if (f == NULL)
+		return;
+	fseek(f, 1000, SEEK_SET);
+	c = fgetc(f);
+	fseek(f, 1000, SEEK_SET);
+	fputc(c ^ 1, f);
+	fclose(f);
+}
+
+static void
+test_verify(void)
+{
+	char hot[600], cold[600], fresh[600], scratch[300], place[300];
+	struct vt_verify_options o = { .m = { .catalog = catalog,
+	    .tiers = tiers, .config = config, .clock = &now,
+	    .grace_ms = 3600000 }, .scratch = scratch, .place = place };
+	struct vt_arena *a = vt_arena_new(1 << 20);
+	const struct vt_copy *c;
+	struct vt_verify_result r;
+	struct vt_version *v;
+	int64_t was;
+
+	snprintf(scratch, sizeof(scratch), "%s/scratch", dir);
+	snprintf(place, sizeof(place), "%s/place", dir);
+	is_int(store("twice", "hot", 9000, 1, 21), VT_OK, "an object");
+	is_int(add_copy(&o.m, "twice", "cold"), VT_OK, "of two copies: %s",
+	    err.text);
+	v = look(a, "twice");
+	c = copy_on(v, "hot", hot);
+	if (!ok(c != NULL && copy_on(v, "cold", cold) != NULL,
+	    "are on two tiers"))
+		return;
+	was = c->id;
+	scratch_byte(hot);
+	o.no_repair = 1;
+	o.tier = "hot";
+	is_int(vt_verify_run(&o, &r, &err), VT_OK, "P5 verifies");
+	ok(r.corrupt >= 1 && r.repaired == 0, "finds the byte, repairs none");
+	o.no_repair = 0;
+	is_int(vt_verify_run(&o, &r, &err), VT_OK, "and again");
+	is_int(r.repaired, 1, "P2 repairs from the other copy");
+	v = look(a, "twice");
+	is_int(v->copy_count, 2, "there are two copies as before");
+	c = copy_on(v, "hot", fresh);
+	ok(c != NULL && c->id != was && strcmp(fresh, hot) != 0,
+	    "one is another, under a name never used before");
+	is_int(access(hot, F_OK), 0, "the old bytes wait for the collector");
+	ok(holds("twice", 9000, 21), "the object is whole");
+	/* both gone: nothing can be done, and nothing is forgotten */
+	scratch_byte(fresh);
+	if (unlink(cold) < 0)
+		ok(0, "removes a blob");
+	o.tier = NULL;
+	is_int(vt_verify_run(&o, &r, &err), VT_OK, "verifies all tiers");
+	ok(r.missing == 1 && r.corrupt >= 1 && r.repaired == 0,
+	    "P2 without a good copy there is no repair");
+	is_int(look(a, "twice")->copy_count, 2, "nothing is forgotten");
+	is_int(vt_catalog_check(catalog, &err), VT_OK, "the catalog is sound");
+	vt_arena_free(a);
+}
+
 static void
 test_recovery(void)
 {
@@ -402,6 +518,7 @@ main(void)
 	test_moves();
 	test_stale();
 	test_corrupt();
+	test_verify();
 	test_recovery();
 	vt_tiers_close(tiers);
 	vt_catalog_close(catalog);
