@@ -1,48 +1,8 @@
-/*
- * A guard around a backend of another machine: see vt_backend_guard.
- *
- * One lock for everything; it is never held across a call of the backend.
- * Two gates: requests, whose turn lasts as long as the call, and open puts.
- * Nobody waits for anything else while having the turn of a request: list and
- * meta step aside while their visitor runs and go on without waiting.
- */
-#include <pthread.h>
+/* A guard around a backend of another machine: see vt_backend_guard. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "libvt/store/backend_guard_state.h"
-#include "libvt/store/backend_internal.h"
-
-#define POLL_US 200000		/* how often a wait looks at `cancel` */
-
-/* One that waits: for its turn, or for bytes to pass. */
-struct waiter {
-	struct waiter *next;
-	pthread_cond_t wake;
-	enum { WAITING, GRANTED, TURNED_AWAY } state;
-};
-
-struct gate {
-	unsigned max, used, waiting;
-	struct waiter *head, **tail;
-};
-
-struct guard {
-	struct vt_backend base;
-	struct vt_backend *inner;
-	struct vt_guard_options o;	/* defaults filled in */
-	pthread_mutex_t lock;
-	pthread_condattr_t monotonic;
-	pthread_cond_t quiet;
-	unsigned inside;		/* threads that close waits for */
-	int closing;
-	struct gate calls, puts, held_back;
-	struct vt_breaker breaker;
-	struct vt_pace in, out;
-	uint64_t failures, refused;
-	char why[256];			/* the last failure */
-};
+#include "libvt/store/backend_guard.h"
 
 struct guard_put {
 	struct vt_backend_put base;
@@ -59,320 +19,13 @@ struct guard_get {
 	unsigned resumed;
 };
 
-static struct guard *
-guard_of(const struct vt_backend *b)
-{
-	return (struct guard *)b;
-}
-
-/* Of a clock that tests set, or one that does not go back. */
-static int64_t
-now_us(const struct guard *g)
-{
-	const struct vt_clock *c = g->base.clock;
-
-	return c != NULL && c->fixed ? vt_clock_now_us(c) :
-	    vt_clock_mono_us();
-}
-
-/* --- waiting; all of it under the lock ------------------------------------ */
-
-static void
-append(struct gate *q, struct waiter *w)
-{
-	w->next = NULL;
-	*q->tail = w;
-	q->tail = &w->next;
-	q->waiting++;
-}
-
-static void
-take_off(struct gate *q, struct waiter *w)
-{
-	struct waiter **p = &q->head;
-
-	while (*p != w)
-		p = &(*p)->next;
-	*p = w->next;
-	if (*p == NULL)
-		q->tail = p;
-	q->waiting--;
-}
-
-static void
-wake_first(struct gate *q, int state)
-{
-	struct waiter *w = q->head;
-
-	take_off(q, w);
-	w->state = state;
-	pthread_cond_signal(&w->wake);
-}
-
-static void
-turn_away(struct gate *q)
-{
-	while (q->head != NULL)
-		wake_first(q, TURNED_AWAY);
-}
-
-static int
-is_cancelled(const struct guard *g)
-{
-	return g->closing || (g->o.cancel != NULL &&
-	    __atomic_load_n(g->o.cancel, __ATOMIC_RELAXED) != 0);
-}
-
-static enum vt_code
-cancelled(const struct guard *g, struct vt_err *err)
-{
-	return vt_fail(err, VT_CANCELLED, "stopped waiting for '%s'",
-	    g->base.url);
-}
-
-/* Wait in `q` until woken, at most until then; the state it ended in. */
-static int
-wait_in(struct guard *g, struct gate *q, int64_t until_us)
-{
-	struct waiter w = { .state = WAITING };
-	struct timespec t;
-	int64_t at;
-
-	if (pthread_cond_init(&w.wake, &g->monotonic) != 0)
-		return TURNED_AWAY;
-	append(q, &w);
-	while (w.state == WAITING) {
-		at = vt_clock_mono_us();
-		if (at >= until_us || is_cancelled(g)) {
-			take_off(q, &w);
-			break;
-		}
-		if (g->o.cancel != NULL && until_us - at > POLL_US)
-			at += POLL_US;
-		else
-			at = until_us;
-		t.tv_sec = (time_t)(at / 1000000);
-		t.tv_nsec = (long)(at % 1000000 * 1000);
-		pthread_cond_timedwait(&w.wake, &g->lock, &t);
-	}
-	pthread_cond_destroy(&w.wake);
-	return w.state;
-}
-
-static enum vt_code
-refuse(struct guard *g, struct vt_err *err)
-{
-	g->refused++;
-	return vt_fail(err, VT_BUSY, "'%s' is left alone for a while, as it "
-	    "failed: %s", g->base.url, g->why);
-}
-
-/* Take a place, waiting for it if need be. */
-static enum vt_code
-take_place(struct guard *g, struct gate *q, struct vt_err *err)
-{
-	if (q->head == NULL && q->used < q->max) {
-		q->used++;
-		return VT_OK;
-	}
-	if (q->waiting >= g->o.waiting_max) {
-		g->refused++;
-		return vt_fail(err, VT_BUSY, "%u others wait for '%s'",
-		    q->waiting, g->base.url);
-	}
-	switch (wait_in(g, q, vt_clock_mono_us() + g->o.wait_ms * 1000)) {
-	case GRANTED:
-		return VT_OK;
-	case TURNED_AWAY:
-		return is_cancelled(g) ? cancelled(g, err) : refuse(g, err);
-	default:
-		break;
-	}
-	if (is_cancelled(g))
-		return cancelled(g, err);
-	g->refused++;
-	return vt_fail(err, VT_BUSY, "no turn at '%s' within %lld ms",
-	    g->base.url, (long long)g->o.wait_ms);
-}
-
-/* Give it to the first who waits. */
-static void
-leave_place(struct gate *q)
-{
-	if (q->head != NULL && q->used <= q->max)
-		wake_first(q, GRANTED);
-	else
-		q->used--;
-}
-
-/* --- a call --------------------------------------------------------------- */
-
-static void
-come_in(struct guard *g)
-{
-	pthread_mutex_lock(&g->lock);
-	g->inside++;
-}
-
-static void
-go_out(struct guard *g)
-{
-	if (--g->inside == 0)
-		pthread_cond_broadcast(&g->quiet);
-	pthread_mutex_unlock(&g->lock);
-}
-
-/* A place and a ticket; under the lock. */
-static enum vt_code
-enter_locked(struct guard *g, struct gate *q, uint64_t *ticket,
-    struct vt_err *err)
-{
-	enum vt_code rc;
-
-	if (g->closing)
-		return cancelled(g, err);
-	if (!vt_breaker_passes(&g->breaker, now_us(g)))
-		return refuse(g, err);
-	rc = take_place(g, q, err);
-	if (rc != VT_OK)
-		return rc;
-	*ticket = vt_breaker_enter(&g->breaker, now_us(g));
-	if (*ticket != 0)
-		return VT_OK;
-	leave_place(q);
-	return refuse(g, err);
-}
-
-/* What a call told of the tier; under the lock. */
-static void
-note(struct guard *g, uint64_t ticket, enum vt_call_end end,
-    const struct vt_err *err)
-{
-	if (end == VT_CALL_FAILED) {
-		g->failures++;
-		if (err != NULL) {
-			memcpy(g->why, err->text, sizeof(g->why) - 1);
-			g->why[sizeof(g->why) - 1] = '\0';
-		}
-	}
-	if (vt_breaker_leave(&g->breaker, ticket, end, now_us(g))) {
-		turn_away(&g->calls);
-		turn_away(&g->puts);
-	}
-}
-
-static enum vt_code
-enter(struct guard *g, uint64_t *ticket, struct vt_err *err)
-{
-	enum vt_code rc;
-
-	come_in(g);
-	rc = enter_locked(g, &g->calls, ticket, err);
-	if (rc != VT_OK) {
-		go_out(g);
-		return rc;
-	}
-	pthread_mutex_unlock(&g->lock);
-	return VT_OK;
-}
-
-static void
-leave(struct guard *g, uint64_t ticket, enum vt_call_end end,
-    const struct vt_err *err)
-{
-	pthread_mutex_lock(&g->lock);
-	note(g, ticket, end, err);
-	leave_place(&g->calls);
-	go_out(g);
-}
-
-/* The ticket of a call under way, 0 unless the tier is believed well. */
-static uint64_t
-ticket_under_way(struct guard *g)
-{
-	uint64_t ticket = 0;
-
-	pthread_mutex_lock(&g->lock);
-	if (g->breaker.state == VT_BREAKER_CLOSED)
-		ticket = vt_breaker_enter(&g->breaker, now_us(g));
-	pthread_mutex_unlock(&g->lock);
-	return ticket;
-}
-
-static void
-note_under_way(struct guard *g, uint64_t ticket, enum vt_call_end end,
-    const struct vt_err *err)
-{
-	pthread_mutex_lock(&g->lock);
-	note(g, ticket, end, err);
-	pthread_mutex_unlock(&g->lock);
-}
-
-/* Something that does not surely ask the other machine: only its failure
- * tells of it. */
-static enum vt_call_end
-failure_only(enum vt_code rc)
-{
-	return vt_call_end_of(rc) == VT_CALL_FAILED ? VT_CALL_FAILED :
-	    VT_CALL_UNKNOWN;
-}
-
-/*
- * A call that is the probe, but may take long or may not ask the other
- * machine at all: look first whether it is back.  *ticket is renewed.
- */
-static enum vt_code
-probe_first(struct guard *g, const char *name, uint64_t *ticket,
-    struct vt_err *err)
-{
-	struct vt_backend_head h;
-	enum vt_code rc;
-	int is_probe;
-
-	pthread_mutex_lock(&g->lock);
-	is_probe = g->breaker.state == VT_BREAKER_PROBING &&
-	    g->breaker.generation == *ticket;
-	pthread_mutex_unlock(&g->lock);
-	if (!is_probe)
-		return VT_OK;
-	rc = vt_backend_head(g->inner, name, &h, err);
-	pthread_mutex_lock(&g->lock);
-	note(g, *ticket, vt_call_end_of(rc), err);
-	if (vt_call_end_of(rc) == VT_CALL_ANSWERED) {
-		*ticket = vt_breaker_enter(&g->breaker, now_us(g));
-		rc = *ticket != 0 ? VT_OK : refuse(g, err);
-	}
-	pthread_mutex_unlock(&g->lock);
-	return rc;
-}
-
-/* Hold bytes back, or those that come next. */
-static enum vt_code
-pace(struct guard *g, struct vt_pace *p, size_t bytes, struct vt_err *err)
-{
-	enum vt_code rc = VT_OK;
-	int64_t wait_us;
-
-	if (p->per_s == 0)
-		return VT_OK;
-	come_in(g);
-	wait_us = vt_pace_take(p, bytes, now_us(g));
-	if (wait_us > 0) {
-		wait_in(g, &g->held_back, vt_clock_mono_us() + wait_us);
-		if (is_cancelled(g))
-			rc = cancelled(g, err);
-	}
-	go_out(g);
-	return rc;
-}
-
 /* --- writing -------------------------------------------------------------- */
 
 static void
 put_ended(struct guard *g)
 {
 	pthread_mutex_lock(&g->lock);
-	leave_place(&g->puts);
+	guard_leave_place(&g->puts);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -389,18 +42,18 @@ guard_put_begin(struct vt_backend *b, const char *name,
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory to put '%s'", name);
-	come_in(g);
-	rc = enter_locked(g, &g->puts, &ticket, err);
-	go_out(g);
+	guard_come_in(g);
+	rc = guard_take_turn(g, &g->puts, &ticket, err);
+	guard_go_out(g);
 	if (rc != VT_OK) {
 		free(p);
 		return rc;
 	}
-	rc = probe_first(g, name, &ticket, err);
+	rc = guard_probe_first(g, name, &ticket, err);
 	if (rc == VT_OK) {
 		rc = vt_backend_put_begin(g->inner, name, info, &p->inner,
 		    err);
-		note_under_way(g, ticket, failure_only(rc), err);
+		guard_note_under_way(g, ticket, guard_failure_only(rc), err);
 	}
 	if (rc != VT_OK) {
 		put_ended(g);
@@ -427,10 +80,10 @@ enter_put(struct guard *g, uint64_t *ticket, struct vt_err *err)
 {
 	enum vt_code rc = VT_OK;
 
-	*ticket = ticket_under_way(g);
+	*ticket = guard_ticket(g);
 	if (*ticket == 0) {
 		pthread_mutex_lock(&g->lock);
-		rc = refuse(g, err);
+		rc = guard_refuse(g, err);
 		pthread_mutex_unlock(&g->lock);
 	}
 	return rc;
@@ -445,13 +98,13 @@ guard_put_write(struct vt_backend_put *put, const void *data, size_t len,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = pace(g, &g->out, len, err);
+	rc = guard_pace(g, &g->out, len, err);
 	if (rc == VT_OK)
 		rc = enter_put(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = p->inner->backend->ops->put_write(inner_put(p), data, len, err);
-	note_under_way(g, ticket, failure_only(rc), err);
+	guard_note_under_way(g, ticket, guard_failure_only(rc), err);
 	return rc;
 }
 
@@ -468,7 +121,7 @@ guard_put_meta(struct vt_backend_put *put, const struct vt_header_kv *meta,
 	if (rc != VT_OK)
 		return rc;
 	rc = p->inner->backend->ops->put_meta(inner_put(p), meta, count, err);
-	note_under_way(g, ticket, failure_only(rc), err);
+	guard_note_under_way(g, ticket, guard_failure_only(rc), err);
 	return rc;
 }
 
@@ -478,7 +131,7 @@ guard_put_abort(struct vt_backend_put *put)
 	struct guard *g = guard_of(put->backend);
 	struct guard_put *p = (struct guard_put *)put;
 
-	p->inner->forsaken = put->forsaken || ticket_under_way(g) == 0;
+	p->inner->forsaken = put->forsaken || guard_ticket(g) == 0;
 	vt_backend_put_abort(p->inner);
 	put_ended(g);
 	free(p);
@@ -499,7 +152,7 @@ guard_put_commit(struct vt_backend_put *put,
 		return rc;
 	}
 	rc = p->inner->backend->ops->put_commit(inner_put(p), out, err);
-	note_under_way(g, ticket, vt_call_end_of(rc), err);
+	guard_note_under_way(g, ticket, vt_call_end_of(rc), err);
 	put_ended(g);
 	free(p);
 	return rc;
@@ -513,12 +166,12 @@ guard_abort_upload(struct vt_backend *b, const char *name,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_abort_upload(g->inner, name, upload, err);
 	/* a driver without uploads says absent by itself */
-	leave(g, ticket, rc == VT_ABSENT ? VT_CALL_UNKNOWN :
+	guard_leave(g, ticket, rc == VT_ABSENT ? VT_CALL_UNKNOWN :
 	    vt_call_end_of(rc), err);
 	return rc;
 }
@@ -532,13 +185,13 @@ guard_copy(struct vt_backend *b, const char *name,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
-	rc = probe_first(g, name, &ticket, err);
+	rc = guard_probe_first(g, name, &ticket, err);
 	if (rc == VT_OK)
 		rc = vt_backend_copy(g->inner, name, c, out, err);
-	leave(g, ticket, vt_call_end_of(rc), err);
+	guard_leave(g, ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -551,14 +204,14 @@ begin_read(struct guard *g, struct guard_get *get, uint64_t length,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_get_begin(g->inner, get->name, get->token,
 	    get->offset, length, &get->inner, err);
 	/* drivers may answer an empty range by themselves */
-	leave(g, ticket, length == 0 ? failure_only(rc) : vt_call_end_of(rc),
-	    err);
+	guard_leave(g, ticket, length == 0 ? guard_failure_only(rc) :
+	    vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -606,7 +259,7 @@ static enum vt_code
 read_once(struct guard *g, struct guard_get *r, void *data, size_t len,
     size_t *got, struct vt_err *err)
 {
-	uint64_t ticket = ticket_under_way(g);
+	uint64_t ticket = guard_ticket(g);
 	enum vt_code rc;
 
 	r->inner->left_bytes = r->base.left_bytes;
@@ -615,7 +268,7 @@ read_once(struct guard *g, struct guard_get *r, void *data, size_t len,
 	if (rc == VT_OK && *got == 0)
 		rc = vt_fail(err, VT_BUSY, "'%s' ended %llu bytes early",
 		    r->name, (unsigned long long)r->base.left_bytes);
-	note_under_way(g, ticket, failure_only(rc), err);
+	guard_note_under_way(g, ticket, guard_failure_only(rc), err);
 	return rc;
 }
 
@@ -648,7 +301,7 @@ guard_get_read(struct vt_backend_get *get, void *data, size_t len,
 	}
 	r->offset += *got;
 	r->done_bytes += *got;
-	return pace(g, &g->in, *got, err);
+	return guard_pace(g, &g->in, *got, err);
 }
 
 static enum vt_code
@@ -659,11 +312,11 @@ guard_get_fd(struct vt_backend *b, const char *name, int *fd,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_get_fd(g->inner, name, fd, size_bytes, err);
-	leave(g, ticket, vt_call_end_of(rc), err);
+	guard_leave(g, ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -675,11 +328,11 @@ guard_head(struct vt_backend *b, const char *name,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_head(g->inner, name, out, err);
-	leave(g, ticket, vt_call_end_of(rc), err);
+	guard_leave(g, ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -702,9 +355,9 @@ step_aside(struct visitor *v)
 	pthread_mutex_lock(&v->g->lock);
 	/* A probe need not go on to the end of a long list. */
 	if (!v->answered)
-		note(v->g, v->ticket, VT_CALL_ANSWERED, NULL);
+		guard_note(v->g, v->ticket, VT_CALL_ANSWERED, NULL);
 	v->answered = 1;
-	leave_place(&v->g->calls);
+	guard_leave_place(&v->g->calls);
 	pthread_mutex_unlock(&v->g->lock);
 }
 
@@ -762,11 +415,11 @@ guard_meta(struct vt_backend *b, const char *name,
 	    .ctx = ctx };
 	enum vt_code rc;
 
-	rc = enter(v.g, &v.ticket, err);
+	rc = guard_enter(v.g, &v.ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_meta(v.g->inner, name, visit_meta_aside, &v, err);
-	leave(v.g, v.ticket, vt_call_end_of(rc), err);
+	guard_leave(v.g, v.ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -777,11 +430,11 @@ guard_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
 	struct visitor v = { .g = guard_of(b), .visit = visit, .ctx = ctx };
 	enum vt_code rc;
 
-	rc = enter(v.g, &v.ticket, err);
+	rc = guard_enter(v.g, &v.ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_list(v.g->inner, prefix, visit_aside, &v, err);
-	leave(v.g, v.ticket, vt_call_end_of(rc), err);
+	guard_leave(v.g, v.ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -793,12 +446,12 @@ guard_objects(struct vt_backend *b, const char *prefix, const char *after,
 	    .ctx = ctx };
 	enum vt_code rc;
 
-	rc = enter(v.g, &v.ticket, err);
+	rc = guard_enter(v.g, &v.ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_objects(v.g->inner, prefix, after,
 	    visit_object_aside, &v, err);
-	leave(v.g, v.ticket, vt_call_end_of(rc), err);
+	guard_leave(v.g, v.ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -811,12 +464,12 @@ guard_describe(struct vt_backend *b, const char *name,
 	    .ctx = ctx };
 	enum vt_code rc;
 
-	rc = enter(v.g, &v.ticket, err);
+	rc = guard_enter(v.g, &v.ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_describe(v.g->inner, name, out, visit_meta_aside, &v,
 	    err);
-	leave(v.g, v.ticket, vt_call_end_of(rc), err);
+	guard_leave(v.g, v.ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -830,11 +483,11 @@ guard_del(struct vt_backend *b, const char *name, const char *token,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_delete(g->inner, name, token, err);
-	leave(g, ticket, vt_call_end_of(rc), err);
+	guard_leave(g, ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -846,12 +499,12 @@ guard_restore(struct vt_backend *b, const char *name, unsigned days,
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_restore(g->inner, name, days, speed, err);
 	/* busy: one that is under way, or a tier that fails */
-	leave(g, ticket, rc == VT_BUSY ? VT_CALL_UNKNOWN :
+	guard_leave(g, ticket, rc == VT_BUSY ? VT_CALL_UNKNOWN :
 	    vt_call_end_of(rc), err);
 	return rc;
 }
@@ -863,11 +516,11 @@ guard_restore_end(struct vt_backend *b, const char *name, struct vt_err *err)
 	uint64_t ticket;
 	enum vt_code rc;
 
-	rc = enter(g, &ticket, err);
+	rc = guard_enter(g, &ticket, err);
 	if (rc != VT_OK)
 		return rc;
 	rc = vt_backend_restore_end(g->inner, name, err);
-	leave(g, ticket, vt_call_end_of(rc), err);
+	guard_leave(g, ticket, vt_call_end_of(rc), err);
 	return rc;
 }
 
@@ -895,7 +548,7 @@ guard_health(const struct vt_backend *b, struct vt_backend_health *out)
 	pthread_mutex_lock(&g->lock);
 	out->is_open = g->breaker.state != VT_BREAKER_CLOSED;
 	left_us = g->breaker.state == VT_BREAKER_OPEN ?
-	    g->breaker.until_us - now_us(g) : 0;
+	    g->breaker.until_us - guard_now_us(g) : 0;
 	out->retry_ms = left_us > 0 ? (left_us + 999) / 1000 : 0;
 	out->calls = g->calls.used;
 	out->puts = g->puts.used;
@@ -918,9 +571,9 @@ guard_close(struct vt_backend *b)
 
 	pthread_mutex_lock(&g->lock);
 	g->closing = 1;
-	turn_away(&g->calls);
-	turn_away(&g->puts);
-	turn_away(&g->held_back);
+	guard_turn_away(&g->calls);
+	guard_turn_away(&g->puts);
+	guard_turn_away(&g->held_back);
 	while (g->inside > 0)
 		pthread_cond_wait(&g->quiet, &g->lock);
 	pthread_mutex_unlock(&g->lock);

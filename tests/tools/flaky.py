@@ -315,7 +315,7 @@ async def commands(server):
             server.close()
             for writer in list(clients):
                 reset(writer)
-        elif words[0] == "up":
+        elif words[0] == "up" and not server.is_serving():
             server = await listen(port)
         print("ok", flush=True)
 

@@ -31,7 +31,7 @@ static const char *url;
 static uint64_t next_id;
 static unsigned char *bytes;		/* LARGE of them */
 
-/* --- the proxy ------------------------------------------------------------- */
+/* --- the proxy ----------------------------------------------------------- */
 
 static void
 give_up(const char *what)
@@ -83,7 +83,7 @@ tell(const char *command)
 	answer(line);
 }
 
-/* --- a backend -------------------------------------------------------------- */
+/* --- a backend ----------------------------------------------------------- */
 
 enum way { CLEAN, HARMED, GUARDED };
 
@@ -169,7 +169,7 @@ new_name(struct vt_backend *b, char name[VT_BLOB_NAME_MAX])
 		give_up("no name");
 }
 
-/* --- reads ------------------------------------------------------------------ */
+/* --- reads --------------------------------------------------------------- */
 
 static const struct {
 	const char *rules;
@@ -238,7 +238,7 @@ test_reads(enum way way)
 	vt_backend_close(clean);
 }
 
-/* --- writes ----------------------------------------------------------------- */
+/* --- writes -------------------------------------------------------------- */
 
 static const struct {
 	const char *rules;
@@ -360,7 +360,7 @@ test_writes(void)
 	vt_backend_close(clean);
 }
 
-/* --- the rest --------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------ */
 
 static void
 test_others(void)
