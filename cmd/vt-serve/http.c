@@ -1369,9 +1369,31 @@ stop_housekeeper(struct http *h)
 	pthread_mutex_destroy(&h->lock);
 }
 
+/*
+ * The last jobs clean up after requests, and may pass that on to the workers
+ * of another tier: none must be gone before all have nothing to do, and had
+ * nothing to do since we asked the first of them.
+ */
+static void
+wait_for_workers(struct http *h)
+{
+	uint64_t ran = 0, before;
+	int quiet;
+
+	do {
+		usleep(STOP_POLL_US);
+		before = ran;
+		ran = 1;
+		quiet = pool_is_quiet(h->pool, &ran);
+		quiet &= tierqueues_are_quiet(h->queues, &ran);
+	} while (!quiet || ran != before);
+}
+
 static void
 destroy_http(struct http *h)
 {
+	if (h->pool != NULL && h->queues != NULL)
+		wait_for_workers(h);
 	stop_housekeeper(h);
 	tierqueues_stop(h->queues);
 	pool_stop(h->pool);

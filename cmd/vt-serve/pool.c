@@ -25,6 +25,7 @@ struct pool {
 	unsigned idle;
 	int stop;
 	int eager;		/* threads start as jobs come */
+	uint64_t ran;
 	unsigned threads, max;
 	pthread_t thread[];
 };
@@ -52,6 +53,7 @@ work(void *arg)
 		pthread_mutex_unlock(&p->lock);
 		j->run(j);
 		pthread_mutex_lock(&p->lock);
+		p->ran++;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -140,6 +142,18 @@ size_t
 pool_length(const struct pool *p)
 {
 	return atomic_load(&p->length);
+}
+
+int
+pool_is_quiet(struct pool *p, uint64_t *ran)
+{
+	int quiet;
+
+	pthread_mutex_lock(&p->lock);
+	quiet = p->head == NULL && p->idle == p->threads;
+	*ran += p->ran;
+	pthread_mutex_unlock(&p->lock);
+	return quiet;
 }
 
 void

@@ -33,6 +33,8 @@ void pool_add(struct pool *p, struct job *j);
 void pool_tend(struct pool *p);
 /* Jobs that wait for a thread. */
 size_t pool_length(const struct pool *p);
+/* 1: nothing runs or waits here; *ran grows by how many jobs ever ran. */
+int pool_is_quiet(struct pool *p, uint64_t *ran);
 /* Runs what is queued, then ends the threads.  NULL is accepted. */
 void pool_stop(struct pool *p);
 

@@ -85,6 +85,16 @@ tierqueues_stop(struct tierqueues *all)
 	free(all);
 }
 
+int
+tierqueues_are_quiet(struct tierqueues *all, uint64_t *ran)
+{
+	int quiet = 1;
+
+	for (size_t i = 0; i < all->count; i++)
+		quiet &= pool_is_quiet(all->queue[i].pool, ran);
+	return quiet;
+}
+
 void
 tierqueues_tend(struct tierqueues *all, int64_t before_us)
 {

@@ -33,6 +33,8 @@ enum vt_code tierqueues_start(const struct vt_config *config,
     struct tierqueues **out, struct vt_err *err) VT_MUST_CHECK;
 /* Runs what is queued, then ends the threads.  NULL is accepted. */
 void tierqueues_stop(struct tierqueues *all);
+/* As pool_is_quiet, of all of them. */
+int tierqueues_are_quiet(struct tierqueues *all, uint64_t *ran);
 /* Now and then: for jobs that wait though no other comes, and to give up
  * uploads that have waited since before this monotonic time. */
 void tierqueues_tend(struct tierqueues *all, int64_t before_us);

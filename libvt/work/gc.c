@@ -92,8 +92,10 @@ remove_remote(void *ctx, void *item)
 	if (x->rc == VT_OK || x->rc == VT_ABSENT)
 		x->rc = vt_backend_delete(b, x->g->name, x->g->token,
 		    &x->err);
-	if (is_sick(x->rc))
+	if (is_sick(x->rc)) {
 		atomic_store(&run->sick[x->tier], 1);
+		vt_err_prefix(&x->err, "tier '%s'", x->g->tier);
+	}
 }
 
 /* Give one of another machine to the crew. */

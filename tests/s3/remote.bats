@@ -305,6 +305,30 @@ is_restored() {
 	[[ $(h x-amz-restore) == 'ongoing-request="false"'* ]]
 }
 
+blobs() {
+	find "$1" -type f | wc -l
+}
+
+@test "P8 garbage of a tier that does not work keeps none of another's" {
+	far k "$BIG"
+	put_file cool "$BIG" -H 'x-amz-storage-class: GLACIER_IR'
+	code 200
+	there=$(blobs "$FAR/data/tiers/hot")
+	here=$(blobs "$NEAR/data/tiers/cool")
+	s3 DELETE "/$B/k"
+	s3 DELETE "/$B/cool"
+	kill -STOP "$(cat "$FAR/pid")"
+	run -4 --separate-stderr vt-migrate --data "$NEAR/data" --gc \
+	    --ignore-grace
+	[[ $stderr == *far* ]]
+	[ "$(blobs "$NEAR/data/tiers/cool")" -lt "$here" ]
+	is "$(blobs "$FAR/data/tiers/hot")" "$there"
+	kill -CONT "$(cat "$FAR/pid")"
+	vt-migrate --data "$NEAR/data" --gc --ignore-grace
+	vt-migrate --data "$FAR/data" --gc --ignore-grace
+	[ "$(blobs "$FAR/data/tiers/hot")" -lt "$there" ]
+}
+
 # reads_until_moved KEY FILE: how many times it is read whole until it is hot
 reads_until_moved() {
 	local n

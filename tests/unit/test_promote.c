@@ -52,6 +52,13 @@ main(void)
 	is_int(vt_rent_read(r, &c, 1, 7, 1, 100, 0), 0, "one read is rent");
 	is_int(vt_rent_read(r, &c, 1, 7, 1, 100, 0), 0, "and so are two");
 	is_int(vt_rent_read(r, &c, 1, 7, 1, 100, 0), 0, "and three");
+	is_int(vt_rent_would(r, &c, 1, 7, 1, 99, 0), 0,
+	    "a little less than a fourth would not pay");
+	is_int(vt_rent_would(r, &c, 1, 7, 1, 100, 0), 1, "a fourth would");
+	is_int(vt_rent_would(r, &c, 1, 7, 1, 100, 1), 0,
+	    "unless more is due for leaving early");
+	is_int(vt_rent_would(r, &c, 1, 7, 1, 99, 0), 0,
+	    "asking notes nothing");
 	is_int(vt_rent_read(r, &c, 1, 7, 1, 100, 0), 1,
 	    "a fourth has paid for the move three times");
 	is_int(vt_rent_read(r, &c, 0, 8, 1, 1e9, 0), 0,
