@@ -9,6 +9,7 @@
 #include "libvt/base/arena.h"
 #include "libvt/base/clock.h"
 #include "libvt/store/catalog.h"
+#include "libvt/store/pack.h"
 
 #include "scan.h"
 
@@ -161,6 +162,24 @@ lock_name(const struct vt_version *v)
 	}
 }
 
+/* A member of a pack takes its part of it, headers included. */
+static void
+describe_pack(const struct vt_copy *c, struct vt_scan_record *rec)
+{
+	uint64_t frames;
+	double live;
+
+	if (!vt_pack_parse_frames(c->form, &frames) || frames == 0)
+		return;
+	rec->pack = (int64_t)c->blob_id;
+	rec->pack_bytes = c->blob_bytes;
+	live = (double)c->blob_live / (double)frames;
+	/* versions that share a member count it more than once */
+	rec->pack_dead = live < 1 ? 1 - live : 0;
+	rec->stored_bytes = (uint64_t)((double)c->stored_bytes /
+	    (double)frames * (double)c->blob_bytes);
+}
+
 /* Describe the copy that listings speak of; name the tiers of the others.
  * What a restore left for some days is nobody's to plan with. */
 static void
@@ -183,9 +202,7 @@ describe_copies(const struct vt_version *v, struct vt_scan_record *rec,
 	rec->copy_since_us = c->created_us;
 	rec->stored_bytes = c->stored_bytes;
 	rec->adopted = c->is_adopted;
-	rec->pack = (int64_t)c->pack;
-	rec->pack_bytes = c->pack != 0 ? c->pack_bytes : 0;
-	rec->pack_dead = c->pack_dead;
+	describe_pack(c, rec);
 	for (i = 0; i < v->copy_count && rec->also_count < max; i++)
 		if (&v->copies[i] != c && v->copies[i].until_us == 0)
 			also[rec->also_count++] = v->copies[i].tier;

@@ -89,19 +89,19 @@ struct vt_extent {
 				   lookup asked for them */
 };
 
+#define VT_COPY_FORM 32
 struct vt_copy {
 	int64_t id;		/* never used twice */
 	const char *tier;
 	int64_t created_us;	/* when it came to this tier */
 	int64_t until_us;	/* a restore left it, it goes then; 0: stays */
-	uint64_t stored_bytes;	/* of its extents together; of a member of a
-				   pack, in a lean scan, its part of that */
+	uint64_t stored_bytes;	/* of its extents together */
 	int is_adopted;		/* some of its bytes are not ours */
-	/* lean scans tell of a copy that is a member of a pack: the blob (0: it
-	 * is none), what that takes, and the share of it that no version uses
-	 * any more */
-	uint64_t pack, pack_bytes;
-	double pack_dead;
+	/* of a lean scan: when it is one extent of a blob that is transformed,
+	 * how its transform begins (else ""), which blob it is, what that
+	 * takes, and the bytes of all extents that are in it */
+	char form[VT_COPY_FORM];
+	uint64_t blob_id, blob_bytes, blob_live;
 	const struct vt_extent *extents;	/* not of a lean scan */
 	size_t extent_count;
 };

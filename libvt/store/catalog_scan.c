@@ -8,13 +8,13 @@
  * together, so each table has a cursor that stays where it is: the next row
  * is mostly the one that is wanted, and costs a fraction of a look-up.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libvt/base/hex.h"
 
 #include "libvt/store/catalog_sqlite.h"
-#include "libvt/store/pack.h"
 
 #define GROUP_MAX 256		/* versions of a key turned round in memory */
 /* So far ahead it costs less to step over what is between than to seek; a
@@ -130,27 +130,19 @@ column_text(sqlite3_stmt *s, int i)
 	    (const char *)sqlite3_column_text(s, i);
 }
 
-/* The blob of its only extent, at hand, may be a pack: what is its part. */
+/* The blob of its only extent is at hand. */
 static enum vt_code
-note_pack(struct walk *w, struct vt_copy *copy, struct vt_err *err)
+note_form(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 {
 	sqlite3_stmt *s = w->blob.s;
 	const char *transform = column_text(s, 2);
-	struct vt_pack_form p;
-	double live;
 
 	if (transform == NULL)
 		return nomem(err);
-	copy->pack_bytes = (uint64_t)sqlite3_column_int64(s, 3);
-	if (!vt_pack_parse_text(transform, copy->pack_bytes, &p) ||
-	    p.frame_bytes == 0)
-		return VT_OK;
-	copy->pack = (uint64_t)w->blob.at;
-	live = (double)sqlite3_column_int64(s, 4) / (double)p.frame_bytes;
-	/* versions that share a member count it more than once */
-	copy->pack_dead = live < 1 ? 1 - live : 0;
-	copy->stored_bytes = (uint64_t)((double)copy->stored_bytes /
-	    (double)p.frame_bytes * (double)copy->pack_bytes);
+	snprintf(copy->form, sizeof(copy->form), "%s", transform);
+	copy->blob_id = (uint64_t)w->blob.at;
+	copy->blob_bytes = (uint64_t)sqlite3_column_int64(s, 3);
+	copy->blob_live = (uint64_t)sqlite3_column_int64(s, 4);
 	return VT_OK;
 }
 
@@ -178,7 +170,7 @@ sum_extents(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 	/* most blobs are as they were sent */
 	if (rc == VT_OK && count == 1 && found &&
 	    sqlite3_column_bytes(w->blob.s, 2) != 0)
-		rc = note_pack(w, copy, err);
+		rc = note_form(w, copy, err);
 	return rc;
 }
 

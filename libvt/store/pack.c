@@ -44,14 +44,31 @@ number(const char **p, uint64_t *out)
 	return *p > start ? 0 : -1;
 }
 
-int
-vt_pack_parse_text(const char *transform, uint64_t stored,
-    struct vt_pack_form *out)
+/* What follows the number of a pack, or NULL: it is none. */
+static const char *
+parse_frames(const char *transform, uint64_t *frame_bytes)
 {
 	const char *p = transform + 5;
 
 	if (strncmp(transform, "pack ", 5) != 0 ||
-	    number(&p, &out->frame_bytes) < 0)
+	    number(&p, frame_bytes) < 0 || (*p != '\0' && *p != ' '))
+		return NULL;
+	return p;
+}
+
+int
+vt_pack_parse_frames(const char *transform, uint64_t *frame_bytes)
+{
+	return parse_frames(transform, frame_bytes) != NULL;
+}
+
+int
+vt_pack_parse_text(const char *transform, uint64_t stored,
+    struct vt_pack_form *out)
+{
+	const char *p = parse_frames(transform, &out->frame_bytes);
+
+	if (p == NULL)
 		return 0;
 	out->pack_bytes = stored;
 	out->form = p;

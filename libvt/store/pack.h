@@ -61,6 +61,8 @@ struct vt_pack_form {
 /* 1: the text is that of a pack, which is stored in `stored` bytes. */
 int vt_pack_parse_text(const char *transform, uint64_t stored,
     struct vt_pack_form *out);
+/* Of a text of which the first 31 bytes are known: is it that of a pack? */
+int vt_pack_parse_frames(const char *transform, uint64_t *frame_bytes);
 /* -1: its form is too long. */
 int vt_pack_text(const struct vt_pack_form *p, char out[VT_PACK_TEXT]);
 

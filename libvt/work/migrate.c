@@ -381,8 +381,8 @@ vt_new_copy_release(struct vt_new_copy *n)
 }
 
 enum vt_code
-vt_migrate_verify_there(const struct vt_migrate_options *o, const struct vt_blob *b,
-    struct vt_err *err)
+vt_migrate_verify_there(const struct vt_migrate_options *o,
+    const struct vt_blob *b, struct vt_err *err)
 {
 	struct vt_backend_head head;
 	enum vt_code rc;
@@ -468,8 +468,8 @@ vt_migrate_copy(const struct vt_migrate_options *o, const char *bucket,
 #define WAIT_DAYS 3
 
 enum vt_code
-vt_migrate_ask_archive(const struct vt_migrate_options *o, const struct vt_copy *source,
-    struct vt_err *err)
+vt_migrate_ask_archive(const struct vt_migrate_options *o,
+    const struct vt_copy *source, struct vt_err *err)
 {
 	const struct vt_blob *blob;
 	struct vt_backend *b;
