@@ -29,6 +29,7 @@ static const char usage[] =
 "usage: vt-migrate [options] [PLAN...]\n"
 "       vt-migrate [options] --drain TIER [--to TIER]\n"
 "       vt-migrate [options] --gc\n"
+"       vt-migrate [options] --repair\n"
 "       vt-migrate [options] --rewrap\n"
 "\n"
 "Carry out the moves and removals of a plan (vt-plan) and print one JSON line\n"
@@ -53,6 +54,8 @@ static const char usage[] =
 "  --no-verify          do not read new copies back before dropping the old\n"
 "  --now TIME           act as if it were TIME (RFC 3339)\n"
 "  -q, --quiet          no progress, no summary\n"
+"  --repair             no plan: make the copies that policies ask for and\n"
+"                       that are missing\n"
 "  --rewrap             no plan: after a new master key, wrap the keys of all\n"
 "                       encrypted objects by it; no object's bytes change\n"
 "  --to TIER            with --drain: where it all goes (default: the nearest\n"
@@ -62,7 +65,7 @@ static const char usage[] =
 enum {
 	OPT_CONFIG = 256, OPT_DATA, OPT_DRAIN, OPT_DRY_RUN, OPT_GC, OPT_GRACE,
 	OPT_IGNORE_GRACE, OPT_MAX_BANDWIDTH, OPT_NO_VERIFY, OPT_NOW,
-	OPT_REWRAP, OPT_TO
+	OPT_REPAIR, OPT_REWRAP, OPT_TO
 };
 
 static const struct option options[] = {
@@ -79,6 +82,7 @@ static const struct option options[] = {
 	{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
 	{ "now", required_argument, NULL, OPT_NOW },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "repair", no_argument, NULL, OPT_REPAIR },
 	{ "rewrap", no_argument, NULL, OPT_REWRAP },
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "version", no_argument, NULL, 'V' },
@@ -184,7 +188,7 @@ static int
 is_removal(const struct vt_move *m)
 {
 	return *m->action != '\0' && !vt_move_is_packing(m) &&
-	    m->blob == 0;
+	    m->blob == 0 && strcmp(m->action, "copy") != 0;
 }
 
 /* "moved"... and for removals "expired", "aborted". */
@@ -193,6 +197,8 @@ status_name(const struct vt_move *m, enum vt_move_status status)
 {
 	if (is_removal(m) && status == VT_MOVE_DONE)
 		return *m->upload != '\0' ? "aborted" : "expired";
+	if (strcmp(m->action, "copy") == 0 && status == VT_MOVE_DONE)
+		return "copied";
 	return vt_move_status_name(status);
 }
 
@@ -252,7 +258,7 @@ static const char *
 operation(const struct vt_move *m, const struct vt_expire_result *gone)
 {
 	if (!is_removal(m))
-		return "Move";
+		return strcmp(m->action, "copy") == 0 ? "Copy" : "Move";
 	if (*m->upload != '\0')
 		return "S3.DELETE.UPLOAD";
 	return gone->made_marker ? "S3.CREATE.DELETEMARKER" :
@@ -273,7 +279,8 @@ log_move(struct run *r, const struct vt_move *m,
 	memset(&a, 0, sizeof(a));
 	a.time_us = start_us;
 	a.node = r->node;
-	a.actor = is_removal(m) ? "lifecycle" : "migrate";
+	a.actor = is_removal(m) ? "lifecycle" :
+	    strcmp(m->action, "copy") == 0 ? "replicate" : "migrate";
 	a.op = operation(m, gone);
 	a.bucket = m->bucket;
 	a.key = m->key;
@@ -588,7 +595,7 @@ main(int argc, char **argv)
 	const char *drain = NULL, *to = NULL;
 	int64_t grace_ms = -1;
 	unsigned jobs = 4;
-	int c, gc = 0, rewrap = 0, ignore_grace = 0, quiet = 0;
+	int c, gc = 0, repair = 0, rewrap = 0, ignore_grace = 0, quiet = 0;
 	int status = CLI_FAILED;
 	enum vt_code rc;
 
@@ -634,6 +641,9 @@ main(int argc, char **argv)
 		case OPT_NOW:
 			clock = VT_CLOCK_FIXED(cli_opt_time("--now", optarg));
 			break;
+		case OPT_REPAIR:
+			repair = 1;
+			break;
 		case OPT_REWRAP:
 			rewrap = 1;
 			break;
@@ -662,13 +672,16 @@ main(int argc, char **argv)
 	if (drain != NULL && (gc || rewrap || optind < argc))
 		return cli_usage_error("--drain takes no plan, and neither "
 		    "--gc nor --rewrap");
+	if (repair && (gc || rewrap || drain != NULL || optind < argc))
+		return cli_usage_error("--repair takes no plan, and neither "
+		    "--gc, --rewrap nor --drain");
 	if (to != NULL && drain == NULL)
 		return cli_usage_error("--to goes with --drain");
 	if (ignore_grace && !gc)
 		return cli_usage_error("--ignore-grace goes with --gc");
 	r.paths = optind < argc ? argv + optind : from_stdin;
 	r.path_count = optind < argc ? argc - optind : 1;
-	if (!gc && !rewrap && drain == NULL && optind == argc &&
+	if (!gc && !repair && !rewrap && drain == NULL && optind == argc &&
 	    isatty(STDIN_FILENO))
 		return cli_usage_error("no plan: name a file, or pipe "
 		    "vt-scan | vt-plan into it");
@@ -727,7 +740,8 @@ main(int argc, char **argv)
 	r.node = config->node;
 	cli_catch_signals(-1);
 	status = gc ? run_gc(&r, ignore_grace, quiet) :
-	    rewrap ? run_rewrap(&r, quiet) : drain != NULL ?
+	    rewrap ? run_rewrap(&r, quiet) : repair ?
+	    run_repair(&r, quiet) : drain != NULL ?
 	    run_drain(&r, drain, to, jobs, quiet) : run_plan(&r, jobs, quiet);
 out:
 	if (rc != VT_OK) {

@@ -83,4 +83,7 @@ void pack_stray(struct run *r, const struct vt_move *m);
 void repack_note(struct run *r, const struct vt_move *m);
 void repacks_run(struct run *r);
 
+/* repair.c: make the copies that are missing; the exit status. */
+int run_repair(struct run *r, int quiet);
+
 #endif

@@ -19,6 +19,7 @@
 #include "multipart.h"
 #include "notify.h"
 #include "ops.h"
+#include "replicas.h"
 #include "sse.h"
 
 #define COPY_TRIES 20		/* of a source that changes under us */
@@ -202,7 +203,8 @@ source_copy_on(const struct source *s, const struct ingest *in)
 {
 	const char *tier = in->tier->name;
 
-	if (!sse_shares(s->v->sse, in->sse))
+	/* shared bytes are one copy, until the pipe has made the others */
+	if (!sse_shares(s->v->sse, in->sse) || in->ack > 1)
 		return NULL;
 	for (size_t i = 0; i < s->v->copy_count; i++)
 		/* what others keep may go without our knowing */
@@ -739,8 +741,10 @@ copy_bytes(struct req *r)
 		}
 	}
 	copy_row(r, c, 0);
+	if (replicas_row(r, &c->in, &c->in.op.u.put) < 0)
+		return;
 	if (copy_commit(r, c, NULL, &changed)) {
-		c->in.on_tier = 0;
+		replicas_settled(&c->in);
 		copy_reply(r, c);
 	} else
 		copy_failed(r, c);	/* the cleanup discards the blob */

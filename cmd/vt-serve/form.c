@@ -19,6 +19,7 @@
 #include "authz.h"
 #include "object.h"
 #include "ops.h"
+#include "replicas.h"
 #include "route.h"
 #include "tagging.h"
 
@@ -603,7 +604,8 @@ op_post_object(struct req *r)
 	    accept_fields(r, f, f->size_bytes) < 0 || check_whole(r, f) < 0)
 		return;
 	if (ingest_blocks(&f->put.in, f->size_bytes))
-		req_work_tier(r, f->put.in.tier->name, store_collected);
+		req_work_tier(r, replicas_queue(r, &f->put.in),
+		    store_collected);
 	else
 		store_collected(r);
 }

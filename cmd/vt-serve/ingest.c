@@ -1,4 +1,5 @@
 #include "ingest.h"
+#include "replicas.h"
 #include "meta.h"
 #include "notify.h"
 #include "sse.h"
@@ -178,6 +179,7 @@ ingest_place(struct req *r, struct ingest *in, const char *storage_class,
 		return -1;
 	}
 	r->log.tier = in->tier->name;
+	replicas_plan(r, in);
 	return 0;
 }
 
@@ -200,6 +202,7 @@ open_writer(struct req *r, struct ingest *in)
 	rc = vt_blob_writer_open(r->srv->tiers, in->tier->name,
 	    r->bucket_name, r->key, r->key_len, in->will_bytes,
 	    sse_form(in->sse, &form), &in->writer, &err);
+	rc = replicas_open(r, in, rc, &err);
 	if (rc == VT_OK)
 		return 0;
 	req_fail_tier(r, in->tier->name, rc, &err);
@@ -212,7 +215,7 @@ ingest_open(struct req *r, struct ingest *in, uint64_t size_bytes)
 	if (begin(r, in) < 0)
 		return -1;
 	in->will_bytes = size_bytes;
-	switch (req_enter_tier(r, in->tier->name, size_bytes)) {
+	switch (req_enter_tier(r, replicas_queue(r, in), size_bytes)) {
 	case 0:	/* with the first bytes, on a worker of that tier */
 		return 0;
 	case 1:
@@ -240,6 +243,7 @@ ingest_write(struct req *r, struct ingest *in, const void *data, size_t len)
 	shared = len >= HAND_WORTH && hand_over(&job);
 	digest_update_sums(&in->digest, data, len);
 	rc = vt_blob_writer_write(in->writer, data, len, &err);
+	rc = replicas_write(r, in, data, len, rc, &err);
 	if (shared)
 		hand_wait(&job);
 	else
@@ -280,45 +284,72 @@ describe_upload(const struct vt_upload *u, struct vt_note *n)
 	n->legal_hold = u->legal_hold;
 }
 
-/* Tell beside the bytes whose they are (P11), and which version they are to
- * be. */
+#define SUM_MAX (DIGEST_TEXT_MAX + 32)
+
+/* What is told beside the bytes of whose they are (P11), and which version
+ * they are to be. */
 static enum vt_code
-write_note(const struct req *r, struct ingest *in, struct vt_err *err)
+describe(const struct req *r, struct ingest *in, char sum[SUM_MAX],
+    struct vt_note *n, struct vt_err *err)
 {
-	struct vt_note n = { .plain_bytes = in->digest.size_bytes,
+	uint8_t id[VT_ID_LEN / 2];
+
+	*n = (struct vt_note){ .plain_bytes = in->digest.size_bytes,
 	    .crc64 = in->digest.crc64, .bucket = r->bucket_name,
 	    .key = r->key, .key_len = r->key_len, .etag = in->digest.etag,
 	    .sse = in->sse != NULL ? in->sse->stored : "" };
-	char sum[DIGEST_TEXT_MAX + 32];
-	uint8_t id[VT_ID_LEN / 2];
-
-	in->written_us = n.written_us = vt_clock_now_us(r->srv->clock);
+	in->written_us = n->written_us = vt_clock_now_us(r->srv->clock);
 	if (in->meta != NULL) {
-		describe_object(in->meta, &n);
+		describe_object(in->meta, n);
 		if (vt_random(id, sizeof(id)) < 0)
 			return vt_fail(err, VT_BUSY, "no random numbers");
 		vt_hex_encode(id, sizeof(id), in->version_id);
-		memcpy(n.version_id, in->version_id, sizeof(n.version_id));
+		memcpy(n->version_id, in->version_id, sizeof(n->version_id));
 	}
 	if (in->upload != NULL) {
-		describe_upload(in->upload, &n);
-		n.part_number = in->part_number;
+		describe_upload(in->upload, n);
+		n->part_number = in->part_number;
 	}
 	if (in->digest.has_sum) {
 		/* as the row has it: a part's sum has no type */
-		snprintf(sum, sizeof(sum), "%s %s%s",
+		snprintf(sum, SUM_MAX, "%s %s%s",
 		    sum_name(in->digest.alg),
 		    in->upload != NULL ? "" : "FULL_OBJECT ",
 		    in->digest.text);
-		n.checksum = sum;
+		n->checksum = sum;
 	}
-	return vt_blob_writer_note(in->writer, &n, err);
+	return VT_OK;
+}
+
+/* Commit the ingest's own blob: into in->extent. */
+static enum vt_code
+commit(struct req *r, struct ingest *in, const struct vt_note *n,
+    struct vt_err *err)
+{
+	struct vt_blob_writer *w = in->writer;
+	enum vt_code rc;
+
+	in->writer = NULL;
+	rc = vt_blob_writer_note(w, n, err);
+	if (rc != VT_OK) {
+		vt_blob_writer_abort(w);
+		return rc;
+	}
+	rc = vt_blob_writer_commit(w, r->arena, &in->extent, err);
+	if (rc != VT_OK)
+		return rc;
+	in->on_tier = 1;
+	r->log.backend_requests++;
+	r->log.backend_bytes += (int64_t)in->extent.e.blob.size_bytes;
+	return VT_OK;
 }
 
 int
 ingest_close(struct req *r, struct ingest *in)
 {
 	struct vt_blob_writer *w = in->writer;
+	char sum[SUM_MAX];
+	struct vt_note n;
 	struct vt_err err;
 	enum vt_code rc;
 
@@ -330,23 +361,21 @@ ingest_close(struct req *r, struct ingest *in)
 	if (in->digest.size_bytes == 0) {
 		in->writer = NULL;
 		vt_blob_writer_abort(w);
+		replicas_release(r, in);
 		return 0;
 	}
-	rc = write_note(r, in, &err);
+	rc = describe(r, in, sum, &n, &err);
 	if (rc != VT_OK) {
-		req_fail_tier(r, in->tier->name, rc, &err);
+		req_fail(r, rc, &err);
 		return -1;
 	}
-	in->writer = NULL;
-	rc = vt_blob_writer_commit(w, r->arena, &in->extent, &err);
+	rc = commit(r, in, &n, &err);
+	rc = replicas_commit(r, in, &n, rc, &err);
 	if (rc != VT_OK) {
 		req_fail_tier(r, in->tier->name, rc, &err);
 		return -1;
 	}
 	in->extent_count = 1;
-	in->on_tier = 1;
-	r->log.backend_requests++;
-	r->log.backend_bytes += (int64_t)in->extent.e.blob.size_bytes;
 	/* what reached the tier is what was hashed, unless transformed (P5) */
 	if (*in->extent.e.blob.transform == '\0' &&
 	    in->extent.e.blob.crc64 != in->digest.crc64) {
@@ -413,21 +442,34 @@ dropped(struct vt_cat_op *op)
 	req_resume(op->ctx);
 }
 
+/* One blob more that the collector is to remove. */
+static void
+note_garbage(struct ingest *in, const struct vt_blob *b)
+{
+	struct vt_garbage *g;
+
+	g = &in->garbage[in->drop.u.garbage.count++];
+	g->blob_id = b->id;
+	g->tier = b->tier;
+	g->name = b->name;
+	g->token = b->token;
+	g->size_bytes = b->size_bytes;
+}
+
 static void
 settled(struct vt_cat_op *op)
 {
 	struct ingest *in = op->ctx;
 	struct req *r = in->req;
-	const struct vt_blob *b = &in->extent.e.blob;
 
 	if (in->done(r)) {
 		vt_catalog_submit(r->srv->catalog, op);
 		return;
 	}
 	if (op->code == VT_OK)
-		in->on_tier = 0;
+		replicas_settled(in);
 	/* Nothing lies anywhere; only its id is to be given back. */
-	if (in->on_tier && b->is_inline) {
+	if (in->on_tier && in->extent.e.blob.is_inline) {
 		in->on_tier = 0;
 		vt_blob_discard(r->srv->tiers, &in->extent);
 	}
@@ -437,15 +479,13 @@ settled(struct vt_cat_op *op)
 	}
 	/* removing bytes blocks and this is the catalog's thread: the
 	 * collector does it */
-	in->on_tier = 0;
-	in->garbage.blob_id = b->id;
-	in->garbage.tier = b->tier;
-	in->garbage.name = b->name;
-	in->garbage.token = b->token;
-	in->garbage.size_bytes = b->size_bytes;
 	in->drop.kind = VT_CAT_GARBAGE_ADD;
-	in->drop.u.garbage.rows = &in->garbage;
-	in->drop.u.garbage.count = 1;
+	in->drop.u.garbage.rows = in->garbage;
+	in->drop.u.garbage.count = 0;
+	note_garbage(in, &in->extent.e.blob);
+	for (unsigned i = 0; i < in->more_count; i++)
+		note_garbage(in, &in->more[i].extent.e.blob);
+	replicas_settled(in);
 	in->drop.done = dropped;
 	in->drop.ctx = r;
 	vt_catalog_submit(r->srv->catalog, &in->drop);
@@ -486,4 +526,5 @@ ingest_release(struct req *r, struct ingest *in)
 	if (in->on_tier)
 		vt_blob_discard(r->srv->tiers, &in->extent);
 	in->on_tier = 0;
+	replicas_release(r, in);
 }

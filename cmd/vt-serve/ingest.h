@@ -13,6 +13,15 @@
 #include "digest.h"
 
 struct object_meta;
+
+/* One more copy of a body: see replicas.h. */
+struct replica {
+	const struct vt_tier *tier;
+	struct vt_blob_writer *writer;
+	struct vt_cat_extent extent;
+	int on_tier;			/* as of the ingest itself */
+};
+
 struct ingest {
 	struct digest digest;
 	const struct vt_tier *tier;
@@ -35,12 +44,18 @@ struct ingest {
 	int on_tier;			/* the extent is a blob, or the id of
 					   an inline one, that no row refers
 					   to yet */
+	/* copies on further tiers, as the policy has it */
+	const struct vt_place *place;
+	unsigned copies, ack;		/* asked for; to be acknowledged */
+	struct replica more[VT_PLACE_COPIES_MAX - 1];
+	unsigned more_count;
+	int lost_first;			/* the writer above failed */
 	struct vt_cat_op op;		/* the operation that makes the row */
 	struct req *req;
 	int (*done)(struct req *r);
-	/* giving the blob up when that is refused */
+	/* giving the blobs up when that is refused */
 	struct vt_cat_op drop;
-	struct vt_garbage garbage;
+	struct vt_garbage garbage[VT_PLACE_COPIES_MAX];
 };
 
 /* Read the promises about the body and its length. */

@@ -15,6 +15,7 @@
 #include "multipart.h"
 #include "notify.h"
 #include "ops.h"
+#include "replicas.h"
 #include "sse.h"
 
 
@@ -455,7 +456,7 @@ complete_again(struct req *r, int64_t seq)
 		no_such_upload(r);	/* overwritten or deleted since */
 	else if (rc != VT_OK)
 		req_fail(r, rc, &err);
-	else {
+	else if (replicas_ensure(r, seq) == 0) {
 		r->log.version = v->version_id;
 		r->log.size = (int64_t)v->size_bytes;
 		r->log.tier = v->tier;
@@ -846,6 +847,8 @@ complete_run(struct req *r, struct complete *c)
 		complete_failed(r, c);
 		return;
 	}
+	if (replicas_ensure(r, row->put.seq) < 0)
+		return;
 	r->log.version = row->put.version_id;
 	r->log.size = (int64_t)c->size;
 	r->log.tier = u->tier;

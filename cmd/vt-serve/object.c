@@ -15,6 +15,7 @@
 #include "object.h"
 #include "notify.h"
 #include "ops.h"
+#include "replicas.h"
 #include "restore.h"
 #include "sse.h"
 
@@ -492,6 +493,8 @@ put_submit(struct req *r)
 	}
 	row->extents = &p->in.extent;
 	row->extent_count = p->in.extent_count;
+	if (replicas_row(r, &p->in, row) < 0)
+		return;
 	if (meta_cond_ready(r, &p->cond) < 0)
 		return;
 	row->cond = p->cond.cond;
@@ -541,7 +544,7 @@ op_put_object(struct req *r)
 		return;
 	p = r->state;
 	if (ingest_blocks(&p->in, r->body_len))
-		req_work_tier(r, p->in.tier->name, put_collected);
+		req_work_tier(r, replicas_queue(r, &p->in), put_collected);
 	else
 		put_collected(r);
 }

@@ -486,6 +486,13 @@ struct vt_cat_doc {
 	size_t len;
 };
 
+/* One more copy of a new version, on another tier. */
+struct vt_cat_more {
+	const char *tier;
+	const struct vt_cat_extent *extents;	/* of as many plain bytes */
+	size_t extent_count;
+};
+
 struct vt_cat_put {
 	/* in: bucket_id, key, and all descriptive fields of `v`; seq,
 	 * version_id, mtime, is_null, generation are given at commit, and
@@ -494,6 +501,8 @@ struct vt_cat_put {
 	const char *tier;
 	const struct vt_cat_extent *extents;	/* none for an empty object */
 	size_t extent_count;
+	const struct vt_cat_more *more;	/* PUT: each on a tier of its own */
+	size_t more_count;
 	const struct vt_part_info *parts;	/* v.part_count of them */
 	struct vt_cat_cond cond;
 	/* 1: mtime_us of `v` is kept (restore of a backup, adopt) */
@@ -553,6 +562,8 @@ struct vt_cat_complete {
 				   put.seq tells the result */
 };
 
+#define VT_SWAP_OTHERS 8
+
 struct vt_cat_swap {
 	int64_t seq;
 	int64_t source_copy_id;	/* must be live, else VT_PRECONDITION */
@@ -560,6 +571,9 @@ struct vt_cat_swap {
 	int64_t bucket_generation;	/* as it was read */
 	int drop_source;
 	unsigned min_copies;	/* that must be left after it */
+	int64_t others[VT_SWAP_OTHERS];	/* ids of copies that it was decided
+				   by: they must be there still */
+	size_t other_count;
 	int verified;		/* the new copy was read back: only then may
 				   it replace that of a locked version */
 	const char *tier;	/* of the new copy; must not have one yet */

@@ -197,6 +197,12 @@ enum vt_code vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op,
 enum vt_code vt_cat_copy_put(struct vt_catalog *c, const struct vt_version *v,
     const char *tier, const struct vt_cat_extent *x, size_t n,
     int64_t now_us, int64_t *copy_id, struct vt_err *err) VT_MUST_CHECK;
+/* The further copies of a version that was made from `p`; catalog_copies.c. */
+enum vt_code vt_cat_copies_more(struct vt_catalog *c,
+    const struct vt_cat_put *p, int64_t now_us, struct vt_err *err);
+/* Those that a swap was decided by are there still. */
+enum vt_code vt_cat_copies_there(const struct vt_version *v,
+    const struct vt_cat_swap *w, struct vt_err *err);
 enum vt_code vt_cat_copy_drop(struct vt_catalog *c, int64_t seq,
     const struct vt_copy *copy, int64_t due_us, struct vt_err *err)
     VT_MUST_CHECK;

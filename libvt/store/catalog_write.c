@@ -912,6 +912,8 @@ op_put(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 		rc = copy_add(c, p->seq, tier, now_us, &copy, err);
 	if (rc == VT_OK)
 		rc = extents_add(c, copy, p->extents, p->extent_count, err);
+	if (rc == VT_OK)
+		rc = vt_cat_copies_more(c, p, now_us, err);
 	return rc;
 }
 
@@ -1540,7 +1542,7 @@ swap_check(struct vt_catalog *c, const struct vt_cat_swap *w,
 	    (w->min_copies > 0 ? w->min_copies : 1))
 		return vt_fail(err, VT_PRECONDITION,
 		    "fewer than %u copies would be left", w->min_copies);
-	return VT_OK;
+	return vt_cat_copies_there(v, w, err);
 }
 
 /* The copy's bytes lie elsewhere on its tier from now on. */
@@ -2077,9 +2079,12 @@ vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op)
 
 	if (op->code != VT_OK)
 		return;
-	if (op->kind == VT_CAT_PUT)
+	if (op->kind == VT_CAT_PUT) {
 		settle_extents(c, op->u.put.extents, op->u.put.extent_count);
-	else if (op->kind == VT_CAT_PART_PUT)
+		for (i = 0; i < op->u.put.more_count; i++)
+			settle_extents(c, op->u.put.more[i].extents,
+			    op->u.put.more[i].extent_count);
+	} else if (op->kind == VT_CAT_PART_PUT)
 		settle_extents(c, op->u.part.extents,
 		    op->u.part.extent_count);
 	else if (op->kind == VT_CAT_SWAP)

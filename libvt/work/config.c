@@ -176,6 +176,9 @@ static const struct field policy_fields[] = {
 	    1, 36500 },
 	{ "payback_max_days", OPT_UINT, IN(payback_max_days), "null",
 	    1, 36500 },
+	{ "copies", OPT_UINT, IN(copies), "null", 1, VT_PLACE_COPIES_MAX },
+	{ "ack", OPT_UINT, IN(ack), "null", 1, VT_PLACE_COPIES_MAX },
+	{ "spread", OPT, IN(spread), "null", 0, 0 },
 };
 #undef IN
 
@@ -665,10 +668,6 @@ read_tier(struct reading *r, const json_t *value, struct vt_config *c)
 		if (strcmp(other->name, t->name) == 0)
 			return complain(r, "two tiers are named '%s'",
 			    t->name);
-		r->field = "storage_class";
-		if (strcmp(other->storage_class, t->storage_class) == 0)
-			return complain(r, "tier '%s' answers for %s already",
-			    other->name, t->storage_class);
 	}
 	if (strcmp(t->scope, "shared") != 0 &&
 	    (strncmp(t->scope, "node:", 5) != 0 || t->scope[5] == '\0')) {
@@ -728,6 +727,12 @@ read_policy(struct reading *r, const json_t *value,
 	for (f = 0; f < VT_PLACE_FIELDS; f++)
 		if (json_object_get(value, vt_place_field_name[f]) != NULL)
 			q->given |= 1U << f;
+	if (q->spread != NULL && strcmp(q->spread, "location") != 0 &&
+	    strcmp(q->spread, "tier") != 0) {
+		r->field = "spread";
+		return complain(r, "'%.64s' is neither \"location\" nor "
+		    "\"tier\"", q->spread);
+	}
 	if (strcmp(q->bucket, "*") != 0 &&
 	    strpbrk(q->bucket, "*/") != NULL) {
 		r->field = "bucket";

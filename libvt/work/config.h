@@ -18,7 +18,8 @@
 struct vt_tier {
 	char *name;		/* [a-z0-9_-]{1,32} */
 	char *url;		/* file:PATH (relative to the data folder)... */
-	char *storage_class;	/* the S3 class it answers for */
+	char *storage_class;	/* the S3 class it is of; the first tier of
+				   a class answers for it */
 	char *price;		/* entry of the price file */
 	char *location;		/* for transfer prices and region constraints */
 	char *scope;		/* "shared" or "node:<id>" */

@@ -7,6 +7,7 @@
 #include "libvt/work/migrate_internal.h"
 #include "libvt/work/note.h"
 #include "libvt/work/notify.h"
+#include "libvt/work/replicate.h"
 #include "libvt/work/rules.h"
 
 #define BLOCK (1 << 20)
@@ -555,6 +556,11 @@ vt_migrate_check(const struct vt_migrate_options *o, const struct vt_move *m,
 		place = vt_places_find(o->config->places, s->bucket.name,
 		    s->v->key, s->v->key_len);
 		rc = check_place(o, m, place, err);
+		if (rc == VT_OK)
+			rc = vt_replica_keeps(o->config, place, s->v,
+			    s->source, m->to, s->others, &s->other_count,
+			    err);
+		s->copies = place != NULL ? place->copies : 1;
 		if (rc != VT_OK)
 			*status = VT_MOVE_REFUSED;
 		else
@@ -577,7 +583,9 @@ vt_migrate_swap(const struct vt_migrate_options *o,
 	out->version_generation = s->v->generation;
 	out->bucket_generation = s->bucket.generation;
 	out->drop_source = 1;
-	out->min_copies = 1;
+	out->min_copies = s->copies;
+	memcpy(out->others, s->others, sizeof(out->others));
+	out->other_count = s->other_count;
 	out->verified = !o->no_verify && !vt_migrate_needs_restore(o, to);
 	out->tier = to;
 	out->grace_ms = o->grace_ms;

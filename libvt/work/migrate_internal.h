@@ -10,6 +10,10 @@ struct vt_subject {
 	struct vt_bucket bucket;
 	struct vt_version *v;
 	const struct vt_copy *source;
+	/* what its policy asks for, and the copies that this is found in */
+	unsigned copies;
+	int64_t others[VT_SWAP_OTHERS];
+	size_t other_count;
 };
 
 /*

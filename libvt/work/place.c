@@ -22,7 +22,8 @@
 
 const char *const vt_place_field_name[VT_PLACE_FIELDS] = {
 	"tiers", "locations", "min_durability_nines", "max_first_byte_ms",
-	"pin", "min_history_days", "payback_max_days"
+	"pin", "min_history_days", "payback_max_days", "copies", "ack",
+	"spread"
 };
 
 /* A prefix, and what holds for the keys that have no longer one. */
@@ -74,6 +75,7 @@ vt_place_policies_free(struct vt_place_policy *policies, size_t count)
 		free(policies[i].bucket);
 		free(policies[i].prefix);
 		free(policies[i].pin);
+		free(policies[i].spread);
 		free_list(policies[i].tiers);
 		free_list(policies[i].locations);
 	}
@@ -214,6 +216,12 @@ is_lifted(const struct vt_place_policy *q, enum vt_place_field f)
 		return q->pin == NULL;
 	case VT_PLACE_HISTORY:
 		return q->min_history_days == 0;
+	case VT_PLACE_COPIES:
+		return q->copies == 0;
+	case VT_PLACE_ACK:
+		return q->ack == 0;
+	case VT_PLACE_SPREAD:
+		return q->spread == NULL;
 	default:
 		return q->payback_max_days == 0;
 	}
@@ -239,6 +247,36 @@ take_range(const struct vt_places *p, size_t first, size_t end,
 				w->by[f] = is_lifted(q, f) ? NULL : q;
 	}
 	return last;
+}
+
+/* How many copies, how many before a write is acknowledged (all, when nobody
+ * says), and that there are as many places for them. */
+static enum vt_code
+resolve_copies(const struct vt_places *p, const struct group *g,
+    const struct node *n, struct vt_place *w, struct vt_place_fault *fault,
+    struct vt_err *err)
+{
+	const struct vt_place_policy *q = w->by[VT_PLACE_COPIES];
+	unsigned places;
+
+	w->copies = w->ack = 1;
+	if (q == NULL)
+		return VT_OK;
+	w->copies = w->ack = q->copies;
+	if (w->by[VT_PLACE_ACK] != NULL &&
+	    w->by[VT_PLACE_ACK]->ack < w->ack)
+		w->ack = w->by[VT_PLACE_ACK]->ack;
+	w->by_tier = w->by[VT_PLACE_SPREAD] != NULL &&
+	    strcmp(w->by[VT_PLACE_SPREAD]->spread, "tier") == 0;
+	places = vt_place_spread(p, w, UINT32_MAX);
+	if (places >= w->copies)
+		return VT_OK;
+	fault->index = q->index;
+	fault->field = vt_place_field_name[VT_PLACE_COPIES];
+	return vt_fail(err, VT_INVALID, "'%.40s/%.40s' is to have %u copies "
+	    "and may lie %s %u %s", g->bucket, n->prefix, w->copies,
+	    w->by_tier ? "on" : "at", places, w->by_tier ? "tiers" :
+	    "locations");
 }
 
 static enum vt_code
@@ -275,7 +313,7 @@ resolve(const struct vt_places *p, const struct group *g, struct node *n,
 		w->payback_max_days =
 		    w->by[VT_PLACE_PAYBACK]->payback_max_days;
 	if (w->allowed != 0)
-		return VT_OK;
+		return resolve_copies(p, g, n, w, fault, err);
 	/* that of which others leave nothing tells the most */
 	k = w->pin >= 0 ? (size_t)w->pin : 0;
 	fault->index = q != NULL ? q->index : 0;
@@ -444,6 +482,9 @@ make_digest(struct vt_places *p, struct vt_err *err)
 		vt_buf_printf(&b, "%x %u %u %u %u\n", q->given,
 		    q->max_first_byte_ms, q->min_durability_nines,
 		    q->min_history_days, q->payback_max_days);
+		if (q->copies != 0 || q->ack != 0 || q->spread != NULL)
+			vt_buf_printf(&b, "%u %u %s\n", q->copies, q->ack,
+			    q->spread != NULL ? q->spread : "");
 	}
 	if (vt_buf_check(&b, "placement policies", err) != VT_OK ||
 	    vt_hash_once(VT_SHA256, b.data, b.len, sum) < 0)
@@ -556,6 +597,41 @@ const char *
 vt_places_digest(const struct vt_places *p)
 {
 	return p != NULL ? p->digest : "";
+}
+
+unsigned
+vt_places_copies(const struct vt_places *p)
+{
+	unsigned most = 1;
+	size_t i;
+
+	for (i = 0; p != NULL && i < p->policy_count; i++)
+		if (p->policy[i].copies > most)
+			most = p->policy[i].copies;
+	return most;
+}
+
+unsigned
+vt_place_spread(const struct vt_places *p, const struct vt_place *w,
+    uint32_t tiers)
+{
+	unsigned count = 0;
+	size_t i, k;
+
+	if (w == NULL)
+		return (unsigned)__builtin_popcount(tiers);
+	tiers &= w->allowed;
+	for (k = 0; k < p->tier_count; k++) {
+		if (!((tiers >> k) & 1))
+			continue;
+		for (i = 0; i < k; i++)
+			if (!w->by_tier && ((tiers >> i) & 1) &&
+			    strcmp(p->tier[i].location,
+			    p->tier[k].location) == 0)
+				break;
+		count += i == k;
+	}
+	return count;
 }
 
 int

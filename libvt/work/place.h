@@ -22,11 +22,13 @@
 #define VT_PLACE_TIERS 32
 #define VT_PLACE_NAME 80	/* bytes of a policy's name, with the NUL */
 #define VT_PLACE_TEXT 256	/* of a sentence */
+#define VT_PLACE_COPIES_MAX 4
 
 enum vt_place_field {
 	VT_PLACE_TIER_LIST, VT_PLACE_LOCATIONS, VT_PLACE_DURABILITY,
 	VT_PLACE_FIRST_BYTE, VT_PLACE_PIN, VT_PLACE_HISTORY,
-	VT_PLACE_PAYBACK, VT_PLACE_FIELDS
+	VT_PLACE_PAYBACK, VT_PLACE_COPIES, VT_PLACE_ACK, VT_PLACE_SPREAD,
+	VT_PLACE_FIELDS
 };
 /* As the configuration calls them. */
 extern const char *const vt_place_field_name[VT_PLACE_FIELDS];
@@ -52,6 +54,8 @@ struct vt_place_policy {
 	char *pin;
 	unsigned max_first_byte_ms, min_durability_nines;
 	unsigned min_history_days, payback_max_days;
+	unsigned copies, ack;
+	char *spread;			/* "location" or "tier" */
 	/* made by vt_places_make */
 	size_t index;			/* in the list as it came */
 	char name[VT_PLACE_NAME];	/* "photos/raw/", for people */
@@ -64,6 +68,10 @@ struct vt_place {
 	int pin;		/* the one tier that is left, or -1 */
 	unsigned min_history_days;	/* 0: not asked */
 	unsigned payback_max_days;	/* 0: not asked */
+	unsigned copies;	/* 1 when not asked */
+	unsigned ack;		/* of them, before a write is acknowledged */
+	int by_tier;		/* copies count on other tiers; else only at
+				   other locations */
 	/* who asks; NULL: nobody */
 	const struct vt_place_policy *by[VT_PLACE_FIELDS];
 };
@@ -97,6 +105,14 @@ const struct vt_place *vt_places_find(const struct vt_places *p,
 /* 16 hex digits of the SHA-256 of the list, whatever its order; borrowed.
  * "": there are none. */
 const char *vt_places_digest(const struct vt_places *p);
+
+/* The most copies that any policy asks for; 1: none does. */
+unsigned vt_places_copies(const struct vt_places *p);
+/* How many copies on these tiers (1 << tier) are what policies count: on tiers
+ * that it may lie on, each at a location, or on a tier, of its own.  `w` may
+ * be NULL: then each does. */
+unsigned vt_place_spread(const struct vt_places *p, const struct vt_place *w,
+    uint32_t tiers);
 
 /* May it lie on tier `k`?  `w` may be NULL: then it may. */
 int vt_place_allows(const struct vt_place *w, size_t k);

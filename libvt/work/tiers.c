@@ -200,6 +200,21 @@ vt_tiers_cancel(struct vt_tiers *t)
 		t->cancel = 1;
 }
 
+/* The first of the class of `first`, which is its first tier, that policies
+ * leave; else that. */
+static const struct vt_tier *
+allowed_of_class(const struct vt_config *c, const struct vt_place *place,
+    const struct vt_tier *first)
+{
+	const struct vt_tier *d;
+
+	for (d = first; d < c->tier + c->tier_count; d++)
+		if (strcmp(d->storage_class, first->storage_class) == 0 &&
+		    vt_place_allows(place, (size_t)(d - c->tier)))
+			return d;
+	return first;
+}
+
 enum vt_code
 vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
     const char *storage_class, uint64_t size_bytes,
@@ -217,6 +232,7 @@ vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
 			return vt_fail(err, VT_INVALID,
 			    "no tier answers for storage class '%.40s'",
 			    storage_class);
+		d = allowed_of_class(t->config, place, d);
 		k = (size_t)(d - t->config->tier);
 		if (!vt_place_allows(place, k))
 			return vt_fail(err, VT_DENIED, "%s", vt_place_why(
@@ -231,7 +247,8 @@ vt_tiers_place(struct vt_tiers *t, const struct vt_place *place,
 
 /* --- reading a copy ------------------------------------------------------- */
 
-/* What sets a tier back: that it must restore, or does not work. */
+/* What sets a tier back: that it is elsewhere, must restore, does not work. */
+#define FAR_MS (INT64_C(1) << 44)
 #define RESTORE_MS (INT64_C(1) << 48)
 #define DOWN_MS (INT64_C(1) << 52)
 
@@ -243,12 +260,16 @@ reach_ms(const struct vt_tiers *t, const struct vt_tier *d)
 	int64_t ms = d->first_byte_ms + d->restore_delay_ms;
 	struct vt_backend_health h;
 
+	if (strcmp(d->location, t->config->location) != 0)
+		ms += FAR_MS;
+	if (d->restore_delay_ms > 0)
+		ms += RESTORE_MS;
 	if (b == NULL || !vt_backend_caps(b)->remote)
 		return ms;
 	vt_backend_health(b, &h);
 	if (h.is_open)
 		ms += DOWN_MS;
-	else if (vt_backend_caps(b)->restore)
+	else if (vt_backend_caps(b)->restore && d->restore_delay_ms == 0)
 		ms += RESTORE_MS;
 	return ms;
 }

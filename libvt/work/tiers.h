@@ -108,8 +108,9 @@ enum vt_code vt_blob_inline_as(struct vt_tiers *t, const char *tier,
 
 /* --- reading a copy ------------------------------------------------------- */
 /*
- * The best readable copy of a version: lowest first-byte time first, but what
- * has to be restored after what has not, and a tier whose breaker is open last;
+ * The best readable copy of a version: one at the server's location first, then
+ * the lowest first-byte time, but what has to be restored after what has not,
+ * and a tier whose breaker is open last;
  * NULL if it has none (an empty object has a copy with no extents).
  */
 const struct vt_copy *vt_tiers_best_copy(const struct vt_tiers *t,
