@@ -445,7 +445,7 @@ explain(struct run *r, const struct vt_scan_record *rec,
 {
 	static const char *const verdicts[VT_PLAN_VERDICTS] = {
 		"move", "stay", "wait", "too little is known", "stay", "stay",
-		"stay", "stay", "unknown tier"
+		"stay", "stay", "stay", "unknown tier"
 	};
 	char size[16], t[25], from[25];
 	size_t i;
@@ -576,6 +576,22 @@ decide(const struct run *r, struct decided *p)
 	    cost, rec, &p->past, lc != NULL ? &bounds : NULL, &p->d);
 }
 
+/* What keeping its other copies costs in a month. */
+static double
+others_bill(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost)
+{
+	double usd = 0;
+	int k;
+
+	for (size_t i = 0; i < rec->also_count; i++) {
+		k = vt_cost_model_tier(&r->model, rec->also[i]);
+		if (k >= 0)
+			usd += cost->day[k] * r->model.month_days;
+	}
+	return usd;
+}
+
 static void
 plan_record(struct run *r, const struct decided *p)
 {
@@ -603,7 +619,8 @@ plan_record(struct run *r, const struct decided *p)
 		return;
 	}
 	if (d->from >= 0)
-		now = month_bill(r, cost, (size_t)d->from);
+		now = month_bill(r, cost, (size_t)d->from) +
+		    others_bill(r, rec, cost);
 	r->bill_now += now;
 	r->bill_after += now;
 	if (lc != NULL)

@@ -265,7 +265,7 @@ summarize_held(const struct run *r)
 	static const char *const words[VT_PLAN_VERDICTS] = {
 		NULL, NULL, "wait", "too little covered time", "pinned",
 		"locked", "adopted", "copied there already",
-		"on a tier that is not configured"
+		"kept in several copies", "on a tier that is not configured"
 	};
 	char text[400];
 	size_t used = 0;

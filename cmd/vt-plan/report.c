@@ -108,7 +108,8 @@ report_version(struct run *r, const struct vt_scan_record *rec,
 	static const enum vt_report_held held[VT_PLAN_VERDICTS] = {
 		VT_REPORT_MOVE, VT_REPORT_BEST, VT_REPORT_WAIT,
 		VT_REPORT_HISTORY, VT_REPORT_PINNED, VT_REPORT_LOCKED,
-		VT_REPORT_ADOPTED, VT_REPORT_COPIED, VT_REPORT_UNKNOWN_TIER
+		VT_REPORT_ADOPTED, VT_REPORT_COPIED, VT_REPORT_COPIED,
+		VT_REPORT_UNKNOWN_TIER
 	};
 	struct vt_report_version v;
 

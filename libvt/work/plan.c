@@ -37,6 +37,12 @@ explain_hold(const struct vt_policy *o, const struct vt_scan_record *r,
 		snprintf(d->reason, sizeof(d->reason),
 		    "its bytes are adopted, not ours to move");
 		break;
+	case VT_PLAN_REPLICATED:
+		snprintf(d->reason, sizeof(d->reason),
+		    "kept in %u copies by policy '%s': what has several is "
+		    "not planned for", o->place->copies,
+		    o->place->by[VT_PLACE_COPIES]->name);
+		break;
 	case VT_PLAN_UNKNOWN_TIER:
 		snprintf(d->reason, sizeof(d->reason),
 		    "tier '%s' is not configured", r->tier);
@@ -187,6 +193,8 @@ constrained(const struct vt_policy *o, const struct vt_scan_record *r,
 		d->verdict = VT_PLAN_ADOPTED;
 	else if (o->place != NULL && o->place->pin == d->from)
 		d->verdict = VT_PLAN_PINNED;
+	else if (o->place != NULL && o->place->copies > 1)
+		d->verdict = VT_PLAN_REPLICATED;
 	else
 		return 0;
 	return 1;

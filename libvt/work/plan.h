@@ -44,6 +44,7 @@ enum vt_verdict {
 	VT_PLAN_LOCKED,
 	VT_PLAN_ADOPTED,
 	VT_PLAN_COPIED,		/* the target has a copy already */
+	VT_PLAN_REPLICATED,	/* its policy asks for several: left alone */
 	VT_PLAN_UNKNOWN_TIER,
 	VT_PLAN_VERDICTS
 };

@@ -842,7 +842,8 @@ put_held(struct vt_buf *b, const struct vt_report *r)
 		"Pinned to its tier",
 		"Under retention or a legal hold",
 		"Adopted: its bytes are not Vaultaire\xe2\x80\x99s to move",
-		"There is a copy on the better tier already",
+		"There are other copies: on the better tier already, or as a "
+		    "policy asks for them",
 		"On a tier that is not configured",
 		"Beyond the caps of this run: a move for next time"
 	};

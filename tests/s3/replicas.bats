@@ -219,6 +219,31 @@ for l in sys.stdin:
 	is "$(move one/k near far)" refused
 }
 
+@test 'P4 a copy that fails in the middle is given up, or the write is' {
+	local n=0
+	head -c 9000000 /dev/urandom >"$W/in"
+	for fault in io:write@2+1 io:commit@1+1; do
+		n=$((n + 1))
+		FAULT=$fault sick far
+		put_file strict/$n "$W/in"
+		code 503
+		put_file one/$n "$W/in"
+		code 200
+		FAULT=$fault sick near
+		put_file one/$n-near "$W/in"
+		code 200
+		sick
+		is "$(on one/$n)" near
+		is "$(on one/$n-near)" far
+		s3 GET "/$B/one/$n-near"
+		same
+		s3 GET "/$B/strict/$n"
+		code 404
+	done
+	repair
+	is "$(on one/1-near)" 'far near'
+}
+
 @test 'copies and uploads have theirs' {
 	put_file other "$W/in"
 	s3 PUT "/$B/two/copy" -H "x-amz-copy-source: /$B/other"

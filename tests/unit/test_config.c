@@ -164,9 +164,21 @@ test_errors(void)
 	    "3: tiers[1]", "\"url\" is missing");
 	refused("{\"tiers\":[\n" TIER ",\n\n" TIER "]}", "4: tiers[1].name",
 	    "two tiers");
-	refused("{\"tiers\":[" TIER ",{\"name\":\"b\",\"url\":\"file:b\",\n"
-	    "\"storage_class\":\"STANDARD\"}]}", "2: tiers[1].storage_class",
-	    "'hot' answers");
+	refused("{\"tiers\":[" TIER "],\n\"policies\":[{\"bucket\":\"*\",\n"
+	    "\"spread\":\"far\"}]}", "3: policies[0].spread", "location");
+	refused("{\"tiers\":[" TIER "],\n\"policies\":[{\"bucket\":\"*\",\n"
+	    "\"copies\":2}]}", "3: policies[0].copies", "at 1 locations");
+	refused("{\"tiers\":[" TIER "],\n\"policies\":[{\"bucket\":\"*\",\n"
+	    "\"copies\":5}]}", "3: policies[0].copies", "from 1 to 4");
+	refused("{\"tiers\":[{\"name\":\"a\",\"url\":\"file:a\",\n"
+	    "\"compress\":20,\"storage_class\":\"S\"}]}",
+	    "2: tiers[0].compress", "from 1 to 19");
+	refused("{\"tiers\":[{\"name\":\"a\",\"url\":\"file:a\",\n"
+	    "\"compress\":\"best\",\"storage_class\":\"S\"}]}",
+	    "2: tiers[0].compress", "a level");
+	refused("{\"tiers\":[{\"name\":\"a\",\"url\":\"file:a\",\n"
+	    "\"encrypt\":\"a/b\",\"storage_class\":\"S\"}]}",
+	    "2: tiers[0].encrypt", "no name of a master key");
 	refused("{\"tiers\":[{\"name\":\"A b\",\"url\":\"x\","
 	    "\"storage_class\":\"S\"}]}", "1: tiers[0].name", "a-z");
 	refused("{\"x\":{\"region\":[\"a\\\"]}\",{}]},\n\"tiers\":[" TIER

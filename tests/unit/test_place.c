@@ -279,6 +279,65 @@ test_refused(void)
 	refused(0, NULL, "leaves no tier for 'b/live/': policy '*/live/'");
 }
 
+static struct vt_place_policy *
+set_copies(struct vt_place_policy *q, unsigned copies, unsigned ack,
+    const char *spread)
+{
+	q->given |= 1U << VT_PLACE_COPIES;
+	q->copies = copies;
+	if (ack > 0)
+		q->given |= 1U << VT_PLACE_ACK;
+	q->ack = ack;
+	if (spread != NULL)
+		q->given |= 1U << VT_PLACE_SPREAD;
+	q->spread = spread != NULL ? strdup(spread) : NULL;
+	return q;
+}
+
+static void
+test_copies(void)
+{
+	const struct vt_place *w;
+
+	is_int(vt_places_copies(NULL), 1, "one copy, when nobody asks");
+	is_int(vt_place_spread(NULL, NULL, HOT | COLD), 2,
+	    "without a policy each counts");
+	begin();
+	set_copies(policy("*", ""), 2, 0, NULL);
+	set_copies(policy("b", "lax/"), 3, 1, NULL);
+	set_copies(policy("b", "t/"), 4, 9, "tier");
+	set_copies(policy("b", "none/"), 0, 0, NULL);
+	set_tiers(set_copies(policy("c", ""), 2, 0, NULL), "hot", "cold");
+	made();
+	is_int(vt_places_copies(places), 4, "the most that are asked for");
+	w = find("a", "k");
+	ok(w->copies == 2 && w->ack == 2 && !w->by_tier,
+	    "all acknowledge, unless it is said");
+	is_int(vt_place_spread(places, w, HOT | ARCHIVE), 1,
+	    "P2 two at one location count once");
+	is_int(vt_place_spread(places, w, HOT | ARCHIVE | COLD), 2,
+	    "and elsewhere one more");
+	w = find("b", "lax/k");
+	ok(w->copies == 3 && w->ack == 1, "one acknowledges");
+	w = find("b", "t/k");
+	ok(w->copies == 4 && w->ack == 4 && w->by_tier,
+	    "no more acknowledge than there are");
+	is_int(vt_place_spread(places, w, HOT | ARCHIVE), 2,
+	    "tiers count, if that is enough");
+	w = find("b", "none/k");
+	ok(w->copies == 1 && w->ack == 1, "lifted below a prefix");
+	w = find("c", "k");
+	is_int(vt_place_spread(places, w, HOT | WARM), 1,
+	    "P6 where it must not lie counts nothing");
+	begin();
+	set_copies(policy("a", ""), 4, 0, NULL);
+	refused(0, "copies", "at 3 locations");
+	begin();
+	set_pin(policy("a", ""), "hot");
+	set_copies(policy("*", ""), 2, 0, NULL);
+	refused(1, "copies", "at 1 locations");
+}
+
 static void
 test_digest(void)
 {
@@ -334,6 +393,7 @@ main(void)
 	test_prefixes();
 	test_inheritance();
 	test_refused();
+	test_copies();
 	test_digest();
 	test_long_name();
 	vt_places_free(places);
