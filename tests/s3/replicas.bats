@@ -66,7 +66,8 @@ setup() {
 # What cannot be written is told of, and nothing else.
 teardown() {
 	serve_stop
-	sed -i "/copy on tier '/d; /copies: /d" "$DIR/serve.err"
+	sed -i "/copy on tier '/d; /copies: /d; /tier 'away': /d" \
+	    "$DIR/serve.err"
 	serve_said "$DIR"
 }
 
@@ -310,4 +311,60 @@ for l in sys.stdin:
 	run -0 vt-migrate --data "$SERVE_DIR/data" --quiet --gc \
 	    --ignore-grace
 	is "$(blobs)" "$before"
+}
+
+# remote [NEAR_FAULT]: a store whose second place is the other server
+remote() {
+	cat >"$DIR/data/vaultaire.json" <<-END
+	{"location": "eu", "price_file": "prices.json", "promote": false,
+	 "tiers": [
+		{"name": "near", "url": "file:tiers/near", "location": "eu",
+		 "storage_class": "STANDARD"${1:-}},
+		{"name": "away", "url": "s3://copies/store", "location": "us",
+		 "storage_class": "STANDARD", "endpoint": "$FAR",
+		 "credentials": "far-keys", "tries": 1}],
+	 "policies": [
+		{"bucket": "*", "prefix": "both/", "copies": 2},
+		{"bucket": "*", "prefix": "one/", "copies": 2, "ack": 1}]}
+	END
+	serve_start "$DIR"
+}
+
+@test 'P1 P8 copies on another server, and without it' {
+	serve_stop
+	serve_start "$W/other"
+	FAR=$AWS_ENDPOINT_URL FAR_PID=$SERVE_PID
+	local STORE_PID
+	cp "$W/other/data/credentials" "$DIR/data/far-keys"
+	remote
+	put_file both/k "$W/in"
+	code 200
+	is "$(on both/k)" 'away near'
+	put both/empty ''
+	code 200
+	STORE_PID=$SERVE_PID
+	SERVE_DIR=$W/other serve_stop "$FAR_PID"
+	SERVE_PID=$STORE_PID
+	put_file both/2 "$W/in"
+	code 503
+	[ -n "$(h retry-after)" ]
+	s3 GET "/$B/both/2"
+	code 404
+	put_file one/k "$W/in"
+	code 200
+	s3 GET "/$B/both/k"
+	same
+	serve_stop
+	serve_start "$W/other" --listen "${FAR#http://}"
+	FAR_PID=$SERVE_PID
+	remote ', "fault": "busy:get@1+1,busy:open@1+1,busy:read@1+1"'
+	s3 GET "/$B/both/k"
+	code 200
+	same
+	serve_stop
+	remote
+	repair
+	is "$(on one/k)" 'away near'
+	serve_stop
+	SERVE_DIR=$W/other serve_stop "$FAR_PID"
 }

@@ -434,6 +434,85 @@ test_swap(void)
 	vt_arena_free(a);
 }
 
+/* Move the copy `k` of a version to `tier`, as it was decided by the others. */
+static enum vt_code
+swap_copy(struct vt_catalog *c, const struct vt_version *v, size_t k,
+    const char *tier, unsigned min_copies, struct vt_cat_extent *x)
+{
+	struct vt_cat_op op;
+
+	blob_extent(c, x, tier, v->size_bytes);
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_SWAP;
+	op.u.swap.seq = v->seq;
+	op.u.swap.source_copy_id = v->copies[k].id;
+	op.u.swap.version_generation = v->generation;
+	op.u.swap.bucket_generation = 1;
+	op.u.swap.drop_source = 1;
+	op.u.swap.min_copies = min_copies;
+	for (size_t i = 0; i < v->copy_count; i++)
+		if (i != k)
+			op.u.swap.others[op.u.swap.other_count++] =
+			    v->copies[i].id;
+	op.u.swap.tier = tier;
+	op.u.swap.extents = x;
+	op.u.swap.extent_count = 1;
+	return vt_catalog_run(c, &op, &err);
+}
+
+/* A version that is born with two copies. */
+static void
+test_copies(void)
+{
+	struct vt_catalog *c = open_catalog("copies.db", 1);
+	struct vt_arena *a = vt_arena_new(1 << 20);
+	int64_t b = make_bucket(c, "bucket");
+	struct vt_cat_extent x, y, z;
+	struct vt_cat_more more = { "far", &y, 1 };
+	struct vt_version *v, *again;
+	struct vt_catalog_stats st;
+	struct vt_cat_op op;
+
+	blob_extent(c, &x, "hot", 5);
+	blob_extent(c, &y, "far", 5);
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_PUT;
+	op.u.put.v.bucket_id = b;
+	op.u.put.v.key = "k";
+	op.u.put.v.key_len = 1;
+	op.u.put.v.size_bytes = 5;
+	op.u.put.tier = "hot";
+	op.u.put.extents = &x;
+	op.u.put.extent_count = 1;
+	op.u.put.more = &more;
+	op.u.put.more_count = 1;
+	is_int(vt_catalog_run(c, &op, &err), VT_OK, "puts: %s", err.text);
+	v = get(c, a, b, "k", NULL);
+	ok(v->copy_count == 2 && strcmp(v->tier, "hot") == 0,
+	    "P1 with both copies at once");
+	is_int(swap_copy(c, v, 1, "cold", 3, &z), VT_PRECONDITION,
+	    "P2 fewer copies than asked for");
+	is_int(swap_copy(c, v, 1, "cold", 2, &z), VT_OK,
+	    "one of them moves: %s", err.text);
+	is_int(swap_copy(c, v, 0, "warm", 2, &z), VT_PRECONDITION,
+	    "P2 P3 not the other, which was decided by the one before");
+	ok(strstr(err.text, "another copy") != NULL, "says so: %s", err.text);
+	again = get(c, a, b, "k", NULL);
+	is_int(swap_copy(c, again, 0, "warm", 2, &z), VT_OK,
+	    "when it is looked at again: %s", err.text);
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_DELETE;
+	op.u.del.bucket_id = b;
+	op.u.del.key = "k";
+	op.u.del.key_len = 1;
+	is_int(vt_catalog_run(c, &op, &err), VT_OK, "deleted");
+	is_int(vt_catalog_stats(c, &st, &err), VT_OK, "stats");
+	ok(st.blobs == 0 && st.garbage == 4, "all of its blobs are garbage");
+	is_int(vt_catalog_check(c, &err), VT_OK, "check: %s", err.text);
+	vt_catalog_close(c);
+	vt_arena_free(a);
+}
+
 static void
 test_multipart(void)
 {
@@ -890,6 +969,7 @@ main(void)
 	test_lists();
 	test_list_versions();
 	test_swap();
+	test_copies();
 	test_multipart();
 	test_concurrent();
 	test_leases();
