@@ -51,6 +51,9 @@ struct vt_backend_caps {
 	 * well since no name is ever used twice.
 	 */
 	unsigned late_exists : 1;
+	unsigned compares : 1;	/* a commit that succeeds means that the other
+				   machine compared what it stored with a
+				   digest */
 	unsigned tells_crc : 1;	/* commit tells the CRC, which the driver
 				   computes while it keeps a part */
 	unsigned find_uploads : 1;	/* vt_backend_abort_upload of "" */

@@ -876,6 +876,7 @@ vt_cloud_init(struct vt_cloud *c, const char *url, const char *scheme,
 	c->base.ops = &cloud_backend_ops;
 	c->base.clock = clock;
 	c->base.caps.remote = 1;
+	c->base.caps.compares = 1;
 	c->base.caps.copy = 1;
 	c->base.caps.late_exists = 1;
 	c->part_bytes = r->part_bytes > 0 ? r->part_bytes : PART_BYTES;

@@ -587,7 +587,7 @@ vt_backend_faults(struct vt_backend *inner, const struct vt_fault *rules,
 	f->base.ops = &fault_ops;
 	f->base.caps = inner->caps;
 	/* of what was meant, and not of what a wrong bit made of it */
-	f->base.caps.tells_crc = 0;
+	f->base.caps.tells_crc = f->base.caps.compares = 0;
 	f->base.clock = inner->clock;
 	f->inner = inner;
 	f->cancel = cancel;

@@ -774,7 +774,7 @@ vt_backend_s3_open(const char *url, const struct vt_backend_options *o,
 		.max_size_bytes = SIZE_MAX_BYTES,
 		.min_part_bytes = VT_S3_PART_MIN, .remote = 1, .copy = 1,
 		.late_exists = 1, .objects = 1, .find_uploads = 1,
-		.tells_crc = 1,
+		.tells_crc = 1, .compares = 1,
 		.restore = r->object_class != NULL &&
 		    is_archive_class(r->object_class),
 	};

@@ -159,7 +159,10 @@ get_is() {
 	no_far_keys
 	move far
 	[[ $(far_keys) = near/$B/moved/* ]]
+	# it was compared as it was stored: nobody read it back
+	[ -z "$(far_reads moved)" ]
 	get_is "$W/in" moved
+	[ "$(far_reads moved)" = 1 ]
 	s3 HEAD "/$B/moved"
 	is "$(h x-amz-storage-class)" STANDARD_IA
 	is "$(h ETag)" "\"$(md5 "$W/in")\""
@@ -168,6 +171,16 @@ get_is() {
 	run vt-migrate --data "$SERVE_DIR/data" --gc --ignore-grace
 	is "$status" 0
 	wait_until no_far_keys
+}
+
+# far_reads KEY: how often the other server gave its bytes out; "": never.
+far_reads() {
+	# what it has answered is in its log when it has answered this
+	far GET "/tiers?list-type=2&prefix=log"
+	wait_until grep -q '"key":"near/'"$B" "$FAR_DIR/data/access.jsonl"
+	jq -r --arg k "near/$B/$1/" 'select(.op == "GetObject" and
+	    (.key // "" | startswith($k))) | .op' \
+	    "$FAR_DIR/data/access.jsonl" | sort | uniq -c | awk '{ print $1 }'
 }
 
 # move TIER: every version of the bucket
