@@ -63,7 +63,7 @@ struct vt_backend_caps {
  * What a driver of another machine has to know beside its URL.  Strings are
  * copied by open; NULL or 0 is the default.  s3: wants a pair of keys, azure:
  * the name of the account and its key, or that and a SAS as the token, gcs:
- * the text of a service account's key file as the token.
+ * the text of a key file as the token, or a bearer token as it is.
  */
 struct vt_backend_remote {
 	const char *endpoint;	/* http[s]://host[:port]; the provider's */

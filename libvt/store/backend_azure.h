@@ -1,9 +1,10 @@
-/* What backend_azure.c and backend_azure_tier.c share; included by no other. */
+/* What the files backend_azure*.c share; included by no other. */
 #ifndef VT_STORE_BACKEND_AZURE_H
 #define VT_STORE_BACKEND_AZURE_H
 
 #include "libvt/store/backend_cloud.h"
 
+#define VT_AZURE_LIST_MAX (16u << 20)	/* bytes of one answer */
 #define VT_AZURE_HEADERS_MAX 320	/* of one request */
 
 struct vt_azure {
@@ -36,6 +37,9 @@ void vt_azure_if_match(struct vt_azure_call *k, const char *name,
     const char *token);
 enum vt_code vt_azure_run(struct vt_azure *z, struct vt_azure_call *k,
     struct vt_err *err) VT_MUST_CHECK;
+
+enum vt_code vt_azure_list(struct vt_cloud *c, const char *prefix,
+    vt_backend_visit *visit, void *ctx, struct vt_err *err) VT_MUST_CHECK;
 
 /* What a blob's headers say; an archived one's are those of it alone. */
 void vt_azure_facts(const struct vt_httpc_response *r,

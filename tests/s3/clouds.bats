@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Tiers at Azure and Google: what only their drivers have, and objects that
 # vt-serve keeps there and vt-migrate brings there.  Azurite and
-# fake-gcs-server play the two; what cannot be had is skipped.
+# fake-gcs-server play the two, once scripts/contract has fetched them.
 
 load s3
 
@@ -26,12 +26,17 @@ variable() {
 }
 
 setup_file() {
-	local data=$BATS_FILE_TMPDIR/data
+	local data=$BATS_FILE_TMPDIR/data n
 	mkdir -p "$data"
-	standin azurite && standin fake-gcs || {
-		touch "$BATS_FILE_TMPDIR/none"
-		return 0
-	}
+	for n in azurite fake-gcs; do
+		"$BATS_TEST_DIRNAME/../../scripts/standins/$n" --ready || {
+			echo "not there: scripts/contract $n fetches it" \
+			    >"$BATS_FILE_TMPDIR/none"
+			return 0
+		}
+	done
+	standin azurite
+	standin fake-gcs
 	(umask 077
 	printf '[storage]\naccount = %s\nkey = %s\n' \
 	    "$(variable azurite VT_TEST_KEY)" \
@@ -69,7 +74,7 @@ teardown_file() {
 
 setup() {
 	[ ! -e "$BATS_FILE_TMPDIR/none" ] ||
-	    skip "$(cat "$BATS_FILE_TMPDIR"/*.err | tail -n 1)"
+	    skip "$(cat "$BATS_FILE_TMPDIR/none")"
 	W=$BATS_TEST_TMPDIR
 	B=t$BATS_TEST_NUMBER-$$-$RANDOM
 	s3 PUT "/$B"
