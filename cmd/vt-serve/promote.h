@@ -21,7 +21,7 @@ void promoter_stop(struct promoter *p);
  * Does not block; any thread; `p` may be NULL. */
 void promoter_note(struct promoter *p, const struct vt_access *a, int comes);
 
-/* --- read-through (readthrough.h); none of these blocks -------------------- */
+/* --- read-through (readthrough.h); none of these blocks ------------------- */
 /* Does a hot copy pay when `copy` is read whole once more? */
 int promoter_pays(struct promoter *p, const char *bucket,
     const struct vt_version *v, const struct vt_copy *copy);

@@ -33,7 +33,7 @@ void tee_done(struct tee *t, const struct vt_version *v);
 /* NULL is accepted. */
 void tee_abort(struct tee *t);
 
-/* --- for the promoter ------------------------------------------------------ */
+/* --- for the promoter ----------------------------------------------------- */
 /* Make it a copy, as `o` has it; blocks.  Codes of vt_migrate_move. */
 enum vt_code tee_adopt(struct tee *t, const struct vt_migrate_options *o,
     struct vt_move_result *out, struct vt_err *err);

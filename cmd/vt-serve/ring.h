@@ -16,7 +16,7 @@ struct ring;
 struct ring *ring_new(size_t size_bytes);
 void ring_free(struct ring *r);
 
-/* --- the writer ------------------------------------------------------------ */
+/* --- the writer ----------------------------------------------------------- */
 enum ring_step {
 	RING_GO,		/* go on */
 	RING_WAKE,		/* wake the reader, then go on */
@@ -33,7 +33,7 @@ enum ring_step ring_put(struct ring *r, size_t len);
  * RING_WAKE: wake the reader and rest; RING_GONE. */
 enum ring_step ring_end(struct ring *r, int failed);
 
-/* --- the reader ------------------------------------------------------------ */
+/* --- the reader ----------------------------------------------------------- */
 /* Up to `len` bytes; 0: none yet; -1: the writer failed.  *wake: the writer is
  * at work again, and must be made so. */
 ssize_t ring_take(struct ring *r, void *data, size_t len, int *wake);

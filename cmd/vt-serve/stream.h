@@ -16,8 +16,8 @@ size_t stream_begin(struct req *r);
 /* On the epoll thread: up to `max` bytes at `pos`; 0: suspended, ask again; -1:
  * it broke off. */
 ssize_t stream_block(struct req *r, uint64_t pos, char *block, size_t max);
-/* The response is gone, or was never made: closes the reader on a worker and lets go of the
- * request. */
+/* The response is gone, or was never made: closes the reader on a worker and
+ * lets go of the request. */
 void stream_end(struct req *r);
 
 #endif
