@@ -402,6 +402,37 @@ pack_all() {
 	diff before after
 }
 
+@test "P4 a snapshot that is killed is none, and leaves nothing behind" {
+	local n pid
+	random_file b 3000000
+	bucket plain
+	# small ones, so that there is something to copy
+	for n in 1 2 3 4 5 6 7 8; do
+		head -c 4000 b >"in$n"
+	done
+	vt-put --quiet in* s3://plain/
+	for n in 1 2 3 4 5 6; do
+		vt-scan --data data --snapshot warm: >out 2>&1 3>&- &
+		pid=$!
+		sleep "0.0$n"
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" || true
+	done
+	run -0 vt-scan --data data --snapshot warm:
+	[ ! -e data/catalog.db-snapshot ]
+	vt-migrate --data data --gc --ignore-grace --quiet
+	# each file there is a whole one
+	for f in data/tiers/warm/vt_snapshots/*; do
+		zstd -qt "$f"
+	done
+	state >before
+	lose
+	run -0 vt-scan --data data --rebuild
+	serve_start "$PWD"
+	state >after
+	diff before after
+}
+
 @test "an empty place where a tier should be is no loss" {
 	fill
 	vt-scan --data data --snapshot warm:
