@@ -12,6 +12,10 @@
  * last half of the time known and in the last quarter: who switches for less
  * follows noise, and pays for the moves. */
 #define BETTER 0.95
+/* ... and until that is the work of many objects, so many deviations of it; or
+ * of a few, but by so much. */
+#define EVIDENCE 2
+#define MUCH_BETTER 0.75
 
 /* Of fewer objects too little is known to put an engine in charge that has no
  * bound: they teach no survival statistics, and a class that would have moved
@@ -24,8 +28,8 @@
  * has grown by so much, or after so many weeks. */
 #define SWEEPS_FIRST 200
 #define SWEEPS_AGAIN 4
-#define GROWN 1.05
-#define WEEKS_AT_MOST 4
+#define GROWN 1.02
+#define WEEKS_AT_MOST 2
 /* Large objects count for more in what is learned: bytes to this power. */
 #define LEARN_POWER 0.7
 
@@ -35,6 +39,7 @@ struct side {
 	struct vt_seat *seat;
 	double usd, storage, reads, moving, moves, before;
 	double *week;
+	double *object;		/* dollars of each; older ones fade */
 	double weeks_in_charge;
 	int candidate;		/* may be in charge */
 };
@@ -159,7 +164,9 @@ allocate(struct vt_contest *k)
 	for (i = 0; i < k->sides; i++) {
 		k->side[i].seat = calloc(k->count + 1, sizeof(struct vt_seat));
 		k->side[i].week = calloc(k->weeks + 1, sizeof(double));
-		if (k->side[i].seat == NULL || k->side[i].week == NULL)
+		k->side[i].object = calloc(k->count + 1, sizeof(double));
+		if (k->side[i].seat == NULL || k->side[i].week == NULL ||
+		    k->side[i].object == NULL)
 			return -1;
 	}
 	return 0;
@@ -280,6 +287,7 @@ vt_contest_free(struct vt_contest *k)
 	for (i = 0; i < k->sides; i++) {
 		free(k->side[i].seat);
 		free(k->side[i].week);
+		free(k->side[i].object);
 	}
 	vt_hazard_free(k->hazard);
 	vt_hazard_table_free(k->table);
@@ -318,6 +326,7 @@ pay(const struct turn *u, struct side *d, enum item what, double usd)
 
 	usd *= u->o->stands_for;
 	d->week[k->week] += usd;
+	d->object[u->i] += usd;
 	if (!k->scored[u->i]) {
 		d->before += usd;
 		return;
@@ -694,24 +703,64 @@ paid_since(const struct vt_contest *k, size_t side, size_t week)
 	return sum;
 }
 
+/*
+ * What side `x` has paid less than `y`, object by object, in deviations of such
+ * sums: of two that are as good the sum is as often below as above, and its
+ * deviation is that of its parts.  A lead that rests on a few heavy objects,
+ * which is to say on a few moves, is never many of them.
+ */
+static double
+evidence(const struct vt_contest *k, size_t x, size_t y)
+{
+	double sum = 0, squares = 0, d;
+	size_t i;
+
+	for (i = 0; i < k->count; i++) {
+		d = k->side[y].object[i] - k->side[x].object[i];
+		sum += d;
+		squares += d * d;
+	}
+	return squares > 0 ? sum / sqrt(squares) : 0;
+}
+
+/* Has `x` been cheaper than the side in charge, so that it matters? */
+static int
+is_better(const struct vt_contest *k, size_t x, size_t half, size_t quarter)
+{
+	size_t y = k->in_charge;
+	double less = paid_since(k, x, half) / paid_since(k, y, half);
+	double recent = paid_since(k, x, quarter) / paid_since(k, y, quarter);
+
+	if (!(less < BETTER && recent < BETTER))
+		return 0;
+	return (less < MUCH_BETTER && recent < MUCH_BETTER) ||
+	    evidence(k, x, y) >= EVIDENCE;
+}
+
 static void
 choose(struct vt_contest *k)
 {
 	size_t known = k->week + 1, half = known / 2, x, best = k->in_charge;
 	size_t quarter = known - known / 4;
-	double least = paid_since(k, best, half) * BETTER;
-	double recent = paid_since(k, best, quarter) * BETTER, usd;
 
-	for (x = 0; x < k->sides; x++) {
-		if (!k->side[x].candidate)
-			continue;
-		usd = paid_since(k, x, half);
-		if (usd < least && paid_since(k, x, quarter) < recent) {
-			least = usd;
+	for (x = 0; x < k->sides; x++)
+		if (k->side[x].candidate && is_better(k, x, half, quarter) &&
+		    (best == k->in_charge ||
+		    paid_since(k, x, half) < paid_since(k, best, half)))
 			best = x;
-		}
-	}
 	k->in_charge = best;
+}
+
+/* What was paid is forgotten as fast as more is known. */
+static void
+fade(struct vt_contest *k)
+{
+	double keep = 1 - 1 / (double)(k->week + 1);
+	size_t x, i;
+
+	for (x = 0; x < k->sides; x++)
+		for (i = 0; k->side[x].candidate && i < k->count; i++)
+			k->side[x].object[i] *= keep;
 }
 
 /* At the end of a week: a new policy, when there is enough to learn. */
@@ -750,6 +799,7 @@ vt_contest_step(struct vt_contest *k)
 		k->side[k->in_charge].weeks_in_charge++;
 	learn(k, end);
 	choose(k);
+	fade(k);
 	return ++k->week < k->weeks;
 }
 
