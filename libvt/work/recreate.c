@@ -783,6 +783,52 @@ salvage_key(struct vt_recreate *r, struct object *o, struct vt_err *err)
 	return VT_OK;
 }
 
+/* The newest version of the key is this very one, and this is a copy of it on
+ * another tier: they are written with one note, but for the blob. */
+static int
+is_replica(const struct vt_recreate *r, const struct object *o,
+    const struct vt_version *top)
+{
+	if (o->is_group || o->member != NULL || o->parts != NULL ||
+	    top->copy_count == 0)
+		return 0;
+	for (size_t i = 0; i < top->copy_count; i++)
+		if (strcmp(top->copies[i].tier, o->p.tier) == 0)
+			return 0;
+	if (r->into == NULL && o->v.version_id[0] != '\0')
+		return strcmp(top->version_id, o->v.version_id) == 0;
+	return top->mtime_us == o->v.mtime_us &&
+	    strcmp(top->etag, o->v.etag) == 0 &&
+	    top->crc64 == o->v.crc64 && top->size_bytes == o->v.size_bytes;
+}
+
+static enum vt_code
+add_replica(struct vt_recreate *r, struct object *o,
+    const struct vt_bucket *b, const struct vt_version *top,
+    struct vt_err *err)
+{
+	struct vt_cat_extent *x;
+	struct vt_cat_op op;
+	enum vt_code rc;
+
+	rc = vt_recreate_extents(r, &o->p, &o->v, o->a, &x, err);
+	if (rc != VT_OK)
+		return rc;
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_SWAP;
+	op.u.swap.seq = top->seq;
+	op.u.swap.source_copy_id = top->copies[0].id;
+	op.u.swap.version_generation = top->generation;
+	op.u.swap.bucket_generation = b->generation;
+	op.u.swap.tier = o->p.tier;
+	op.u.swap.extents = x;
+	op.u.swap.extent_count = o->p.count;
+	rc = vt_catalog_run(r->catalog, &op, err);
+	if (rc != VT_OK)
+		vt_extents_forget(r, x, o->p.count);
+	return rc;
+}
+
 /* The row.  VT_EXISTS: the version is there already. */
 static enum vt_code
 add_version(struct vt_recreate *r, struct object *o,
@@ -800,6 +846,10 @@ add_version(struct vt_recreate *r, struct object *o,
 	    o->v.key_len, NULL, 0, &top, err);
 	if (rc == VT_OK && is_twin(o, top))
 		return VT_EXISTS;
+	if (rc == VT_OK && is_replica(r, o, top)) {
+		memcpy(version, top->version_id, VT_ID_LEN + 1);
+		return add_replica(r, o, b, top, err);
+	}
 	if (rc == VT_OK && top->mtime_us > o->v.mtime_us)
 		o->v.mtime_us = top->mtime_us;
 	if (rc != VT_OK && rc != VT_ABSENT)

@@ -313,6 +313,38 @@ for l in sys.stdin:
 	is "$(blobs)" "$before"
 }
 
+@test 'P11 a rebuild and a salvage find both copies of a version' {
+	echo '<VersioningConfiguration><Status>Enabled</Status>' \
+	    '</VersioningConfiguration>' >"$W/on"
+	s3 PUT "/$B?versioning=" --data-binary @"$W/on"
+	code 200
+	put_file two/old "$W/in"
+	vt-scan --data "$DIR/data" --snapshot far2: >"$W/said"
+	put_file two/new "$W/in"
+	put_file two/new "$W/in"
+	s3 GET "/$B?versions="
+	x VersionId | sort >"$W/before"
+	serve_stop
+	rm -r "$DIR"/data/catalog.db*
+	vt-scan --data "$DIR/data" --rebuild >"$W/said"
+	serve_start "$DIR"
+	s3 GET "/$B?versions="
+	x VersionId | sort | diff "$W/before" -
+	is "$(on two/new | sort -u)" 'far near'
+	is "$(on two/old)" 'far near'
+	sick near
+	s3 GET "/$B/two/new"
+	same
+	serve_stop
+	config
+	rm -r "$DIR"/data/catalog.db*
+	vt-scan --data "$DIR/data" --salvage >"$W/said"
+	B=salvage-$B
+	is "$(on two/new | sort | uniq -c | tr -s ' ')" ' 2 far near'
+	is "$(on two/old)" 'far near'
+	serve_start "$DIR"
+}
+
 # remote [NEAR_FAULT]: a store whose second place is the other server
 remote() {
 	cat >"$DIR/data/vaultaire.json" <<-END
