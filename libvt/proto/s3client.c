@@ -328,6 +328,20 @@ is_stored(struct vt_s3 *s, const struct vt_s3_put *p, uint64_t size,
 	return 1;
 }
 
+/* The same of a body, where the server keeps no CRC64NVME by its MD5. */
+static int
+is_body_stored(struct vt_s3 *s, const struct vt_s3_put *p, uint64_t crc,
+    struct vt_s3_put_result *out)
+{
+	struct digests d = { .has_md5 = 1 };
+	char etag[33];
+
+	if (digest_body(&p->body, &d, NULL) != VT_OK)
+		return 0;
+	vt_hex_encode(d.md5, 16, etag);
+	return is_stored(s, p, p->body.len, crc, etag, out);
+}
+
 enum vt_code
 vt_s3_put_object(struct vt_s3 *s, const struct vt_s3_put *p,
     struct vt_s3_put_result *out, struct vt_err *err)
@@ -342,9 +356,9 @@ vt_s3_put_object(struct vt_s3 *s, const struct vt_s3_put *p,
 	rc = send_body(s, &q, p, 1, &d, &c, err);
 	/* If-None-Match refused by our own object, whose answer was lost; of
 	 * an empty body nobody sees that it went out again. */
-	if (rc == VT_PRECONDITION &&
-	    (q.attempts > 1 || q.resent || p->body.len == 0) &&
-	    is_stored(s, p, p->body.len, d.crc64, NULL, out))
+	if (rc == VT_PRECONDITION && (q.attempts > 1 || q.resent ||
+	    (p->exclusive && p->body.len == 0)) &&
+	    is_body_stored(s, p, d.crc64, out))
 		return VT_OK;
 	if (rc != VT_OK)
 		return rc;
