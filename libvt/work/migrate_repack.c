@@ -77,6 +77,8 @@ look(struct run *r, int64_t seq, struct vt_err *err)
 	enum vt_code rc;
 
 	vt_arena_reset(r->a);
+	memset(&s, 0, sizeof(s));
+	s.copies = 1;	/* it stays where it is */
 	rc = vt_catalog_lookup_seq(r->b.o->catalog, r->a, seq, 0, &s.v, err);
 	if (rc == VT_ABSENT)
 		return VT_OK;

@@ -159,7 +159,7 @@ test_bad_moves(void)
 	    "\"to\":\"b\"}", "'pack' is missing");
 	bad_move("{\"v\":1,\"action\":\"pack\",\"bucket\":\"b\","
 	    "\"pack\":\"01\"}", "'to' is missing");
-	bad_move("{\"v\":1,\"action\":\"repack\",\"bucket\":\"b\","
+	bad_move("{\"v\":1,\"action\":\"unpack\",\"bucket\":\"b\","
 	    "\"key\":\"k\",\"pack\":\"01\"}", "'action' is none");
 }
 
