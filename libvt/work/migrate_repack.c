@@ -76,6 +76,9 @@ look(struct run *r, int64_t seq, struct vt_err *err)
 	struct vt_subject s;
 	enum vt_code rc;
 
+	/* it stays on its tier: there are as many copies as before */
+	memset(&s, 0, sizeof(s));
+	s.copies = 1;
 	vt_arena_reset(r->a);
 	memset(&s, 0, sizeof(s));
 	s.copies = 1;	/* it stays where it is */

@@ -113,15 +113,16 @@ def stored(tier):
 
 
 def alone():
-    """Dollars a month of one object on cold, and bytes that are billed."""
+    """Of one object on cold: dollars a month, bytes billed, dollars a PUT."""
     key = json.loads(open("scan").readline())["key"]
     text = run("vt-plan", "--explain", "small/" + key, "scan").stdout
     row = re.search(r"^  cold +([0-9.e-]+)", text, re.M)
     prices = json.load(open(os.path.join(
         os.path.dirname(os.path.abspath(__file__)),
         "../../scripts/prices/aws-us-east-1.json")))
-    least = prices["classes"]["GLACIER_IR"]["min_size_bytes"]["value"]
-    return float(row[1]), max(least, arg.bytes)
+    cold = prices["classes"]["GLACIER_IR"]
+    return (float(row[1]), max(cold["min_size_bytes"]["value"], arg.bytes),
+            cold["put_1000"]["usd"] / 1000)
 
 
 def pack_and_bill():
@@ -130,7 +131,7 @@ def pack_and_bill():
         p = subprocess.run(["vt-plan", "--packs", "scan"], stdout=out,
                            stderr=subprocess.PIPE, text=True, check=True)
     before = bill(p.stderr)
-    one, least = alone()
+    one, least, put = alone()
     say("\n" + p.stderr.strip())
     moves = [json.loads(l) for l in open("plan")]
     members = sum(m.get("action") == "pack-member" for m in moves)
@@ -153,10 +154,11 @@ def pack_and_bill():
         "hot": {"bytes_billed": arg.objects * arg.bytes,
                 "usd_month": before},
         "alone": {"bytes_billed": arg.objects * least,
-                  "puts": arg.objects, "usd_month":
+                  "puts": arg.objects, "puts_usd": round(put * arg.objects, 6),
+            "usd_month":
                   float("%.6g" % (one * arg.objects))},
         "packed": {"packs": packs, "bytes_billed": size, "puts": packs,
-                   "usd_month": after},
+                   "puts_usd": round(put * packs, 6), "usd_month": after},
         "seconds": round(seconds, 2),
         "objects_per_second": int(arg.objects / seconds)}), flush=True)
     check(packs < arg.objects / 20, "%d packs are many" % packs)

@@ -117,6 +117,12 @@ test_pack(void)
 	is_str(n.pack, m.pack, "and its pack");
 	n.action = "expire";
 	ok(!vt_move_is_packing(&n), "a removal has nothing to do with it");
+	m.action = "repack";
+	m.pack = "";
+	m.blob = 4097;
+	ok(!again(&m, &n, "\"key\"") && !vt_move_is_packing(&n) &&
+	    n.blob == 4097 && n.objects == 658 && n.pack_bytes == 67042304,
+	    "a pack to be written anew is a blob");
 }
 
 static void
@@ -161,6 +167,11 @@ test_bad_moves(void)
 	    "\"pack\":\"01\"}", "'to' is missing");
 	bad_move("{\"v\":1,\"action\":\"unpack\",\"bucket\":\"b\","
 	    "\"key\":\"k\",\"pack\":\"01\"}", "'action' is none");
+	bad_move("{\"v\":1,\"action\":\"repack\",\"bucket\":\"b\","
+	    "\"to\":\"b\"}", "'blob' is missing");
+	bad_move("{\"v\":1,\"bucket\":\"b\",\"key\":\"k\",\"seq\":1,"
+	    "\"copy\":2,\"from\":\"a\",\"to\":\"b\",\"blob\":3}",
+	    "'blob' goes with the action repack alone");
 }
 
 /* --- versions ------------------------------------------------------------- */
