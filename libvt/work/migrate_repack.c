@@ -73,7 +73,8 @@ look(struct run *r, int64_t seq, struct vt_err *err)
 {
 	struct vt_pack_slot *slot = &r->b.slots[r->b.slot_count];
 	struct live *l = &r->live[r->count];
-	struct vt_subject s;
+	/* it stays on its tier: no policy counts another copy for it */
+	struct vt_subject s = { .copies = 1 };
 	enum vt_code rc;
 
 	/* it stays on its tier: there are as many copies as before */
