@@ -59,7 +59,8 @@ struct vt_move {
  * VT_INVALID says which field is missing or wrong: bucket, key, seq and "v":1
  * are required, of moves also copy, from and to, of "abort-upload" upload in
  * the place of seq, of "pack" to and pack alone, of "pack-member" all of a move
- * and pack, of "repack" to and blob; for the rest absence means 0 or "".  An action that is not known is
+ * and pack, of "repack" to and blob; for the rest absence means 0 or "".  An
+ * action that is not known is
  * an error, and so is a pack without one of its actions: never a move.
  * VT_NOMEM when the arena is full.
  */

@@ -468,7 +468,8 @@ struct vt_cat_cond {
  * Where bytes of a new version, part or copy are.  Each extent refers to a
  * blob: a new one (`blob.id` from a lease of this process, all its fields
  * set) or one that exists (`is_ref`: by id; it must still be referred to by
- * the live version `ref_seq`, 0 meaning any, else VT_PRECONDITION).  Inline bytes: is_inline
+ * the live version `ref_seq`, 0 meaning any, else VT_PRECONDITION).  Inline
+ * bytes: is_inline
  * in the blob and `data`.
  */
 struct vt_cat_extent {
