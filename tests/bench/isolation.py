@@ -11,6 +11,7 @@ with "undisturbed", and what the cold requests were answered.  The commands are
 those of PATH.
 """
 import argparse
+import atexit
 import http.client
 import json
 import os
@@ -37,13 +38,13 @@ os.makedirs(dir, exist_ok=True)
 started = []
 
 
-def finish(status):
+@atexit.register
+def tidy():
     for p in started:
         p.kill()
         p.wait()
     if not arg.keep:
         shutil.rmtree(dir, ignore_errors=True)
-    sys.exit(status)
 
 
 def serve(name):
@@ -59,7 +60,7 @@ def serve(name):
             return m.group(1)
         time.sleep(0.01)
     sys.stderr.write(open(log).read())
-    finish(3)
+    sys.exit(3)
 
 
 def credentials(name):
@@ -117,7 +118,7 @@ def hot(*options):
          "/bench/hot", "--keys", "1000", "--clients", "16", *options],
         stdout=subprocess.PIPE, text=True)
     if out.returncode != 0:
-        finish(3)
+        sys.exit(3)
     return json.loads(out.stdout)["p99_us"]
 
 
@@ -184,7 +185,7 @@ for i in range(20):
                       [("x-amz-storage-class", "GLACIER_IR")])
     if r.status != 200:
         sys.stderr.write("cannot put: %s\n" % data)
-        finish(3)
+        sys.exit(3)
 hot("--put", "4096", "--count", "1000")
 hot("--seconds", "1")
 figures = {s: [] for s in STATES}
@@ -202,4 +203,4 @@ for s in STATES:
         "bench": "isolation", "tier": s, "hot_p99_us": p99,
         "runs_us": figures[s], "ratio": round(p99 / base, 2),
         "cold": answers[s]}), flush=True)
-finish(1 if any("wrong" in a for a in answers.values()) else 0)
+sys.exit(1 if any("wrong" in a for a in answers.values()) else 0)

@@ -14,6 +14,11 @@ teardown_file() {
 	serve_said "$BATS_FILE_TMPDIR"
 }
 
+teardown() {
+	flaky_stop
+	[ -z "${NEAR_PID:-}" ] || serve_stop "$NEAR_PID"
+}
+
 @test 'P4 P5 s3: right bytes or the right word, under every harm' {
 	VT_TEST_ENDPOINT=$AWS_ENDPOINT_URL VT_TEST_KEY=$AWS_ACCESS_KEY_ID \
 	    VT_TEST_SECRET=$AWS_SECRET_ACCESS_KEY run timeout 300 \
@@ -59,7 +64,8 @@ fetch() {
 	   "endpoint": "$AWS_ENDPOINT_URL", "stall_timeout": "1s",
 	   "credentials": "$BATS_FILE_TMPDIR/data/credentials"}]}
 	END
-	serve_start "$W/near"
+	serve_start "$W/near" 8>&-
+	NEAR_PID=$SERVE_PID
 	head -c 3000000 /dev/urandom >"$W/file"
 	s3curl -f -X PUT "$AWS_ENDPOINT_URL/bucket"
 	s3curl -f -T "$W/file" -H 'x-amz-storage-class: GLACIER_IR' \
@@ -85,6 +91,5 @@ fetch() {
 	    "$AWS_ENDPOINT_URL/bucket/other" || return 1
 	harm
 	! fetch other || return 1
-	serve_stop
 	SERVE_PID=$far_pid
 }
