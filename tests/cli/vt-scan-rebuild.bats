@@ -102,6 +102,12 @@ state() {
 	vt-key --data data --json list
 }
 
+# The same without times: what was written after a snapshot has the moment when
+# its bytes were complete, and the catalog's is a little later.
+but_times() {
+	sed -E 's|(<LastModified>)[^<]*||g; /^[Ll]ast-[Mm]odified/d' "$1"
+}
+
 # Objects of every kind.
 fill() {
 	local i id
@@ -202,7 +208,7 @@ lose() {
 	[[ ${lines[-1]} == *'"parts":1,"lost":1,"copies_lost":0,"unproved":0'* ]]
 	serve_start "$PWD"
 	state >after
-	diff before after
+	diff <(but_times before) <(but_times after)
 	s3curl "$AWS_ENDPOINT_URL/plain/going?uploadId=$id" >parts
 	[ "$(grep -o '<PartNumber>' parts | wc -l)" -eq 3 ]
 	run -0 vt-scan --data data --verify
@@ -262,7 +268,7 @@ lose() {
 	[ ! -e data/catalog.db-rebuild-seen ]
 	serve_start "$PWD"
 	state >after
-	diff before after
+	diff <(but_times before) <(but_times after)
 }
 
 @test "P11 salvage needs no snapshot: bytes, keys, ETags, headers, order" {
@@ -376,6 +382,8 @@ pack_all() {
 	done
 	# three are to be kept
 	snapshots_are 3
+	run -2 --separate-stderr vt-scan --data data --snapshot tier:warm
+	[[ $stderr == *"a tier is 'NAME:'"* ]]
 	run -3 --separate-stderr vt-scan --data data --snapshot none:
 	[[ $stderr == *"no tier 'none'"* ]]
 	run -4 --separate-stderr vt-scan --data data --rebuild
