@@ -53,6 +53,10 @@ task_snapshot(struct task *t)
 
 	if (len == 0)
 		return cli_usage_error("--snapshot: the name is empty");
+	if (strchr(t->snapshot, '/') == NULL &&
+	    strcspn(t->snapshot, ":") < len - 1)
+		return cli_usage_error("--snapshot '%s': a tier is 'NAME:', a "
+		    "file with a colon './%s'", t->snapshot, t->snapshot);
 	task_config(t);
 	task_catalog(t, 0);
 	if (t->snapshot[len - 1] != ':') {

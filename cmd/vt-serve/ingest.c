@@ -298,7 +298,7 @@ describe(const struct req *r, struct ingest *in, char sum[SUM_MAX],
 	    .crc64 = in->digest.crc64, .bucket = r->bucket_name,
 	    .key = r->key, .key_len = r->key_len, .etag = in->digest.etag,
 	    .sse = in->sse != NULL ? in->sse->stored : "" };
-	in->written_us = n->written_us = vt_clock_now_us(r->srv->clock);
+	n->written_us = vt_clock_now_us(r->srv->clock);
 	if (in->meta != NULL) {
 		describe_object(in->meta, n);
 		if (vt_random(id, sizeof(id)) < 0)
@@ -499,7 +499,6 @@ ingest_version(struct ingest *in)
 	if (in->op.kind != VT_CAT_PUT || in->version_id[0] == '\0')
 		return;
 	memcpy(row->v.version_id, in->version_id, sizeof(in->version_id));
-	row->v.mtime_us = in->written_us;
 	row->keep_version_id = 1;
 }
 

@@ -38,7 +38,6 @@ struct ingest {
 					   first bytes, on its workers */
 	/* the version that it becomes, "" when its bytes have no note */
 	char version_id[VT_ID_LEN + 1];
-	int64_t written_us;
 	struct vt_cat_extent extent;	/* after a successful close */
 	size_t extent_count;		/* 0 for an empty body */
 	int on_tier;			/* the extent is a blob, or the id of

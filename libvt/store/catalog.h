@@ -508,8 +508,7 @@ struct vt_cat_put {
 	struct vt_cat_cond cond;
 	/* 1: mtime_us of `v` is kept (restore of a backup, adopt) */
 	int keep_mtime;
-	/* 1: its version_id, which nothing had before, is kept, and so is
-	 * mtime_us where that does not go back */
+	/* 1: so is its version_id, which nothing had before */
 	int keep_version_id;
 	/* out */
 	int64_t seq, mtime_us;

@@ -872,8 +872,7 @@ new_version(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 	if (rc != VT_OK)
 		return rc;
 	p->seq = next_id(c);
-	p->mtime_us = p->keep_mtime || p->keep_version_id ?
-	    p->v.mtime_us : now_us;
+	p->mtime_us = p->keep_mtime ? p->v.mtime_us : now_us;
 	if (t.found && p->mtime_us < t.mtime_us && !p->keep_mtime)
 		p->mtime_us = t.mtime_us;
 	vt_hex_encode(id, sizeof(id), p->version_id);
