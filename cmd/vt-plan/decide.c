@@ -13,9 +13,9 @@
 /* --- proposals ------------------------------------------------------------ */
 
 double
-month_bill(const struct run *r, const struct vt_cost *c, size_t k)
+month_bill(const struct run *r, const struct vt_past *p,
+    const struct vt_cost *c, size_t k)
 {
-	const struct vt_past *p = &r->past;
 	double days = r->model.month_days, usd = c->day[k] * days;
 	size_t i;
 
@@ -483,7 +483,7 @@ explain(struct run *r, const struct vt_scan_record *rec,
 
 		cli_printf("%c %-16s %13.6g %13.6g ",
 		    (int)i == d->from ? '*' : ' ', r->model.tier[i].name,
-		    stay, month_bill(r, cost, i) - stay);
+		    stay, month_bill(r, &r->past, cost, i) - stay);
 		if ((int)i == d->from)
 			cli_printf("%13s ", "-");
 		else if (cost->excluded[i])
@@ -521,6 +521,22 @@ place_foreign(const struct run *r, struct vt_scan_record *rec)
 		}
 	if (vt_cost_model_tier(m, rec->tier) < 0)
 		rec->tier = m->tier[0].name;
+}
+
+/* What keeping its other copies costs in a month. */
+static double
+others_bill(const struct run *r, const struct vt_scan_record *rec,
+    const struct vt_cost *cost)
+{
+	double usd = 0;
+	int k;
+
+	for (size_t i = 0; i < rec->also_count; i++) {
+		k = vt_cost_model_tier(&r->model, rec->also[i]);
+		if (k >= 0)
+			usd += cost->day[k] * r->model.month_days;
+	}
+	return usd;
 }
 
 /*
@@ -574,22 +590,9 @@ decide(const struct run *r, struct decided *p)
 		    &bounds);
 	vt_plan_decide(&r->model, &options, engine_within(r, rec, p->place),
 	    cost, rec, &p->past, lc != NULL ? &bounds : NULL, &p->d);
-}
-
-/* What keeping its other copies costs in a month. */
-static double
-others_bill(const struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost)
-{
-	double usd = 0;
-	int k;
-
-	for (size_t i = 0; i < rec->also_count; i++) {
-		k = vt_cost_model_tier(&r->model, rec->also[i]);
-		if (k >= 0)
-			usd += cost->day[k] * r->model.month_days;
-	}
-	return usd;
+	if (p->d.from >= 0)
+		p->now_month = month_bill(r, &p->past, cost,
+		    (size_t)p->d.from) + others_bill(r, rec, cost);
 }
 
 static void
@@ -619,8 +622,7 @@ plan_record(struct run *r, const struct decided *p)
 		return;
 	}
 	if (d->from >= 0)
-		now = month_bill(r, cost, (size_t)d->from) +
-		    others_bill(r, rec, cost);
+		now = p->now_month;
 	r->bill_now += now;
 	r->bill_after += now;
 	if (lc != NULL)

@@ -260,56 +260,54 @@ struct block {
 	struct vt_err err;		/* err.code: it could not be read */
 };
 
-/* Room for another version; its past keeps the memory it has. */
-static struct decided *
-next_version(struct block *b)
+/* Room for so many versions, where they stay: what is decided points into them.
+ * Their pasts keep the memory they have. */
+static int
+make_room(struct block *b, size_t count)
 {
 	struct decided *more;
-	size_t cap, i;
+	size_t i;
 
-	if (b->count < b->cap)
-		return &b->version[b->count];
-	cap = b->cap != 0 ? b->cap * 2 : 256;
-	more = realloc(b->version, cap * sizeof(*more));
+	if (count <= b->cap)
+		return 0;
+	more = realloc(b->version, count * sizeof(*more));
 	if (more == NULL)
-		return NULL;
-	for (i = b->cap; i < cap; i++)
+		return -1;
+	for (i = b->cap; i < count; i++)
 		vt_past_init(&more[i].past);
 	b->version = more;
-	b->cap = cap;
-	return &more[b->count];
+	b->cap = count;
+	return 0;
 }
 
+/* Each version is decided on as soon as it is read, while it is at hand. */
 static void
 decide_block(void *ctx, void *item)
 {
 	const struct run *r = ctx;
 	struct block *b = item;
+	size_t count = vt_spool_block_count(r->spool, b->number);
 	struct decided *p;
 	uint64_t rules;
-	size_t i;
-	int more = 1;
+	int more = make_room(b, count);
 
 	b->count = 0;
 	b->err.code = VT_OK;
-	if (vt_spool_block(b->reader, b->number, &b->err) != VT_OK)
+	if (more == 0 && vt_spool_block(b->reader, b->number, &b->err) !=
+	    VT_OK)
 		return;
-	while (more > 0) {
-		p = next_version(b);
-		more = p == NULL ? -1 : vt_spool_next(b->reader, &p->rec,
-		    &rules);
-		if (more > 0) {
-			p->rules = (size_t)rules;
-			b->count++;
-		}
+	while (more >= 0 && b->count < count) {
+		p = &b->version[b->count];
+		more = vt_spool_next(b->reader, &p->rec, &rules);
+		if (more <= 0)
+			break;
+		p->rules = (size_t)rules;
+		decide(r, p);
+		b->count++;
 	}
-	if (more < 0) {
+	if (more < 0)
 		(void)vt_fail(&b->err, VT_NOMEM,
 		    "no memory for a block of versions");
-		return;
-	}
-	for (i = 0; i < b->count; i++)
-		decide(r, &b->version[i]);
 }
 
 static void

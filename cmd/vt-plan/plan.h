@@ -73,6 +73,7 @@ struct decided {
 	struct vt_cost cost, bound;
 	int is_bound;
 	struct vt_decision d;
+	double now_month;		/* its bill where it is, if known */
 	struct vt_err err;		/* err.code: it could not be done */
 };
 
@@ -220,7 +221,8 @@ void repacks_end(struct run *r);
 int is_repack(const struct proposal *p);
 void repacks_summarize(const struct run *r);
 /* What a month on tier `k` costs, reads being as in the last one. */
-double month_bill(const struct run *r, const struct vt_cost *c, size_t k);
+double month_bill(const struct run *r, const struct vt_past *p,
+    const struct vt_cost *c, size_t k);
 
 /* simulate.c: what the past would have cost. */
 void hold_contest(struct run *r);

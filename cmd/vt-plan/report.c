@@ -83,7 +83,7 @@ least_bill(const struct run *r, const struct vt_cost *c, int from)
 	for (k = 0; k < c->count; k++) {
 		if (c->excluded[k] && (int)k != from)
 			continue;
-		usd = month_bill(r, c, k);
+		usd = month_bill(r, &r->past, c, k);
 		if (usd < least)
 			least = usd;
 	}

@@ -47,7 +47,7 @@ enum {
 };
 
 struct block {
-	size_t len;
+	size_t len, count;	/* bytes, records */
 	char *data;		/* NULL: in the file */
 	uint64_t at;		/* there */
 	uint64_t crc64;
@@ -61,6 +61,7 @@ struct vt_spool {
 	struct block *blocks;
 	size_t block_count, block_cap;
 	struct vt_buf b;	/* the block that is being filled */
+	size_t in_block;	/* records in it */
 	/* where in it what the last record said is */
 	size_t bucket, tier, class_name, gaps, gaps_len;
 	int64_t covered_to_us;
@@ -112,6 +113,12 @@ size_t
 vt_spool_blocks(const struct vt_spool *s)
 {
 	return s->block_count;
+}
+
+size_t
+vt_spool_block_count(const struct vt_spool *s, size_t block)
+{
+	return s->blocks[block].count;
 }
 
 uint64_t
@@ -403,6 +410,7 @@ end_block(struct vt_spool *s, struct vt_err *err)
 	k = &s->blocks[s->block_count];
 	memset(k, 0, sizeof(*k));
 	k->len = s->b.len;
+	k->count = s->in_block;
 	if (s->fd < 0 && s->b.len <= s->memory_max - s->memory) {
 		k->data = malloc(s->b.len);
 		if (k->data == NULL)
@@ -416,6 +424,7 @@ end_block(struct vt_spool *s, struct vt_err *err)
 	if (rc != VT_OK)
 		return rc;
 	s->block_count++;
+	s->in_block = 0;
 	vt_buf_reset(&s->b);
 	s->bucket = s->tier = s->class_name = s->gaps = 0;
 	return VT_OK;
@@ -443,6 +452,7 @@ vt_spool_add(struct vt_spool *s, const struct vt_scan_record *r,
 	s->b.len = (size_t)(p - s->b.data);
 	s->tag = tag;
 	s->count++;
+	s->in_block++;
 	return s->b.len >= BLOCK ? end_block(s, err) : VT_OK;
 }
 

@@ -36,9 +36,11 @@ enum vt_code vt_spool_add(struct vt_spool *s, const struct vt_scan_record *r,
 enum vt_code vt_spool_finish(struct vt_spool *s, struct vt_err *err)
     VT_MUST_CHECK;
 
-/* Records, blocks, and bytes of those that are in the file. */
+/* Records, blocks, records of a block once it is finished, and bytes of those
+ * blocks that are in the file. */
 uint64_t vt_spool_count(const struct vt_spool *s);
 size_t vt_spool_blocks(const struct vt_spool *s);
+size_t vt_spool_block_count(const struct vt_spool *s, size_t block);
 uint64_t vt_spool_file_bytes(const struct vt_spool *s);
 
 struct vt_spool_reader;

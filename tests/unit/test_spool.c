@@ -171,7 +171,8 @@ check(const struct vt_spool *s)
 			wrong += !same_record(&m.r, &got) ||
 			    tag != at / 1000;
 		}
-		wrong += i != first[k + 1];
+		wrong += i != first[k + 1] ||
+		    i != vt_spool_block_count(s, k);
 	}
 	is_int(at, RECORDS, "all records come back");
 	is_int(wrong, 0, "as they were, in order, with their numbers");
