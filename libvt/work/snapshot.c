@@ -15,6 +15,7 @@
 #include "libvt/store/catalog_rebuild.h"
 
 #include "libvt/work/snapshot.h"
+#include "libvt/work/tiers_internal.h"
 
 #define LIST_MAX 1000
 #define SUFFIX ".db.zst"
@@ -124,6 +125,7 @@ vt_snapshot_list(struct vt_tiers *t, const char *tier, struct vt_arena *a,
 
 struct source {
 	struct vt_backend_get *get;
+	struct vt_decoder *decoder;	/* or NULL */
 	int fd;
 };
 
@@ -133,6 +135,15 @@ get_blob(void *ctx, void *data, size_t len, size_t *got, struct vt_err *err)
 	struct source *s = ctx;
 
 	return vt_backend_get_read(s->get, data, len, got, err);
+}
+
+static enum vt_code
+get_decoded(void *ctx, void *data, size_t len, size_t *got,
+    struct vt_err *err)
+{
+	struct source *s = ctx;
+
+	return vt_decoder_read(s->decoder, get_blob, s, data, len, got, err);
 }
 
 static enum vt_code
@@ -171,25 +182,100 @@ unpack_to(vt_zfile_get *get, void *ctx, const char *path, struct vt_err *err)
 	return rc;
 }
 
+/* The first bytes of a blob: 1 when they are a head, else 0; -1: failure. */
+static int
+read_head(struct vt_backend *b, const char *name, uint64_t size,
+    uint8_t head[VT_STORED_HEAD], struct vt_err *err)
+{
+	struct vt_backend_get *get;
+	size_t at = 0, got = 0;
+	enum vt_code rc;
+
+	if (size < VT_STORED_HEAD)
+		return 0;
+	rc = vt_backend_get_begin(b, name, NULL, 0, VT_STORED_HEAD, &get, err);
+	while (rc == VT_OK && at < VT_STORED_HEAD) {
+		rc = vt_backend_get_read(get, head + at, VT_STORED_HEAD - at,
+		    &got, err);
+		at += got;
+	}
+	vt_backend_get_end(get);
+	return rc != VT_OK ? -1 : vt_stored_is_head(head);
+}
+
+/* The master key of that name: a rebuild has no catalog, so no keyring. */
+static enum vt_code
+find_key(const struct vt_tiers *t, const char *name, struct vt_wrap_key *out,
+    struct vt_err *err)
+{
+	if (t->keyring != NULL)
+		return vt_keyring_find(t->keyring, name, out, err);
+	if (t->config->master_key_file == NULL)
+		return vt_fail(err, VT_INVALID, "it is encrypted by master key "
+		    "'%s': name a file of it as master_key_file", name);
+	return vt_master_key_read(t->config->master_key_file, name, out, err);
+}
+
+/* Open the decoder of a blob with this head; *at and *count: what to read. */
+static enum vt_code
+open_decoder(const struct vt_tiers *t, const uint8_t *bytes, uint64_t size,
+    struct vt_decoder **out, uint64_t *at, uint64_t *count,
+    struct vt_err *err)
+{
+	struct vt_stored_head h;
+	struct vt_wrap_key key;
+	uint64_t plain = 0;
+	enum vt_code rc;
+
+	memset(&key, 0, sizeof(key));
+	rc = vt_stored_parse(bytes, VT_STORED_HEAD, &h, err);
+	if (rc == VT_OK && (h.is_compressed || !h.is_encrypted))
+		rc = vt_fail(err, VT_CORRUPT, "not the form of a snapshot");
+	if (rc == VT_OK)
+		rc = vt_stored_plain_size(&h, size, NULL, &plain, err);
+	if (rc == VT_OK)
+		rc = find_key(t, h.key_name, &key, err);
+	if (rc == VT_OK)
+		rc = vt_decoder_open(&h, &key, size, plain, out, err);
+	explicit_bzero(&key, sizeof(key));
+	if (rc == VT_OK)
+		rc = vt_decoder_range(*out, 0, plain, at, count, err);
+	return rc;
+}
+
 enum vt_code
 vt_snapshot_fetch(struct vt_tiers *t, const struct vt_snapshot *s,
     const char *path, struct vt_err *err)
 {
 	struct vt_backend *b = vt_tiers_backend(t, s->tier);
 	struct vt_backend_head head;
-	struct source from = { NULL, -1 };
+	struct source from = { NULL, NULL, -1 };
+	uint8_t bytes[VT_STORED_HEAD];
+	uint64_t at = 0, count;
 	enum vt_code rc;
+	int encoded = 0;
 
 	if (b == NULL)
 		return vt_fail(err, VT_INVALID, "no tier '%s' is configured",
 		    s->tier);
 	rc = vt_backend_head(b, s->name, &head, err);
+	count = head.size_bytes;
+	if (rc == VT_OK) {
+		encoded = read_head(b, s->name, count, bytes, err);
+		if (encoded < 0)
+			rc = err != NULL ? err->code : VT_IO;
+	}
+	if (rc == VT_OK && encoded)
+		rc = open_decoder(t, bytes, head.size_bytes, &from.decoder,
+		    &at, &count, err);
 	if (rc == VT_OK)
-		rc = vt_backend_get_begin(b, s->name, NULL, 0,
-		    head.size_bytes, &from.get, err);
+		rc = vt_backend_get_begin(b, s->name, NULL, at, count,
+		    &from.get, err);
 	if (rc == VT_OK)
-		rc = unpack_to(get_blob, &from, path, err);
+		rc = unpack_to(encoded ? get_decoded : get_blob, &from, path,
+		    err);
 	vt_backend_get_end(from.get);
+	vt_decoder_close(from.decoder);
 	if (rc != VT_OK)
 		vt_err_prefix(err, "snapshot '%s' on '%s'", s->name, s->tier);
 	return rc;
@@ -200,7 +286,7 @@ copy_plain(int from, const char *path, struct vt_err *err)
 {
 	char block[65536];
 	enum vt_code rc = VT_OK;
-	struct source s = { NULL, from };
+	struct source s = { NULL, NULL, from };
 	size_t got;
 	int fd;
 
@@ -225,7 +311,7 @@ vt_snapshot_copy(const char *from, const char *path, struct vt_err *err)
 {
 	static const unsigned char magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
 	unsigned char start[4];
-	struct source s = { NULL, -1 };
+	struct source s = { NULL, NULL, -1 };
 	enum vt_code rc;
 
 	s.fd = open(from, O_RDONLY | O_CLOEXEC);
@@ -263,6 +349,7 @@ struct making {
 	const struct vt_snapshot_options *o;
 	const struct vt_snapshot *s;
 	struct vt_backend_put *put;
+	struct vt_encoder *encoder;	/* or NULL */
 };
 
 static enum vt_code
@@ -272,7 +359,48 @@ put_block(void *ctx, const void *data, size_t len, struct vt_err *err)
 
 	if (m->o->stop != NULL && m->o->stop(m->o->stop_ctx) != 0)
 		return vt_fail(err, VT_CANCELLED, "stopped");
+	return m->encoder != NULL ?
+	    vt_encoder_write(m->encoder, data, len, err) :
+	    vt_backend_put_write(m->put, data, len, err);
+}
+
+static enum vt_code
+put_encoded(void *ctx, const void *data, size_t len, struct vt_err *err)
+{
+	struct making *m = ctx;
+
 	return vt_backend_put_write(m->put, data, len, err);
+}
+
+/* On a tier that encrypts: as a blob there. */
+static enum vt_code
+begin_encoding(struct making *m, struct vt_err *err)
+{
+	const struct vt_tier *t = vt_tiers_tier(m->o->tiers, m->o->tier);
+	struct vt_keyring *k = m->o->tiers->keyring;
+	struct vt_encoder_options o = { .size_bytes = UINT64_MAX };
+	uint64_t part[2] = { m->s->incarnation, m->s->number };
+	struct vt_stored_head head;
+	struct vt_wrap_key key;
+	uint8_t id[VT_STORED_ID];
+	enum vt_code rc;
+	int i;
+
+	if (t->encrypt == NULL)
+		return VT_OK;
+	memset(&key, 0, sizeof(key));
+	rc = k == NULL ? vt_fail(err, VT_IO, "there are no master keys") :
+	    vt_keyring_wrap(k, t->encrypt, &key, err);
+	for (i = 0; i < VT_STORED_ID; i++)
+		id[i] = (uint8_t)(part[i / 8] >> (56 - i % 8 * 8));
+	o.key = &key;
+	if (rc == VT_OK)
+		rc = vt_encoder_open(&o, id, put_encoded, m, &m->encoder,
+		    &head, err);
+	explicit_bzero(&key, sizeof(key));
+	if (rc != VT_OK)
+		vt_err_prefix(err, "tier '%s' encrypts", t->name);
+	return rc;
 }
 
 static enum vt_code
@@ -288,7 +416,7 @@ static enum vt_code
 send(const struct vt_snapshot_options *o, struct vt_backend *b,
     const char *path, struct vt_snapshot *s, struct vt_err *err)
 {
-	struct making m = { o, s, NULL };
+	struct making m = { o, s, NULL, NULL };
 	struct vt_backend_put_info info = { .size_bytes = UINT64_MAX,
 	    .begun = upload_begun, .begun_ctx = &m };
 	struct vt_backend_put_result r;
@@ -301,7 +429,11 @@ send(const struct vt_snapshot_options *o, struct vt_backend *b,
 		return vt_fail_errno(err, "cannot open '%s'", path);
 	rc = vt_backend_put_begin(b, s->name, &info, &m.put, err);
 	if (rc == VT_OK) {
-		rc = vt_zfile_pack(fd, put_block, &m, err);
+		rc = begin_encoding(&m, err);
+		if (rc == VT_OK)
+			rc = vt_zfile_pack(fd, put_block, &m, err);
+		if (rc == VT_OK && m.encoder != NULL)
+			rc = vt_encoder_finish(m.encoder, err);
 		if (rc == VT_OK)
 			rc = vt_backend_put_meta(m.put, &kv, 1, err);
 		if (rc == VT_OK)
@@ -309,6 +441,7 @@ send(const struct vt_snapshot_options *o, struct vt_backend *b,
 		else
 			vt_backend_put_abort(m.put);
 	}
+	vt_encoder_close(m.encoder);
 	close(fd);
 	if (rc == VT_OK)
 		s->size_bytes = r.size_bytes;

@@ -12,7 +12,9 @@
  * 20261122T120000Z, and a number of the catalog that is never used twice.
  *
  * A snapshot holds what the catalog holds: small objects' bytes, and the
- * secrets of users' keys; of master keys only what proves them.
+ * secrets of users' keys; of master keys only what proves them.  On a tier that
+ * encrypts it is encrypted as a blob there would be, in the form of
+ * transform.h: then a rebuild needs the master keys.
  */
 #ifndef VT_WORK_SNAPSHOT_H
 #define VT_WORK_SNAPSHOT_H

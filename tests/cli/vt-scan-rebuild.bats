@@ -372,6 +372,25 @@ pack_all() {
 	[[ $output == *'"found":"added","bucket":"all","key":"plain/secret"'* ]]
 }
 
+@test "P10 P11 on a tier that encrypts a snapshot is, and the keys bring it back" {
+	fill
+	vt-scan --data data --snapshot sealed:
+	snap=$(find data/tiers/sealed/vt_snapshots -type f)
+	# neither zstd nor what is in it can be read
+	run ! zstd -t "$snap"
+	state >before
+	lose
+	mv data/master.keys keys
+	run -3 --separate-stderr vt-scan --data data --rebuild
+	[[ $stderr$output == *master* ]]
+	mv keys data/master.keys
+	run -0 --separate-stderr vt-scan --data data --rebuild
+	[[ ${lines[0]} == *'"found":"snapshot"'*sealed* ]]
+	serve_start "$PWD"
+	state >after
+	diff before after
+}
+
 @test "snapshots: a file, a tier, so many are kept, a broken one is passed over" {
 	fill
 	run -0 --separate-stderr vt-scan --data data --snapshot snap.db
