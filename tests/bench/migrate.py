@@ -9,10 +9,10 @@ largest memory, and the ratio of rclone's time to ours.
 
 s5cmd speaks to one endpoint at a time: it cannot copy between two servers.
 """
+import atexit
 import json
 import os
 import re
-import resource
 import shutil
 import statistics
 import subprocess
@@ -30,6 +30,7 @@ class Serve:
                 [os.path.join(bin_dir, "vt-serve"), "--data", self.data,
                  "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
                 stdin=subprocess.DEVNULL, stdout=e, stderr=e)
+        atexit.register(self.stop)
         url = None
         while url is None:
             if self.p.poll() is not None:
@@ -48,8 +49,9 @@ class Serve:
                     AWS_SECRET_ACCESS_KEY=self.key["aws_secret_access_key"])
 
     def stop(self):
-        self.p.terminate()
-        self.p.wait()
+        if self.p.poll() is None:
+            self.p.terminate()
+            self.p.wait()
 
 
 def run(args, env=None, out=None):
