@@ -606,9 +606,11 @@ plan_check(const struct world *w, const struct plan *p, int all)
 
 /* --- damage --------------------------------------------------------------- */
 
-/* The file that holds the first bytes of a key; 0 when they are inline. */
+/* The file that holds the first bytes of a key, and where in it: what shares
+ * a blob may begin anywhere.  0 when they are inline. */
 static int
-find_file(const struct world *w, const struct key *k, char path[2048])
+find_file(const struct world *w, const struct key *k, char path[2048],
+    off_t *at)
 {
 	struct vt_arena *a = vt_arena_new(1 << 20);
 	const struct vt_extent *x;
@@ -628,6 +630,7 @@ find_file(const struct world *w, const struct key *k, char path[2048])
 		x = &v->copies[0].extents[0];
 		tier_root(w, vt_config_tier(s.config, x->blob.tier), root);
 		snprintf(path, 2048, "%s/%s", root, x->blob.name);
+		*at = (off_t)x->offset;
 		found = !x->blob.is_inline;
 	}
 	vt_arena_free(a);
@@ -644,9 +647,10 @@ store_damage(const struct world *w, const struct key *k, enum damage d,
 	    "blob cut short" };
 	char path[2048], byte;
 	struct stat st;
+	off_t at = 0;
 	int fd, bad = 0;
 
-	if (!find_file(w, k, path))
+	if (!find_file(w, k, path, &at))
 		return 0;
 	if (d == ADD_FILE || d == ADD_UNFINISHED)
 		memcpy(path + strlen(path) - 1, "zz", 3);
@@ -669,9 +673,9 @@ store_damage(const struct world *w, const struct key *k, enum damage d,
 		fd = open(path, O_RDWR);
 		if (fd < 0)
 			return -1;
-		bad = pread(fd, &byte, 1, 0) != 1;
+		bad = pread(fd, &byte, 1, at) != 1;
 		byte ^= 1;
-		bad |= pwrite(fd, &byte, 1, 0) != 1;
+		bad |= pwrite(fd, &byte, 1, at) != 1;
 		return close(fd) < 0 || bad ? -1 : 1;
 	}
 }
