@@ -17,6 +17,7 @@
 #include "libvt/work/adopt.h"
 
 #include "scan.h"
+#include "task.h"
 
 #define STATE_MAX 8192
 #define SAVE_EVERY 10000	/* objects */
@@ -52,6 +53,7 @@ struct adoption {
 	int64_t last_us;
 	char after[VT_KEY_MAX + 1];
 	uint64_t told;
+	int has_failed;		/* the place stays before what did */
 };
 
 int
@@ -149,9 +151,12 @@ told(void *ctx, const struct vt_adopted *x)
 		(void)cli_out_buf(&b);	/* sticks; told by cli_finish */
 		vt_buf_release(&b);
 	}
-	if (x->status == VT_ADOPT_FAILED)
+	if (x->status == VT_ADOPT_FAILED) {
 		cli_warn("%s/%s: %s", a->o.bucket, x->key, x->err->text);
-	if (x->status != VT_ADOPT_GONE && ++a->told % SAVE_EVERY == 0)
+		a->has_failed = 1;
+	}
+	if (x->status != VT_ADOPT_GONE && ++a->told % SAVE_EVERY == 0 &&
+	    !a->has_failed && *a->o.prefix == '\0')
 		state_save(a, x->key);
 	return cli_stopping();
 }
@@ -250,8 +255,13 @@ run_it(struct adoption *a)
 	cli_progress_start(a->quiet, a->o.dry_run ? "listed" : "adopted");
 	rc = vt_adopt_run(&a->o, &r, &err);
 	cli_progress_stop();
-	if (rc == VT_OK && *a->o.prefix == '\0')
+	/* what failed has no version, and was not deleted here: then this run
+	 * does not count */
+	if (rc == VT_OK && *a->o.prefix == '\0') {
+		if (a->has_failed)
+			a->began_us = a->last_us;
 		state_save(a, NULL);
+	}
 	if (!a->quiet && (rc == VT_OK || rc == VT_CANCELLED))
 		summary(a, &r);
 	if (rc != VT_OK && rc != VT_CANCELLED) {
@@ -263,37 +273,25 @@ run_it(struct adoption *a)
 	return bad > 0 ? CLI_SOME : CLI_OK;
 }
 
-static void
-fatal(void *ctx, const char *text)
-{
-	(void)ctx;
-	/* What was acknowledged is safe; nothing more may be. */
-	cli_die(CLI_FAILED, "%s", text);
-}
-
 int
 adopt_main(int argc, char **argv)
 {
-	static struct vt_clock clock = VT_CLOCK_REAL;	/* borrowed */
 	struct adoption a = { .o = { .prefix = "", .told = told } };
-	struct vt_catalog_options co = { .clock = &clock, .fatal = fatal,
-	    .delete_grace_ms = VT_DELETE_GRACE_MS };
-	struct vt_config *config;
-	struct vt_catalog *catalog;
-	struct vt_tiers *tiers;
-	struct vt_err err;
+	struct task t;
 	int status;
 
 	status = parse(&a, argc, argv);
 	if (status != CLI_OK)
 		return status;
 	cli_catch_signals(-1);
-	if (cli_config_load(a.config_path, a.data, &config, &err) != VT_OK ||
-	    vt_catalog_open(config->catalog_path, &co, &catalog, &err) !=
-	    VT_OK ||
-	    vt_tiers_open(config, catalog, &clock, 0, &tiers, &err) != VT_OK)
-		die(&err);
-	if (asprintf(&a.path, "%s/adopted-%s-%s", config->data_dir,
+	memset(&t, 0, sizeof(t));
+	t.data = a.data;
+	t.config_path = a.config_path;
+	task_open(&t);
+	task_config(&t);
+	task_catalog(&t, 0);
+	task_tiers(&t);
+	if (asprintf(&a.path, "%s/adopted-%s-%s", t.config->data_dir,
 	    a.o.bucket, a.o.tier) < 0)
 		out_of_memory();
 	state_load(&a);
@@ -301,16 +299,14 @@ adopt_main(int argc, char **argv)
 	if (*a.o.prefix == '\0' && *a.after != '\0')
 		a.o.after = a.after;
 	if (a.o.after == NULL)
-		a.began_us = vt_clock_now_us(&clock);
+		a.began_us = vt_clock_now_us(&t.clock);
 	a.o.last_us = a.last_us;
-	a.o.catalog = catalog;
-	a.o.config = config;
-	a.o.tiers = tiers;
+	a.o.catalog = t.catalog;
+	a.o.config = t.config;
+	a.o.tiers = t.tiers;
 	a.o.ctx = &a;
 	status = run_it(&a);
-	vt_tiers_close(tiers);
-	vt_catalog_close(catalog);
-	vt_config_free(config);
+	task_close(&t);
 	free(a.path);
 	return cli_finish(status);
 }

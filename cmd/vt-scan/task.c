@@ -136,11 +136,19 @@ task_names_lock(struct task *t)
 		    "nothing refers to");
 }
 
+static void
+fatal(void *ctx, const char *text)
+{
+	(void)ctx;
+	/* What was acknowledged is safe; nothing more may be. */
+	cli_die(CLI_FAILED, "%s", text);
+}
+
 void
 task_catalog(struct task *t, int create)
 {
 	struct vt_catalog_options o = { .clock = &t->clock,
-	    .create = create, .checkpointer = create,
+	    .create = create, .checkpointer = create, .fatal = fatal,
 	    .delete_grace_ms = VT_DELETE_GRACE_MS };
 	struct vt_err err;
 
@@ -200,14 +208,20 @@ task_check(const struct task *t)
 	return CLI_OK;
 }
 
+void
+task_open(struct task *t)
+{
+	t->lock_fd = t->names_fd = -1;
+	t->clock = VT_CLOCK_REAL;
+	vt_buf_init(&t->out, OUT_MAX);
+}
+
 int
 task_run(struct task *t)
 {
 	int status = CLI_OK;
 
-	t->lock_fd = t->names_fd = -1;
-	t->clock = VT_CLOCK_REAL;
-	vt_buf_init(&t->out, OUT_MAX);
+	task_open(t);
 	switch (t->kind) {
 	case TASK_SNAPSHOT:
 		status = task_snapshot(t);

@@ -56,7 +56,9 @@ int task_check(const struct task *t);
 /* Do what was asked for; the exit status. */
 int task_run(struct task *t);
 
-/* For the files of this family.  Each ends the program when it fails: the
+/* For the files of this family.  What is no option gets its first value; */
+void task_open(struct task *t);
+/* then, of what is needed, in this order: each ends the program when it fails: the
  * configuration; nobody else serves the folder or changes its catalog; the
  * catalog; the tiers with their keys. */
 void task_config(struct task *t);

@@ -14,6 +14,7 @@
 
 #define JOBS 16
 #define PAGE 1000
+#define SECOND_US 1000000
 #define META_MAX (16 << 10)	/* of headers that come along */
 
 struct item {
@@ -200,8 +201,9 @@ judge(struct run *r, struct item *i, struct vt_arena *a,
 	rc = vt_catalog_lookup(r->o->catalog, a, r->bucket.id, i->name,
 	    i->len, NULL, 0, &v, &i->err);
 	if (rc == VT_ABSENT) {
-		i->status = i->mtime_us < r->o->last_us ? VT_ADOPT_DELETED :
-		    VT_ADOPT_NEW;
+		/* times there may be in whole seconds, rounded down */
+		i->status = i->mtime_us + SECOND_US <= r->o->last_us ?
+		    VT_ADOPT_DELETED : VT_ADOPT_NEW;
 		return VT_OK;
 	}
 	if (rc != VT_OK)

@@ -49,8 +49,10 @@ struct vt_adopt_options {
 	int take;		/* what is adopted becomes ours */
 	unsigned jobs;		/* requests at once; 0: 16 */
 	const char *after;	/* go on behind this name, or NULL */
-	int64_t last_us;	/* when the last whole run began: what is older
-				   and has no version was deleted here; 0 */
+	/* When the last run began that came to its end with nothing FAILED, or
+	 * 0: what is older and has no version was deleted here.  So what
+	 * failed must not be counted as met. */
+	int64_t last_us;
 	/* Called in order, by the caller's thread; not 0 stops the run with
 	 * VT_CANCELLED. */
 	int (*told)(void *ctx, const struct vt_adopted *a);
