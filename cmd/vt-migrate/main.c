@@ -445,7 +445,6 @@ run_gc(struct run *r, int ignore_grace, int quiet)
 	g.catalog = r->o.catalog;
 	g.tiers = r->o.tiers;
 	g.config = r->o.config;
-	g.clock = r->o.clock;
 	g.ignore_grace = ignore_grace;
 	g.dry_run = r->o.dry_run;
 	g.stop = gc_stop;

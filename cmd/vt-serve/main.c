@@ -409,7 +409,7 @@ run_gc(void *arg)
 	struct serve *s = arg;
 	struct vt_gc_options o = { .catalog = s->srv.catalog,
 	    .tiers = s->srv.tiers, .config = s->config,
-	    .clock = s->srv.clock, .stop = gc_stop,
+	    .stop = gc_stop,
 	    .stop_ctx = s };
 	struct vt_gc_result result;
 	char told[sizeof(((struct vt_err *)0)->text)] = "";

@@ -841,6 +841,14 @@ struct vt_dead_lease {
 enum vt_code vt_catalog_dead_leases(struct vt_catalog *c,
     struct vt_arena *a, struct vt_dead_lease **out, size_t *count,
     struct vt_err *err) VT_MUST_CHECK;
+/*
+ * A name on another machine was given up, or may have been: a request that was
+ * under way can still be carried out there.  It is garbage an hour from now,
+ * with whatever its intent names.  Blocks for a commit; when it fails, what is
+ * left is found once this process is gone.
+ */
+enum vt_code vt_catalog_give_up(struct vt_catalog *c, uint64_t blob_id,
+    const char *tier, const char *name, struct vt_err *err);
 /* Intents of blobs with an id of `count` from `first` on, in order, the first
  * 1,000 of them; in arena memory. */
 enum vt_code vt_catalog_intents(struct vt_catalog *c, struct vt_arena *a,

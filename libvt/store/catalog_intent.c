@@ -5,6 +5,7 @@
 #include "libvt/store/catalog_sqlite.h"
 
 #define PAGE 1000
+#define LATE_US (3600LL * 1000000)
 
 enum vt_code
 vt_catalog_intents(struct vt_catalog *c, struct vt_arena *a, uint64_t first,
@@ -50,4 +51,20 @@ vt_catalog_intents(struct vt_catalog *c, struct vt_arena *a, uint64_t first,
 out:
 	vt_conn_give(c, k);
 	return rc;
+}
+
+enum vt_code
+vt_catalog_give_up(struct vt_catalog *c, uint64_t blob_id, const char *tier,
+    const char *name, struct vt_err *err)
+{
+	struct vt_garbage g = { .blob_id = blob_id, .tier = tier,
+	    .name = name, .token = "",
+	    .not_before_us = vt_clock_now_us(c->o.clock) + LATE_US };
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_GARBAGE_ADD;
+	op.u.garbage.rows = &g;
+	op.u.garbage.count = 1;
+	return vt_catalog_run(c, &op, err);
 }

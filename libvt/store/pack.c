@@ -271,12 +271,6 @@ vt_pack_writer_close(struct vt_pack_writer *w)
 	free(w);
 }
 
-uint64_t
-vt_pack_writer_bytes(const struct vt_pack_writer *w)
-{
-	return w->sum.bytes;
-}
-
 static enum vt_code
 put(struct vt_pack_writer *w, const void *data, size_t len,
     struct vt_err *err)

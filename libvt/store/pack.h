@@ -127,8 +127,6 @@ enum vt_code vt_pack_writer_end(struct vt_pack_writer *w, uint64_t *offset,
 /* The index and the end of the archive. */
 enum vt_code vt_pack_writer_finish(struct vt_pack_writer *w,
     struct vt_pack_sum *out, struct vt_err *err) VT_MUST_CHECK;
-/* Bytes so far, without the end. */
-uint64_t vt_pack_writer_bytes(const struct vt_pack_writer *w);
 /* NULL is accepted. */
 void vt_pack_writer_close(struct vt_pack_writer *w);
 

@@ -120,28 +120,6 @@ upload_begun(void *ctx, const char *upload, struct vt_err *err)
 	return note_intent(ctx, upload, err);
 }
 
-/*
- * A blob on another machine was given up, or may be: what was sent can arrive
- * after all, so it is garbage for later, with whatever the intent names.
- */
-#define LATE_US (3600LL * 1000000)
-static void
-give_up_remote(struct vt_blob_writer *w)
-{
-	struct vt_garbage g = { .blob_id = w->id, .tier = w->tier,
-	    .name = w->name, .token = "",
-	    .not_before_us = vt_clock_now_us(w->t->clock) + LATE_US };
-	struct vt_cat_op op;
-
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_GARBAGE_ADD;
-	op.u.garbage.rows = &g;
-	op.u.garbage.count = 1;
-	/* what fails here is found when this process has gone */
-	if (vt_catalog_run(w->t->catalog, &op, NULL) != VT_OK)
-		return;
-}
-
 /* Nobody else is to be told of this id: nothing was or is stored. */
 static void
 settle(struct vt_blob_writer *w)
@@ -384,7 +362,8 @@ vt_blob_writer_commit(struct vt_blob_writer *w, struct vt_arena *a,
 	 */
 	if (rc != VT_OK && vt_backend_caps(vt_tiers_backend(w->t,
 	    w->tier))->remote)
-		give_up_remote(w);
+		vt_catalog_give_up(w->t->catalog, w->id, w->tier, w->name,
+		    NULL);
 	writer_free(w);
 	return rc;
 }
@@ -402,7 +381,8 @@ vt_blob_writer_abort(struct vt_blob_writer *w)
 	if (!w->begun)
 		settle(w);
 	else if (vt_backend_caps(b)->remote)
-		give_up_remote(w);
+		vt_catalog_give_up(w->t->catalog, w->id, w->tier, w->name,
+		    NULL);
 	else if (vt_backend_head(b, w->name, &head, NULL) == VT_ABSENT)
 		vt_catalog_blob_done(w->t->catalog, w->id);
 	writer_free(w);

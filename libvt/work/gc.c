@@ -222,14 +222,11 @@ collect_batch(struct run *run, struct vt_arena *a, int *more,
  * What a process that is gone may have left on other machines becomes garbage:
  * a request that was under way may still be carried out there, so not at once.
  */
-#define LATE_US (3600LL * 1000000)
 static enum vt_code
 recover_intents(const struct vt_gc_options *o, const struct vt_dead_lease *l,
     struct vt_gc_result *r, struct vt_err *err)
 {
 	struct vt_cat_intent *in;
-	struct vt_garbage g;
-	struct vt_cat_op op;
 	struct vt_arena *a;
 	uint64_t id = l->first_id, end = id + l->count;
 	enum vt_code rc;
@@ -250,17 +247,8 @@ recover_intents(const struct vt_gc_options *o, const struct vt_dead_lease *l,
 				rc = VT_IO;
 			if (known != 0)
 				continue;
-			memset(&g, 0, sizeof(g));
-			g.blob_id = in[i].blob_id;
-			g.tier = in[i].tier;
-			g.name = in[i].name;
-			g.token = "";
-			g.not_before_us = vt_clock_now_us(o->clock) + LATE_US;
-			memset(&op, 0, sizeof(op));
-			op.kind = VT_CAT_GARBAGE_ADD;
-			op.u.garbage.rows = &g;
-			op.u.garbage.count = 1;
-			rc = vt_catalog_run(o->catalog, &op, err);
+			rc = vt_catalog_give_up(o->catalog, in[i].blob_id,
+			    in[i].tier, in[i].name, err);
 			r->leaked += rc == VT_OK;
 		}
 		vt_arena_free(a);

@@ -15,7 +15,6 @@ struct vt_gc_options {
 	struct vt_catalog *catalog;
 	struct vt_tiers *tiers;
 	const struct vt_config *config;
-	const struct vt_clock *clock;
 	int ignore_grace;	/* also garbage whose grace is not over */
 	int dry_run;		/* count, remove nothing */
 	/* Asked between batches; not 0 ends the run with VT_CANCELLED.  May be

@@ -448,25 +448,6 @@ send(const struct vt_snapshot_options *o, struct vt_backend *b,
 	return rc;
 }
 
-/* What was sent may be there, or arrive yet: it is garbage, for later. */
-#define LATE_US (3600LL * 1000000)
-static void
-give_up(const struct vt_snapshot_options *o, const struct vt_snapshot *s)
-{
-	struct vt_garbage g = { .blob_id = s->number, .tier = s->tier,
-	    .name = s->name, .token = "",
-	    .not_before_us = vt_clock_now_us(o->clock) + LATE_US };
-	struct vt_cat_op op;
-
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_GARBAGE_ADD;
-	op.u.garbage.rows = &g;
-	op.u.garbage.count = 1;
-	/* what fails here is found when this process has gone */
-	if (vt_catalog_run(o->catalog, &op, NULL) != VT_OK)
-		return;
-}
-
 /* Remove those of this catalog, or of what it was rebuilt from, over the
  * newest `keep`. */
 static enum vt_code
@@ -552,7 +533,8 @@ vt_snapshot_take(const struct vt_snapshot_options *o,
 		if (rc == VT_OK)
 			vt_catalog_blob_done(o->catalog, out->number);
 		else
-			give_up(o, out);
+			vt_catalog_give_up(o->catalog, out->number, out->tier,
+			    out->name, NULL);
 		unlink(path);
 	}
 	if (rc == VT_OK)

@@ -207,7 +207,6 @@ collect(int ignore_grace)
 	g.catalog = catalog;
 	g.tiers = tiers;
 	g.config = config;
-	g.clock = &now;
 	g.ignore_grace = ignore_grace;
 	ok(vt_gc_run(&g, &r, &err) == VT_OK, "collection: %s", err.text);
 	return r;

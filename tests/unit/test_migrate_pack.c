@@ -207,7 +207,6 @@ collect(void)
 	g.catalog = catalog;
 	g.tiers = tiers;
 	g.config = config;
-	g.clock = &now;
 	g.ignore_grace = 1;
 	if (vt_gc_run(&g, &res, &err) != VT_OK)
 		printf("# %s\n", err.text);
