@@ -58,7 +58,7 @@ int task_run(struct task *t);
 
 /* For the files of this family.  What is no option gets its first value; */
 void task_open(struct task *t);
-/* then, of what is needed, in this order: each ends the program when it fails: the
+/* then what is needed, in this order.  Each ends the program when it fails: the
  * configuration; nobody else serves the folder or changes its catalog; the
  * catalog; the tiers with their keys. */
 void task_config(struct task *t);
