@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "libvt/base/jsonl.h"
+#include "libvt/base/lines.h"
 #include "libvt/base/num.h"
 #include "libvt/proto/accesslog.h"
 #include "libvt/work/expire.h"

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "libvt/base/jsonl.h"
+#include "libvt/base/lines.h"
 #include "libvt/proto/accesslog.h"
 #include "libvt/work/expire.h"
 #include "libvt/work/migrate.h"

@@ -71,23 +71,6 @@ int vt_json_get_u64(const struct vt_json_field *f, uint64_t *out);
 int vt_json_get_i64(const struct vt_json_field *f, int64_t *out);
 int vt_json_get_double(const struct vt_json_field *f, double *out);
 
-/* --- lines of a stream ---------------------------------------------------- */
-struct vt_lines;
-/* Read lines from `fd` (not closed by us) of at most `max_line` bytes. */
-struct vt_lines *vt_lines_open(int fd, size_t max_line);
-void vt_lines_close(struct vt_lines *l);
-/*
- * The next line without its newline, borrowed until the next call; not
- * NUL-terminated.  VT_OK; VT_ABSENT at the end; VT_TOO_LARGE for a line over
- * the maximum, which is skipped (call again for the next); VT_IO or another
- * code of errno, VT_BUSY for a non-blocking `fd` with nothing to read: then
- * calling again goes on.  A CR before the newline stays (vt_json_scan ignores
- * it).
- * `number` (may be NULL) gets the line's number from 1.
- */
-enum vt_code vt_lines_next(struct vt_lines *l, const char **line, size_t *len,
-    uint64_t *number, struct vt_err *err) VT_MUST_CHECK;
-
 /* --- whole documents ------------------------------------------------------ */
 /* Parse a file; the error names path, line and column.  json_decref after. */
 enum vt_code vt_json_load(const char *path, json_t **out, struct vt_err *err)

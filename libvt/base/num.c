@@ -163,8 +163,13 @@ vt_num_six_digits(double d)
 
 	if (!(size > 1e-15 && size < 1e20))
 		goto slow;
-	k = 5 - (int)floor(log10(size));
+	/* 1233 / 4096 is a little less than log10(2) */
+	k = 5 - (ilogb(size) * 1233 >> 12);
 	scaled = k >= 0 ? size * ten[k] : size / ten[-k];
+	if (scaled >= 1e6) {
+		k--;
+		scaled = k >= 0 ? size * ten[k] : size / ten[-k];
+	}
 	digits = floor(scaled);
 	/* where the scaling's own rounding might tell, printf decides */
 	if (digits < 100000 || digits >= 1000000 ||

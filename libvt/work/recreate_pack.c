@@ -10,6 +10,7 @@
 
 #include "libvt/base/fs.h"
 #include "libvt/base/jsonl.h"
+#include "libvt/base/lines.h"
 #include "libvt/proto/zfile.h"
 #include "libvt/store/pack.h"
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "libvt/base/jsonl.h"
+#include "libvt/base/lines.h"
 
 #include "tests/unit/test.h"
 
