@@ -802,12 +802,26 @@ vt_scan_record_format_plain(const struct vt_scan_record *r,
 }
 
 enum vt_code
-vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
+vt_scan_record_parse_here(char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out, struct vt_err *err)
 {
 	if (vt_scan_record_parse_quick(line, len, a, out))
 		return VT_OK;
 	return vt_scan_record_parse_plain(line, len, a, out, err);
+}
+
+enum vt_code
+vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
+    struct vt_scan_record *out, struct vt_err *err)
+{
+	char *copy = vt_arena_alloc(a, len + VT_RECORD_BEHIND);
+
+	if (copy == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for a line of %zu "
+		    "bytes", len);
+	if (len > 0)
+		memcpy(copy, line, len);
+	return vt_scan_record_parse_here(copy, len, a, out, err);
 }
 
 void

@@ -162,6 +162,13 @@ struct vt_scan_record {
 enum vt_code vt_scan_record_parse(const char *line, size_t len,
     struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
     VT_MUST_CHECK;
+/* The same of a line that may be cut into its strings: those of `out` lie in
+ * it or in `a`.  Behind it are VT_RECORD_BEHIND bytes that can be read, the
+ * first of them no digit. */
+#define VT_RECORD_BEHIND 40
+enum vt_code vt_scan_record_parse_here(char *line, size_t len,
+    struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
+    VT_MUST_CHECK;
 /* Append the line with its newline.  As vt_buf_add: sticky failure. */
 void vt_scan_record_format(const struct vt_scan_record *r,
     struct vt_buf *out);

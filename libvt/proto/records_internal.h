@@ -17,9 +17,10 @@ void vt_scan_record_format_plain(const struct vt_scan_record *r,
     struct vt_buf *out);
 
 /* 1, as the plain one would have it; 0: not this way, nothing is said of the
- * line, and nothing is written. */
-int vt_scan_record_parse_quick(const char *line, size_t len,
-    struct vt_arena *a, struct vt_scan_record *out);
+ * line, and nothing is written.  The line is as vt_scan_record_parse_here has
+ * it; after 0 it is as it was. */
+int vt_scan_record_parse_quick(char *line, size_t len, struct vt_arena *a,
+    struct vt_scan_record *out);
 int vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out);
 /* The same of a move. */

@@ -5,8 +5,13 @@
  * converted twice.  Whatever is otherwise goes the plain way: see
  * records_internal.h.
  */
+#include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
+#include "libvt/base/clear.h"
 #include "libvt/base/clock.h"
 #include "libvt/base/jsonl.h"
 #include "libvt/base/num.h"
@@ -15,7 +20,8 @@
 
 /* --- reading -------------------------------------------------------------- */
 
-/* A copy of the line, cut into strings where they end. */
+/* The line, cut into strings where they end: where a quote was there is a
+ * NUL. */
 struct quick {
 	char *p, *end;
 	struct vt_arena *a;
@@ -39,7 +45,7 @@ step(struct quick *q, const char *text, size_t len)
 #define MUST(q, text) do { if (!IS(q, text)) (q)->odd = 1; } while (0)
 
 /* A string behind its first quote. */
-static const char *
+static inline const char *
 text(struct quick *q, size_t *len)
 {
 	char *start = q->p;
@@ -56,22 +62,49 @@ text(struct quick *q, size_t *len)
 	return start;
 }
 
-/* At most 18 digits, which no sum overflows; no sign, no leading zero. */
+/* Each byte of eight, at once. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight digits, the first of them in the lowest byte; a byte of 0 is one as
+ * well.  Neighbours are put together: pairs, then fours, then all. */
+static inline uint64_t
+eight_digits(uint64_t v)
+{
+	v = (v & EACH(0x0f)) * (1 + (10 << 8)) >> 8;
+	v = (v & UINT64_C(0x00ff00ff00ff00ff)) * (1 + (100 << 16)) >> 16;
+	return (v & UINT64_C(0x0000ffff0000ffff)) *
+	    (1 + (UINT64_C(10000) << 32)) >> 32;
+}
+
+/* At most 18 digits, which no sum overflows; no sign, no leading zero.  What
+ * is behind the line is no digit. */
 static inline uint64_t
 natural(struct quick *q)
 {
-	char *p = q->p;
-	uint64_t n = 0;
-	unsigned digit;
+	const char *p = q->p;
+	uint64_t v, other, n = 0;
+	unsigned digit, len = 0;
 
-	/* what is behind the line is a NUL, no digit */
-	while ((digit = (unsigned)(uint8_t)*p - '0') < 10) {
-		n = n * 10 + digit;
-		p++;
+	memcpy(&v, p, 8);
+	v = le64toh(v);
+	/* the high bit of the first byte that is none of '0' to '9' */
+	other = ((v + EACH(0x46)) | (v - EACH(0x30))) & EACH(0x80);
+	if (other != 0) {
+		len = (unsigned)__builtin_ctzll(other) >> 3;
+		if (len > 0)
+			n = eight_digits(v << (64 - 8 * len));
+	} else {
+		n = eight_digits(v);
+		len = 8;
+		while ((digit = (unsigned)(uint8_t)p[len] - '0') < 10 &&
+		    len < 19) {
+			n = n * 10 + digit;
+			len++;
+		}
 	}
-	if (p == q->p || p - q->p > 18 || (*q->p == '0' && p - q->p > 1))
+	if (len == 0 || len > 18 || (*p == '0' && len > 1))
 		q->odd = 1;
-	q->p = p;
+	q->p += len;
 	return n;
 }
 
@@ -85,13 +118,15 @@ when(struct quick *q)
 		q->odd = 1;
 		return 0;
 	}
-	q->p += 25;
-	if (q->time != NULL && memcmp(start, q->time, 24) == 0)
+	if (q->time != NULL && memcmp(start, q->time, 24) == 0) {
+		q->p += 25;
 		return q->time_us;
+	}
 	if (vt_time_parse_rfc3339(start, 24, &us) < 0) {
 		q->odd = 1;
 		return 0;
 	}
+	q->p += 25;
 	if (q->time == NULL) {
 		q->time = start;
 		q->time_us = us;
@@ -141,7 +176,13 @@ number(struct quick *q)
 {
 	char *start = q->p;
 	double d = 0;
+	uint64_t n;
 
+	/* mostly whole days */
+	n = natural(q);
+	if (*q->p == ',' || *q->p == '}')
+		return (double)n;
+	q->p = start;
 	while ((*q->p >= '0' && *q->p <= '9') || *q->p == '.')
 		q->p++;
 	if (vt_num_scan_double(start, (size_t)(q->p - start), &d) < 0)
@@ -157,38 +198,108 @@ row(struct quick *q, int64_t n[5])
 
 	for (;;) {
 		n[count++] = (int64_t)natural(q);
-		if (*q->p == ']' || *q->p != ',' || count == 5 || q->odd)
+		if (*q->p != ',' || count == 5 || q->odd)
 			break;
 		q->p++;
 	}
-	MUST(q, "]");
+	if (*q->p == ']')
+		q->p++;
+	else
+		q->odd = 1;
 	return count;
 }
+
+#ifdef __SSE2__
+/* The bytes of 32 that are no digits, a bit for each. */
+static inline uint32_t
+others(const char *p)
+{
+	const __m128i zero = _mm_set1_epi8('0'), nine = _mm_set1_epi8(9);
+	__m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
+
+	/* taken from '0' on, unsigned, no digit is over 9 */
+	a = _mm_sub_epi8(a, zero);
+	b = _mm_sub_epi8(b, zero);
+	a = _mm_cmpeq_epi8(_mm_min_epu8(a, nine), a);
+	b = _mm_cmpeq_epi8(_mm_min_epu8(b, nine), b);
+	return ~((uint32_t)_mm_movemask_epi8(a) |
+	    (uint32_t)_mm_movemask_epi8(b) << 16);
+}
+
+/* Up to eight digits; without zeros in front, or 0: else -1. */
+static inline int64_t
+short_number(const char *p, unsigned len)
+{
+	uint64_t v;
+
+	if (len == 1)
+		return *p - '0';
+	if (len - 1 > 7 || *p == '0')
+		return -1;
+	memcpy(&v, p, 8);
+	return (int64_t)eight_digits(v << (64 - 8 * len));
+}
+
+/* Three short numbers behind a '[', up to its ']', whose ends are found all at
+ * once: as most rows of days are.  3, or 0: another row. */
+static inline int
+short_row(struct quick *q, int64_t n[5])
+{
+	const char *p = q->p;
+	uint32_t ends = others(p);
+	unsigned a, b, c;
+
+	a = (unsigned)__builtin_ctz(ends | 1u << 31);
+	ends &= ends - 1;
+	b = (unsigned)__builtin_ctz(ends | 1u << 31);
+	ends &= ends - 1;
+	c = (unsigned)__builtin_ctz(ends | 1u << 31);
+	if (p[a] != ',' || p[b] != ',' || p[c] != ']' || b <= a || c <= b)
+		return 0;
+	n[0] = short_number(p, a);
+	n[1] = short_number(p + a + 1, b - a - 1);
+	n[2] = short_number(p + b + 1, c - b - 1);
+	if ((n[0] | n[1] | n[2]) < 0)
+		return 0;
+	q->p += c + 1;
+	return 3;
+}
+#else
+#define short_row(q, n) 0
+#endif
 
 /* Behind "[": rows up to "]".  A row is `least` bytes of the line at least,
  * its comma included, which tells how many there may be. */
 #define ROWS(q, list, list_count, one, least) do {			\
 	size_t max_ = (size_t)((q)->end - (q)->p) / (least) + 1;	\
+	size_t at_ = 0;							\
 	int64_t n_[5];							\
+	int count_;							\
 									\
 	(list) = vt_arena_alloc((q)->a, max_ * sizeof(*(list)));	\
 	if ((list) == NULL)						\
 		(q)->odd = 1;						\
 	while (!(q)->odd) {						\
-		size_t at_ = (list_count);				\
-		int count_;						\
-									\
-		MUST(q, "[");						\
-		count_ = row(q, n_);					\
-		if ((q)->odd || at_ == max_ || one(n_, count_, at_ > 0 ? \
+		if (*(q)->p != '[' || at_ == max_) {			\
+			(q)->odd = 1;					\
+			break;						\
+		}							\
+		(q)->p++;						\
+		count_ = short_row(q, n_);				\
+		if (count_ == 0)					\
+			count_ = row(q, n_);				\
+		if ((q)->odd || one(n_, count_, at_ > 0 ?		\
 		    &(list)[at_ - 1] : NULL, &(list)[at_]) < 0) {	\
 			(q)->odd = 1;					\
 			break;						\
 		}							\
-		(list_count)++;						\
-		if (!IS(q, ","))					\
+		at_++;							\
+		if (*(q)->p != ',')					\
 			break;						\
+		(q)->p++;						\
 	}								\
+	(list_count) = at_;						\
 	MUST(q, "]");							\
 } while (0)
 
@@ -334,29 +445,38 @@ read_heat(struct quick *q, struct vt_scan_record *out)
 		read_days(q, out);
 }
 
+/* The quotes that were cut off are put back; a line that has a NUL of its own
+ * was never read beyond it. */
+static void
+mend(char *line, const char *stop)
+{
+	for (; line < stop; line++)
+		if (*line == '\0')
+			*line = '"';
+}
+
 int
-vt_scan_record_parse_quick(const char *line, size_t len, struct vt_arena *a,
+vt_scan_record_parse_quick(char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out)
 {
-	struct quick q = { NULL, NULL, a, 0, NULL, 0 };
+	struct quick q = { line, line + len, a, 0, NULL, 0 };
 
-	q.p = vt_arena_dup(a, line, len);
-	if (q.p == NULL)
-		return 0;
-	q.end = q.p + len;
-	memset(out, 0, sizeof(*out));
+	vt_clear(out);
 	out->version = out->storage_class = out->pin = out->lock = "";
 	out->tags = out->upload = "";
 	read_name(&q, out);
-	if (q.odd)
-		return 0;
-	read_place(&q, out);
-	read_bounds(&q, out);
-	if (q.odd)
-		return 0;
-	read_heat(&q, out);
-	MUST(&q, "}");
-	return !q.odd && q.p == q.end;
+	if (!q.odd)
+		read_place(&q, out);
+	if (!q.odd)
+		read_bounds(&q, out);
+	if (!q.odd)
+		read_heat(&q, out);
+	if (!q.odd)
+		MUST(&q, "}");
+	if (!q.odd && q.p == q.end)
+		return 1;
+	mend(line, q.p < q.end ? q.p : q.end);
+	return 0;
 }
 
 /* --- writing -------------------------------------------------------------- */
