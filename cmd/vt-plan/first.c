@@ -1,46 +1,150 @@
 /*
- * What has to be known of all versions before any of them is decided on: it
- * is called for each line of a version when that is read, in their order.
+ * What has to be known of all versions before any of them is decided on: which
+ * time the log covers, and a sample for engines to be tried on.  Threads
+ * gather it of a batch each; batches are taken in order.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "plan.h"
 
-/* Engines are tried on it. */
-static void
-sample(struct run *r, const struct vt_scan_record *rec)
+/* An object that the sample may want. */
+struct candidate {
+	struct vt_past past;		/* events, and what follows: in */
+	const char *bucket, *key;	/* first_pass.kept */
+	size_t key_len;
+	uint64_t size_bytes;
+	int64_t mtime_us;
+};
+
+#define KEPT_MAX ((size_t)1 << 30)
+
+int
+first_init(struct first_pass *f)
 {
+	memset(f, 0, sizeof(*f));
+	vt_buf_init(&f->candidates, SIZE_MAX / 2);
+	f->kept = vt_arena_new(KEPT_MAX);
+	return f->kept != NULL ? 0 : -1;
+}
+
+static struct candidate *
+candidate_at(const struct first_pass *f, size_t i)
+{
+	return (struct candidate *)(void *)f->candidates.data + i;
+}
+
+static size_t
+candidate_count(const struct first_pass *f)
+{
+	return f->candidates.len / sizeof(struct candidate);
+}
+
+void
+first_reset(struct first_pass *f)
+{
+	vt_buf_reset(&f->candidates);
+	vt_arena_reset(f->kept);
+	f->seen = f->passed = 0;
+	f->highest_passed = 0;
+	f->ends_us = f->covered_from = f->covered_to = 0;
+	f->covered_days = 0;
+	f->packed = 0;
+}
+
+void
+first_release(struct first_pass *f)
+{
+	first_reset(f);
+	vt_buf_release(&f->candidates);
+	vt_past_release(&f->past);
+	vt_arena_free(f->kept);
+}
+
+static int
+put_aside(struct first_pass *f, const struct vt_scan_record *rec,
+    int64_t now_us)
+{
+	struct candidate c = { .key_len = rec->key_len,
+	    .size_bytes = rec->size_bytes, .mtime_us = rec->mtime_us };
 	struct vt_err err;
 
-	if (!vt_sample_wants(r->sample, rec->size_bytes, rec->bucket, rec->key,
-	    rec->key_len, rec->mtime_us))
-		return;
-	if (vt_past_fill(&r->past, rec, r->now_us, &err) != VT_OK ||
-	    vt_sample_add(r->sample, &r->past, rec->size_bytes, rec->bucket,
-	    rec->key, rec->key_len, rec->mtime_us, &err) != VT_OK)
-		plan_die(&err);
+	if (vt_past_fill(&f->past, rec, now_us, &err) != VT_OK)
+		return -1;
+	c.past = f->past;
+	c.past.e = (struct vt_event *)(void *)vt_arena_dup(f->kept,
+	    f->past.e, f->past.count * sizeof(*f->past.e));
+	c.bucket = vt_arena_str(f->kept, rec->bucket);
+	c.key = vt_arena_dup(f->kept, rec->key, rec->key_len);
+	return c.past.e == NULL || c.bucket == NULL || c.key == NULL ||
+	    vt_buf_add(&f->candidates, &c, sizeof(c)) < 0 ? -1 : 0;
 }
 
-void
-first_pass(struct run *r, const struct vt_scan_record *rec)
+int
+first_see(struct first_pass *f, const struct vt_scan_record *rec,
+    int64_t now_us, double floor)
 {
-	/* before much is read, and nothing is decided */
-	check_prices(r, r->now_us != INT64_MAX ? r->now_us :
-	    rec->covered_to_us);
+	double rank;
+
+	f->seen++;
+	if (f->ends_us == 0)
+		f->ends_us = rec->covered_to_us;
+	f->packed |= rec->pack != 0;
 	if (rec->covered_days <= 0)
-		return;
-	if (r->covered_from == 0 || rec->covered_from_us < r->covered_from)
-		r->covered_from = rec->covered_from_us;
-	if (rec->covered_to_us > r->covered_to)
-		r->covered_to = rec->covered_to_us;
-	if (rec->covered_days > r->covered_days)
-		r->covered_days = rec->covered_days;
-	sample(r, rec);
+		return 0;
+	if (f->covered_from == 0 || rec->covered_from_us < f->covered_from)
+		f->covered_from = rec->covered_from_us;
+	if (rec->covered_to_us > f->covered_to)
+		f->covered_to = rec->covered_to_us;
+	if (rec->covered_days > f->covered_days)
+		f->covered_days = rec->covered_days;
+	if (floor > 0) {
+		rank = vt_sample_rank(rec->size_bytes, rec->bucket, rec->key,
+		    rec->key_len, rec->mtime_us);
+		if (rank < floor) {
+			f->passed++;
+			if (rank > f->highest_passed)
+				f->highest_passed = rank;
+			return 0;
+		}
+	}
+	return put_aside(f, rec, now_us);
 }
 
 void
-first_pass_end(struct run *r)
+first_take(struct run *r, struct first_pass *f)
 {
-	/* from here on it is borrowed */
-	vt_past_release(&r->past);
+	struct vt_err err;
+	size_t i;
+
+	/* before much is read, and nothing is decided */
+	if (f->seen > 0)
+		check_prices(r, r->now_us != INT64_MAX ? r->now_us :
+		    f->ends_us);
+	r->has_packs |= f->packed;
+	if (f->covered_from != 0 && (r->covered_from == 0 ||
+	    f->covered_from < r->covered_from))
+		r->covered_from = f->covered_from;
+	if (f->covered_to > r->covered_to)
+		r->covered_to = f->covered_to;
+	if (f->covered_days > r->covered_days)
+		r->covered_days = f->covered_days;
+	vt_sample_passed(r->sample, f->passed, f->highest_passed);
+	for (i = 0; i < candidate_count(f); i++) {
+		const struct candidate *c = candidate_at(f, i);
+
+		if (vt_sample_wants(r->sample, c->size_bytes, c->bucket,
+		    c->key, c->key_len, c->mtime_us) &&
+		    vt_sample_add(r->sample, &c->past, c->size_bytes,
+		    c->bucket, c->key, c->key_len, c->mtime_us, &err) !=
+		    VT_OK)
+			plan_die(&err);
+	}
+}
+
+void
+first_end(struct run *r)
+{
 	/* the first half is what engines learn from */
 	if (r->split_half || !r->simulate)
 		r->split_us = r->covered_from +

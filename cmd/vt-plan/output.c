@@ -4,130 +4,11 @@
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 #include "libvt/base/num.h"
-#include "libvt/work/order.h"
-
 #include "libvt/work/bill.h"
 
 #include "plan.h"
 
 #define OUT_BLOCK ((size_t)256 << 10)
-
-/* --- proposals, sorted ---------------------------------------------------- */
-
-/* What rules and policies ask for before what pays. */
-static int
-rank(const struct proposal *p)
-{
-	return p->removal != VT_LC_NONE ? 0 : *p->m.rule != '\0' ||
-	    *p->m.policy != '\0' ? 1 : 2;
-}
-
-/* The strings of a proposal that are borrowed, but for its key. */
-#define STRINGS 9
-
-static void
-strings_of(struct proposal *p, const char **out[STRINGS])
-{
-	out[0] = &p->m.rule;
-	out[1] = &p->m.upload;
-	out[2] = &p->m.bucket;
-	out[3] = &p->m.version;
-	out[4] = &p->m.from;
-	out[5] = &p->m.to;
-	out[6] = &p->m.reason;
-	out[7] = &p->m.pack;
-	out[8] = &p->m.policy;
-}
-
-static int
-is_pack(const struct proposal *p)
-{
-	return p->pack != 0 && p->m.objects > 0;
-}
-
-/* A pack stands where its worth is, and its members behind it. */
-static void
-put_order(struct vt_buf *b, const struct proposal *p)
-{
-	struct vt_move whole = p->m;
-
-	if (p->pack == 0) {
-		vt_order_move(b, rank(p), &p->m);
-		return;
-	}
-	whole.saving_usd_month = p->worth_saving;
-	whole.cost_usd = p->worth_cost;
-	whole.key = p->prefix;
-	whole.key_len = p->prefix_len;
-	whole.seq = (int64_t)p->pack;
-	vt_order_move(b, rank(p), &whole);
-	vt_buf_char(b, (char)!is_pack(p));
-	vt_order_bytes(b, p->m.key, p->m.key_len);
-	vt_order_i64(b, p->m.seq);
-}
-
-/* Keep a proposal, with its strings, until all are there. */
-void
-keep_proposal(struct run *r, const struct proposal *p)
-{
-	struct proposal copy = *p;
-	const char **strings[STRINGS];
-	size_t lens[STRINGS], key_len, len, i;
-	struct vt_buf *b = &r->packed;
-	struct vt_err err;
-	char *at;
-
-	strings_of(&copy, strings);
-	len = sizeof(copy) + p->m.key_len + 1;
-	for (i = 0; i < STRINGS; i++) {
-		if (*strings[i] == NULL)
-			*strings[i] = "";
-		lens[i] = strlen(*strings[i]) + 1;
-		len += lens[i];
-	}
-	vt_buf_reset(b);
-	put_order(b, p);
-	key_len = b->len;
-	at = vt_buf_reserve(b, len);
-	if (vt_buf_check(b, "a proposal", &err) != VT_OK)
-		plan_die(&err);
-	at = mempcpy(at, &copy, sizeof(copy));
-	at = mempcpy(at, p->m.key, p->m.key_len);
-	*at++ = '\0';
-	for (i = 0; i < STRINGS; i++)
-		at = mempcpy(at, *strings[i], lens[i]);
-	if (vt_sorter_add(r->proposals, b->data, key_len, b->data + key_len,
-	    len, &err) != VT_OK)
-		plan_die(&err);
-}
-
-/* The next one in the plan's order, its strings borrowed until the next call;
- * 0: that was the last. */
-static int
-next_proposal(struct run *r, struct proposal *p)
-{
-	struct vt_sorter_record rec;
-	const char **strings[STRINGS], *s;
-	struct vt_err err;
-	enum vt_code rc;
-	size_t i;
-
-	rc = vt_sorter_next(r->proposals, &rec, &err);
-	if (rc == VT_ABSENT)
-		return 0;
-	if (rc != VT_OK)
-		plan_die(&err);
-	memcpy(p, rec.payload, sizeof(*p));
-	s = rec.payload + sizeof(*p);
-	p->m.key = s;
-	s += p->m.key_len + 1;
-	strings_of(p, strings);
-	for (i = 0; i < STRINGS; i++) {
-		*strings[i] = s;
-		s += strlen(s) + 1;
-	}
-	return 1;
-}
 
 /* --- the plan ------------------------------------------------------------- */
 
@@ -201,7 +82,7 @@ count_out(struct run *r, const struct proposal *p)
 		r->repack_sums.saving += m->saving_usd_month;
 	}
 	r->lines_out++;
-	r->bill_after += p->after_month - p->now_month;
+	r->sum.bill_after += p->after_month - p->now_month;
 	if (p->removal != VT_LC_NONE) {
 		r->removals[p->removal]++;
 		if (p->after_month == 0)
@@ -272,11 +153,11 @@ summarize_held(const struct run *r)
 	int i;
 
 	for (i = 0; i < VT_PLAN_VERDICTS; i++)
-		if (words[i] != NULL && r->verdicts[i] > 0)
+		if (words[i] != NULL && r->sum.verdicts[i] > 0)
 			used += (size_t)snprintf(text + used,
 			    sizeof(text) - used, "%s%llu %s",
 			    used > 0 ? ", " : "",
-			    (unsigned long long)r->verdicts[i], words[i]);
+			    (unsigned long long)r->sum.verdicts[i], words[i]);
 	if (r->capped > 0)
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 		    "%s%llu over the caps", used > 0 ? ", " : "",
@@ -299,9 +180,9 @@ summarize_rules(const struct run *r)
 		    (unsigned long long)r->removals[VT_LC_EXPIRE_MARKER],
 		    (unsigned long long)r->removals[VT_LC_ABORT_UPLOAD],
 		    vt_num_human_bytes(r->removed_bytes, size));
-	if (r->locked > 0)
+	if (r->sum.locked > 0)
 		cli_warn("lifecycle rules would remove %llu more, but they "
-		    "are locked", (unsigned long long)r->locked);
+		    "are locked", (unsigned long long)r->sum.locked);
 	if (r->asked > 0)
 		cli_warn("lifecycle rules ask for %llu of the moves",
 		    (unsigned long long)r->asked);
@@ -329,12 +210,12 @@ beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT])
 	if (i > fixed || r->clients == NULL)
 		return -1;
 	vt_bill_init(&b, &r->model, month);
-	vt_bill_keep(&b, 0, r->bytes, month);
-	vt_bill_clients(&b, r->read_day * month);
+	vt_bill_keep(&b, 0, r->sum.bytes, month);
+	vt_bill_clients(&b, r->sum.read_day * month);
 	snprintf(out, BESIDE_TEXT, "beside it %s dollars a month for %s that "
 	    "clients at '%s' read",
 	    usd_text(vt_bill_usd(&b, 0, VT_BILL_CLIENTS), text),
-	    vt_num_human_bytes((uint64_t)(r->read_day * month), size),
+	    vt_num_human_bytes((uint64_t)(r->sum.read_day * month), size),
 	    r->clients);
 	return 0;
 }
@@ -349,7 +230,7 @@ summarize(const struct run *r)
 	if (r->quiet)
 		return;
 	summarize_rules(r);
-	if (r->versions == 0) {
+	if (r->sum.versions == 0) {
 		cli_warn("no versions in the input: nothing to plan");
 		return;
 	}
@@ -357,20 +238,20 @@ summarize(const struct run *r)
 	day_text(r->covered_to, to);
 	if (r->covered_days > 0)
 		cli_warn("%llu versions, %s; the log covers %.1f days "
-		    "(%s to %s)", (unsigned long long)r->versions,
-		    vt_num_human_bytes(r->bytes, size), r->covered_days,
+		    "(%s to %s)", (unsigned long long)r->sum.versions,
+		    vt_num_human_bytes(r->sum.bytes, size), r->covered_days,
 		    from, to);
 	else
 		cli_warn("%llu versions, %s; no log covers any of their time",
-		    (unsigned long long)r->versions,
-		    vt_num_human_bytes(r->bytes, size));
+		    (unsigned long long)r->sum.versions,
+		    vt_num_human_bytes(r->sum.bytes, size));
 	if (r->moves == 0)
 		cli_warn("no move pays for itself; the bill is %s dollars a "
-		    "month", usd_text(r->bill_now, now));
+		    "month", usd_text(r->sum.bill_now, now));
 	else
 		cli_warn("bill %s dollars a month, %s after %llu moves of "
-		    "%s", usd_text(r->bill_now, now),
-		    usd_text(r->bill_after, after),
+		    "%s", usd_text(r->sum.bill_now, now),
+		    usd_text(r->sum.bill_after, after),
 		    (unsigned long long)r->moves,
 		    vt_num_human_bytes(r->moved_bytes, size));
 	if (r->moves > 0)

@@ -54,27 +54,28 @@ new_candidate(const struct proposal *p, enum vt_verdict verdict)
 }
 
 int
-packs_take(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d,
-    double expires_days, const struct proposal *p)
+packs_take(struct run *r, const struct decided *d, const struct proposal *p)
 {
+	const struct vt_scan_record *rec = &d->rec;
 	struct vt_pack_offer offer;
 	struct candidate *c;
 	uint32_t death_class;
+	double expires;
 
 	if (r->packer == NULL || rec->size_bytes > r->pack.max_bytes)
 		return 0;
 	vt_packer_saw(r->packer, rec->bucket, rec->key, rec->key_len,
-	    &r->past);
-	if (vt_pack_weigh(&r->terms, cost, rec, &r->past, d,
-	    expires_days, &offer) != VT_PACK_YES)
+	    &d->past);
+	expires = expires_days(r, d);
+	if (vt_pack_weigh(&r->terms, &d->cost, rec, &d->past, &d->d, expires,
+	    &offer) != VT_PACK_YES)
 		return 0;
-	death_class = vt_pack_class(&offer, r->past.to, expires_days);
+	death_class = vt_pack_class(&offer, d->past.to, expires);
 	if (!r->packs || r->simulate) {
 		vt_packer_add(r->packer, &offer, death_class, NULL);
 		return 0;
 	}
-	c = new_candidate(p, d->verdict);
+	c = new_candidate(p, d->d.verdict);
 	vt_packer_add(r->packer, &offer, death_class, &c->m);
 	if (vt_packer_held(r->packer) > HELD_MAX)
 		vt_packer_flush(r->packer);
@@ -201,7 +202,7 @@ take_pack(void *ctx, const struct vt_pack *p)
 
 		next = i->next;
 		if (p->pays) {
-			r->verdicts[c->verdict]--;
+			r->sum.verdicts[c->verdict]--;
 			propose_member(r, p, id, c);
 		} else if (c->is_move) {
 			keep_proposal(r, &c->p);
@@ -362,18 +363,17 @@ explain_tiers(const struct run *r, const struct vt_cost *cost,
 }
 
 void
-packs_explain(const struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d,
-    double expires_days)
+packs_explain(const struct run *r, const struct decided *p)
 {
+	double expires = expires_days(r, p);
 	struct vt_pack_offer q;
 	enum vt_pack_why why;
 
-	why = vt_pack_weigh(&r->terms, cost, rec, &r->past, d,
-	    expires_days, &q);
-	if (d->from >= 0 && why != VT_PACK_LARGE)
-		explain_tiers(r, cost, d, expires_days < INFINITY ? INFINITY :
-		    r->past.to - r->past.created);
+	why = vt_pack_weigh(&r->terms, &p->cost, &p->rec, &p->past, &p->d,
+	    expires, &q);
+	if (p->d.from >= 0 && why != VT_PACK_LARGE)
+		explain_tiers(r, &p->cost, &p->d, expires < INFINITY ?
+		    INFINITY : p->past.to - p->past.created);
 	if (why == VT_PACK_YES)
 		cli_printf("\n  packing to %s with its neighbours%s: it rested "
 		    "for %.0f days, that pays back in %.1f\n",

@@ -42,8 +42,9 @@ struct proposal {
 	const char *prefix;		/* until it is kept */
 	size_t prefix_len;
 	double worth_saving, worth_cost, more_month;
+	int is_placed;			/* with --report, and then: */
 	double evidence_days;
-	struct vt_report_place place;	/* with --report */
+	struct vt_report_place place;
 };
 
 /* Packs, in dollars a month. */
@@ -59,22 +60,53 @@ struct bucket_rules {
 	struct vt_lifecycle *lc;	/* NULL: they were not understood */
 	char bucket[64];
 	int64_t generation, at_us;
-	int marks;
+	int marks;		/* expiring adds a delete marker */
 };
 
 /* A version, or another record of the spool, and what is worked out of it
- * alone: by any thread, before take_record. */
+ * alone, by any thread. */
 struct decided {
 	struct vt_scan_record rec;
-	size_t rules;			/* as use_rules takes it */
+	const struct bucket_rules *rules;	/* that came last, or NULL */
 	struct vt_past past;
 	const struct vt_place *place;	/* what policies ask, or NULL */
-	/* the latter by rules and policies, if there are */
-	struct vt_cost cost, bound;
-	int is_bound;
-	struct vt_decision d;
+	struct vt_cost cost;		/* as rules and policies leave it */
 	double now_month;		/* its bill where it is, if known */
 	struct vt_err err;		/* err.code: it could not be done */
+	struct vt_decision d;
+};
+
+/* What comes of it. */
+enum removal_state { REMOVAL_NONE, REMOVAL_LATER, REMOVAL_LOCKED,
+	REMOVAL_DUE };
+struct outcome {
+	enum removal_state state;
+	double now_month;
+	int is_proposed;		/* else `p` is what there is of one */
+	struct proposal p;
+	char text[VT_RULES_TEXT];	/* the reason, of a removal */
+};
+
+/* What is added up over versions: of a block by a thread, then of them all. */
+struct tally {
+	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS], locked;
+	double bill_now, bill_after;
+	double read_day;	/* bytes that clients read in a day */
+};
+
+/* What is gathered of a batch of lines before anything is decided. */
+struct first_pass {
+	uint64_t seen;
+	int64_t ends_us;		/* of the log, as the first has it */
+	int64_t covered_from, covered_to;
+	double covered_days;
+	int packed;			/* some lie in packs */
+	/* what the sample may want, and what it will not */
+	struct vt_buf candidates;
+	struct vt_arena *kept;
+	struct vt_past past;		/* of the version at hand */
+	uint64_t passed;
+	double highest_passed;
 };
 
 struct run {
@@ -113,20 +145,14 @@ struct run {
 	int may_self_move;		/* it is a target as well */
 	size_t age_tier[2], age_count;
 
-	/* the lifecycle rules of buckets in the order of their lines, and
-	 * those of the line that came last before the version at hand */
+	/* the lifecycle rules of buckets in the order of their lines */
 	struct bucket_rules *rules;
 	size_t rules_count;
-	struct vt_lifecycle *lc;
-	const char *rules_bucket;
-	int64_t rules_generation, rules_at_us;
-	int rules_marks;	/* expiring adds a delete marker */
 	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
 	const char *classes[VT_COST_TIERS];
 
 	/* the page */
 	struct vt_report *report;	/* NULL: none is asked for */
-	struct vt_report_place place;	/* of the version at hand */
 	struct vt_buf command;
 
 	/* the input */
@@ -134,7 +160,6 @@ struct run {
 	char plan_id[17];
 	char *temp_folder;
 	struct vt_spool *spool;		/* what waits for the second pass */
-	struct vt_past past;		/* of the version at hand, borrowed */
 	struct vt_sample *sample;	/* that engines are tried on */
 	struct vt_contest *contest;	/* NULL: there was nothing to try */
 	int guards;			/* it took some prefixes back */
@@ -142,21 +167,23 @@ struct run {
 	struct vt_packer *packer;	/* NULL: nobody asks for packs */
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
+	char version[33];		/* of the one that came back last */
 	uint64_t lines, bad_lines, found;
+	int has_packs;			/* some versions lie in them */
+	int one_by_one;			/* more is asked for than a plan */
 	int failed;
 
 	/* sums */
-	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS];
+	struct tally sum;
 	uint64_t lines_out, moves, moved_bytes, capped;
 	struct repack_table *repacks;	/* NULL: none seen */
 	struct pack_sums repack_sums;	/* proposed, within the caps */
 	uint64_t pack_out;	/* the pack whose members are to follow */
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t placed;	/* moves that policies ask for */
-	uint64_t removals[VT_LC_ACTIONS], removed_bytes, locked;
+	uint64_t removals[VT_LC_ACTIONS], removed_bytes;
 	struct pack_sums found_packs, waiting_packs, packed_sums;
-	double bill_now, bill_after, moving, saving;
-	double read_day;	/* bytes that clients read in a day */
+	double moving, saving;
 	double payback;		/* days, weighed by saving */
 	int64_t covered_from, covered_to;
 	double covered_days;
@@ -181,39 +208,68 @@ void load_prices(struct run *r, const struct vt_config *config);
 void check_prices(struct run *r, int64_t as_of_us);
 int list_prices(const struct run *r);
 
-/* input.c: the lines, read once and kept, then decided on one by one. */
+/* read.c: the lines, read once and packed. */
+void read_files(struct run *r);
+
+/* first.c: what has to be known of all versions before any is decided on.
+ * -1: no memory.  `floor` is the sample's. */
+int first_init(struct first_pass *f);
+void first_release(struct first_pass *f);
+void first_reset(struct first_pass *f);
+int first_see(struct first_pass *f, const struct vt_scan_record *rec,
+    int64_t now_us, double floor);
+void first_take(struct run *r, struct first_pass *f);
+void first_end(struct run *r);
+
+/* input.c: both passes. */
+struct vt_crew *start_crew(const struct run *r,
+    void (*work)(void *ctx, void *item), void *ctx);
+/* What threads have in hand beside what is being taken. */
+size_t crew_depth(const struct run *r);
 void read_input(struct run *r);
 
-/* first.c: what has to be known of all versions before any is decided on. */
-void first_pass(struct run *r, const struct vt_scan_record *rec);
-void first_pass_end(struct run *r);
+/* decide.c: what is decided of one line, and what comes of it.  They only read
+ * the run: several threads may be at it. */
+void decide(const struct run *r, struct vt_spool_reader *from,
+    struct decided *p);
+void work_out(const struct run *r, const struct decided *p,
+    struct outcome *out);
+/* Of a delete marker or an upload; `k` gets its tier. */
+void work_out_other(const struct run *r, const struct decided *p,
+    struct outcome *out, int *k);
+void count_one(struct tally *t, const struct decided *p,
+    const struct outcome *o);
+void add_tally(struct tally *to, const struct tally *t);
+/* Days until its bytes are removed, as far as rules tell. */
+double expires_days(const struct run *r, const struct decided *p);
+double rounded(double d);
 
-/* decide.c: one line's decision, its explanation, its proposal.  decide() only
- * reads the run; the others are for one thread. */
-void decide(const struct run *r, struct decided *p);
+/* rules.c: lifecycle rules of buckets, as their lines have them. */
 enum vt_code take_bucket(struct run *r, const struct vt_scan_record *rec,
     struct vt_err *err) VT_MUST_CHECK;
-void use_rules(struct run *r, size_t count);
-void take_other(struct run *r, const struct vt_scan_record *rec);
-void take_record(struct run *r, const struct decided *p);
 void rules_forget(struct run *r);
-double rounded(double d);
+/* Those that hold for a line, or NULL. */
+const struct bucket_rules *rules_of(const struct decided *p);
+int64_t rules_now(const struct run *r, const struct bucket_rules *b);
+enum removal_state find_removal(const struct run *r,
+    const struct bucket_rules *b, const struct vt_scan_record *rec,
+    struct vt_lc_removal *out);
+
+/* explain.c: --explain. */
+void explain(struct run *r, const struct decided *p);
 
 /* packs.c: small objects that go together. */
 void packs_begin(struct run *r);
 /* `p`: what is proposed of it, or would be its line as a member.  1: it is
  * kept until it is known if there is a pack for it; then it is proposed. */
-int packs_take(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d,
-    double expires_days, const struct proposal *p);
+int packs_take(struct run *r, const struct decided *d,
+    const struct proposal *p);
 void packs_end(struct run *r);
 void packs_count(struct run *r, const struct proposal *p);
 void packs_summarize(const struct run *r);
 void packs_simulated(const struct run *r);
 void packs_json(const struct run *r, struct vt_buf *b);
-void packs_explain(const struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d,
-    double expires_days);
+void packs_explain(const struct run *r, const struct decided *d);
 /* repacks.c: packs that are there, of which much is dead. */
 void repacks_saw(struct run *r, const struct vt_scan_record *rec,
     const struct vt_decision *d);
@@ -238,8 +294,17 @@ double ratio(double a, double b);
 char *usd_text(double usd, char out[32]);
 void day_text(int64_t us, char out[11]);
 
-/* output.c: proposals in their order; the plan and its summary. */
+/* propose.c: proposals, kept until all are there and come in their order. */
+/* Append it with its strings. */
+void pack_proposal(struct vt_buf *b, const struct proposal *p);
+/* Take all that were packed, and empty the buffer. */
+void keep_packed(struct run *r, struct vt_buf *b);
 void keep_proposal(struct run *r, const struct proposal *p);
+/* The next one, its strings borrowed until the next call; 0: there is none. */
+int next_proposal(struct run *r, struct proposal *p);
+int is_pack(const struct proposal *p);
+
+/* output.c: the plan and its summary. */
 void print_plan(struct run *r);
 void summarize(const struct run *r);
 /* The i-th thing that is paid wherever the objects lie, as no move changes it;
@@ -250,11 +315,10 @@ int beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT]);
 /* report.c: the page of --report; without it, these do nothing. */
 void report_start(struct run *r);
 void report_note_command(struct run *r, int argc, char **argv);
-void report_version(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d, int removed,
-    double now);
-void report_other(struct run *r, const struct vt_scan_record *rec, int tier,
-    double now);
+struct vt_report_place report_version(struct run *r, const struct decided *p,
+    const struct outcome *o);
+struct vt_report_place report_other(struct run *r,
+    const struct vt_scan_record *rec, int tier, double now);
 void report_proposal(struct run *r, const struct proposal *p, int capped);
 void report_write(struct run *r);
 void report_end(struct run *r);

@@ -136,8 +136,8 @@ weigh(struct run *r, const struct entry *e)
 	double dead = vt_cost_keep(rates, e->k, s.bytes) -
 	    rates->day_byte[e->k] * s.live_bytes;
 
-	r->bill_now += dead * r->model.month_days;
-	r->bill_after += dead * r->model.month_days;
+	r->sum.bill_now += dead * r->model.month_days;
+	r->sum.bill_after += dead * r->model.month_days;
 	if (now > e->since_us)
 		s.stayed_days = (double)(now - e->since_us) / 86400e6;
 	vt_pack_repack(&r->terms, e->k, &s, &w);

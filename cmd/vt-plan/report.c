@@ -73,17 +73,20 @@ report_note_command(struct run *r, int argc, char **argv)
 
 /* --- versions and moves --------------------------------------------------- */
 
+static const struct vt_report_place nowhere;
+
 /* Its bill where it would be cheapest of all places it may be. */
 static double
-least_bill(const struct run *r, const struct vt_cost *c, int from)
+least_bill(const struct run *r, const struct decided *p)
 {
+	const struct vt_cost *c = &p->cost;
 	double least = INFINITY, usd;
 	size_t k;
 
 	for (k = 0; k < c->count; k++) {
-		if (c->excluded[k] && (int)k != from)
+		if (c->excluded[k] && (int)k != p->d.from)
 			continue;
-		usd = month_bill(r, &r->past, c, k);
+		usd = month_bill(r, &p->past, c, k);
 		if (usd < least)
 			least = usd;
 	}
@@ -100,10 +103,8 @@ age_days(const struct run *r, const struct vt_scan_record *rec)
 	    (double)(now - rec->mtime_us) / (double)DAY_US : 0;
 }
 
-void
-report_version(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_cost *cost, const struct vt_decision *d, int removed,
-    double now)
+struct vt_report_place
+report_version(struct run *r, const struct decided *p, const struct outcome *o)
 {
 	static const enum vt_report_held held[VT_PLAN_VERDICTS] = {
 		VT_REPORT_MOVE, VT_REPORT_BEST, VT_REPORT_WAIT,
@@ -111,10 +112,12 @@ report_version(struct run *r, const struct vt_scan_record *rec,
 		VT_REPORT_ADOPTED, VT_REPORT_COPIED, VT_REPORT_COPIED,
 		VT_REPORT_UNKNOWN_TIER
 	};
+	const struct vt_scan_record *rec = &p->rec;
+	const struct vt_decision *d = &p->d;
 	struct vt_report_version v;
 
 	if (r->report == NULL)
-		return;
+		return nowhere;
 	v.bucket = rec->bucket;
 	v.key = rec->key;
 	v.key_len = rec->key_len;
@@ -122,21 +125,21 @@ report_version(struct run *r, const struct vt_scan_record *rec,
 	v.tier = d->from;
 	v.age_days = age_days(r, rec);
 	v.idle_days = rec->covered_days > 0 ? d->idle_days : -1;
-	v.month_usd = now;
-	v.least_usd = least_bill(r, cost, d->from);
-	v.held = removed ? VT_REPORT_MOVE : held[d->verdict];
-	r->place = vt_report_version(r->report, &v);
+	v.month_usd = o->now_month;
+	v.least_usd = least_bill(r, p);
+	v.held = o->state == REMOVAL_DUE ? VT_REPORT_MOVE : held[d->verdict];
+	return vt_report_version(r->report, &v);
 }
 
 /* What only rules speak of: an upload, a delete marker. */
-void
+struct vt_report_place
 report_other(struct run *r, const struct vt_scan_record *rec, int tier,
     double now)
 {
 	struct vt_report_version v;
 
 	if (r->report == NULL)
-		return;
+		return nowhere;
 	memset(&v, 0, sizeof(v));
 	v.bucket = rec->bucket;
 	v.key = rec->key;
@@ -147,7 +150,7 @@ report_other(struct run *r, const struct vt_scan_record *rec, int tier,
 	v.idle_days = -1;
 	v.month_usd = v.least_usd = now;
 	v.held = VT_REPORT_MOVE;
-	r->place = vt_report_version(r->report, &v);
+	return vt_report_version(r->report, &v);
 }
 
 void
@@ -337,7 +340,7 @@ note(struct notes *n, const char *fmt, ...)
 static void
 take_notes(const struct run *r, struct notes *n)
 {
-	uint64_t unknown = r->verdicts[VT_PLAN_UNKNOWN_TIER];
+	uint64_t unknown = r->sum.verdicts[VT_PLAN_UNKNOWN_TIER];
 	uint64_t expired = r->removals[VT_LC_EXPIRE] +
 	    r->removals[VT_LC_EXPIRE_VERSION];
 	char text[BESIDE_TEXT];
@@ -369,9 +372,9 @@ take_notes(const struct run *r, struct notes *n)
 		note(n, "The past was replayed with the objects that "
 		    "lifecycle rules remove now: %llu.",
 		    (unsigned long long)expired);
-	if (r->locked > 0)
+	if (r->sum.locked > 0)
 		note(n, "Objects that lifecycle rules would remove but that "
-		    "are locked: %llu.", (unsigned long long)r->locked);
+		    "are locked: %llu.", (unsigned long long)r->sum.locked);
 }
 
 /* A file is replaced, as a whole; anything else is written to. */

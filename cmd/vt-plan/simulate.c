@@ -250,8 +250,8 @@ print_text(const struct run *r)
 	    r->covered_from, from);
 	day_text(r->covered_to, to);
 	cli_printf("%llu versions, %s, %s to %s (%.0f days)\n",
-	    (unsigned long long)r->versions,
-	    vt_num_human_bytes(r->bytes, size), from, to, scored_days(r));
+	    (unsigned long long)r->sum.versions,
+	    vt_num_human_bytes(r->sum.bytes, size), from, to, scored_days(r));
 	cli_printf("Prices: %s\n\n", vt_prices_title(r->prices));
 	cli_printf("%-40s %12s %8s %8s %8s %9s\n", "", "dollars", "x best",
 	    "of hot", "x auto", "moves/day");
@@ -326,9 +326,9 @@ print_json(struct run *r)
 			vt_json_double(&b, "worst_of_guard",
 			    vt_contest_guard(r->contest));
 		}
-		vt_json_u64(&b, "versions", r->versions);
+		vt_json_u64(&b, "versions", r->sum.versions);
 		vt_json_u64(&b, "sampled", vt_sample_count(r->sample));
-		vt_json_u64(&b, "bytes", r->bytes);
+		vt_json_u64(&b, "bytes", r->sum.bytes);
 		vt_json_double(&b, "days", scored_days(r));
 		vt_json_str(&b, "prices", vt_prices_digest(r->prices));
 		packs_json(r, &b);
@@ -356,7 +356,7 @@ print_simulation(struct run *r)
 		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
 		    r->removals[VT_LC_EXPIRE_VERSION]),
 		    vt_num_human_bytes(r->removed_bytes, size));
-	if (r->contest != NULL && !r->quiet && r->versions > 0)
+	if (r->contest != NULL && !r->quiet && r->sum.versions > 0)
 		cli_warn("trying engines took %.1f seconds of a core, %.0f "
 		    "for a million versions", r->contest_seconds,
 		    r->contest_seconds * 1e6 /

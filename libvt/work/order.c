@@ -43,6 +43,8 @@ vt_order_bytes(struct vt_buf *b, const char *p, size_t len)
 	vt_buf_add(b, "\0", 2);
 }
 
+#define PLACE_BUCKET 10		/* behind the rank and the worth */
+
 void
 vt_order_move(struct vt_buf *b, int rank, const struct vt_move *m)
 {
@@ -55,4 +57,19 @@ vt_order_move(struct vt_buf *b, int rank, const struct vt_move *m)
 	vt_order_bytes(b, m->bucket, strlen(m->bucket));
 	vt_order_bytes(b, m->key, m->key_len);
 	vt_order_i64(b, m->seq);
+}
+
+void
+vt_order_names(const char *place, const char **bucket, const char **key,
+    int64_t *seq)
+{
+	const char *p = place + PLACE_BUCKET;
+	uint64_t n;
+
+	*bucket = p;
+	p += strlen(p) + 2;
+	*key = p;
+	p += strlen(p) + 2;
+	memcpy(&n, p, sizeof(n));
+	*seq = (int64_t)(be64toh(n) ^ (UINT64_C(1) << 63));
 }

@@ -14,6 +14,10 @@
  * plan.  As vt_buf_add: sticky failure.
  */
 void vt_order_move(struct vt_buf *b, int rank, const struct vt_move *m);
+/* Back from such a place, if the key has no NUL: strings that lie in it, and
+ * seq. */
+void vt_order_names(const char *place, const char **bucket, const char **key,
+    int64_t *seq);
 
 /* The parts of it: numbers that rise, a double that falls (no NaN), bytes of
  * any kind, which come before all bytes that begin with them. */

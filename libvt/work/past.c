@@ -86,6 +86,7 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 	uint32_t k;
 
 	p->count = 0;
+	p->is_tail = 0;
 	p->created = (double)r->mtime_us / DAY_US;
 	if (from < r->mtime_us)
 		from = r->mtime_us;

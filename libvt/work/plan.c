@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libvt/base/clear.h"
+
 #include "libvt/work/plan.h"
 
 #define DAY_US 86400e6
@@ -479,8 +481,9 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
 		    "; '%s' has a copy already", to);
 }
 
-/* As an engine other than the work function would have it. */
-static void
+/* As an engine other than the work function would have it; 1: more of the past
+ * must be known. */
+static int
 look_ahead(const struct vt_cost_model *m, const struct vt_engine *e,
     const struct vt_cost *c, const struct vt_past *past,
     struct vt_decision *d, struct vt_track *t)
@@ -490,13 +493,16 @@ look_ahead(const struct vt_cost_model *m, const struct vt_engine *e,
 
 	track_end(past, c->size_bytes, t);
 	d->group = t->group;
-	memset(&s, 0, sizeof(s));
+	vt_clear(&s);
 	s.at = (unsigned char)d->from;
 	s.entered = past->to - d->stayed_days;
 	to = vt_seat_want(e, c, past, t, &s, past->to);
 	if (c->excluded[to])
 		to = s.at;
+	if (past->is_tail && to != s.at && (int)to == e->self_moving)
+		return 1;
 	expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
+	return 0;
 }
 
 /* VT_PLAN_MOVE stands, unless something holds it. */
@@ -539,7 +545,7 @@ known_enough(const struct vt_policy *o, const struct vt_scan_record *r,
 	    r->covered_days >= life * WHOLE_LIFE;
 }
 
-void
+int
 vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_scan_record *r, const struct vt_past *past,
@@ -549,7 +555,7 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	int by_work = e == NULL || e->kind == VT_ENGINE_WORK;
 	struct vt_track t;
 
-	memset(out, 0, offsetof(struct vt_decision, work));
+	vt_clear_bytes(out, offsetof(struct vt_decision, work));
 	*out->reason = '\0';
 	out->engine = e;
 	out->from = vt_cost_model_tier(m, r->tier);
@@ -568,11 +574,11 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	if (!constrained(o, r, out)) {
 		if (!vt_place_allows(o->place, (size_t)out->from)) {
 			leave(o, m, r, out);
-			return;
+			return 0;
 		}
 		if (bounds != NULL && out->from < bounds->must) {
 			follow_rule(m, r, bounds, out);
-			return;
+			return 0;
 		}
 		if (!known_enough(o, r, past))
 			out->verdict = VT_PLAN_HISTORY;
@@ -580,18 +586,19 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	if (out->verdict != VT_PLAN_MOVE) {
 		if (!o->moves_only)
 			explain_hold(o, r, out);
-		return;
+		return 0;
 	}
 	if (by_work)
 		vt_work_choose(&out->work, (size_t)out->from,
 		    out->stayed_days, &out->choice);
-	else
-		look_ahead(m, e, c, past, out, &t);
+	else if (look_ahead(m, e, c, past, out, &t))
+		return 1;
 	judge(m, o, r, out);
 	if (o->moves_only && out->verdict != VT_PLAN_MOVE)
-		return;
+		return 0;
 	if (by_work)
 		explain_choice(m, r, out);
 	else
 		explain_expected(m, e, &t, out);
+	return 0;
 }

@@ -86,8 +86,12 @@ void vt_policy_narrow(struct vt_policy *o, const struct vt_places *places,
  * or NULL; a transition that is due is made whatever it costs, and whatever
  * history there is.  So is a move from where o->place does not allow it to
  * lie: to the cheapest tier that is left.
+ *
+ * Returns 1 when `past` is a tail and the whole of it must be known: nothing is
+ * decided then.  Only the work function, bounds, places and explaining need it
+ * from the start.
  */
-void vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
+int vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_scan_record *r, const struct vt_past *past,
     const struct vt_bounds *bounds, struct vt_decision *out);

@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,15 +62,22 @@ vt_sample_free(struct vt_sample *s)
 	free(s);
 }
 
-/* FNV-1a, then mixed so that all bits are as good as drawn. */
+/* Eight bytes at a time; then mixed so that all bits are as good as drawn. */
 static uint64_t
 hash_bytes(uint64_t h, const char *p, size_t len)
 {
-	size_t i;
+	uint64_t v;
 
-	for (i = 0; i < len; i++)
-		h = (h ^ (unsigned char)p[i]) * UINT64_C(1099511628211);
-	return h;
+	for (; len >= 8; p += 8, len -= 8) {
+		memcpy(&v, p, 8);
+		h = (h ^ le64toh(v)) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	v = 0;
+	memcpy(&v, p, len);
+	h = (h ^ le64toh(v) ^ (uint64_t)len << 56) *
+	    UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
 }
 
 static uint64_t
@@ -261,6 +269,30 @@ rank(struct vt_object *o, uint64_t size_bytes, const char *bucket,
 	o->share = (double)size_bytes > LEAST_SHARE ? (double)size_bytes :
 	    LEAST_SHARE;
 	o->rank = o->share / drawn;
+}
+
+double
+vt_sample_rank(uint64_t size_bytes, const char *bucket, const char *key,
+    size_t key_len, int64_t version)
+{
+	struct vt_object o;
+
+	rank(&o, size_bytes, bucket, key, key_len, version);
+	return o.rank;
+}
+
+double
+vt_sample_floor(const struct vt_sample *s)
+{
+	return s->full && s->count > 0 ? s->o[0].rank : 0;
+}
+
+void
+vt_sample_passed(struct vt_sample *s, uint64_t count, double highest_rank)
+{
+	s->offered += count;
+	if (highest_rank > s->left_out)
+		s->left_out = highest_rank;
 }
 
 int

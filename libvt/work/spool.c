@@ -11,13 +11,12 @@
 
 #include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
+#include "libvt/base/clear.h"
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
 #include "libvt/base/varint.h"
 
 #include "libvt/work/spool.h"
-
-#define BLOCK ((size_t)96 << 10)
 
 /* What follows, or need not. */
 enum {
@@ -46,11 +45,22 @@ enum {
 	HAS_PACK	= 1 << 23
 };
 
+struct vt_spool_block {
+	struct vt_buf b;
+	size_t count;		/* records in it */
+	/* where in it what the last record said is */
+	size_t bucket, tier, class_name, gaps, gaps_len;
+	int64_t covered_to_us;
+	uint64_t tag;
+};
+
+/* One that was put. */
 struct block {
 	size_t len, count;	/* bytes, records */
 	char *data;		/* NULL: in the file */
 	uint64_t at;		/* there */
 	uint64_t crc64;
+	uint64_t tag;
 };
 
 struct vt_spool {
@@ -60,12 +70,6 @@ struct vt_spool {
 	uint64_t file_bytes, count;
 	struct block *blocks;
 	size_t block_count, block_cap;
-	struct vt_buf b;	/* the block that is being filled */
-	size_t in_block;	/* records in it */
-	/* where in it what the last record said is */
-	size_t bucket, tier, class_name, gaps, gaps_len;
-	int64_t covered_to_us;
-	uint64_t tag;
 };
 
 struct vt_spool *
@@ -77,7 +81,6 @@ vt_spool_new(const char *folder, size_t memory_bytes)
 		return NULL;
 	s->fd = -1;
 	s->memory_max = memory_bytes;
-	vt_buf_init(&s->b, SIZE_MAX / 2);
 	s->folder = strdup(folder);
 	if (s->folder == NULL) {
 		free(s);
@@ -97,7 +100,6 @@ vt_spool_free(struct vt_spool *s)
 		free(s->blocks[i].data);
 	if (s->fd >= 0)
 		close(s->fd);
-	vt_buf_release(&s->b);
 	free(s->blocks);
 	free(s->folder);
 	free(s);
@@ -128,6 +130,25 @@ vt_spool_file_bytes(const struct vt_spool *s)
 }
 
 /* --- packing -------------------------------------------------------------- */
+
+struct vt_spool_block *
+vt_spool_block_new(void)
+{
+	struct vt_spool_block *k = calloc(1, sizeof(*k));
+
+	if (k != NULL)
+		vt_buf_init(&k->b, SIZE_MAX / 2);
+	return k;
+}
+
+void
+vt_spool_block_free(struct vt_spool_block *k)
+{
+	if (k == NULL)
+		return;
+	vt_buf_release(&k->b);
+	free(k);
+}
 
 static char *
 put_bits(char *p, uint64_t n)
@@ -166,32 +187,32 @@ or_empty(const char *s)
 
 /* Is the string that was put at `at` this one? */
 static int
-is_same(const struct vt_spool *s, size_t at, const char *text)
+is_same(const struct vt_spool_block *k, size_t at, const char *text)
 {
-	return at != 0 && strcmp(s->b.data + at, text) == 0;
+	return at != 0 && strcmp(k->b.data + at, text) == 0;
 }
 
 static int
-is_covered_same(const struct vt_spool *s, const struct vt_scan_record *r)
+is_covered_same(const struct vt_spool_block *k, const struct vt_scan_record *r)
 {
-	return s->gaps != 0 && s->covered_to_us == r->covered_to_us &&
-	    s->gaps_len == r->gap_count * sizeof(*r->gaps) &&
-	    (s->gaps_len == 0 ||
-	    memcmp(s->b.data + s->gaps, r->gaps, s->gaps_len) == 0);
+	return k->gaps != 0 && k->covered_to_us == r->covered_to_us &&
+	    k->gaps_len == r->gap_count * sizeof(*r->gaps) &&
+	    (k->gaps_len == 0 ||
+	    memcmp(k->b.data + k->gaps, r->gaps, k->gaps_len) == 0);
 }
 
 static uint32_t
-flags_of(const struct vt_spool *s, const struct vt_scan_record *r,
+flags_of(const struct vt_spool_block *k, const struct vt_scan_record *r,
     uint64_t tag)
 {
 	uint32_t f = (uint32_t)r->kind;
 
-	f |= s->b.len > 0 && s->tag == tag ? SAME_TAG : 0;
-	f |= is_same(s, s->bucket, r->bucket) ? SAME_BUCKET : 0;
-	f |= is_same(s, s->tier, or_empty(r->tier)) ? SAME_TIER : 0;
-	f |= is_same(s, s->class_name, or_empty(r->storage_class)) ?
+	f |= k->b.len > 0 && k->tag == tag ? SAME_TAG : 0;
+	f |= is_same(k, k->bucket, r->bucket) ? SAME_BUCKET : 0;
+	f |= is_same(k, k->tier, or_empty(r->tier)) ? SAME_TIER : 0;
+	f |= is_same(k, k->class_name, or_empty(r->storage_class)) ?
 	    SAME_CLASS : 0;
-	f |= is_covered_same(s, r) ? SAME_COVERED : 0;
+	f |= is_covered_same(k, r) ? SAME_COVERED : 0;
 	f |= *or_empty(r->version) != '\0' ? HAS_VERSION : 0;
 	f |= r->seq != 0 || r->generation != 0 || r->bucket_generation != 0 ?
 	    HAS_SEQ : 0;
@@ -240,21 +261,21 @@ most_bytes(const struct vt_scan_record *r)
 
 /* A string that the next record may share: it is behind its length. */
 static char *
-put_shared(struct vt_spool *s, char *p, const char *text, size_t *at)
+put_shared(struct vt_spool_block *k, char *p, const char *text, size_t *at)
 {
 	size_t len = strlen(text);
 
 	p = put_text(p, text, len);
-	*at = (size_t)(p - s->b.data) - len - 1;
+	*at = (size_t)(p - k->b.data) - len - 1;
 	return p;
 }
 
 static char *
-put_names(struct vt_spool *s, char *p, const struct vt_scan_record *r,
+put_names(struct vt_spool_block *k, char *p, const struct vt_scan_record *r,
     uint32_t f)
 {
 	if (!(f & SAME_BUCKET))
-		p = put_shared(s, p, r->bucket, &s->bucket);
+		p = put_shared(k, p, r->bucket, &k->bucket);
 	p = put_text(p, r->key, r->key_len);
 	if (f & HAS_VERSION)
 		p = put_text(p, r->version, strlen(r->version));
@@ -267,7 +288,7 @@ put_names(struct vt_spool *s, char *p, const struct vt_scan_record *r,
 }
 
 static char *
-put_place(struct vt_spool *s, char *p, const struct vt_scan_record *r,
+put_place(struct vt_spool_block *k, char *p, const struct vt_scan_record *r,
     uint32_t f)
 {
 	size_t i;
@@ -275,10 +296,10 @@ put_place(struct vt_spool *s, char *p, const struct vt_scan_record *r,
 	p = put_bits(p, r->size_bytes);
 	p = put_eight(p, &r->mtime_us);
 	if (!(f & SAME_TIER))
-		p = put_shared(s, p, or_empty(r->tier), &s->tier);
+		p = put_shared(k, p, or_empty(r->tier), &k->tier);
 	if (!(f & SAME_CLASS))
-		p = put_shared(s, p, or_empty(r->storage_class),
-		    &s->class_name);
+		p = put_shared(k, p, or_empty(r->storage_class),
+		    &k->class_name);
 	if (f & HAS_COPY)
 		p = put_signed(p, r->copy);
 	if (!(f & CAME_AT_BIRTH))
@@ -316,14 +337,44 @@ put_rules(char *p, const struct vt_scan_record *r, uint32_t f)
 	return p;
 }
 
+/* From the newest to the oldest, so that the last ones are at hand. */
 static char *
-put_heat(struct vt_spool *s, char *p, const struct vt_scan_record *r,
+put_days(char *p, const struct vt_scan_record *r)
+{
+	char *start = p + sizeof(uint32_t);
+	uint32_t len;
+	int64_t day = 0;
+	size_t i;
+	int span, part;
+
+	p = start;
+	p = put_bits(p, r->h_count);
+	for (i = r->h_count; i > 0; i--) {
+		const struct vt_heat_day *h = &r->h[i - 1];
+
+		/* one day, as most are, or a span of some; read whole, as
+		 * most are, or not */
+		span = h->last != h->day;
+		part = h->bytes != h->gets * r->size_bytes;
+		p = put_signed(p, (day - h->last) * 4 + span * 2 + part);
+		p = put_bits(p, h->gets);
+		if (part)
+			p = put_bits(p, h->bytes);
+		if (span) {
+			p = put_bits(p, h->days);
+			p = put_bits(p, (uint64_t)((int64_t)h->last - h->day));
+		}
+		day = h->day;
+	}
+	len = (uint32_t)(p - start);
+	memcpy(start - sizeof(len), &len, sizeof(len));
+	return p;
+}
+
+static char *
+put_heat(struct vt_spool_block *k, char *p, const struct vt_scan_record *r,
     uint32_t f)
 {
-	int span, part;
-	int32_t day = 0;
-	size_t i;
-
 	if (f & HAS_READS) {
 		p = put_bits(p, r->reads);
 		p = put_bits(p, r->bytes_read);
@@ -337,41 +388,48 @@ put_heat(struct vt_spool *s, char *p, const struct vt_scan_record *r,
 	if (!(f & SAME_COVERED)) {
 		p = put_eight(p, &r->covered_to_us);
 		p = put_bits(p, r->gap_count);
-		s->covered_to_us = r->covered_to_us;
-		s->gaps = (size_t)(p - s->b.data);
-		s->gaps_len = r->gap_count * sizeof(*r->gaps);
-		if (s->gaps_len > 0)
-			memcpy(p, r->gaps, s->gaps_len);
-		p += s->gaps_len;
+		k->covered_to_us = r->covered_to_us;
+		k->gaps = (size_t)(p - k->b.data);
+		k->gaps_len = r->gap_count * sizeof(*r->gaps);
+		if (k->gaps_len > 0)
+			memcpy(p, r->gaps, k->gaps_len);
+		p += k->gaps_len;
 	}
-	if (!(f & HAS_HEAT))
-		return p;
-	p = put_bits(p, r->h_count);
-	for (i = 0; i < r->h_count; i++) {
-		const struct vt_heat_day *h = &r->h[i];
+	return f & HAS_HEAT ? put_days(p, r) : p;
+}
 
-		/* one day, as most are, or a span of some; read whole, as
-		 * most are, or not */
-		span = h->last != h->day;
-		part = h->bytes != h->gets * r->size_bytes;
-		p = put_signed(p, ((int64_t)h->day - day) * 4 + span * 2 +
-		    part);
-		p = put_bits(p, h->gets);
-		if (part)
-			p = put_bits(p, h->bytes);
-		if (span) {
-			p = put_bits(p, h->days);
-			p = put_bits(p, (uint64_t)((int64_t)h->last - h->day));
-		}
-		day = h->last;
-	}
-	return p;
+/* --- blocks --------------------------------------------------------------- */
+
+int
+vt_spool_pack(struct vt_spool_block *k, const struct vt_scan_record *r,
+    uint64_t tag)
+{
+	uint32_t f;
+	char *p;
+
+	p = vt_buf_reserve(&k->b, most_bytes(r));
+	if (p == NULL)
+		return -1;
+	f = flags_of(k, r, tag);
+	memcpy(p, &f, sizeof(f));
+	p += sizeof(f);
+	if (!(f & SAME_TAG))
+		p = put_bits(p, tag);
+	p = put_names(k, p, r, f);
+	p = put_place(k, p, r, f);
+	p = put_rules(p, r, f);
+	p = put_heat(k, p, r, f);
+	k->b.len = (size_t)(p - k->b.data);
+	k->tag = tag;
+	k->count++;
+	return 0;
 }
 
 /* --- blocks --------------------------------------------------------------- */
 
 static enum vt_code
-spill(struct vt_spool *s, struct block *k, struct vt_err *err)
+spill(struct vt_spool *s, const struct vt_buf *b, struct block *to,
+    struct vt_err *err)
 {
 	enum vt_code rc;
 
@@ -380,89 +438,62 @@ spill(struct vt_spool *s, struct block *k, struct vt_err *err)
 		if (rc != VT_OK)
 			return rc;
 	}
-	if (vt_fs_write_all(s->fd, s->b.data, s->b.len) < 0)
+	if (vt_fs_write_all(s->fd, b->data, b->len) < 0)
 		return vt_fail_errno(err, "cannot write %zu bytes of versions "
-		    "to a file in '%s'", s->b.len, s->folder);
-	k->at = s->file_bytes;
-	k->crc64 = vt_crc64nvme(0, s->b.data, s->b.len);
-	s->file_bytes += k->len;
+		    "to a file in '%s'", b->len, s->folder);
+	to->at = s->file_bytes;
+	to->crc64 = vt_crc64nvme(0, b->data, b->len);
+	s->file_bytes += b->len;
 	return VT_OK;
 }
 
 static enum vt_code
-end_block(struct vt_spool *s, struct vt_err *err)
+keep(struct vt_spool *s, const struct vt_buf *b, struct block *to,
+    struct vt_err *err)
 {
-	struct block *k;
-	enum vt_code rc = VT_OK;
-	size_t cap;
-
-	if (s->b.len == 0)
-		return VT_OK;
-	if (s->block_count == s->block_cap) {
-		cap = s->block_cap != 0 ? s->block_cap * 2 : 64;
-		k = realloc(s->blocks, cap * sizeof(*k));
-		if (k == NULL)
-			return vt_fail(err, VT_NOMEM,
-			    "no memory for %zu blocks of versions", cap);
-		s->blocks = k;
-		s->block_cap = cap;
-	}
-	k = &s->blocks[s->block_count];
-	memset(k, 0, sizeof(*k));
-	k->len = s->b.len;
-	k->count = s->in_block;
-	if (s->fd < 0 && s->b.len <= s->memory_max - s->memory) {
-		k->data = malloc(s->b.len);
-		if (k->data == NULL)
-			return vt_fail(err, VT_NOMEM,
-			    "no memory for %zu bytes of versions", s->b.len);
-		memcpy(k->data, s->b.data, s->b.len);
-		s->memory += s->b.len;
-	} else {
-		rc = spill(s, k, err);
-	}
-	if (rc != VT_OK)
-		return rc;
-	s->block_count++;
-	s->in_block = 0;
-	vt_buf_reset(&s->b);
-	s->bucket = s->tier = s->class_name = s->gaps = 0;
+	to->data = malloc(b->len);
+	if (to->data == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for %zu bytes of "
+		    "versions", b->len);
+	memcpy(to->data, b->data, b->len);
+	s->memory += b->len;
 	return VT_OK;
 }
 
 enum vt_code
-vt_spool_add(struct vt_spool *s, const struct vt_scan_record *r,
-    uint64_t tag, struct vt_err *err)
+vt_spool_put(struct vt_spool *s, struct vt_spool_block *k, uint64_t tag,
+    struct vt_err *err)
 {
-	uint32_t f;
-	char *p;
+	struct block *to;
+	enum vt_code rc;
+	size_t cap;
 
-	p = vt_buf_reserve(&s->b, most_bytes(r));
-	if (p == NULL)
-		return vt_buf_check(&s->b, "a block of versions", err);
-	f = flags_of(s, r, tag);
-	memcpy(p, &f, sizeof(f));
-	p += sizeof(f);
-	if (!(f & SAME_TAG))
-		p = put_bits(p, tag);
-	p = put_names(s, p, r, f);
-	p = put_place(s, p, r, f);
-	p = put_rules(p, r, f);
-	p = put_heat(s, p, r, f);
-	s->b.len = (size_t)(p - s->b.data);
-	s->tag = tag;
-	s->count++;
-	s->in_block++;
-	return s->b.len >= BLOCK ? end_block(s, err) : VT_OK;
-}
-
-enum vt_code
-vt_spool_finish(struct vt_spool *s, struct vt_err *err)
-{
-	enum vt_code rc = end_block(s, err);
-
-	vt_buf_release(&s->b);
-	return rc;
+	if (k->count == 0)
+		return VT_OK;
+	if (s->block_count == s->block_cap) {
+		cap = s->block_cap != 0 ? s->block_cap * 2 : 64;
+		to = realloc(s->blocks, cap * sizeof(*to));
+		if (to == NULL)
+			return vt_fail(err, VT_NOMEM,
+			    "no memory for %zu blocks of versions", cap);
+		s->blocks = to;
+		s->block_cap = cap;
+	}
+	to = &s->blocks[s->block_count];
+	memset(to, 0, sizeof(*to));
+	to->len = k->b.len;
+	to->count = k->count;
+	to->tag = tag;
+	rc = s->fd < 0 && to->len <= s->memory_max - s->memory ?
+	    keep(s, &k->b, to, err) : spill(s, &k->b, to, err);
+	if (rc != VT_OK)
+		return rc;
+	s->block_count++;
+	s->count += k->count;
+	vt_buf_reset(&k->b);
+	k->count = 0;
+	k->bucket = k->tier = k->class_name = k->gaps = 0;
+	return VT_OK;
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -474,10 +505,13 @@ struct vt_spool_reader {
 	/* what the last record said */
 	const char *bucket, *tier, *class_name;
 	int64_t covered_to_us;
-	uint64_t tag;
+	uint64_t tag, block_tag;
 	const struct vt_heat_gap *gaps;
 	size_t gap_count;
 	struct vt_arena *lists;		/* of the block's records */
+	const char *heat, *heat_end;	/* of the last record */
+	struct vt_heat_day *days;	/* room for some, filled from its end */
+	size_t days_cap;
 };
 
 struct vt_spool_reader *
@@ -504,11 +538,12 @@ vt_spool_reader_free(struct vt_spool_reader *r)
 		return;
 	vt_buf_release(&r->b);
 	vt_arena_free(r->lists);
+	free(r->days);
 	free(r);
 }
 
 enum vt_code
-vt_spool_block(struct vt_spool_reader *r, size_t block, struct vt_err *err)
+vt_spool_open(struct vt_spool_reader *r, size_t block, struct vt_err *err)
 {
 	const struct block *k = &r->s->blocks[block];
 	char *to;
@@ -520,6 +555,8 @@ vt_spool_block(struct vt_spool_reader *r, size_t block, struct vt_err *err)
 	r->gap_count = 0;
 	r->covered_to_us = 0;
 	r->tag = 0;
+	r->block_tag = k->tag;
+	r->heat = NULL;
 	r->p = r->end = k->data;
 	if (k->data != NULL) {
 		r->end += k->len;
@@ -638,36 +675,6 @@ get_rules(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 }
 
 static int
-get_days(struct vt_spool_reader *r, struct vt_scan_record *o)
-{
-	struct vt_heat_day *days;
-	int64_t day = 0, step;
-	size_t i;
-
-	o->h_count = get_bits(r);
-	days = vt_arena_alloc(r->lists, o->h_count * sizeof(*days));
-	if (days == NULL)
-		return -1;
-	for (i = 0; i < o->h_count; i++) {
-		struct vt_heat_day *h = &days[i];
-
-		step = get_signed(r);
-		day += (step - (step & 3)) / 4;
-		h->day = h->last = (int32_t)day;
-		h->days = 1;
-		h->gets = get_bits(r);
-		h->bytes = step & 1 ? get_bits(r) : h->gets * o->size_bytes;
-		if (step & 2) {
-			h->days = (uint32_t)get_bits(r);
-			day += (int64_t)get_bits(r);
-			h->last = (int32_t)day;
-		}
-	}
-	o->h = days;
-	return 0;
-}
-
-static int
 get_heat(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 {
 	struct vt_heat_gap *gaps;
@@ -698,7 +705,15 @@ get_heat(struct vt_spool_reader *r, struct vt_scan_record *o, uint32_t f)
 	o->covered_to_us = r->covered_to_us;
 	o->gap_count = r->gap_count;
 	o->gaps = r->gaps;
-	return f & HAS_HEAT ? get_days(r, o) : 0;
+	r->heat = NULL;
+	if (f & HAS_HEAT) {
+		uint32_t len;
+
+		memcpy(&len, r->p, sizeof(len));
+		r->heat = r->p + sizeof(len);
+		r->p = r->heat_end = r->heat + len;
+	}
+	return 0;
 }
 
 int
@@ -709,12 +724,12 @@ vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *o,
 
 	if (r->p == r->end)
 		return 0;
-	memset(o, 0, sizeof(*o));
+	vt_clear(o);
 	memcpy(&f, r->p, sizeof(f));
 	r->p += sizeof(f);
 	if (!(f & SAME_TAG))
 		r->tag = get_bits(r);
-	*tag = r->tag;
+	*tag = r->block_tag + r->tag;
 	if (!(f & SAME_BUCKET))
 		r->bucket = get_text(r, NULL);
 	o->kind = (enum vt_scan_kind)(f & KIND);
@@ -738,4 +753,54 @@ vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *o,
 	if (get_heat(r, o, f) < 0)
 		return -1;
 	return 1;
+}
+
+int
+vt_spool_days(struct vt_spool_reader *r, double within,
+    struct vt_scan_record *out)
+{
+	const char *behind = r->p, *end = r->end;
+	struct vt_heat_day *h;
+	size_t count, i;
+	int64_t day = 0, step;
+	double newest = 0;
+
+	out->h = NULL;
+	out->h_count = 0;
+	if (r->heat == NULL)
+		return 0;
+	r->p = r->heat;
+	r->end = r->heat_end;
+	count = get_bits(r);
+	if (count > r->days_cap) {
+		h = calloc(count, sizeof(*h));
+		if (h == NULL)
+			return -1;
+		free(r->days);
+		r->days = h;
+		r->days_cap = count;
+	}
+	for (i = count; i > 0; i--) {
+		h = &r->days[i - 1];
+		step = get_signed(r);
+		day -= (step - (step & 3)) / 4;
+		if (i == count)
+			newest = (double)day;
+		if (newest - (double)day > within)
+			break;
+		h->day = h->last = (int32_t)day;
+		h->days = 1;
+		h->gets = get_bits(r);
+		h->bytes = step & 1 ? get_bits(r) : h->gets * out->size_bytes;
+		if (step & 2) {
+			h->days = (uint32_t)get_bits(r);
+			day -= (int64_t)get_bits(r);
+			h->day = (int32_t)day;
+		}
+	}
+	out->h = r->days + i;
+	out->h_count = count - i;
+	r->p = behind;
+	r->end = end;
+	return 0;
 }

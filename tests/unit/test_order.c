@@ -93,6 +93,21 @@ make(struct rng *g, struct line *l)
 	vt_order_move(&l->place, l->rank, &l->m);
 }
 
+/* What a place tells of its line, unless the key has a NUL. */
+static int
+names_back(const struct line *l)
+{
+	const char *bucket, *key;
+	int64_t seq;
+
+	if (memchr(l->m.key, '\0', l->m.key_len) != NULL)
+		return 1;
+	vt_order_names(l->place.data, &bucket, &key, &seq);
+	return strcmp(bucket, l->m.bucket) == 0 && seq == l->m.seq &&
+	    strlen(key) == l->m.key_len &&
+	    memcmp(key, l->m.key, l->m.key_len) == 0;
+}
+
 int
 main(void)
 {
@@ -111,6 +126,9 @@ main(void)
 			equal += c == 0;
 		}
 	is_int(wrong, 0, "places compare as the lines do");
+	for (i = wrong = 0; i < MOVES; i++)
+		wrong += !names_back(&l[i]);
+	is_int(wrong, 0, "and tell their names");
 	ok(equal > MOVES, "some lines are equal");
 	for (i = 0; i < MOVES; i++)
 		vt_buf_release(&l[i].place);

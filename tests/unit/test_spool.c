@@ -2,6 +2,7 @@
  * memory holds them or not; and a disk that does not take them. */
 #include <sys/resource.h>
 
+#include <math.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -128,6 +129,7 @@ static struct vt_spool *
 filled(size_t memory_bytes, struct vt_err *err)
 {
 	struct vt_spool *s = vt_spool_new("/tmp", memory_bytes);
+	struct vt_spool_block *k = vt_spool_block_new();
 	struct rng g = { 7 };
 	struct made m;
 	enum vt_code rc = VT_OK;
@@ -135,12 +137,33 @@ filled(size_t memory_bytes, struct vt_err *err)
 
 	for (i = 0; i < RECORDS && rc == VT_OK; i++) {
 		make(&g, &m);
-		rc = vt_spool_add(s, &m.r, (uint64_t)(i / 1000), err);
+		if (vt_spool_pack(k, &m.r, (uint64_t)(i % 1000 / 300)) < 0)
+			rc = VT_NOMEM;
+		if (rc == VT_OK && i % 1000 == 999)
+			rc = vt_spool_put(s, k, (uint64_t)i, err);
 	}
-	if (rc == VT_OK)
-		rc = vt_spool_finish(s, err);
+	vt_spool_block_free(k);
 	err->code = rc;
 	return s;
+}
+
+/* The number that is found with a record. */
+static uint64_t
+tag_of(size_t at)
+{
+	return at - at % 1000 + 999 + at % 1000 / 300;
+}
+
+/* The last days of `m` alone: as many as there should be, and the same. */
+static int
+same_end(const struct made *m, const struct vt_scan_record *got, double within)
+{
+	size_t n = m->r.h_count, i = n;
+
+	while (i > 0 && m->r.h[n - 1].last - m->r.h[i - 1].last <= within)
+		i--;
+	return got->h_count == n - i && (n == i || memcmp(got->h, m->r.h + i,
+	    (n - i) * sizeof(*got->h)) == 0);
 }
 
 /* The blocks, last first. */
@@ -149,7 +172,7 @@ check(const struct vt_spool *s)
 {
 	struct vt_spool_reader *r = vt_spool_reader_new(s);
 	size_t *first = calloc(vt_spool_blocks(s) + 1, sizeof(*first)), k;
-	size_t at = 0, wrong = 0;
+	size_t at = 0, wrong = 0, ends = 0;
 	struct vt_scan_record got;
 	struct rng g = { 7 };
 	struct made m;
@@ -158,24 +181,31 @@ check(const struct vt_spool *s)
 
 	/* how many are in each, backwards; then all, forwards */
 	for (k = vt_spool_blocks(s); k > 0; k--) {
-		if (vt_spool_block(r, k - 1, &err) != VT_OK)
+		if (vt_spool_open(r, k - 1, &err) != VT_OK)
 			wrong++;
 		while (vt_spool_next(r, &got, &tag) > 0)
 			first[k]++;
 	}
 	for (k = 0; k < vt_spool_blocks(s); k++) {
-		if (vt_spool_block(r, k, &err) != VT_OK)
+		if (vt_spool_open(r, k, &err) != VT_OK)
 			wrong++;
 		for (i = 0; vt_spool_next(r, &got, &tag) > 0; i++, at++) {
 			make(&g, &m);
+			if (vt_spool_days(r, 400, &got) < 0)
+				wrong++;
+			ends += m.r.h_count > 0 && got.h_count < m.r.h_count;
+			wrong += !same_end(&m, &got, 400);
+			if (vt_spool_days(r, INFINITY, &got) < 0)
+				wrong++;
 			wrong += !same_record(&m.r, &got) ||
-			    tag != at / 1000;
+			    tag != tag_of(at);
 		}
 		wrong += i != first[k + 1] ||
 		    i != vt_spool_block_count(s, k);
 	}
 	is_int(at, RECORDS, "all records come back");
 	is_int(wrong, 0, "as they were, in order, with their numbers");
+	ok(ends > 1000, "and of %zu the last days alone", ends);
 	vt_spool_reader_free(r);
 	free(first);
 }
@@ -214,24 +244,28 @@ static void
 test_refusals(void)
 {
 	struct rlimit little = { 2000000, RLIM_INFINITY }, before;
+	struct vt_spool_block *k;
 	struct vt_spool *s;
 	struct vt_err err;
 	struct made m;
 	struct rng g = { 1 };
 
 	vt_spool_free(NULL);
+	vt_spool_block_free(NULL);
 	vt_spool_reader_free(NULL);
 	s = vt_spool_new("/tmp", 0);
-	is_int(vt_spool_finish(s, &err), VT_OK, "nothing is something");
+	k = vt_spool_block_new();
+	is_int(vt_spool_put(s, k, 1, &err), VT_OK, "nothing is something");
 	is_int(vt_spool_blocks(s), 0, "of no blocks");
 	vt_spool_free(s);
 	s = vt_spool_new("/nonexistent", 0);
 	make(&g, &m);
-	is_int(vt_spool_add(s, &m.r, 0, &err), VT_OK,
+	is_int(vt_spool_pack(k, &m.r, 0), 0,
 	    "the folder is not looked for before it is needed");
-	ok(vt_spool_finish(s, &err) != VT_OK &&
+	ok(vt_spool_put(s, k, 0, &err) != VT_OK &&
 	    strstr(err.text, "'/nonexistent'") != NULL,
 	    "and named when it is missing: %s", err.text);
+	vt_spool_block_free(k);
 	vt_spool_free(s);
 	getrlimit(RLIMIT_FSIZE, &before);
 	signal(SIGXFSZ, SIG_IGN);

@@ -1,0 +1,100 @@
+/*
+ * Lifecycle rules of buckets, as their lines have them, and what is due to be
+ * removed by them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+#define RULES_BYTES_MAX ((size_t)32 << 20)	/* of one bucket, parsed */
+
+void
+rules_forget(struct run *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->rules_count; i++)
+		vt_arena_free(r->rules[i].arena);
+	free(r->rules);
+	r->rules = NULL;
+	r->rules_count = 0;
+}
+
+/* A bucket's rules come before its versions. */
+enum vt_code
+take_bucket(struct run *r, const struct vt_scan_record *rec,
+    struct vt_err *err)
+{
+	struct bucket_rules *b;
+	enum vt_code rc;
+
+	b = realloc(r->rules, (r->rules_count + 1) * sizeof(*b));
+	if (b == NULL)
+		plan_no_memory();
+	r->rules = b;
+	b += r->rules_count++;
+	memset(b, 0, sizeof(*b));
+	b->arena = vt_arena_new(RULES_BYTES_MAX);
+	if (b->arena == NULL)
+		plan_no_memory();
+	rc = vt_lifecycle_parse(b->arena, rec->lifecycle, rec->lifecycle_len,
+	    &b->lc, NULL, err);
+	if (rc != VT_OK) {
+		b->lc = NULL;
+		return rc;
+	}
+	if (rec->day_ms != 0)
+		b->lc->day_us = rec->day_ms * 1000;
+	if (rec->has_min_bytes)
+		b->lc->min_bytes = rec->min_bytes;
+	snprintf(b->bucket, sizeof(b->bucket), "%s", rec->bucket);
+	b->generation = rec->bucket_generation;
+	b->at_us = rec->at_us;
+	b->marks = *rec->versioning != '\0';
+	return VT_OK;
+}
+
+/* Unless they were changed while it was scanned. */
+const struct bucket_rules *
+rules_of(const struct decided *p)
+{
+	const struct bucket_rules *b = p->rules;
+
+	return b != NULL && b->lc != NULL && p->rec.is_ruled &&
+	    strcmp(b->bucket, p->rec.bucket) == 0 &&
+	    b->generation == p->rec.bucket_generation ? b : NULL;
+}
+
+int64_t
+rules_now(const struct run *r, const struct bucket_rules *b)
+{
+	return r->now_us != INT64_MAX ? r->now_us : b->at_us;
+}
+
+/* A lock always wins; a marker that is added removes nothing. */
+static int
+removal_locked(const struct run *r, const struct bucket_rules *b,
+    const struct vt_scan_record *rec, const struct vt_lc_removal *removal)
+{
+	if (removal->action == VT_LC_EXPIRE && b->marks)
+		return 0;
+	return rec->legal_hold || (rec->lock != NULL && *rec->lock != '\0' &&
+	    rec->retain_until_us > rules_now(r, b));
+}
+
+enum removal_state
+find_removal(const struct run *r, const struct bucket_rules *b,
+    const struct vt_scan_record *rec, struct vt_lc_removal *out)
+{
+	struct vt_lc_subject s;
+
+	vt_rules_record(rec, &s);
+	vt_lifecycle_removal(b->lc, &s, out);
+	if (out->action == VT_LC_NONE || out->due_us >= INT64_MAX / 4)
+		return REMOVAL_NONE;
+	if (out->due_us > rules_now(r, b))
+		return REMOVAL_LATER;
+	return removal_locked(r, b, rec, out) ? REMOVAL_LOCKED : REMOVAL_DUE;
+}
