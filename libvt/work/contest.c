@@ -51,6 +51,14 @@ struct mark {
 	unsigned char guarded;
 };
 
+/* What an object comes to next: kept, as most weeks pass without a read, and
+ * looking at its past would take longer than the week. */
+struct ahead {
+	double at;		/* its next event, or the end */
+	double share;		/* of the time until then that is covered */
+	int is_end;
+};
+
 struct vt_contest {
 	const struct vt_cost_model *m;
 	struct vt_sample *sample;
@@ -60,6 +68,7 @@ struct vt_contest {
 	size_t count;		/* objects */
 	struct vt_cost *cost;
 	struct vt_track *track;
+	struct ahead *ahead;
 	unsigned char *begun;	/* the object is there */
 	unsigned char *scored;	/* it has passed score_from */
 	double *learn;		/* weight in what is learned */
@@ -153,12 +162,14 @@ allocate(struct vt_contest *k)
 
 	k->cost = calloc(k->count + 1, sizeof(*k->cost));
 	k->track = calloc(k->count + 1, sizeof(*k->track));
+	k->ahead = calloc(k->count + 1, sizeof(*k->ahead));
 	k->begun = calloc(k->count + 1, 1);
 	k->scored = calloc(k->count + 1, 1);
 	k->learn = calloc(k->count + 1, sizeof(*k->learn));
 	k->marks = vt_sample_prefix_count(k->sample);
 	k->mark = calloc(k->marks + 1, sizeof(*k->mark));
-	if (k->cost == NULL || k->track == NULL || k->begun == NULL ||
+	if (k->cost == NULL || k->track == NULL || k->ahead == NULL ||
+	    k->begun == NULL ||
 	    k->scored == NULL || k->learn == NULL || k->mark == NULL)
 		return -1;
 	for (i = 0; i < k->sides; i++) {
@@ -294,6 +305,7 @@ vt_contest_free(struct vt_contest *k)
 	vt_hazard_table_free(k->table_auto);
 	free(k->cost);
 	free(k->track);
+	free(k->ahead);
 	free(k->begun);
 	free(k->scored);
 	free(k->learn);
@@ -654,40 +666,48 @@ pass_event(struct turn *u)
 }
 
 static void
+look(const struct vt_past *p, const struct vt_track *t, struct ahead *out)
+{
+	double covered, before, span;
+
+	out->is_end = t->next >= p->count;
+	out->at = out->is_end ? p->to : p->e[t->next].at;
+	covered = out->is_end ? p->tail_idle : p->e[t->next].idle;
+	before = t->next > 0 ? p->e[t->next - 1].at : p->from;
+	span = out->at - before;
+	out->share = span > 0 ? covered / span : 1;
+}
+
+static void
 run_object(struct vt_contest *k, size_t i, double end)
 {
 	const struct vt_object *o = vt_sample_at(k->sample, i);
 	struct turn u = { k, i, o, &o->past, &k->cost[i], &k->track[i],
 	    { 0 } };
-	double next, span, covered, share, before;
+	struct ahead *a = &k->ahead[i];
+	double next;
 
 	if (u.p->from >= end)
 		return;
 	if (!k->begun[i]) {
 		k->begun[i] = 1;
 		vt_track_begin(u.t, u.p, o->size_bytes);
+		look(u.p, u.t, a);
 		k->scored[i] = u.p->from >= k->o.score_from;
 		begin(&u, u.p->from, u.p->created < u.p->from);
 	}
 	for (;;) {
-		int last = u.t->next >= u.p->count;
-
-		next = last ? u.p->to : u.p->e[u.t->next].at;
-		covered = last ? u.p->tail_idle : u.p->e[u.t->next].idle;
-		before = u.t->next > 0 ? u.p->e[u.t->next - 1].at : u.p->from;
-		span = next - before;
-		share = span > 0 ? covered / span : 1;
-		if (next > end)
-			next = end;
+		next = a->at < end ? a->at : end;
 		if (!k->scored[i] && next >= k->o.score_from) {
-			pass(&u, k->o.score_from, share);
+			pass(&u, k->o.score_from, a->share);
 			k->scored[i] = 1;
 			begin(&u, k->o.score_from, 1);
 		}
-		pass(&u, next, share);
-		if (last || u.p->e[u.t->next].at >= end)
+		pass(&u, next, a->share);
+		if (a->is_end || a->at >= end)
 			return;
 		pass_event(&u);
+		look(u.p, u.t, a);
 	}
 }
 
