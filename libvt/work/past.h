@@ -29,11 +29,11 @@ struct vt_past {
 	double created;		/* may lie before `from` */
 	double from, to;	/* covered by the log, within its life */
 	double tail_idle;	/* covered days between the last event and to */
-	int is_tail;		/* events are missing before the first here,
-				   which is at least 30 days older than the
-				   last */
 	struct vt_event *e;
 	size_t count, cap;
+	int is_tail;		/* events are missing, of more than 30 days
+				   before the last one: those here have them
+				   all, but for the first one's `idle` */
 };
 
 /* Cannot fail; release may be repeated. */

@@ -284,7 +284,7 @@ vt_sample_rank(uint64_t size_bytes, const char *bucket, const char *key,
 double
 vt_sample_floor(const struct vt_sample *s)
 {
-	return s->full && s->count > 0 ? s->o[0].rank : 0;
+	return s->full ? s->left_out : 0;
 }
 
 void
@@ -305,11 +305,9 @@ vt_sample_wants(struct vt_sample *s, uint64_t size_bytes, const char *bucket,
 	if (!s->full)
 		return 1;
 	rank(&o, size_bytes, bucket, key, key_len, version);
-	if (s->count > 0 && !lower(&o, &s->o[0]))
-		return 1;
-	if (o.rank > s->left_out)
-		s->left_out = o.rank;
-	return 0;
+	/* what is over all that was left out may still fit, even below the
+	 * lowest that is in */
+	return o.rank >= s->left_out;
 }
 
 enum vt_code

@@ -440,6 +440,11 @@ why() {
 	cmp plan1 plan8
 	cmp sim1 sim2
 	cmp sim1 sim8
+	# nor does it hang on what is told beside it
+	vt-plan ckan >told
+	vt-plan -q --report page.html ckan >page
+	cmp plan1 told
+	cmp plan1 page
 	# two buckets of it, one before the other and behind it
 	sed 's/"bucket":"[^"]*"/"bucket":"other"/' ckan >other
 	cat ckan other | vt-plan -q >there

@@ -416,6 +416,85 @@ lines_of(const char *text, size_t max)
 	return out;
 }
 
+/* The same by blocks: "1:text,text 3:! ...". */
+static const char *
+blocks_of(const char *text, size_t max, size_t most)
+{
+	static char out[1000];
+	int fd = file_of(text, strlen(text));
+	struct vt_lines *l = vt_lines_open(fd, max);
+	uint64_t number = 0;
+	size_t count, lines, i, n = 0;
+	struct vt_buf b;
+	enum vt_code rc;
+
+	out[0] = '\0';
+	vt_buf_init(&b, 1000);
+	for (;;) {
+		vt_buf_reset(&b);
+		rc = vt_lines_block(l, most, &b, &count, &number, NULL);
+		if (rc == VT_ABSENT)
+			break;
+		if (rc == VT_TOO_LARGE)
+			vt_buf_str(&b, "!");
+		for (i = lines = 0; i < b.len; i++)
+			if (b.data[i] == '\n') {
+				b.data[i] = ',';
+				lines++;
+			}
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%d:%.*s%s ",
+		    (int)number, (int)b.len, b.data,
+		    lines == count ? "" : " miscounted");
+	}
+	vt_buf_release(&b);
+	vt_lines_close(l);
+	close(fd);
+	return out;
+}
+
+/* Which lines a block has does not hang on how they come. */
+static void
+test_blocks(void)
+{
+	static const char text[] = "ab\n\ncdefgh\ni\njk\nlmnopqrst\nuv";
+	int fds[2], same = 1, i;
+	struct vt_lines *slow;
+	struct vt_buf b, c;
+	size_t count;
+	uint64_t number;
+
+	is_str(blocks_of("", 10, 5), "", "no block");
+	is_str(blocks_of("a\nbc\n", 10, 10), "1:a,bc, ", "one of two lines");
+	is_str(blocks_of("a\nbc\nd", 10, 4), "1:a, 2:bc, 3:d, ",
+	    "as many as fit, the last without a newline");
+	is_str(blocks_of("abcdef\ng\nh\n", 10, 4), "1:abcdef, 2:g,h, ",
+	    "a longer one alone");
+	is_str(blocks_of("a\nabcd\nb\nc\n", 3, 3), "1:a, 2:! 3:b, 4:c, ",
+	    "one over the maximum is told");
+	is_str(blocks_of("\n\n\na\n", 9, 3), "1:,,, 4:a, ", "empty ones");
+	/* byte by byte through a pipe */
+	if (pipe(fds) < 0)
+		exit(1);
+	slow = vt_lines_open(fds[0], 100);
+	vt_buf_init(&b, 1000);
+	vt_buf_init(&c, 1000);
+	for (i = 0; text[i] != '\0'; i++)
+		if (write(fds[1], text + i, 1) != 1)
+			exit(1);
+	close(fds[1]);
+	while (vt_lines_block(slow, 8, &b, &count, &number, NULL) == VT_OK) {
+		vt_buf_printf(&c, "%d ", (int)count);
+		same &= b.len <= 10;
+		vt_buf_reset(&b);
+	}
+	is_str(c.data, "2 1 2 1 1 ", "from a pipe as from a file");
+	ok(same, "none much longer than asked for");
+	vt_buf_release(&b);
+	vt_buf_release(&c);
+	vt_lines_close(slow);
+	close(fds[0]);
+}
+
 static void
 test_lines(void)
 {
@@ -536,6 +615,7 @@ main(void)
 	test_numbers();
 	test_doubles();
 	test_lines();
+	test_blocks();
 	test_pieces();
 	test_load();
 	return test_done();

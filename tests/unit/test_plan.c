@@ -691,6 +691,45 @@ test_engines(struct vt_past *p)
 	vt_hazard_table_free(t);
 }
 
+/* Of a past whose end alone is known as much is decided, or nothing. */
+static void
+test_tail(struct vt_past *p)
+{
+	struct vt_engine e = { .kind = VT_ENGINE_HOT, .self_moving = -1 };
+	struct vt_scan_record r = record(GIB, 200);
+	struct vt_event *all = p->e;
+	struct vt_policy o = { .min_history_days = 30, .moves_only = 1 };
+	struct vt_decision d;
+	struct vt_cost c;
+	size_t count;
+
+	random_past(p, 200, 10, 1);
+	count = p->count;
+	vt_cost_of(&model, GIB, &c);
+	model.tier[1].price.level_count = 1;
+	model.tier[1].price.level[0].storage_gb_month = 0.0125;
+	/* the last 40 days */
+	while (p->count > 1 && p->e[0].at < all[count - 1].at - 40) {
+		p->e++;
+		p->count--;
+	}
+	ok(p->count < count && p->count > 1, "%zu of %zu events", p->count,
+	    count);
+	p->is_tail = 1;
+	is_int(vt_plan_decide(&model, &o, &e, &c, &r, p, NULL, &d), 0,
+	    "hot needs no more than the last days");
+	e.kind = VT_ENGINE_AUTO;
+	e.self_moving = 1;
+	is_int(vt_plan_decide(&model, &o, &e, &c, &r, p, NULL, &d), 1,
+	    "what a class that moves by itself would have cost hangs on all");
+	p->e = all;
+	p->count = count;
+	p->is_tail = 0;
+	is_int(vt_plan_decide(&model, &o, &e, &c, &r, p, NULL, &d), 0,
+	    "which is enough");
+	model.tier[1].price.level_count = 0;
+}
+
 /* Two years of a GiB at rest. */
 static void
 test_rest_usd(struct vt_past *p, struct vt_optimum *o)
@@ -732,6 +771,7 @@ main(void)
 	test_constraints(&p);
 	test_reads(&p);
 	test_engines(&p);
+	test_tail(&p);
 	test_rest_usd(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);

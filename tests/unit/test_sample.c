@@ -18,7 +18,7 @@ static void
 offer(struct vt_sample *s, unsigned i, uint64_t size_bytes, size_t reads,
     int64_t version)
 {
-	struct vt_past p = { 0, 0, 100, 100, events, reads, 64 };
+	struct vt_past p = { 0, 0, 100, 100, events, reads, 64, 0 };
 	struct vt_err err;
 	char key[32];
 	size_t len = (size_t)snprintf(key, sizeof(key), "dir%u/%u", i % 7, i);
@@ -147,11 +147,55 @@ test_order(void)
 	ok(same, "the order of adding does not matter");
 }
 
+/* Objects that a floor keeps away from the sample, in batches, are the ones it
+ * would not have taken. */
+static void
+test_floor(void)
+{
+	struct vt_sample *all = in_order(1, 40, 100000);
+	struct vt_sample *some = vt_sample_new(40, 100000);
+	double floor = 0, highest = 0, rank;
+	uint64_t passed = 0, in_all = 0;
+	unsigned i;
+	char key[32];
+	size_t len;
+
+	for (i = 0; i < OBJECTS; i++) {
+		if (i % 50 == 0) {
+			vt_sample_passed(some, passed, highest);
+			in_all += passed;
+			passed = 0;
+			highest = 0;
+			floor = vt_sample_floor(some);
+		}
+		len = (size_t)snprintf(key, sizeof(key), "dir%u/%u", i % 7, i);
+		rank = vt_sample_rank(size_of(i * 37 % OBJECTS), "b", key,
+		    len, 7);
+		if (rank >= floor) {
+			offer(some, i, size_of(i * 37 % OBJECTS),
+			    i % 5 ? 2 : 60, 7);
+			continue;
+		}
+		passed++;
+		if (rank > highest)
+			highest = rank;
+	}
+	vt_sample_passed(some, passed, highest);
+	in_all += passed;
+	vt_sample_finish(some);
+	ok(in_all > OBJECTS / 2, "a floor keeps %d of %d objects away",
+	    (int)in_all, OBJECTS);
+	ok(alike(all, some), "and the sample is the same");
+	is_int(vt_sample_offered(some), OBJECTS, "they count as offered");
+	vt_sample_free(all);
+	vt_sample_free(some);
+}
+
 static void
 test_few(void)
 {
 	struct vt_sample *s = vt_sample_new(10, 1000);
-	struct vt_past empty = { 0, 5, 5, 0, NULL, 0, 0 };
+	struct vt_past empty = { 0, 5, 5, 0, NULL, 0, 0, 0 };
 	double from, to;
 	struct vt_err err;
 	size_t i;
@@ -181,7 +225,7 @@ static void
 test_prefixes(void)
 {
 	struct vt_sample *s = vt_sample_new(100000, 1000);
-	struct vt_past p = { 0, 0, 1, 1, NULL, 0, 0 };
+	struct vt_past p = { 0, 0, 1, 1, NULL, 0, 0, 0 };
 	struct vt_err err;
 	char key[32];
 	unsigned i;
@@ -209,6 +253,7 @@ main(void)
 {
 	test_unbiased();
 	test_order();
+	test_floor();
 	test_few();
 	test_prefixes();
 	return test_done();
