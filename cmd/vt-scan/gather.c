@@ -1,9 +1,11 @@
 /*
  * Heat from logs, kept files and partial results, as one.
  *
- * Kept files are merged like the levels of a log-structured tree: the newest
- * ones as soon as they are together half as large as the one before.  So what
- * an hour brings is written again as often as the logarithm of all there is.
+ * Kept files are merged like the levels of a log-structured tree: those of
+ * like size as soon as there are FILES_MAX of them, and all as soon as the
+ * others are half as large as the first.  So what an hour brings is written
+ * again as often as the logarithm of all there is, to base FILES_MAX, and
+ * whoever reads heat reads half as much again at most.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +15,9 @@
 #include <unistd.h>
 
 #include "scan.h"
+
+/* Files of like size, the newest ones. */
+#define FILES_MAX 8
 
 int
 is_partial(const char *path)
@@ -124,15 +129,20 @@ static uint64_t
 write_merge(struct run *r, int fd, const char *path)
 {
 	struct vt_heatfile_writer *w;
-	const struct vt_heat_object *o;
+	struct vt_sorter_record o;
 	uint64_t written = 0;
 	struct vt_err err;
+	enum vt_code rc;
 
 	if (vt_heatfile_begin(fd, path, r->coverage, &w, &err) != VT_OK)
 		die(&err);
-	while ((o = next_object(r)) != NULL)
-		if (vt_heatfile_add(w, o, &err) != VT_OK)
-			die(&err);
+	while ((rc = vt_heat_merge_bytes(r->merge, &o, &err)) == VT_OK) {
+		rc = vt_heatfile_add(w, &o, &err);
+		if (rc != VT_OK)
+			break;
+	}
+	if (rc != VT_ABSENT)
+		die(&err);
 	if (vt_heatfile_end(w, &written, &err) != VT_OK)
 		die(&err);
 	vt_heatfile_writer_free(w);
@@ -157,6 +167,25 @@ put_partial(struct run *r)
 
 /* --- keeping -------------------------------------------------------------- */
 
+/* How many of the kept files are to stay as they are. */
+static size_t
+files_that_stay(const struct vt_heatdb_run *runs, size_t count)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = count; i > 1; i--)
+		sum += runs[i - 1].bytes;
+	if (count > 1 && runs[0].bytes < 2 * sum)
+		return 0;
+	/* of like size: smaller than twice all that came after */
+	sum = 0;
+	for (i = count; i > 0 && (i == count || runs[i - 1].bytes < 2 * sum);
+	    i--)
+		sum += runs[i - 1].bytes;
+	return count - i >= FILES_MAX ? i : count;
+}
+
 /* Merge the newest of the kept files, when that is due. */
 static void
 compact(struct run *r)
@@ -170,10 +199,7 @@ compact(struct run *r)
 
 	if (vt_heatdb_runs(r->db, &runs, &count, &err) != VT_OK)
 		die(&err);
-	i = count;
-	for (sum = 0; i > 0 && (i == count || runs[i - 1].bytes < 2 * sum);
-	    i--)
-		sum += runs[i - 1].bytes;
+	i = files_that_stay(runs, count);
 	if (i + 1 >= count) {
 		free(runs);
 		return;

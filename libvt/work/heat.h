@@ -126,6 +126,10 @@ void vt_heat_merge_free(struct vt_heat_merge *m);
  * VT_CORRUPT, VT_NOMEM and what sources fail with. */
 enum vt_code vt_heat_merge_next(struct vt_heat_merge *m,
     const struct vt_heat_object **out, struct vt_err *err) VT_MUST_CHECK;
+/* The same, as sources give it: what one source alone knows is not taken
+ * apart.  Of both calls either may be the next. */
+enum vt_code vt_heat_merge_bytes(struct vt_heat_merge *m,
+    struct vt_sorter_record *out, struct vt_err *err) VT_MUST_CHECK;
 
 /* --- telling -------------------------------------------------------------- */
 

@@ -435,14 +435,16 @@ file_of(const struct vt_heat_source *sources, size_t count,
 {
 	struct vt_heat_merge *m = vt_heat_merge_new(sources, count);
 	struct vt_heatfile_writer *w;
-	const struct vt_heat_object *o;
+	struct vt_sorter_record o;
 	FILE *f = tmpfile();
+	enum vt_code rc;
 	uint64_t bytes;
 	char *data;
 
 	must(vt_heatfile_begin(fileno(f), "f", c, &w, &err));
-	while ((o = after(m)) != NULL)
-		must(vt_heatfile_add(w, o, &err));
+	while ((rc = vt_heat_merge_bytes(m, &o, &err)) == VT_OK)
+		must(vt_heatfile_add(w, &o, &err));
+	must(rc == VT_ABSENT ? VT_OK : rc);
 	must(vt_heatfile_end(w, &bytes, &err));
 	vt_heatfile_writer_free(w);
 	vt_heat_merge_free(m);
