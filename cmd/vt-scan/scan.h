@@ -102,7 +102,7 @@ struct bad {
 struct run {
 	/* options */
 	const char *data, *config_path, *bucket, *state, *partial;
-	int foreign, rescan, has_now, quiet;
+	int foreign, rescan, update, has_now, quiet;
 	struct task task;	/* not scanning, but this */
 	struct source *sources;
 	size_t source_count;

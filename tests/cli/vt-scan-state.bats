@@ -158,14 +158,52 @@ scan() {
 	scan --commit-lines 1000 all.gz | cmp - want
 }
 
+@test "--update keeps what is new and writes nothing" {
+	local i files
+	: >log
+	for i in $(seq 40); do
+		sed -n "$((i * 700 - 699)),$((i * 700))p" all >>log
+		[ -z "$(scan --update log)" ]
+		# neither many files, nor more than half as much beside the first
+		files=$(ls state/heat | wc -l)
+		[ "$files" -le 16 ]
+		[ "$files" -eq 1 ] || [ "$(cat state/heat/*.heat | wc -c)" -le \
+		    $(($(cat "state/heat/$(ls state/heat | sort -n |
+		    head -n 1)" | wc -c) * 3 / 2)) ]
+	done
+	[ "$i" -eq 40 ]
+	tail -n +28001 all >>log
+	scan --update log
+	rm log
+	scan | cmp - want
+	run -2 --separate-stderr vt-scan --from vaultaire --update all
+	[[ $stderr == *"no place is kept"* ]]
+	run -2 --separate-stderr scan --update --partial p all
+	[[ $stderr == *"--update"* ]]
+	# a server's folder, and what is none
+	serve_start "$BATS_TEST_TMPDIR"
+	printf x | vt-put --make-bucket - s3://bucket/x
+	vt-get s3://bucket/x >/dev/null
+	serve_stop
+	[ -z "$(vt-scan --data data --update)" ]
+	rm data/access.jsonl
+	[ "$(vt-scan --data data 2>/dev/null | field reads)" = 1 ]
+	run -2 --separate-stderr vt-scan --data data --log /dev/null --update
+	mkdir none
+	run -3 --separate-stderr vt-scan --data none --update
+	[ ! -e none/heat.db ]
+}
+
 @test "P12 killed at any instant, no line is lost and none counted twice" {
 	local i n=0
 	cp all log
 	head -n 15000 all | zstd -q >log.zst
 	vt-scan --from vaultaire log log.zst >both
 	for i in $(seq 1 25); do
+		local what=--update
+		[ $((i % 3)) -ne 0 ] || what=--quiet
 		if ! timeout -s KILL "0.0$((i % 10))$i" vt-scan \
-		    --from vaultaire --state state --commit-lines 500 \
+		    --from vaultaire --state state --commit-lines 500 $what \
 		    log >/dev/null 2>&1; then
 			n=$((n + 1))
 		fi
