@@ -217,6 +217,7 @@ open_state(struct run *r, const char *folder, const char *source)
 		exit(cli_finish(CLI_OK));
 	if (rc != VT_OK)
 		die(&err);
+	r->kept_in = cli_strdup(folder);
 	r->tmp = vt_heatdb_folder(r->db);
 }
 
@@ -273,7 +274,7 @@ scan_catalog(struct run *r)
 		/* no server's folder: walk_catalog says so */
 		if (r->update || access(config->catalog_path, F_OK) == 0) {
 			check_catalog(config);
-			open_state(r, folder, "access log");
+			open_state(r, folder, OWN_LOG);
 		}
 		free(folder);
 		find_logs(r, config->access_log);

@@ -114,6 +114,21 @@ vt_heat_created(const struct vt_heat_object *o)
 	    o->listed_created_us : o->created_us;
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t
+vt_heat_last(const struct vt_heat_object *o)
+{
+	int64_t us = later(later(o->first_us, o->last_read_us),
+	    later(o->created_us, o->deleted_us));
+
+	return later(later(us, o->size_us), later(o->class_us, o->listed_us));
+}
+
 void
 vt_heat_clear(struct vt_heat_object *o)
 {
@@ -240,12 +255,6 @@ get_days(struct vt_heat_object *o, const char *p, const char *end,
 		d->days = 1;
 	}
 	return p == end ? VT_OK : corrupt(err);
-}
-
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
 }
 
 /* The class told last; of two told at once the one with the larger code, so

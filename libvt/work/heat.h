@@ -60,6 +60,8 @@ enum vt_code vt_heat_name_split(const char *name, size_t len,
     VT_MUST_CHECK;
 /* Is what was said last of it a deletion? */
 int vt_heat_is_deleted(const struct vt_heat_object *o);
+/* The last of all its times. */
+int64_t vt_heat_last(const struct vt_heat_object *o);
 /* When it was created, by a write or by an inventory; 0: not known. */
 int64_t vt_heat_created(const struct vt_heat_object *o);
 
