@@ -1,9 +1,11 @@
 /*
  * Heat from logs, kept files and partial results, as one.
  *
- * Kept files are merged like the levels of a log-structured tree: the newest
- * ones as soon as they are together half as large as the one before.  So what
- * an hour brings is written again as often as the logarithm of all there is.
+ * Kept files are merged like the levels of a log-structured tree: those of
+ * like size as soon as there are FILES_MAX of them, and all as soon as the
+ * others are half as large as the first (forget.c).  So what an hour brings is
+ * written again as often as the logarithm of all there is, to base FILES_MAX,
+ * and whoever reads heat does not read much more than the first file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +15,9 @@
 #include <unistd.h>
 
 #include "scan.h"
+
+/* Files of like size, the newest ones. */
+#define FILES_MAX 8
 
 int
 is_partial(const char *path)
@@ -124,15 +129,20 @@ static uint64_t
 write_merge(struct run *r, int fd, const char *path)
 {
 	struct vt_heatfile_writer *w;
-	const struct vt_heat_object *o;
+	struct vt_sorter_record o;
 	uint64_t written = 0;
 	struct vt_err err;
+	enum vt_code rc;
 
 	if (vt_heatfile_begin(fd, path, r->coverage, &w, &err) != VT_OK)
 		die(&err);
-	while ((o = next_object(r)) != NULL)
-		if (vt_heatfile_add(w, o, &err) != VT_OK)
-			die(&err);
+	while ((rc = vt_heat_merge_bytes(r->merge, &o, &err)) == VT_OK) {
+		rc = vt_heatfile_add(w, &o, &err);
+		if (rc != VT_OK)
+			break;
+	}
+	if (rc != VT_ABSENT)
+		die(&err);
 	if (vt_heatfile_end(w, &written, &err) != VT_OK)
 		die(&err);
 	vt_heatfile_writer_free(w);
@@ -157,6 +167,39 @@ put_partial(struct run *r)
 
 /* --- keeping -------------------------------------------------------------- */
 
+/* Are all files to become one?  When the others are half as large as the
+ * first; with a catalog that is left to a walk over it, until they are as
+ * large. */
+static int
+is_due(const struct run *r, const struct vt_heatdb_run *runs, size_t count,
+    int is_walk)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 1; i < count; i++)
+		sum += runs[i].bytes;
+	return count > 1 && runs[0].bytes < (r->foreign || is_walk ? 2 : 1) *
+	    sum;
+}
+
+/* How many of the kept files are to stay as they are. */
+static size_t
+files_that_stay(const struct run *r, const struct vt_heatdb_run *runs,
+    size_t count)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	if (is_due(r, runs, count, 0))
+		return 0;
+	/* of like size: smaller than twice all that came after */
+	for (i = count; i > 0 && (i == count || runs[i - 1].bytes < 2 * sum);
+	    i--)
+		sum += runs[i - 1].bytes;
+	return count - i >= FILES_MAX ? i : count;
+}
+
 /* Merge the newest of the kept files, when that is due. */
 static void
 compact(struct run *r)
@@ -170,10 +213,7 @@ compact(struct run *r)
 
 	if (vt_heatdb_runs(r->db, &runs, &count, &err) != VT_OK)
 		die(&err);
-	i = count;
-	for (sum = 0; i > 0 && (i == count || runs[i - 1].bytes < 2 * sum);
-	    i--)
-		sum += runs[i - 1].bytes;
+	i = files_that_stay(r, runs, count);
 	if (i + 1 >= count) {
 		free(runs);
 		return;
@@ -333,7 +373,7 @@ add_merges(struct run *r)
 void
 join_heat(struct run *r)
 {
-	struct vt_heatdb_run *runs;
+	struct vt_heatdb_run *runs = NULL;
 	struct vt_err err;
 	size_t count, i;
 
@@ -343,12 +383,16 @@ join_heat(struct run *r)
 			die(&err);
 		for (i = 0; i < count; i++)
 			add_run(r, runs[i].id);
-		free(runs);
-		/* open files stay, whatever the next scan does with them */
-		vt_heatdb_close(r->db);
 	}
+	/* what is not ours is not kept, and not walked past */
+	if (r->db != NULL && !r->foreign && r->partial == NULL &&
+	    r->merge_count == 0 && is_due(r, runs, count, 1))
+		begin_rewrite(r, runs, count);
+	free(runs);
 	add_merges(r);
 	begin_merge(r, r->db == NULL);
+	/* open files stay, whatever the next scan does with them */
+	vt_heatdb_close(r->db);
 	r->db = NULL;
 	add_covered(r);
 	/* a partial result tells no more than its logs did */
@@ -368,10 +412,12 @@ release_heat(struct run *r)
 {
 	unsigned i;
 
+	end_rewrite(r, 0);
 	end_merge(r);
 	for (i = 0; i < r->threads; i++)
 		vt_heat_free(r->heats[i]);
 	vt_heat_teller_free(r->teller);
 	vt_coverage_free(r->coverage);
 	vt_heatdb_close(r->db);
+	free(r->kept_in);
 }

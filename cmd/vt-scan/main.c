@@ -62,6 +62,7 @@ static const char usage[] =
 "  -q, --quiet            no progress\n"
 "      --rescan           forget what was read before\n"
 "      --threads N        threads that read logs (one a core, at most 8)\n"
+"      --update           read what is new, keep it, and write no records\n"
 "\n"
 "No scan, but the catalog itself (vt-scan(1) tells more); of these one:\n"
 "      --snapshot WHERE   copy it to a file, or with 'TIER:' to a tier\n"
@@ -90,7 +91,8 @@ static const char usage[] =
 enum {
 	OPT_BUCKET = 256, OPT_COMMIT_LINES, OPT_CONFIG, OPT_COVERED, OPT_DATA,
 	OPT_FROM, OPT_HISTORY, OPT_LOG, OPT_MEMORY, OPT_MERGE, OPT_NOW,
-	OPT_PARTIAL, OPT_RESCAN, OPT_SCHEMA, OPT_STATE, OPT_THREADS
+	OPT_PARTIAL, OPT_RESCAN, OPT_SCHEMA, OPT_STATE, OPT_THREADS,
+	OPT_UPDATE
 };
 
 static const struct option options[] = {
@@ -126,6 +128,7 @@ static const struct option options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "tier", required_argument, NULL, TASK_OPT_TIER },
+	{ "update", no_argument, NULL, OPT_UPDATE },
 	{ "verify", no_argument, NULL, TASK_OPT_VERIFY },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
@@ -206,7 +209,7 @@ open_state(struct run *r, const char *folder, const char *source)
 	rc = vt_heatdb_open(folder, source, r->rescan, cli_cancel_flag(),
 	    &r->db, &err);
 	/* who may read a server's folder need not be able to write there */
-	if (rc == VT_DENIED && !r->foreign) {
+	if (rc == VT_DENIED && !r->foreign && !r->update) {
 		cli_warn("%s: no place is kept, all logs are read", err.text);
 		return;
 	}
@@ -214,6 +217,7 @@ open_state(struct run *r, const char *folder, const char *source)
 		exit(cli_finish(CLI_OK));
 	if (rc != VT_OK)
 		die(&err);
+	r->kept_in = cli_strdup(folder);
 	r->tmp = vt_heatdb_folder(r->db);
 }
 
@@ -229,9 +233,8 @@ read_all(struct run *r)
 			out_of_memory();
 	}
 	read_logs(r);
-	if (cli_stopping())
-		return;
-	join_heat(r);
+	if (!cli_stopping() && !r->update)
+		join_heat(r);
 }
 
 static void
@@ -244,7 +247,7 @@ scan_foreign(struct run *r)
 		open_state(r, r->state, source);
 	free(source);
 	read_all(r);
-	if (cli_stopping())
+	if (cli_stopping() || r->update)
 		return;
 	if (r->partial != NULL)
 		put_partial(r);
@@ -269,17 +272,19 @@ scan_catalog(struct run *r)
 		slash = strrchr(folder, '/');
 		*slash = '\0';
 		/* no server's folder: walk_catalog says so */
-		if (access(config->catalog_path, F_OK) == 0) {
+		if (r->update || access(config->catalog_path, F_OK) == 0) {
 			check_catalog(config);
-			open_state(r, folder, "access log");
+			open_state(r, folder, OWN_LOG);
 		}
 		free(folder);
 		find_logs(r, config->access_log);
 	}
 	read_all(r);
-	if (!cli_stopping() && r->partial != NULL)
+	if (cli_stopping() || r->update)
+		;
+	else if (r->partial != NULL)
 		put_partial(r);
-	else if (!cli_stopping())
+	else
 		walk_catalog(r, config);
 	vt_config_free(config);
 }
@@ -416,6 +421,9 @@ take_option(struct run *r, int c)
 		r->threads = (unsigned)cli_opt_u64("--threads", optarg, 1,
 		    THREADS_MAX);
 		break;
+	case OPT_UPDATE:
+		r->update = 1;
+		break;
 	default:
 		c = task_option(&r->task, c, optarg);
 		return c > 0 ? CLI_OK : c < 0 ? CLI_USAGE : cli_usage();
@@ -472,6 +480,12 @@ check_options(struct run *r)
 	if (r->rescan && ((r->foreign && r->state == NULL) ||
 	    (!r->foreign && r->own_count > 0)))
 		return cli_usage_error("--rescan: no place is kept");
+	if (r->update && ((r->foreign && r->state == NULL) ||
+	    (!r->foreign && r->own_count > 0)))
+		return cli_usage_error("--update: no place is kept");
+	if (r->update && (r->partial != NULL || r->merge_count > 0))
+		return cli_usage_error("--update keeps what logs say: not "
+		    "with --partial or --merge");
 	if (r->foreign)
 		return check_sources(r);
 	add_source(r, VT_LOG_VAULTAIRE);

@@ -6,6 +6,7 @@
  *	logs.c		logs are read, by several threads
  *	place.c		where the last scan stopped in each log
  *	gather.c	heat from logs, kept files and partial results, as one
+ *	forget.c	kept files written anew, without what is gone
  *	walk.c		the catalog joined with it
  *	emit.c		records without a catalog, partial results, output
  *	adopt.c		no scan: what another store holds becomes ours
@@ -35,6 +36,9 @@
 #define OUT_MAX ((size_t)64 << 20)
 /* The longest line of a log. */
 #define VT_SCAN_LINE_MAX ((size_t)64 << 10)
+
+/* What the logs of a server's folder are, where places are kept. */
+#define OWN_LOG "access log"
 
 /* The largest record of a log that is no lines. */
 #define VT_SCAN_RECORD_MAX ((size_t)256 << 10)
@@ -102,7 +106,7 @@ struct bad {
 struct run {
 	/* options */
 	const char *data, *config_path, *bucket, *state, *partial;
-	int foreign, rescan, has_now, quiet;
+	int foreign, rescan, update, has_now, quiet;
 	struct task task;	/* not scanning, but this */
 	struct source *sources;
 	size_t source_count;
@@ -143,6 +147,8 @@ struct run {
 	size_t file_count;
 	struct vt_heat_merge *merge;
 	struct vt_heat_teller *teller;
+	char *kept_in;		/* the folder of heat.db; NULL: none */
+	struct rewrite *rewrite;	/* NULL: kept files stay as they are */
 
 	/* output */
 	struct vt_buf out;
@@ -192,6 +198,15 @@ void join_heat(struct run *r);
 void release_heat(struct run *r);
 /* Is the file a partial result? */
 int is_partial(const char *path);
+
+/* forget.c: while all objects of kept files, which are r->files, pass by */
+void begin_rewrite(struct run *r, const struct vt_heatdb_run *runs,
+    size_t count);
+/* The next one.  Not when r->rewrite is NULL. */
+void rewrite_object(struct run *r, const char *name, size_t name_len,
+    const struct vt_heat_object *o, int is_there);
+/* With all of them the files are replaced by one. */
+void end_rewrite(struct run *r, int is_whole);
 
 /* emit.c */
 void put(struct run *r, const struct vt_scan_record *rec);

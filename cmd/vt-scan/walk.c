@@ -21,6 +21,7 @@
 struct entry {
 	struct vt_heat_object o;
 	size_t at, len;		/* of the version in `text` */
+	int is_there;		/* the catalog has it */
 };
 
 struct group {
@@ -31,6 +32,7 @@ struct group {
 	struct vt_buf key;	/* how the names of its objects begin */
 	const struct vt_heat_object *ahead;	/* the next in the merge */
 	int is_started;
+	struct vt_buf next, name;	/* for passing by */
 };
 
 static void
@@ -43,6 +45,8 @@ group_release(struct group *g)
 	free(g->entries);
 	vt_buf_release(&g->text);
 	vt_buf_release(&g->key);
+	vt_buf_release(&g->next);
+	vt_buf_release(&g->name);
 }
 
 static void
@@ -78,19 +82,29 @@ keep_ahead(struct group *g)
 		memcpy(days, from->days, from->day_count * sizeof(*days));
 	e->at = g->text.len;
 	e->len = from->name_len - g->key.len;
+	/* what speaks of no version in particular is about the key */
+	e->is_there = e->len == 0 || (e->len == 4 &&
+	    memcmp(from->name + g->key.len, "null", 4) == 0);
 	if (vt_buf_add(&g->text, from->name + g->key.len, e->len) < 0)
 		out_of_memory();
 }
 
-/* Where the name of `o` stands to those of the group's key: before, among or
- * behind them. */
+/* Where the name of `o` stands to those of a key: before, among or behind
+ * them. */
+static int
+place_to(const struct vt_buf *key, const struct vt_heat_object *o)
+{
+	size_t len = o->name_len < key->len ? o->name_len : key->len;
+	int c = memcmp(o->name, key->data, len);
+
+	return c != 0 ? c : o->name_len < key->len ? -1 : 0;
+}
+
+/* The same of the group's key. */
 static int
 place_of(const struct group *g, const struct vt_heat_object *o)
 {
-	size_t len = o->name_len < g->key.len ? o->name_len : g->key.len;
-	int c = memcmp(o->name, g->key.data, len);
-
-	return c != 0 ? c : o->name_len < g->key.len ? -1 : 0;
+	return place_to(&g->key, o);
 }
 
 /* Go on to the heat of this key, which is behind those asked for before. */
@@ -137,14 +151,91 @@ group_find(const struct group *g, const char *version)
 		e = &g->entries[middle];
 		n = e->len < len ? e->len : len;
 		c = memcmp(g->text.data + e->at, version, n);
-		if (c == 0 && e->len == len)
+		if (c == 0 && e->len == len) {
+			g->entries[middle].is_there = 1;
 			return &e->o;
+		}
 		if (c < 0 || (c == 0 && e->len < len))
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return NULL;
+}
+
+/* --- passing by ----------------------------------------------------------- *
+ * When kept files are written anew, each object of theirs is handed on, and
+ * whether the catalog has it.
+ */
+
+/* Is an object of the bucket that a key is in?  The bucket ends with a 0. */
+static int
+is_beside(const struct vt_heat_object *o, const struct vt_buf *key)
+{
+	size_t n = key->len > 0 ? strlen(key->data) + 1 : 0;
+
+	return n > 0 && o->name_len >= n && memcmp(o->name, key->data, n) == 0;
+}
+
+/* An object that lies between two keys is gone.  Of a bucket without any
+ * version that is not certain: this may not be its catalog. */
+static void
+pass_ahead(struct group *g)
+{
+	const struct vt_heat_object *o = g->ahead;
+
+	rewrite_object(g->r, o->name, o->name_len, o,
+	    !is_beside(o, &g->key) && !is_beside(o, &g->next));
+	g->ahead = next_object(g->r);
+}
+
+/* The objects of the group's key, all versions of which were asked for. */
+static void
+pass_group(struct group *g)
+{
+	const struct entry *e;
+	size_t i;
+
+	for (i = 0; i < g->count && g->r->rewrite != NULL; i++) {
+		e = &g->entries[i];
+		vt_buf_reset(&g->name);
+		vt_buf_add(&g->name, g->key.data, g->key.len);
+		if (vt_buf_add(&g->name, g->text.data + e->at, e->len) < 0)
+			out_of_memory();
+		rewrite_object(g->r, g->name.data, g->name.len, &e->o,
+		    e->is_there);
+	}
+	if (!g->is_started)
+		g->ahead = next_object(g->r);
+	g->is_started = 1;
+}
+
+/* What is before this key, which group_seek goes on to. */
+static void
+pass_before(struct group *g, const char *bucket, const char *key,
+    size_t key_len)
+{
+	vt_buf_reset(&g->next);
+	if (vt_heat_name(&g->next, bucket, strlen(bucket), key, key_len, "",
+	    0) < 0)
+		out_of_memory();
+	if (g->next.len == g->key.len &&
+	    memcmp(g->next.data, g->key.data, g->key.len) == 0)
+		return;
+	pass_group(g);
+	while (g->ahead != NULL && g->r->rewrite != NULL &&
+	    place_to(&g->next, g->ahead) < 0)
+		pass_ahead(g);
+}
+
+/* What is behind the last key. */
+static void
+pass_rest(struct group *g)
+{
+	vt_buf_reset(&g->next);
+	pass_group(g);
+	while (g->ahead != NULL && g->r->rewrite != NULL)
+		pass_ahead(g);
 }
 
 /* --- the catalog ---------------------------------------------------------- */
@@ -485,6 +576,8 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	rec.storage_class = tier != NULL ? tier->storage_class : "";
 
 	/* A line may name the version, call it null, or mean the current. */
+	if (r->rewrite != NULL)
+		pass_before(g, b->name, v->key, v->key_len);
 	group_seek(g, b->name, v->key, v->key_len);
 	if (g->count > 0) {
 		parts[0] = group_find(g, v->version_id);
@@ -537,6 +630,8 @@ walk_catalog(struct run *r, const struct vt_config *config)
 	visit->r = visit->heat.r = r;
 	vt_buf_init(&visit->heat.text, SIZE_MAX / 2);
 	vt_buf_init(&visit->heat.key, SIZE_MAX / 2);
+	vt_buf_init(&visit->heat.next, SIZE_MAX / 2);
+	vt_buf_init(&visit->heat.name, SIZE_MAX / 2);
 	visit->config = config;
 	visit->catalog = catalog;
 	visit->arena = vt_arena_new(SIZE_MAX / 2);
@@ -557,6 +652,9 @@ walk_catalog(struct run *r, const struct vt_config *config)
 	if (!more && !r->stop && !cli_stopping()) {
 		flush_marker(visit, 1);
 		put_rules_before(visit, NULL);
+		if (r->rewrite != NULL)
+			pass_rest(&visit->heat);
+		end_rewrite(r, 1);
 	}
 	cli_progress_stop();
 	vt_catalog_close(catalog);

@@ -36,5 +36,6 @@ complete -c vt-scan -l state -x -a '(__fish_complete_directories)' -d 'Keep in t
 complete -c vt-scan -l take-ownership -d 'Adopted objects are ours from now on'
 complete -c vt-scan -l threads -x -d 'Threads that read logs'
 complete -c vt-scan -l tier -x -d 'Verify only that one'
+complete -c vt-scan -l update -d 'Keep what is new, write no records'
 complete -c vt-scan -l verify -d 'Compare tiers with the catalog'
 complete -c vt-scan -s V -l version -d 'Version'

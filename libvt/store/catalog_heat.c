@@ -90,11 +90,15 @@ lock(struct vt_heatdb *db, const volatile int *cancel, struct vt_err *err)
 	db->lock_fd = open(db->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (db->lock_fd < 0)
 		return vt_fail_errno(err, "cannot open '%s'", db->folder);
-	while (flock(db->lock_fd, LOCK_EX) < 0) {
+	while (flock(db->lock_fd, LOCK_EX | (cancel == NULL ? LOCK_NB : 0)) <
+	    0) {
+		if (errno == EWOULDBLOCK)
+			return vt_fail(err, VT_BUSY, "'%s' is in use",
+			    db->folder);
 		if (errno != EINTR)
 			return vt_fail_errno(err, "cannot lock '%s'",
 			    db->folder);
-		if (*cancel)
+		if (cancel != NULL && *cancel)
 			return vt_fail(err, VT_CANCELLED, "stopped");
 	}
 	return VT_OK;

@@ -42,10 +42,11 @@ struct vt_heatdb_run {
 
 /*
  * Open or make it in `folder`, which is made when it is missing.  Waits while
- * another process has it open, unless *cancel is set meanwhile.  `source` says
- * what logs it is about; with `fresh` all it knew is forgotten.
+ * another process has it open, unless *cancel is set meanwhile; not with NULL.
+ * `source` says what logs it is about; with `fresh` all it knew is forgotten.
  * VT_INVALID: of other logs, or of a later version; VT_DENIED: not ours to
- * write; VT_CANCELLED, VT_CORRUPT, VT_IO, VT_NOSPACE...; *out NULL on failure.
+ * write; VT_BUSY: open elsewhere; VT_CANCELLED, VT_CORRUPT, VT_IO,
+ * VT_NOSPACE...; *out NULL on failure.
  */
 enum vt_code vt_heatdb_open(const char *folder, const char *source, int fresh,
     const volatile int *cancel, struct vt_heatdb **out, struct vt_err *err)

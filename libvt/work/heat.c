@@ -114,6 +114,21 @@ vt_heat_created(const struct vt_heat_object *o)
 	    o->listed_created_us : o->created_us;
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t
+vt_heat_last(const struct vt_heat_object *o)
+{
+	int64_t us = later(later(o->first_us, o->last_read_us),
+	    later(o->created_us, o->deleted_us));
+
+	return later(later(us, o->size_us), later(o->class_us, o->listed_us));
+}
+
 void
 vt_heat_clear(struct vt_heat_object *o)
 {
@@ -242,12 +257,6 @@ get_days(struct vt_heat_object *o, const char *p, const char *end,
 	return p == end ? VT_OK : corrupt(err);
 }
 
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* The class told last; of two told at once the one with the larger code, so
  * that the order does not matter. */
 static int
@@ -356,12 +365,15 @@ vt_heat_settle(struct vt_heat_object *o)
 	size_t i, keep = 0;
 
 	for (i = 1; i < o->day_count; i++)
-		if (d[i].day <= d[i - 1].day)
+		if (d[i].day < d[i - 1].day) {
+			qsort(d, o->day_count, sizeof(*d), by_day);
 			break;
+		}
+	for (i = 1; i < o->day_count && d[i].day != d[i - 1].day; i++)
+		;
 	if (i >= o->day_count)
 		return;
-	qsort(d, o->day_count, sizeof(*d), by_day);
-	for (i = 1; i < o->day_count; i++) {
+	for (keep = i - 1; i < o->day_count; i++) {
 		if (d[i].day == d[keep].day) {
 			d[keep].gets += d[i].gets;
 			d[keep].bytes += d[i].bytes;
@@ -387,7 +399,7 @@ struct vt_heat_merge {
 	size_t heap_count;
 	int started;
 	struct vt_heat_object object;
-	struct vt_buf name;
+	struct vt_buf name, payload;
 };
 
 struct vt_heat_merge *
@@ -399,6 +411,7 @@ vt_heat_merge_new(const struct vt_heat_source *sources, size_t count)
 	if (m == NULL)
 		return NULL;
 	vt_buf_init(&m->name, SIZE_MAX / 2);
+	vt_buf_init(&m->payload, SIZE_MAX / 2);
 	m->heads = calloc(count + 1, sizeof(*m->heads));
 	m->heap = calloc(count + 1, sizeof(struct head *));
 	if (m->heads == NULL || m->heap == NULL) {
@@ -418,11 +431,14 @@ vt_heat_merge_free(struct vt_heat_merge *m)
 		return;
 	vt_heat_release(&m->object);
 	vt_buf_release(&m->name);
+	vt_buf_release(&m->payload);
 	free(m->heads);
 	free(m->heap);
 	free(m);
 }
 
+/* Of one object the source that was named first comes first: then its days
+ * come in order when sources do. */
 static int
 head_before(const struct head *a, const struct head *b)
 {
@@ -430,7 +446,9 @@ head_before(const struct head *a, const struct head *b)
 	size_t len = x->key_len < y->key_len ? x->key_len : y->key_len;
 	int c = memcmp(x->key, y->key, len);
 
-	return c != 0 ? c < 0 : x->key_len < y->key_len;
+	if (c != 0)
+		return c < 0;
+	return x->key_len != y->key_len ? x->key_len < y->key_len : a < b;
 }
 
 static void
@@ -487,25 +505,43 @@ advance(struct vt_heat_merge *m, struct vt_err *err)
 	return VT_OK;
 }
 
-enum vt_code
-vt_heat_merge_next(struct vt_heat_merge *m,
-    const struct vt_heat_object **out, struct vt_err *err)
+/* Does the source in front speak of the object as well? */
+static int
+has_more(const struct vt_heat_merge *m)
 {
 	const struct vt_sorter_record *r;
-	enum vt_code rc = VT_OK;
 
-	*out = NULL;
-	if (!m->started)
-		rc = start(m, err);
+	if (m->heap_count == 0)
+		return 0;
+	r = &m->heap[0]->record;
+	return r->key_len == m->name.len &&
+	    memcmp(r->key, m->name.data, m->name.len) == 0;
+}
+
+/* Keep the name of the next object; VT_ABSENT when there is none. */
+static enum vt_code
+begin_object(struct vt_heat_merge *m, struct vt_err *err)
+{
+	const struct vt_sorter_record *r;
+	enum vt_code rc = m->started ? VT_OK : start(m, err);
+
 	if (rc != VT_OK)
 		return rc;
 	if (m->heap_count == 0)
 		return VT_ABSENT;
-	vt_heat_clear(&m->object);
 	r = &m->heap[0]->record;
 	vt_buf_reset(&m->name);
-	if (vt_buf_add(&m->name, r->key, r->key_len) < 0)
-		return no_memory(err);
+	return vt_buf_add(&m->name, r->key, r->key_len) < 0 ?
+	    no_memory(err) : VT_OK;
+}
+
+/* Join all that sources say of it to what is in m->object. */
+static enum vt_code
+join_object(struct vt_heat_merge *m, struct vt_err *err)
+{
+	const struct vt_sorter_record *r;
+	enum vt_code rc;
+
 	do {
 		r = &m->heap[0]->record;
 		rc = vt_heat_decode(&m->object, r->payload, r->payload_len,
@@ -514,12 +550,57 @@ vt_heat_merge_next(struct vt_heat_merge *m,
 			rc = advance(m, err);
 		if (rc != VT_OK)
 			return rc;
-	} while (m->heap_count > 0 &&
-	    m->heap[0]->record.key_len == m->name.len &&
-	    memcmp(m->heap[0]->record.key, m->name.data, m->name.len) == 0);
+	} while (has_more(m));
 	vt_heat_settle(&m->object);
+	return VT_OK;
+}
+
+enum vt_code
+vt_heat_merge_next(struct vt_heat_merge *m,
+    const struct vt_heat_object **out, struct vt_err *err)
+{
+	enum vt_code rc = begin_object(m, err);
+
+	*out = NULL;
+	vt_heat_clear(&m->object);
+	if (rc == VT_OK)
+		rc = join_object(m, err);
+	if (rc != VT_OK)
+		return rc;
 	m->object.name = m->name.data;
 	m->object.name_len = m->name.len;
 	*out = &m->object;
 	return VT_OK;
+}
+
+enum vt_code
+vt_heat_merge_bytes(struct vt_heat_merge *m, struct vt_sorter_record *out,
+    struct vt_err *err)
+{
+	enum vt_code rc = begin_object(m, err);
+	const struct vt_sorter_record *r;
+
+	if (rc != VT_OK)
+		return rc;
+	r = &m->heap[0]->record;
+	vt_buf_reset(&m->payload);
+	if (vt_buf_add(&m->payload, r->payload, r->payload_len) < 0)
+		return no_memory(err);
+	rc = advance(m, err);
+	if (rc == VT_OK && has_more(m)) {
+		vt_heat_clear(&m->object);
+		rc = vt_heat_decode(&m->object, m->payload.data,
+		    m->payload.len, err);
+		if (rc == VT_OK)
+			rc = join_object(m, err);
+		vt_buf_reset(&m->payload);
+		vt_heat_encode(&m->object, &m->payload);
+		if (m->payload.failed)
+			return no_memory(err);
+	}
+	out->key = m->name.data;
+	out->key_len = m->name.len;
+	out->payload = m->payload.data;
+	out->payload_len = m->payload.len;
+	return rc;
 }

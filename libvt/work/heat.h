@@ -60,6 +60,8 @@ enum vt_code vt_heat_name_split(const char *name, size_t len,
     VT_MUST_CHECK;
 /* Is what was said last of it a deletion? */
 int vt_heat_is_deleted(const struct vt_heat_object *o);
+/* The last of all its times. */
+int64_t vt_heat_last(const struct vt_heat_object *o);
 /* When it was created, by a write or by an inventory; 0: not known. */
 int64_t vt_heat_created(const struct vt_heat_object *o);
 
@@ -126,6 +128,10 @@ void vt_heat_merge_free(struct vt_heat_merge *m);
  * VT_CORRUPT, VT_NOMEM and what sources fail with. */
 enum vt_code vt_heat_merge_next(struct vt_heat_merge *m,
     const struct vt_heat_object **out, struct vt_err *err) VT_MUST_CHECK;
+/* The same, as sources give it: what one source alone knows is not taken
+ * apart.  Of both calls either may be the next. */
+enum vt_code vt_heat_merge_bytes(struct vt_heat_merge *m,
+    struct vt_sorter_record *out, struct vt_err *err) VT_MUST_CHECK;
 
 /* --- telling -------------------------------------------------------------- */
 

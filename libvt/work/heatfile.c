@@ -37,7 +37,7 @@ no_memory(struct vt_err *err)
 struct vt_heatfile_writer {
 	int fd;
 	char *path;
-	struct vt_buf block, payload, last;
+	struct vt_buf block, last;
 	uint64_t count, written;
 };
 
@@ -83,7 +83,6 @@ vt_heatfile_begin(int fd, const char *path, struct vt_coverage *c,
 	if (w == NULL)
 		return no_memory(err);
 	vt_buf_init(&w->block, BLOCK_MAX);
-	vt_buf_init(&w->payload, BLOCK_MAX);
 	vt_buf_init(&w->last, BLOCK_MAX);
 	w->fd = fd;
 	w->path = strdup(path);
@@ -107,7 +106,6 @@ vt_heatfile_writer_free(struct vt_heatfile_writer *w)
 	if (w == NULL)
 		return;
 	vt_buf_release(&w->block);
-	vt_buf_release(&w->payload);
 	vt_buf_release(&w->last);
 	free(w->path);
 	free(w);
@@ -122,26 +120,24 @@ put_length(struct vt_buf *b, size_t n)
 }
 
 enum vt_code
-vt_heatfile_add(struct vt_heatfile_writer *w, const struct vt_heat_object *o,
-    struct vt_err *err)
+vt_heatfile_add(struct vt_heatfile_writer *w,
+    const struct vt_sorter_record *o, struct vt_err *err)
 {
-	size_t shared = 0, max = w->last.len < o->name_len ? w->last.len :
-	    o->name_len;
+	size_t shared = 0, max = w->last.len < o->key_len ? w->last.len :
+	    o->key_len;
 
 	/* what a name begins with like the one before is not written again */
-	while (shared < max && w->last.data[shared] == o->name[shared])
+	while (shared < max && w->last.data[shared] == o->key[shared])
 		shared++;
-	vt_buf_reset(&w->last);
-	vt_buf_add(&w->last, o->name, o->name_len);
-	vt_buf_reset(&w->payload);
-	vt_heat_encode(o, &w->payload);
-	if (w->last.failed || w->payload.failed)
+	w->last.len = shared;
+	vt_buf_add(&w->last, o->key + shared, o->key_len - shared);
+	if (w->last.failed)
 		return no_memory(err);
 	put_length(&w->block, shared);
-	put_length(&w->block, o->name_len - shared);
-	vt_buf_add(&w->block, o->name + shared, o->name_len - shared);
-	put_length(&w->block, w->payload.len);
-	vt_buf_add(&w->block, w->payload.data, w->payload.len);
+	put_length(&w->block, o->key_len - shared);
+	vt_buf_add(&w->block, o->key + shared, o->key_len - shared);
+	put_length(&w->block, o->payload_len);
+	vt_buf_add(&w->block, o->payload, o->payload_len);
 	w->count++;
 	return w->block.len >= BLOCK_BYTES || w->block.failed ?
 	    put_block(w, err) : VT_OK;

@@ -28,9 +28,10 @@ struct vt_heatfile_writer;
 enum vt_code vt_heatfile_begin(int fd, const char *path,
     struct vt_coverage *c, struct vt_heatfile_writer **out,
     struct vt_err *err) VT_MUST_CHECK;
-/* Add an object, each behind the one before.  Codes as above. */
+/* Add an object, as vt_heat_merge_bytes gives it, each behind the one before.
+ * Codes as above. */
 enum vt_code vt_heatfile_add(struct vt_heatfile_writer *w,
-    const struct vt_heat_object *o, struct vt_err *err) VT_MUST_CHECK;
+    const struct vt_sorter_record *o, struct vt_err *err) VT_MUST_CHECK;
 /* Write the end; a file without it is refused by readers.  Nothing is
  * synced.  Codes as above. */
 enum vt_code vt_heatfile_end(struct vt_heatfile_writer *w,

@@ -152,10 +152,46 @@ scan() {
 
 @test "--commit-lines keeps the place as it goes" {
 	scan --commit-lines 1000 all | cmp - want
-	[ "$(ls state/heat | wc -l)" -le 6 ]
+	[ "$(ls state/heat | wc -l)" -le 16 ]
 	gzip all
 	rm -r state
 	scan --commit-lines 1000 all.gz | cmp - want
+}
+
+@test "--update keeps what is new and writes nothing" {
+	local i files
+	: >log
+	for i in $(seq 40); do
+		sed -n "$((i * 700 - 699)),$((i * 700))p" all >>log
+		[ -z "$(scan --update log)" ]
+		# neither many files, nor more than half as much beside the first
+		files=$(ls state/heat | wc -l)
+		[ "$files" -le 16 ]
+		[ "$files" -eq 1 ] || [ "$(cat state/heat/*.heat | wc -c)" -le \
+		    $(($(cat "state/heat/$(ls state/heat | sort -n |
+		    head -n 1)" | wc -c) * 3 / 2)) ]
+	done
+	[ "$i" -eq 40 ]
+	tail -n +28001 all >>log
+	scan --update log
+	rm log
+	scan | cmp - want
+	run -2 --separate-stderr vt-scan --from vaultaire --update all
+	[[ $stderr == *"no place is kept"* ]]
+	run -2 --separate-stderr scan --update --partial p all
+	[[ $stderr == *"--update"* ]]
+	# a server's folder, and what is none
+	serve_start "$BATS_TEST_TMPDIR"
+	printf x | vt-put --make-bucket - s3://bucket/x
+	vt-get s3://bucket/x >/dev/null
+	serve_stop
+	[ -z "$(vt-scan --data data --update)" ]
+	rm data/access.jsonl
+	[ "$(vt-scan --data data 2>/dev/null | field reads)" = 1 ]
+	run -2 --separate-stderr vt-scan --data data --log /dev/null --update
+	mkdir none
+	run -3 --separate-stderr vt-scan --data none --update
+	[ ! -e none/heat.db ]
 }
 
 @test "P12 killed at any instant, no line is lost and none counted twice" {
@@ -164,8 +200,10 @@ scan() {
 	head -n 15000 all | zstd -q >log.zst
 	vt-scan --from vaultaire log log.zst >both
 	for i in $(seq 1 25); do
+		local what=--update
+		[ $((i % 3)) -ne 0 ] || what=--quiet
 		if ! timeout -s KILL "0.0$((i % 10))$i" vt-scan \
-		    --from vaultaire --state state --commit-lines 500 \
+		    --from vaultaire --state state --commit-lines 500 $what \
 		    log >/dev/null 2>&1; then
 			n=$((n + 1))
 		fi
@@ -276,4 +314,111 @@ scan() {
 		vt-scan --data data >/dev/null
 		chmod 700 data
 	fi
+}
+
+# say DAYS_AGO KEY...: lines of a server's log, each a read of one object of
+# the bucket; KEY may be KEY?VERSION.
+say() {
+	python3 - "$@" <<'END'
+import json, sys, time
+for k in sys.argv[2:]:
+    key, _, version = k.partition("?")
+    print(json.dumps({"v": 1, "time": time.strftime("%Y-%m-%dT%H:%M:%S.000Z",
+        time.gmtime(time.time() - 86400 * float(sys.argv[1]))), "id": "1",
+        "actor": "client", "op": "GetObject", "bucket": "bucket", "key": key,
+        "version": version, "status": 200, "in": 0, "out": 1, "size": 1,
+        "backend_bytes": 0, "backend_requests": 0, "ttfb_us": 1,
+        "total_us": 2, "aborted": False}, separators=(",", ":")))
+END
+}
+
+# kept: keys and versions in the files of heat of ./data
+kept() {
+	vt-scan --data data --partial kept.heat
+	vt-scan --from vaultaire kept.heat | python3 -c 'import json, sys
+for l in sys.stdin:
+    r = json.loads(l)
+    print(r["bucket"] + "/" + r["key"] + "?" + r.get("version", ""))'
+}
+
+@test "what is gone for a month is forgotten, and nothing else" {
+	local ghost=00000000000000000000000000000001
+	serve_start "$BATS_TEST_TMPDIR"
+	printf x | vt-put --make-bucket - s3://bucket/here
+	vt-get s3://bucket/here >/dev/null
+	serve_stop
+	# silent for long: keys that are gone, also before and behind the one
+	# that is not, a version that is gone, the key; and another bucket
+	say 100 $(seq -f 'gone%.0f' 100) zzz/gone "here?$ghost" here \
+	    "here?null" >>data/access.jsonl
+	say 100 x y | sed 's/"bucket":"bucket"/"bucket":"other"/' \
+	    >>data/access.jsonl
+	vt-scan --data data >first
+	[ "$(kept | wc -l)" -eq 107 ]
+	# silent for some days, as much as two thirds of that
+	say 20 $(seq -f 'late%.0f' 75) >>data/access.jsonl
+	vt-scan --data data --update
+	[ "$(ls data/heat | wc -l)" -eq 2 ]
+	vt-scan --data data | cmp - first
+	[ "$(ls data/heat | wc -l)" -eq 1 ]
+	kept >names
+	[ "$(wc -l <names)" -eq $((75 + 5)) ]
+	[ "$(grep -c late names)" -eq 75 ]
+	[ "$(grep -c '^bucket/here' names)" -eq 3 ]
+	[ "$(grep -c '^other/' names)" -eq 2 ]
+	run grep -e gone -e "$ghost" names
+	[ "$status" -eq 1 ]
+	vt-scan --data data | cmp - first
+	# all the logs say the same of what is there
+	vt-scan --data data --rescan | cmp - first
+}
+
+@test "P12 files are written anew beside other scans, and no line is lost" {
+	local what long
+	long=$(printf 'k%.0s' $(seq 900))
+	serve_start "$BATS_TEST_TMPDIR"
+	mkdir many
+	for i in $(seq 400); do echo "$i" >"many/$i"; done
+	# more than a pipe holds
+	vt-put -q --make-bucket many/* "s3://bucket/$long/"
+	serve_stop
+	mkfifo fifo
+	for what in --update '--update --rescan --threads 1 --commit-lines 100'; do
+		rm -rf data/heat data/heat.db data/access.jsonl*
+		say 3 $(seq 100) >data/access.jsonl
+		vt-scan --data data --update
+		say 2 $(seq 75) >>data/access.jsonl
+		vt-scan --data data --update
+		[ "$(ls data/heat | wc -l)" -eq 2 ]
+		rm -rf heat
+		cp -a data/heat data/heat.db .
+		vt-scan --data data --partial before
+		# a walk that is cut short changes nothing
+		vt-scan --data data | head -n 1 >/dev/null
+		[ "$(ls data/heat | wc -l)" -eq 2 ]
+		# nor does one that is killed
+		for i in $(seq 12); do
+			timeout -s KILL 0.0$i vt-scan --data data \
+			    >/dev/null 2>&1 || true
+			vt-scan --data data --partial got
+			cmp before got
+			rm -rf data/heat data/heat.db
+			cp -a heat heat.db data
+		done
+		vt-scan --data data >fifo 3>&- &
+		exec 5<fifo
+		read -r <&5
+		# it waits for us, and nobody for it
+		say 1 $(seq 40 50) >>data/access.jsonl
+		# shellcheck disable=SC2086
+		vt-scan --data data $what >/dev/null
+		[ "$what" != --update ] || [ "$(ls data/heat | wc -l)" -eq 3 ]
+		cat <&5 >/dev/null
+		exec 5<&-
+		wait $!
+		[ "$(ls data/heat | wc -l)" -eq 2 ]
+		vt-scan --data data --partial got
+		vt-scan --data data --log data/access.jsonl --partial want
+		cmp got want
+	done
 }

@@ -337,7 +337,8 @@ test_writes(void)
 	add(h, VT_LOG_DELETE, "d", D0 + 1);
 	must(vt_heat_finish(h, &err));
 	o = after(m);
-	ok(vt_heat_is_deleted(o), "a deleted object");
+	ok(vt_heat_is_deleted(o) && vt_heat_last(o) / DAY == D0 + 5,
+	    "a deleted object, last heard of then");
 	(void)after(m);
 	o = after(m);
 	ok(o->created_us / DAY == D0 + 7 && o->size_bytes == 10 &&
@@ -428,21 +429,47 @@ add_many(struct vt_heat *h, uint32_t step, uint32_t from, uint32_t to)
 	}
 }
 
+/* The next object as bytes, taken apart or as the merge gives it. */
+static enum vt_code
+take(struct vt_heat_merge *m, int apart, struct vt_buf *bytes,
+    struct vt_sorter_record *out)
+{
+	const struct vt_heat_object *o;
+
+	if (!apart)
+		return vt_heat_merge_bytes(m, out, &err);
+	o = after(m);
+	if (o == NULL)
+		return VT_ABSENT;
+	vt_buf_reset(bytes);
+	vt_heat_encode(o, bytes);
+	out->key = o->name;
+	out->key_len = o->name_len;
+	out->payload = bytes->data;
+	out->payload_len = bytes->len;
+	return VT_OK;
+}
+
 /* All that a merge gives, as a file. */
 static char *
 file_of(const struct vt_heat_source *sources, size_t count,
-    struct vt_coverage *c, size_t *len)
+    struct vt_coverage *c, int apart, size_t *len)
 {
 	struct vt_heat_merge *m = vt_heat_merge_new(sources, count);
 	struct vt_heatfile_writer *w;
-	const struct vt_heat_object *o;
+	struct vt_sorter_record o;
 	FILE *f = tmpfile();
+	struct vt_buf text;
+	enum vt_code rc;
 	uint64_t bytes;
 	char *data;
 
+	vt_buf_init(&text, 1 << 20);
 	must(vt_heatfile_begin(fileno(f), "f", c, &w, &err));
-	while ((o = after(m)) != NULL)
-		must(vt_heatfile_add(w, o, &err));
+	while ((rc = take(m, apart, &text, &o)) == VT_OK)
+		must(vt_heatfile_add(w, &o, &err));
+	must(rc == VT_ABSENT ? VT_OK : rc);
+	vt_buf_release(&text);
 	must(vt_heatfile_end(w, &bytes, &err));
 	vt_heatfile_writer_free(w);
 	vt_heat_merge_free(m);
@@ -460,7 +487,7 @@ gathered(struct vt_heat *h, size_t *len)
 	struct vt_heat_source source = vt_heat_as_source(h);
 
 	must(vt_heat_finish(h, &err));
-	return file_of(&source, 1, vt_heat_coverage(h), len);
+	return file_of(&source, 1, vt_heat_coverage(h), 0, len);
 }
 
 /* A file of these bytes, open at its beginning. */
@@ -473,6 +500,31 @@ file_with(const char *data, size_t len)
 		exit(1);
 	rewind(f);
 	return f;
+}
+
+/* Two files as one. */
+static char *
+merged(char *const part[2], const size_t part_len[2], int apart, size_t *len)
+{
+	struct vt_coverage *c = vt_coverage_new();
+	struct vt_heat_source sources[2];
+	struct vt_heatfile *file[2];
+	FILE *f[2];
+	char *data;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		f[i] = file_with(part[i], part_len[i]);
+		must(vt_heatfile_open(fileno(f[i]), "f", c, &file[i], &err));
+		sources[i] = vt_heatfile_as_source(file[i]);
+	}
+	data = file_of(sources, 2, c, apart, len);
+	for (i = 0; i < 2; i++) {
+		vt_heatfile_close(file[i]);
+		fclose(f[i]);
+	}
+	vt_coverage_free(c);
+	return data;
 }
 
 static enum vt_code
@@ -504,12 +556,9 @@ test_splits(void)
 {
 	struct vt_heat *much = vt_heat_new("/tmp", (size_t)256 << 20),
 	    *little = begin(), *half = begin(), *rest = begin();
-	struct vt_coverage *c = vt_coverage_new();
-	struct vt_heat_source sources[2];
-	struct vt_heatfile *file[2];
 	char *want, *got, *part[2];
 	size_t want_len, got_len, part_len[2], i, bad = 0;
-	FILE *f[2];
+	int apart;
 
 	add_many(much, 1, 0, 3 * MANY);
 	add_many(little, 7919, 0, 3 * MANY);
@@ -524,17 +573,11 @@ test_splits(void)
 	free(got);
 	part[0] = gathered(half, &part_len[0]);
 	part[1] = gathered(rest, &part_len[1]);
-	for (i = 0; i < 2; i++) {
-		f[i] = file_with(part[i], part_len[i]);
-		must(vt_heatfile_open(fileno(f[i]), "f", c, &file[i], &err));
-		sources[i] = vt_heatfile_as_source(file[i]);
-	}
-	got = file_of(sources, 2, c, &got_len);
-	ok(want_len == got_len && memcmp(want, got, want_len) == 0,
-	    "two files of parts merged: the same");
-	for (i = 0; i < 2; i++) {
-		vt_heatfile_close(file[i]);
-		fclose(f[i]);
+	for (apart = 0; apart < 2; apart++) {
+		got = merged(part, part_len, apart, &got_len);
+		ok(want_len == got_len && memcmp(want, got, want_len) == 0,
+		    "two files of parts merged: the same");
+		free(got);
 	}
 	for (i = 0; i < want_len; i += 1 + want_len / 150)
 		bad += read_whole(want, i) == VT_ABSENT;
@@ -547,10 +590,8 @@ test_splits(void)
 	}
 	is_int(bad, 0, "and so is a damaged one");
 	free(want);
-	free(got);
 	free(part[0]);
 	free(part[1]);
-	vt_coverage_free(c);
 	vt_heat_free(much);
 	vt_heat_free(little);
 	vt_heat_free(half);
