@@ -150,8 +150,8 @@ static enum vt_code
 adversary_plan(const struct vt_cost_model *m, uint64_t size_bytes,
     double part, struct adversary_plan *a, struct vt_err *err)
 {
-	struct vt_past p = { 0, 0, 7 * ADVERSARY_WEEKS, 7 * ADVERSARY_WEEKS,
-	    NULL, 0, 0 };
+	struct vt_past p = { .to = 7 * ADVERSARY_WEEKS,
+	    .tail_idle = 7 * ADVERSARY_WEEKS };
 	struct vt_sample *s = vt_sample_new(ADVERSARY_OBJECTS, 1000000);
 	double bytes = part * (double)size_bytes, before = 0, day, dearest = 0;
 	struct vt_contest_options o;
