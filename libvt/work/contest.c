@@ -16,11 +16,15 @@
  * of a few, but by so much. */
 #define EVIDENCE 2
 #define MUCH_BETTER 0.75
+/* Who took charge less than so many weeks ago leaves for the latter alone: the
+ * windows are of the time before still, and of few of the reads that come once
+ * a month. */
+#define TENURE 13
 
 /* Of fewer objects too little is known to put an engine in charge that has no
  * bound: they teach no survival statistics, and a class that would have moved
  * these few well says nothing of the next. */
-#define LEARN_OBJECTS 30
+#define LEARN_OBJECTS 10
 
 #define GUARD 1.2		/* times the plain work function's bill */
 
@@ -30,6 +34,8 @@
 #define SWEEPS_AGAIN 4
 #define GROWN 1.02
 #define WEEKS_AT_MOST 2
+/* What was learned counts half after so many weeks: uses change. */
+#define HALF_LIFE 52.0
 /* Large objects count for more in what is learned: bytes to this power. */
 #define LEARN_POWER 0.7
 
@@ -76,6 +82,7 @@ struct vt_contest {
 	size_t sides;
 	int hot, work, plan;	/* sides; plan is the last */
 	size_t in_charge;
+	size_t changed_at;	/* week it took charge */
 	struct vt_hazard *hazard;
 	struct vt_hazard_table *table, *table_auto;
 	size_t solved_at;	/* week; 0: not yet */
@@ -119,6 +126,7 @@ static void
 add_sides(struct vt_contest *k)
 {
 	const struct vt_contest_options *o = &k->o;
+	int with_auto = o->self_moving >= 0 && o->allow_self_moving;
 	struct side *d;
 
 	k->hot = (int)k->sides;
@@ -142,10 +150,12 @@ add_sides(struct vt_contest *k)
 	 * fails badly where restores are due */
 	if (o->baselines)
 		add_side(k, VT_ENGINE_WORK, "work-quick", 0)->e.down = 0.25;
-	d = add_side(k, VT_ENGINE_HAZARD, "hazard", 1);
+	/* not beside the same with one tier more: what that tier is good for
+	 * is reads that nobody expects, which a quiet past has none of */
+	d = add_side(k, VT_ENGINE_HAZARD, "hazard", !with_auto);
 	d->e.hazard = k->hazard;
 	d->e.table = k->table;
-	if (o->self_moving >= 0 && o->allow_self_moving) {
+	if (with_auto) {
 		d = add_side(k, VT_ENGINE_HAZARD, "hazard+auto", 1);
 		d->e.hazard = k->hazard;
 		d->e.table = k->table_auto;
@@ -472,6 +482,16 @@ may_move(const struct turn *u, const struct side *d, const struct vt_track *t)
 	    t->covered >= u->k->o.min_history;
 }
 
+/* What another engine left on a colder tier comes back with its reads, that
+ * pay for reading it anyway; to bring all of it back at once would pay also
+ * for what is never asked for. */
+static int
+comes_with_reads(const struct vt_engine *e, const struct vt_seat *s)
+{
+	return s->at != 0 && (e->kind == VT_ENGINE_HOT ||
+	    e->kind == VT_ENGINE_AUTO);
+}
+
 /* Idle from the track's clock: `days` covered ones in `real` days.  The engine
  * is asked at the start and whenever its patience ends. */
 static void
@@ -492,7 +512,8 @@ idle(const struct turn *u, struct side *d, double days, double real)
 	}
 	while (left > 0) {
 		to = vt_seat_want(e, u->c, u->p, &t, s, now);
-		if (to != s->at && may_move(u, d, &t))
+		if (to != s->at && may_move(u, d, &t) &&
+		    !comes_with_reads(e, s))
 			move(u, d, s, to, now);
 		step = vt_seat_patience(e, u->c, &t, s);
 		if (step > left)
@@ -550,10 +571,8 @@ rather_self_moving(const struct turn *u, const struct side *d)
 		return 0;
 	if (e->kind == VT_ENGINE_AUTO)
 		return 1;
-	return e->kind == VT_ENGINE_HAZARD && vt_hazard_solved(e->table) &&
-	    vt_hazard_value(e->table, u->o->size_bytes, u->t->group,
-	    u->t->idle, (size_t)k) < vt_hazard_value(e->table,
-	    u->o->size_bytes, u->t->group, u->t->idle, 0);
+	return e->kind == VT_ENGINE_HAZARD && vt_hazard_rather(e->table,
+	    u->o->size_bytes, u->t->group, u->t->idle);
 }
 
 /* What one object may cost more than the bound: the guard looks after each rest
@@ -753,7 +772,9 @@ is_better(const struct vt_contest *k, size_t x, size_t half, size_t quarter)
 
 	if (!(less < BETTER && recent < BETTER))
 		return 0;
-	return (less < MUCH_BETTER && recent < MUCH_BETTER) ||
+	if (less < MUCH_BETTER && recent < MUCH_BETTER)
+		return 1;
+	return k->week - k->changed_at >= TENURE &&
 	    evidence(k, x, y) >= EVIDENCE;
 }
 
@@ -768,6 +789,8 @@ choose(struct vt_contest *k)
 		    (best == k->in_charge ||
 		    paid_since(k, x, half) < paid_since(k, best, half)))
 			best = x;
+	if (best != k->in_charge)
+		k->changed_at = k->week;
 	k->in_charge = best;
 }
 
@@ -802,6 +825,16 @@ learn(struct vt_contest *k, double end)
 	k->solved_events = k->events;
 }
 
+static void
+forget(struct vt_contest *k)
+{
+	double keep = exp2(-1 / HALF_LIFE);
+
+	vt_hazard_fade(k->hazard, keep);
+	k->events *= keep;
+	k->solved_events *= keep;
+}
+
 int
 vt_contest_step(struct vt_contest *k)
 {
@@ -818,6 +851,7 @@ vt_contest_step(struct vt_contest *k)
 	if (end > k->o.score_from)
 		k->side[k->in_charge].weeks_in_charge++;
 	learn(k, end);
+	forget(k);
 	choose(k);
 	fade(k);
 	return ++k->week < k->weeks;

@@ -239,6 +239,25 @@ hazard_patience(const struct vt_track *t)
 	return vt_hazard_next_edge(t->idle + 1e-9) - t->idle;
 }
 
+/* --- tier 0 and the class that moves objects by itself -------------------- */
+
+/* An object that another engine left on a colder tier comes back when reads
+ * have cost as much there as bringing it back does. */
+static double
+rent_promote(const struct vt_engine *e, const struct vt_cost *c,
+    const struct vt_seat *s, double each, double now)
+{
+	double here = vt_cost_serve(c, s->at, 1, each), excess, price, n;
+
+	excess = here - vt_cost_serve(c, 0, 1, each);
+	if ((int)s->at == e->self_moving || excess <= 0)
+		return INFINITY;
+	price = vt_cost_serve_promote(c, s->at, 1, each) - here +
+	    early_due(c, s, now);
+	n = ceil((price - s->rent) / excess);
+	return n < 1 ? 1 : n;
+}
+
 /* --- baselines ------------------------------------------------------------ */
 
 static size_t
@@ -380,6 +399,9 @@ vt_seat_promote(const struct vt_engine *e, const struct vt_cost *c,
 	case VT_ENGINE_HAZARD:
 		return vt_hazard_solved(e->table) ?
 		    hazard_promote(e, c, t, s, bytes / gets, now) : INFINITY;
+	case VT_ENGINE_HOT:
+	case VT_ENGINE_AUTO:
+		return rent_promote(e, c, s, bytes / gets, now);
 	default:
 		return INFINITY;
 	}

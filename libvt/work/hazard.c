@@ -30,6 +30,10 @@
 #define LAST_BIN_DAYS 365	/* the last bin has no end */
 #define CLOSE_ENOUGH 1e-4	/* change of values at which sweeps end */
 #define PREFER_STAYING 1e-6	/* of the value: moves must earn more */
+/* A self-moving tier may cost so much more than tier 0, as a share of the
+ * value: it goes down by itself when the reads end that the past promises, and
+ * asks nothing for those that it does not. */
+#define HEDGE 0.01
 
 static const double edge[BINS + 1] = {
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46,
@@ -206,6 +210,25 @@ vt_hazard_read(struct vt_hazard *h, unsigned group, double idle,
 	h->reads[group] += weight;
 	h->gets[group] += gets * weight;
 	h->part[group] += part * weight;
+}
+
+void
+vt_hazard_fade(struct vt_hazard *h, double keep)
+{
+	unsigned g, i;
+	size_t b;
+
+	for (g = 0; g < GROUPS; g++) {
+		for (b = 0; b < BINS; b++) {
+			h->exposure[g][b] *= keep;
+			h->events[g][b] *= keep;
+		}
+		for (i = 0; i < NEXTS; i++)
+			h->follows[g][i] *= keep;
+		h->reads[g] *= keep;
+		h->gets[g] *= keep;
+		h->part[g] *= keep;
+	}
 }
 
 /* --- rates ---------------------------------------------------------------- */
@@ -458,6 +481,14 @@ after_read(const struct vt_hazard *h, const struct vt_hazard_table *t,
 	}
 }
 
+/* Is there a self-moving tier that an octave's objects may take for tier 0? */
+static int
+hedges(const struct vt_hazard_table *t, size_t o)
+{
+	return t->self_moving >= 0 && !((t->barred >> t->self_moving) & 1) &&
+	    t->cost[o].size_bytes >= t->level_min_bytes;
+}
+
 /* One group of one octave, from the longest idle time to the shortest.
  * Returns by how much the values at idle time 0 changed, of the largest. */
 static double
@@ -497,6 +528,15 @@ sweep_group(const struct vt_hazard *h, struct vt_hazard_table *t, size_t o,
 					continue;
 				x = stay[j] + c->move[k][j] + enter[j];
 				if (x < best) {
+					best = x;
+					to = j;
+				}
+			}
+			if (to == 0 && hedges(t, o)) {
+				j = (size_t)t->self_moving;
+				x = stay[j] + (k == j ? 0 :
+				    c->move[k][j] + enter[j]);
+				if (x < best * (1 + HEDGE)) {
 					best = x;
 					to = j;
 				}
@@ -579,6 +619,16 @@ vt_hazard_want(const struct vt_hazard_table *t, uint64_t size_bytes,
 	size_t o = octave_of(size_bytes);
 
 	return t->used[o] ? t->want[o][group][bin_of(idle)][at] : at;
+}
+
+int
+vt_hazard_rather(const struct vt_hazard_table *t, uint64_t size_bytes,
+    unsigned group, double idle)
+{
+	const float *v = t->value[octave_of(size_bytes)][group][bin_of(idle)];
+
+	return t->solved && hedges(t, octave_of(size_bytes)) &&
+	    (double)v[t->self_moving] < (1 + HEDGE) * (double)v[0];
 }
 
 double

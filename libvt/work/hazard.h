@@ -51,6 +51,8 @@ void vt_hazard_idle(struct vt_hazard *h, unsigned group, double a, double b,
  * was of group `next` after. */
 void vt_hazard_read(struct vt_hazard *h, unsigned group, double idle,
     unsigned next, double gets, double part, double weight);
+/* From now on all of that counts `keep` times as much. */
+void vt_hazard_fade(struct vt_hazard *h, double keep);
 /* Work out rates from what was counted until now. */
 void vt_hazard_fit(struct vt_hazard *h);
 /* The share of the group's objects that are read within `days` when they have
@@ -80,6 +82,11 @@ int vt_hazard_solved(const struct vt_hazard_table *t);
  * nothing is known of its group or size. */
 size_t vt_hazard_want(const struct vt_hazard_table *t, uint64_t size_bytes,
     unsigned group, double idle, size_t at);
+/* Would it rather have the object in the self-moving tier than on tier 0?  In
+ * doubt, yes: where both are expected to cost the same within a hundredth, the
+ * one that follows what nobody expected is wanted. */
+int vt_hazard_rather(const struct vt_hazard_table *t, uint64_t size_bytes,
+    unsigned group, double idle);
 /* The expected bill of the future, discounted, of an object on tier `k`. */
 double vt_hazard_value(const struct vt_hazard_table *t, uint64_t size_bytes,
     unsigned group, double idle, size_t k);

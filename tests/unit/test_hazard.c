@@ -193,6 +193,54 @@ test_table(void)
 	vt_hazard_table_free(barred);
 }
 
+/* What was seen long ago counts less than what was seen since. */
+static void
+test_fade(void)
+{
+	struct vt_hazard *h = vt_hazard_new();
+	unsigned g = vt_hazard_group(SIZE, 40, 1, SIZE);
+
+	vt_hazard_idle(h, g, 3, 4, 8 * MANY);
+	vt_hazard_read(h, g, 3.5, g, 4, 1, 4 * MANY);
+	vt_hazard_fade(h, 0.25);
+	vt_hazard_idle(h, g, 3, 4, 2 * MANY);
+	vt_hazard_read(h, g, 3.5, g, 1, 1, MANY);
+	vt_hazard_fit(h);
+	ok(near(vt_hazard_within(h, g, 3, 1), 1 - exp(-0.5)),
+	    "as many reads of as many days: the same rate");
+	ok(near(vt_hazard_gets(h, g), 2.5), "a quarter of four times as much "
+	    "counts like what came after");
+	vt_hazard_free(h);
+}
+
+/* Between tier 0 and a tier that moves by itself, for objects that are read
+ * each day and are hot on both: `percent` dearer there. */
+static void
+wants_hedged(double percent, unsigned barred, size_t want)
+{
+	unsigned g = vt_hazard_group(SIZE, 40, 1, SIZE);
+	struct vt_hazard *h = learned(g, 3);
+	struct vt_cost_model with = m;
+	struct vt_price *p = &with.tier[2].price;
+	struct vt_hazard_table *t;
+
+	with.count = 3;
+	p->level_count = 2;
+	p->level[0].storage_gb_month = 30;
+	p->level[1].storage_gb_month = 0.3;
+	p->level[1].idle_days = 30;
+	p->monitor_month = 0.3 * percent;
+	t = vt_hazard_table_new(&with, barred);
+	vt_hazard_table_size(t, SIZE);
+	ok(!vt_hazard_rather(t, SIZE, g, 0), "unsolved: nowhere");
+	vt_hazard_solve(h, t, 500);
+	is_int(vt_hazard_want(t, SIZE, g, 0, 0), (int)want,
+	    "%g %% dearer, from tier 0 to tier %zu", percent, want);
+	is_int(vt_hazard_rather(t, SIZE, g, 0), want == 2, "and begun there");
+	vt_hazard_table_free(t);
+	vt_hazard_free(h);
+}
+
 int
 main(void)
 {
@@ -200,5 +248,9 @@ main(void)
 	test_groups();
 	test_rates();
 	test_table();
+	test_fade();
+	wants_hedged(0.5, 0, 2);
+	wants_hedged(3, 0, 0);
+	wants_hedged(0.5, 1u << 2, 0);
 	return test_done();
 }
