@@ -429,6 +429,22 @@ why() {
 	    -gt 4 ]
 }
 
+@test "--simulate: laws it was not tuned on, the guard and both baselines" {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	run -0 --separate-stderr python3 tests/bench/laws_table.py \
+	    --laws few,sleeps,trap aws-us-east-1 gcs-us-central1
+	[ "${lines[6]}" = '{"cases": 6, "over": []}' ]
+	[ "${#lines[@]}" -eq 7 ]
+	# each within what the guard allows
+	[ "$(printf '%s\n' "${lines[@]:0:6}" | field worst_of_guard |
+	    awk '$1 > 0 && $1 <= 1' | wc -l)" -eq 6 ]
+	# a seed is a trace
+	python3 tests/bench/laws.py few >"$BATS_TEST_TMPDIR/one"
+	python3 tests/bench/laws.py few | cmp - "$BATS_TEST_TMPDIR/one"
+	! python3 tests/bench/laws.py few --seed 2 |
+	    cmp -s - "$BATS_TEST_TMPDIR/one"
+}
+
 @test "real downloads: the same plan from any threads and order of buckets" {
 	vt-scan --from csv --history all "$sample" | awk 'NR % 4 == 0' >ckan
 	for n in 1 2 8; do
