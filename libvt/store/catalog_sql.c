@@ -317,21 +317,22 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " WHERE v.bucket = ?1 AND v.key >= ?2"
 	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
 	/* Each walks one index or table in its own order: no sort, no join. */
-	[ST_LEAN_KEYS] = "SELECT key, seq FROM version"
-	    " WHERE bucket = ?1 AND key >= ?2 ORDER BY key, seq",
+	[ST_LEAN_KEYS] = "SELECT 1 FROM version WHERE bucket = ?1"
+	    " AND key >= ?2 AND take_row(seq, key) ORDER BY key, seq",
 	[ST_LEAN_OLDER] = "SELECT seq FROM version WHERE bucket = ?1"
 	    " AND key = ?2 AND seq < ?3 ORDER BY seq DESC",
-	[ST_LEAN_VERSIONS] = "SELECT seq, version_id, is_null, marker,"
-	    " current, generation, size, mtime_us, tags, pin, tier,"
-	    " lock_mode, retain_until_us, legal_hold FROM version"
-	    " WHERE seq >= ?1 ORDER BY seq",
-	[ST_LEAN_COPIES] = "SELECT seq, tier, id, created_us, until_us"
-	    " FROM copy WHERE seq >= ?1 ORDER BY seq, tier",
-	[ST_LEAN_EXTENTS] = "SELECT copy, length, blob FROM extent"
-	    " WHERE copy >= ?1 ORDER BY copy, idx",
-	[ST_LEAN_BLOBS] = "SELECT id, owned OR inline, transform, size,"
-	    " live_bytes FROM blob"
-	    " WHERE id >= ?1 ORDER BY id",
+	[ST_LEAN_VERSIONS] = "SELECT 1 FROM version WHERE seq >= ?1"
+	    " AND take_row(seq, version_id, is_null, marker, current,"
+	    " generation, size, mtime_us, tags, pin, tier, lock_mode,"
+	    " retain_until_us, legal_hold) ORDER BY seq",
+	[ST_LEAN_COPIES] = "SELECT 1 FROM copy WHERE seq >= ?1"
+	    " AND take_row(seq, tier, id, created_us, until_us)"
+	    " ORDER BY seq, tier",
+	[ST_LEAN_EXTENTS] = "SELECT 1 FROM extent WHERE copy >= ?1"
+	    " AND take_row(copy, length, blob) ORDER BY copy, idx",
+	[ST_LEAN_BLOBS] = "SELECT 1 FROM blob WHERE id >= ?1"
+	    " AND take_row(id, owned, inline, transform, size, live_bytes)"
+	    " ORDER BY id",
 
 	[ST_UPLOAD_ADD] = "INSERT INTO upload(id, upload_id, bucket, key,"
 	    " created_us, owner, meta, checksum_alg, checksum_type, tier,"

@@ -67,6 +67,7 @@ enum vt_st {
 struct vt_conn {
 	sqlite3 *db;
 	sqlite3_stmt *st[ST_STATEMENTS];
+	struct vt_window *window;	/* what take_row fills */
 	struct vt_conn *next;
 };
 
