@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libvt/base/arena.h"
+#include "libvt/base/clear.h"
 #include "libvt/base/clock.h"
 #include "libvt/store/catalog.h"
 #include "libvt/store/pack.h"
@@ -549,7 +550,7 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	struct vt_scan_record rec;
 	struct vt_err err;
 
-	memset(&rec, 0, sizeof(rec));
+	vt_clear(&rec);
 	if (v->bucket_id != visit->bucket_id)
 		flush_marker(visit, 1);
 	if (visit->next < visit->ruled_count)

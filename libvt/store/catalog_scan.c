@@ -6,23 +6,37 @@
  * is read backwards.  What belongs to a name is in four tables, each in the
  * order of a number that was given at commit.  Names and numbers often rise
  * together, so each table has a window of rows read ahead: the next one is
- * mostly that which is wanted, and costs a fraction of a look-up.
+ * mostly that which is wanted, and costs a fraction of a look-up.  Two of the
+ * tables, extents and blobs, are read for copies that are not plain.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/clear.h"
 #include "libvt/base/hex.h"
 
 #include "libvt/store/catalog_window.h"
 
 #define GROUP_MAX 256		/* versions of a key turned round in memory */
+#define SEEN_MAX 64		/* blobs kept at hand */
+
+/* What is told of a blob. */
+struct seen {
+	int64_t id;		/* 0: of none */
+	uint64_t size_bytes, live_bytes;
+	int is_ours;
+	char form[VT_COPY_FORM];
+};
 
 struct walk {
 	struct vt_catalog *c;
 	struct vt_conn *k;
-	struct vt_window name, version, copy, extent, blob;
+	struct vt_window name, version, whole, copy, extent, blob;
+	int is_whole;		/* the last version was in `whole` */
 	const char *tier_name[TIER_CACHE];	/* those seen */
+	/* by id, as members of several packs come by turns */
+	struct seen seen[SEEN_MAX];
 	struct vt_version v;
 	struct vt_copy *copies;
 	size_t copy_cap;
@@ -45,6 +59,8 @@ windows_open(struct walk *w, struct vt_err *err)
 
 	rc = vt_window_init(&w->version, w->k, ST_LEAN_VERSIONS, err);
 	if (rc == VT_OK)
+		rc = vt_window_init(&w->whole, w->k, ST_LEAN_WHOLE, err);
+	if (rc == VT_OK)
 		rc = vt_window_init(&w->copy, w->k, ST_LEAN_COPIES, err);
 	if (rc == VT_OK)
 		rc = vt_window_init(&w->extent, w->k, ST_LEAN_EXTENTS, err);
@@ -57,6 +73,7 @@ static void
 windows_close(struct walk *w)
 {
 	vt_window_release(&w->version);
+	vt_window_release(&w->whole);
 	vt_window_release(&w->copy);
 	vt_window_release(&w->extent);
 	vt_window_release(&w->blob);
@@ -80,23 +97,49 @@ nomem(struct vt_err *err)
 	return vt_fail(err, VT_NOMEM, "out of memory reading the catalog");
 }
 
+/* *out is NULL when there is none. */
+static enum vt_code
+find_blob(struct walk *w, int64_t id, const struct seen **out,
+    struct vt_err *err)
+{
+	struct seen *seen = &w->seen[(uint64_t)id % SEEN_MAX];
+	const struct vt_blob_row *row;
+	enum vt_code rc;
+	int found;
+
+	*out = seen;
+	if (seen->id == id)
+		return VT_OK;
+	*out = NULL;
+	rc = vt_window_seek(&w->blob, id, &found, err);
+	if (rc != VT_OK || !found)
+		return rc;
+	row = &w->blob.row.blob[w->blob.at];
+	seen->id = id;
+	seen->size_bytes = (uint64_t)row->size_bytes;
+	seen->live_bytes = (uint64_t)row->live_bytes;
+	seen->is_ours = row->is_ours;
+	snprintf(seen->form, sizeof(seen->form), "%s",
+	    w->blob.text.data + row->transform);
+	*out = seen;
+	return VT_OK;
+}
+
 /* What the copy's extents come to. */
 static enum vt_code
 sum_extents(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 {
 	const struct vt_extent_row *x;
-	const struct vt_blob_row *b = NULL;
-	int has_row, has_blob;
+	const struct seen *b = NULL;
 	size_t count = 0;
 	enum vt_code rc;
+	int has_row;
 
 	rc = vt_window_seek(&w->extent, copy->id, &has_row, err);
 	while (rc == VT_OK && has_row) {
 		x = &w->extent.row.extent[w->extent.at];
 		copy->stored_bytes += (uint64_t)x->length;
-		rc = vt_window_seek(&w->blob, x->blob, &has_blob, err);
-		b = rc == VT_OK && has_blob ?
-		    &w->blob.row.blob[w->blob.at] : NULL;
+		rc = find_blob(w, x->blob, &b, err);
 		if (b != NULL && !b->is_ours)
 			copy->is_adopted = 1;
 		count++;
@@ -104,12 +147,11 @@ sum_extents(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 			rc = vt_window_next(&w->extent, &has_row, err);
 	}
 	/* most blobs are as they were sent */
-	if (rc == VT_OK && count == 1 && b != NULL && b->transform != 0) {
-		snprintf(copy->form, sizeof(copy->form), "%s",
-		    w->blob.text.data + b->transform);
-		copy->blob_id = (uint64_t)w->blob.number[w->blob.at];
-		copy->blob_bytes = (uint64_t)b->size_bytes;
-		copy->blob_live = (uint64_t)b->live_bytes;
+	if (rc == VT_OK && count == 1 && b != NULL && *b->form != '\0') {
+		memcpy(copy->form, b->form, sizeof(copy->form));
+		copy->blob_id = (uint64_t)b->id;
+		copy->blob_bytes = b->size_bytes;
+		copy->blob_live = b->live_bytes;
 	}
 	return rc;
 }
@@ -129,7 +171,7 @@ next_copy(struct walk *w)
 		w->copy_cap = cap;
 	}
 	more = &w->copies[w->v.copy_count++];
-	memset(more, 0, sizeof(*more));
+	vt_clear(more);
 	return more;
 }
 
@@ -151,7 +193,10 @@ find_copies(struct walk *w, struct vt_err *err)
 		copy->id = row->id;
 		copy->created_us = row->created_us;
 		copy->until_us = row->until_us;
-		rc = sum_extents(w, copy, err);
+		if (row->is_plain)
+			copy->stored_bytes = w->v.size_bytes;
+		else
+			rc = sum_extents(w, copy, err);
 		if (rc == VT_OK)
 			rc = vt_window_next(&w->copy, &has_row, err);
 	}
@@ -159,12 +204,25 @@ find_copies(struct walk *w, struct vt_err *err)
 	return rc;
 }
 
-/* The row at hand; what is always the same is set. */
-static enum vt_code
-fill(struct walk *w, struct vt_err *err)
+/* What few versions have. */
+static void
+fill_rare(struct vt_version *v, const struct vt_version_row *row,
+    const char *text)
 {
-	const struct vt_version_row *row =
-	    &w->version.row.version[w->version.at];
+	v->is_null = row->is_null;
+	v->is_marker = row->is_marker;
+	v->tags = text + row->tags;
+	v->pin = text + row->pin;
+	v->lock_mode = (enum vt_lock_mode)row->lock_mode;
+	v->retain_until_us = row->retain_until_us;
+	v->legal_hold = (enum vt_hold)row->legal_hold;
+}
+
+/* The row at hand in one of the windows; what is always the same is set. */
+static enum vt_code
+fill(struct walk *w, const struct vt_window *from, struct vt_err *err)
+{
+	const struct vt_version_row *row = &from->row.version[from->at];
 	struct vt_version *v = &w->v;
 
 	if (!row->has_id)
@@ -173,39 +231,63 @@ fill(struct walk *w, struct vt_err *err)
 	vt_hex_encode(row->id, sizeof(row->id), v->version_id);
 	v->key = w->key;
 	v->key_len = w->key_len;
-	v->is_null = row->is_null;
-	v->is_marker = row->is_marker;
+	v->seq = from->number[from->at];
+	v->is_null = (row->rare & VT_CAT_IS_NULL) != 0;
+	v->is_marker = (row->rare & VT_CAT_IS_MARKER) != 0;
 	v->is_current = row->is_current;
 	v->generation = row->generation;
 	v->size_bytes = (uint64_t)row->size_bytes;
 	v->mtime_us = row->mtime_us;
-	v->tags = w->version.text.data + row->tags;
-	v->pin = w->version.text.data + row->pin;
 	v->tier = tier_name(w, row->tier);
-	v->lock_mode = (enum vt_lock_mode)row->lock_mode;
-	v->retain_until_us = row->retain_until_us;
-	v->legal_hold = (enum vt_hold)row->legal_hold;
+	v->tags = v->pin = "";
+	v->lock_mode = VT_LOCK_NONE;
+	v->retain_until_us = 0;
+	v->legal_hold = VT_HOLD_NONE;
 	v->copy_count = 0;
+	if (w->is_whole)
+		fill_rare(v, row, from->text.data);
 	return VT_OK;
+}
+
+/* The version's row, where it is whole if it has anything rare: as that
+ * before, or else in the other window. */
+static enum vt_code
+find_version(struct walk *w, int64_t seq, struct vt_window **from,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+	int found, rare;
+
+	for (;;) {
+		*from = w->is_whole ? &w->whole : &w->version;
+		rc = vt_window_seek(*from, seq, &found, err);
+		if (rc != VT_OK)
+			return rc;
+		if (!found)
+			return vt_fail(err, VT_CORRUPT,
+			    "catalog: a key without its version");
+		rare = (*from)->row.version[(*from)->at].rare;
+		if (w->is_whole || !(rare & VT_CAT_HAS_RARE))
+			return VT_OK;
+		w->is_whole = 1;
+	}
 }
 
 static enum vt_code
 show(struct walk *w, int64_t seq, struct vt_err *err)
 {
+	struct vt_window *from;
 	enum vt_code rc;
-	int found;
 
-	rc = vt_window_seek(&w->version, seq, &found, err);
-	if (rc == VT_OK && !found)
-		rc = vt_fail(err, VT_CORRUPT,
-		    "catalog: a key without its version");
+	rc = find_version(w, seq, &from, err);
 	if (rc == VT_OK)
-		rc = fill(w, err);
-	w->v.seq = seq;
+		rc = fill(w, from, err);
 	if (rc == VT_OK)
 		rc = find_copies(w, err);
 	if (rc != VT_OK)
 		return rc;
+	w->is_whole = w->is_whole && (from->row.version[from->at].rare &
+	    VT_CAT_HAS_RARE) != 0;
 	w->rows++;
 	w->stopped = w->row(w->ctx, &w->v) != 0;
 	return VT_OK;

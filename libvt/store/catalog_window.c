@@ -3,9 +3,6 @@
 
 #include "libvt/store/catalog_window.h"
 
-/* At first: the row that is asked for and that behind it, which tells whether
- * there are more of its number. */
-#define WANTED_FIRST 2
 /* So far ahead it costs less to read what is between than to seek; a version
  * takes two numbers. */
 #define STEP_IDS 12
@@ -49,18 +46,27 @@ take_version(struct vt_window *w, sqlite3_value **v)
 	    sqlite3_value_bytes(v[1]) == (int)sizeof(row->id);
 	if (row->has_id)
 		memcpy(row->id, id, sizeof(row->id));
-	row->is_null = sqlite3_value_int64(v[2]) != 0;
-	row->is_marker = sqlite3_value_int64(v[3]) != 0;
-	row->is_current = sqlite3_value_int64(v[4]) != 0;
-	row->generation = sqlite3_value_int64(v[5]);
-	row->size_bytes = sqlite3_value_int64(v[6]);
-	row->mtime_us = sqlite3_value_int64(v[7]);
-	row->tags = keep_text(w, v[8]);
-	row->pin = keep_text(w, v[9]);
-	row->tier = sqlite3_value_int64(v[10]);
-	row->lock_mode = (uint8_t)sqlite3_value_int64(v[11]);
-	row->retain_until_us = sqlite3_value_int64(v[12]);
-	row->legal_hold = (uint8_t)sqlite3_value_int64(v[13]);
+	row->is_current = sqlite3_value_int64(v[2]) != 0;
+	row->generation = sqlite3_value_int64(v[3]);
+	row->size_bytes = sqlite3_value_int64(v[4]);
+	row->mtime_us = sqlite3_value_int64(v[5]);
+	row->tier = sqlite3_value_int64(v[6]);
+	row->rare = (int)sqlite3_value_int64(v[7]);
+}
+
+static void
+take_whole(struct vt_window *w, sqlite3_value **v)
+{
+	struct vt_version_row *row = &w->row.version[w->count];
+
+	take_version(w, v);
+	row->is_null = sqlite3_value_int64(v[8]) != 0;
+	row->is_marker = sqlite3_value_int64(v[9]) != 0;
+	row->tags = keep_text(w, v[10]);
+	row->pin = keep_text(w, v[11]);
+	row->lock_mode = (uint8_t)sqlite3_value_int64(v[12]);
+	row->retain_until_us = sqlite3_value_int64(v[13]);
+	row->legal_hold = (uint8_t)sqlite3_value_int64(v[14]);
 }
 
 static void
@@ -72,6 +78,7 @@ take_copy(struct vt_window *w, sqlite3_value **v)
 	row->id = sqlite3_value_int64(v[2]);
 	row->created_us = sqlite3_value_int64(v[3]);
 	row->until_us = sqlite3_value_int64(v[4]);
+	row->is_plain = sqlite3_value_int64(v[5]) != 0;
 }
 
 static void
@@ -127,11 +134,16 @@ vt_window_init(struct vt_window *w, struct vt_conn *k, enum vt_st which,
 	w->low = 0;
 	w->high = -1;
 	w->at = w->count = 0;
-	w->wanted = WANTED_FIRST;
 	w->take = which == ST_LEAN_KEYS ? take_name :
 	    which == ST_LEAN_VERSIONS ? take_version :
+	    which == ST_LEAN_WHOLE ? take_whole :
 	    which == ST_LEAN_COPIES ? take_copy :
 	    which == ST_LEAN_EXTENTS ? take_extent : take_blob;
+	/* at first the row that is asked for; where more may have its number
+	 * that behind it, which tells */
+	w->wanted_first = which == ST_LEAN_COPIES ||
+	    which == ST_LEAN_EXTENTS ? 2 : 1;
+	w->wanted = w->wanted_first;
 	vt_buf_init(&w->text, TEXT_MAX);
 	w->s = vt_conn_st(k, which);
 	return w->s != NULL ? VT_OK : vt_conn_fail(k, "scan", err);
@@ -186,7 +198,7 @@ begin_at(struct vt_window *w, int64_t id, struct vt_err *err)
 	sqlite3_reset(w->s);
 	sqlite3_bind_int64(w->s, 1, id);
 	w->low = id;
-	w->wanted = WANTED_FIRST;
+	w->wanted = w->wanted_first;
 	return fill(w, err);
 }
 

@@ -24,14 +24,18 @@ struct vt_name_row {		/* of ST_LEAN_KEYS; its number is the seq */
 
 struct vt_version_row {		/* of ST_LEAN_VERSIONS, by seq */
 	uint8_t id[VT_ID_LEN / 2];
-	uint8_t has_id, is_null, is_marker, is_current;
-	uint8_t lock_mode, legal_hold;
+	uint8_t has_id, is_current;
+	int rare;		/* VT_CAT_IS_NULL ... */
+	int64_t generation, size_bytes, mtime_us, tier;
+	/* of ST_LEAN_WHOLE alone */
+	uint8_t is_null, is_marker, lock_mode, legal_hold;
 	uint32_t tags, pin;
-	int64_t generation, size_bytes, mtime_us, tier, retain_until_us;
+	int64_t retain_until_us;
 };
 
 struct vt_copy_row {		/* of ST_LEAN_COPIES, by seq */
 	int64_t tier, id, created_us, until_us;
+	int is_plain;		/* see is_plain() in catalog_write.c */
 };
 
 struct vt_extent_row {		/* of ST_LEAN_EXTENTS, by copy */
@@ -50,7 +54,7 @@ struct vt_window {
 	/* the first row with a number from `low` to `high`, when there is one,
 	 * is at hand */
 	int64_t low, high;
-	size_t at, count, wanted;
+	size_t at, count, wanted, wanted_first;
 	int64_t number[VT_WINDOW_ROWS];
 	struct vt_buf text;	/* begins with a NUL: place 0 is "" */
 	union {
