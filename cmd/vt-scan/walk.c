@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libvt/base/arena.h"
+#include "libvt/base/clear.h"
 #include "libvt/base/clock.h"
 #include "libvt/store/catalog.h"
 #include "libvt/store/pack.h"
@@ -30,6 +31,8 @@ struct group {
 	size_t count, cap;
 	struct vt_buf text;
 	struct vt_buf key;	/* how the names of its objects begin */
+	char bucket[64], plain[VT_KEY_MAX];	/* what that is made of */
+	size_t plain_len;
 	const struct vt_heat_object *ahead;	/* the next in the merge */
 	int is_started;
 	struct vt_buf next, name;	/* for passing by */
@@ -112,23 +115,24 @@ static void
 group_seek(struct group *g, const char *bucket, const char *key,
     size_t key_len)
 {
-	size_t old = g->key.len;
+	int is_bucket = g->is_started && strcmp(bucket, g->bucket) == 0;
 
+	if (is_bucket && key_len == g->plain_len &&
+	    memcmp(key, g->plain, key_len) == 0)
+		return;
+	if (!is_bucket)
+		snprintf(g->bucket, sizeof(g->bucket), "%s", bucket);
+	memcpy(g->plain, key, key_len);
+	g->plain_len = key_len;
 	if (!g->is_started) {
 		g->is_started = 1;
 		g->ahead = next_object(g->r);
 	}
 	/* the name without a version is the beginning of all with one */
+	vt_buf_reset(&g->key);
 	if (vt_heat_name(&g->key, bucket, strlen(bucket), key, key_len, "",
 	    0) < 0)
 		out_of_memory();
-	if (g->key.len == 2 * old &&
-	    memcmp(g->key.data, g->key.data + old, old) == 0) {
-		g->key.len = old;
-		return;
-	}
-	memmove(g->key.data, g->key.data + old, g->key.len - old);
-	g->key.len -= old;
 	g->count = 0;
 	vt_buf_reset(&g->text);
 	while (g->ahead != NULL && place_of(g, g->ahead) < 0)
@@ -140,9 +144,9 @@ group_seek(struct group *g, const char *bucket, const char *key,
 }
 
 static const struct vt_heat_object *
-group_find(const struct group *g, const char *version)
+group_find(const struct group *g, const char *version, size_t len)
 {
-	size_t low = 0, high = g->count, middle, len = strlen(version), n;
+	size_t low = 0, high = g->count, middle, n;
 	const struct entry *e;
 	int c;
 
@@ -260,7 +264,8 @@ describe_pack(const struct vt_copy *c, struct vt_scan_record *rec)
 	uint64_t frames;
 	double live;
 
-	if (!vt_pack_parse_frames(c->form, &frames) || frames == 0)
+	if (*c->form == '\0' || !vt_pack_parse_frames(c->form, &frames) ||
+	    frames == 0)
 		return;
 	rec->pack = (int64_t)c->blob_id;
 	rec->pack_bytes = c->blob_bytes;
@@ -545,7 +550,7 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	struct vt_scan_record rec;
 	struct vt_err err;
 
-	memset(&rec, 0, sizeof(rec));
+	vt_clear(&rec);
 	if (v->bucket_id != visit->bucket_id)
 		flush_marker(visit, 1);
 	if (visit->next < visit->ruled_count)
@@ -580,11 +585,11 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 		pass_before(g, b->name, v->key, v->key_len);
 	group_seek(g, b->name, v->key, v->key_len);
 	if (g->count > 0) {
-		parts[0] = group_find(g, v->version_id);
+		parts[0] = group_find(g, v->version_id, VT_ID_LEN);
 		if (v->is_null)
-			parts[1] = group_find(g, "null");
+			parts[1] = group_find(g, "null", 4);
 		if (v->is_current)
-			parts[2] = group_find(g, "");
+			parts[2] = group_find(g, "", 0);
 	}
 	if (vt_heat_tell(r->teller, parts, 3, r->now_us, &rec, &err) != VT_OK)
 		die(&err);

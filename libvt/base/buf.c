@@ -11,6 +11,7 @@
 /* What an empty buffer points at.  Never written: cap 0 guards it. */
 static char nothing[1];
 
+/* For what there is no room yet. */
 static char *
 grow(struct vt_buf *b, size_t len)
 {
@@ -43,6 +44,14 @@ grow(struct vt_buf *b, size_t len)
 	return b->data + b->len;
 }
 
+/* Where `len` bytes and a NUL go; memory is never more than may be used. */
+static inline char *
+room(struct vt_buf *b, size_t len)
+{
+	return len < b->cap - b->len && !b->failed ? b->data + b->len :
+	    grow(b, len);
+}
+
 void
 vt_buf_init(struct vt_buf *b, size_t max)
 {
@@ -73,7 +82,7 @@ vt_buf_reset(struct vt_buf *b)
 char *
 vt_buf_reserve(struct vt_buf *b, size_t len)
 {
-	return grow(b, len);
+	return room(b, len);
 }
 
 int
@@ -81,7 +90,7 @@ vt_buf_add(struct vt_buf *b, const void *data, size_t len)
 {
 	char *p;
 
-	p = grow(b, len);
+	p = room(b, len);
 	if (p == NULL)
 		return -1;
 	if (len != 0)

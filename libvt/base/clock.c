@@ -68,34 +68,32 @@ days_from_civil(int year, int month, int day)
 	    of_year - 719468;
 }
 
-static void
+/*
+ * The inverse.  Divisions by constants of unsigned numbers alone, which are
+ * multiplications: days are counted from the March before an era before the
+ * year 0, so that none is negative.
+ */
+static inline void
 split(int64_t us, struct civil *c)
 {
-	int64_t min = days_from_civil(0, 1, 1) * DAY_S * SECOND_US;
-	int64_t max = days_from_civil(10000, 1, 1) * DAY_S * SECOND_US - 1;
-	int64_t days, era, of_era, year, of_year, month, rest;
-	int second;
+	const int64_t min = -719528 * DAY_S * SECOND_US;	/* 0000 */
+	const int64_t max = 2932897 * DAY_S * SECOND_US - 1;	/* 9999 */
+	uint32_t days, era, of_era, year, of_year, month, second;
+	uint64_t rest;
 
 	/* All formats have four digits of year and no more room. */
-	if (us < min)
-		us = min;
-	if (us > max)
-		us = max;
-	days = us / (DAY_S * SECOND_US);
-	rest = us % (DAY_S * SECOND_US);
-	if (rest < 0) {
-		rest += DAY_S * SECOND_US;
-		days--;
-	}
+	us = us < min ? min : us > max ? max : us;
+	rest = (uint64_t)(us - min);
+	days = (uint32_t)(rest / (DAY_S * SECOND_US));
+	rest -= days * (uint64_t)(DAY_S * SECOND_US);
 	c->us = (int)(rest % SECOND_US);
-	second = (int)(rest / SECOND_US);
-	c->hour = second / 3600;
-	c->minute = second / 60 % 60;
-	c->second = second % 60;
-	c->weekday = (int)((days % 7 + 7) % 7);
-	/* The inverse of days_from_civil. */
-	days += 719468;
-	era = (days >= 0 ? days : days - 146096) / 146097;
+	second = (uint32_t)(rest / SECOND_US);
+	c->hour = (int)(second / 3600);
+	c->minute = (int)(second / 60 % 60);
+	c->second = (int)(second % 60);
+	c->weekday = (int)((days + 2) % 7);
+	days += 146097 - 60;
+	era = days / 146097;
 	of_era = days - era * 146097;
 	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) /
 	    365;
@@ -103,7 +101,7 @@ split(int64_t us, struct civil *c)
 	month = (5 * of_year + 2) / 153;
 	c->day = (int)(of_year - (153 * month + 2) / 5 + 1);
 	c->month = (int)(month < 10 ? month + 3 : month - 9);
-	c->year = (int)(year + era * 400 + (c->month <= 2));
+	c->year = (int)(year + era * 400) - 400 + (c->month <= 2);
 }
 
 /* The time of a checked date, or -1 for a date that is none. */
@@ -129,17 +127,21 @@ join(const struct civil *c, int64_t *us)
 	return 0;
 }
 
-/* `n` in 2, 3 or 4 digits. */
+/* `n` in 2, 3 or 4 digits; it has no more. */
 static inline char *
 put(char *out, int n, int width)
 {
-	if (width == 3)
-		*out++ = (char)('0' + n / 100 % 10);
-	if (width == 4) {
-		memcpy(out, vt_num_pairs + n / 100 * 2, 2);
-		out += 2;
+	uint32_t u = (uint32_t)n;
+
+	if (width > 2) {
+		if (width == 3)
+			*out++ = (char)('0' + u / 100);
+		else
+			memcpy(out, vt_num_pairs + u / 100 * 2, 2);
+		out += width == 4 ? 2 : 0;
+		u %= 100;
 	}
-	memcpy(out, vt_num_pairs + n % 100 * 2, 2);
+	memcpy(out, vt_num_pairs + u * 2, 2);
 	return out + 2;
 }
 

@@ -1,7 +1,14 @@
 /* Hexadecimal and base64: see hex.h. */
+#include <string.h>
+
 #include "libvt/base/hex.h"
 
-static const char hex_digits[] = "0123456789abcdef";
+/* "00" to "ff" */
+#define ROW(h) h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" \
+	h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
+static const char hex_pairs[] =
+    ROW("0") ROW("1") ROW("2") ROW("3") ROW("4") ROW("5") ROW("6") ROW("7")
+    ROW("8") ROW("9") ROW("a") ROW("b") ROW("c") ROW("d") ROW("e") ROW("f");
 static const char b64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -11,11 +18,13 @@ vt_hex_encode(const void *data, size_t len, char *out)
 	const uint8_t *p = data;
 	size_t i;
 
-	for (i = 0; i < len; i++) {
-		*out++ = hex_digits[p[i] >> 4];
-		*out++ = hex_digits[p[i] & 15];
+	for (i = 0; i + 2 <= len; i += 2) {
+		memcpy(out + 2 * i, hex_pairs + 2 * p[i], 2);
+		memcpy(out + 2 * i + 2, hex_pairs + 2 * p[i + 1], 2);
 	}
-	*out = '\0';
+	if (i < len)
+		memcpy(out + 2 * i, hex_pairs + 2 * p[i], 2);
+	out[2 * len] = '\0';
 }
 
 int

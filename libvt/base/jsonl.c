@@ -40,18 +40,44 @@ marks(uint64_t v)
 	    ((v - EACH(0x20)) & ~v)) & HIGH_BITS;
 }
 
+/* As `marks`, and with `high` bytes over 0x7f: next to which nothing has to
+ * tell small ones from large. */
+static inline uint64_t
+stops(uint64_t v, int high)
+{
+	if (!high)
+		return marks(v);
+	return (v | ((v ^ EACH('"')) - EACH(1)) |
+	    ((v ^ EACH('\\')) - EACH(1)) | (v - EACH(0x20))) & HIGH_BITS;
+}
+
+/* Fewer than eight bytes as a word; what is left of it is blank or holds one
+ * of them twice. */
+static inline uint64_t
+short_word(const char *p, size_t len)
+{
+	uint32_t low, high;
+
+	if (len < 4)
+		return EACH(' ') ^ ((uint64_t)(' ' ^ (uint8_t)p[0]) |
+		    (uint64_t)(' ' ^ (uint8_t)p[len / 2]) << 8 |
+		    (uint64_t)(' ' ^ (uint8_t)p[len - 1]) << 16);
+	memcpy(&low, p, 4);
+	memcpy(&high, p + len - 4, 4);
+	return (uint64_t)high << 32 | low;
+}
+
 /* The first byte of [p, end) that is a control, a quote or a backslash; with
  * `high` also the first over 0x7f.  Eight bytes a step. */
 static inline const char *
 plain_run(const char *p, const char *end, int high)
 {
+	const char *start = p;
 	uint64_t v, found;
 
 	for (; end - p >= 8; p += 8) {
 		memcpy(&v, p, 8);
-		found = marks(v);
-		if (high)
-			found |= v & HIGH_BITS;
+		found = stops(v, high);
 		if (found == 0)
 			continue;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -60,6 +86,15 @@ plain_run(const char *p, const char *end, int high)
 		break;
 #endif
 	}
+	if (p == end)
+		return p;
+	/* the last eight once more, or all of a short one */
+	if (end - start >= 8)
+		memcpy(&v, end - 8, 8);
+	else
+		v = short_word(p, (size_t)(end - p));
+	if (stops(v, high) == 0)
+		return end;
 	for (; p < end; p++)
 		if (class[(uint8_t)*p] == 1 ||
 		    (high && class[(uint8_t)*p] != 0))
@@ -167,7 +202,7 @@ vt_json_quote(struct vt_buf *b, const void *s, size_t len)
 int
 vt_json_is_ascii(const char *s, size_t len)
 {
-	return plain_run(s, s + len, 1) == s + len;
+	return len == 0 || plain_run(s, s + len, 1) == s + len;
 }
 
 /* The comma, when it is not the first field, the name and the colon. */

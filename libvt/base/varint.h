@@ -30,19 +30,22 @@ static inline int
 vt_varint_get(const char **p, const char *end, uint64_t *out)
 {
 	const char *at = *p;
-	unsigned shift = 0;
+	unsigned shift;
 	uint64_t n = 0;
-	uint8_t c;
+	uint8_t c = 0x80;
 
-	do {
-		if (at == end || shift > 63)
+	for (shift = 0; (c & 0x80) && shift < 63; shift += 7) {
+		if (at == end)
 			return -1;
 		c = (uint8_t)*at++;
-		if (shift == 63 && c > 1)
-			return -1;
 		n |= (uint64_t)(c & 0x7f) << shift;
-		shift += 7;
-	} while (c & 0x80);
+	}
+	/* the tenth byte has room for one bit */
+	if (c & 0x80) {
+		if (at == end || (uint8_t)*at > 1)
+			return -1;
+		n |= (uint64_t)(uint8_t)*at++ << 63;
+	}
 	*p = at;
 	*out = n;
 	return 0;

@@ -6,6 +6,7 @@
  * records_internal.h.
  */
 #include <endian.h>
+#include <math.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -481,7 +482,7 @@ vt_scan_record_parse_quick(char *line, size_t len, struct vt_arena *a,
 
 /* --- writing -------------------------------------------------------------- */
 
-static char *
+static inline char *
 put(char *p, const char *text, size_t len)
 {
 	memcpy(p, text, len);
@@ -490,26 +491,61 @@ put(char *p, const char *text, size_t len)
 
 #define PUT(p, text) put(p, text, sizeof(text) - 1)
 
-static char *
-put_u64(char *p, uint64_t n)
+/* How many digits `n` has. */
+static inline unsigned
+count_digits(uint64_t n)
 {
-	char text[20], *t = text + sizeof(text);
+	static const uint64_t power[] = {
+		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
+		100000000, 1000000000, 10000000000, 100000000000,
+		1000000000000, 10000000000000, 100000000000000,
+		1000000000000000, 10000000000000000, 100000000000000000,
+		1000000000000000000, 10000000000000000000u
+	};
+	/* 1233 / 4096 is the logarithm of 2 as nearly as 64 bits need */
+	unsigned d = (unsigned)(64 - __builtin_clzll(n | 1)) * 1233 >> 12;
 
-	while (n >= 100) {
-		t -= 2;
-		memcpy(t, vt_num_pairs + n % 100 * 2, 2);
-		n /= 100;
-	}
-	if (n >= 10) {
-		t -= 2;
-		memcpy(t, vt_num_pairs + n * 2, 2);
-	} else {
-		*--t = (char)('0' + n);
-	}
-	return put(p, t, (size_t)(text + sizeof(text) - t));
+	return d + (n >= power[d]);
 }
 
-static char *
+static inline void
+put_pair(char *p, uint32_t n)
+{
+	memcpy(p, vt_num_pairs + 2 * n, 2);
+}
+
+static inline char *
+put_u64(char *p, uint64_t n)
+{
+	char *end, *t;
+	uint32_t four;
+
+	if (n < 10) {
+		*p = (char)('0' + n);
+		return p + 1;
+	}
+	end = t = p + count_digits(n);
+	while (n >= 10000) {
+		four = (uint32_t)(n % 10000);
+		n /= 10000;
+		t -= 4;
+		put_pair(t, four / 100);
+		put_pair(t + 2, four % 100);
+	}
+	four = (uint32_t)n;
+	if (four >= 100) {
+		t -= 2;
+		put_pair(t, four % 100);
+		four /= 100;
+	}
+	if (four >= 10)
+		put_pair(t - 2, four);
+	else
+		t[-1] = (char)('0' + four);
+	return end;
+}
+
+static inline char *
 put_i64(char *p, int64_t n)
 {
 	if (n < 0)
@@ -601,7 +637,7 @@ put_end(char *p, struct vt_buf *out)
 
 /* --- versions ------------------------------------------------------------- */
 
-enum { BUCKET, KEY, VERSION, TIER, CLASS, PIN, LOCK, STRINGS };
+enum { BUCKET, KEY, VERSION, TIER, CLASS, PIN, LOCK, TAGS, STRINGS };
 
 static char *
 put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
@@ -626,9 +662,10 @@ put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
 	return p;
 }
 
+/* Where it is; room for the pack's fraction is reserved, too. */
 static char *
-put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
-    struct written *last)
+put_place(char *p, struct vt_buf *out, const struct vt_scan_record *r,
+    const struct plain *s, struct written *last)
 {
 	p = put_plain(PUT(p, ",\"tier\":"), &s[TIER]);
 	p = PUT_SOME(p, ",\"class\":", &s[CLASS]);
@@ -640,6 +677,30 @@ put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
 	p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
 	if (r->adopted)
 		p = PUT(p, ",\"adopted\":true");
+	if (r->pack != 0) {
+		p = put_i64(PUT(p, ",\"pack\":"), r->pack);
+		p = put_u64(PUT(p, ",\"pack_bytes\":"), r->pack_bytes);
+		p = put_double(p, out, "pack_dead", r->pack_dead);
+	}
+	return p;
+}
+
+/* What may not, or must, be done to it. */
+static char *
+put_bounds(char *p, const struct vt_scan_record *r, const struct plain *s,
+    struct written *last)
+{
+	if (r->is_ruled) {
+		p = PUT(p, ",\"ruled\":true");
+		p = PUT_SOME(p, ",\"tags\":", &s[TAGS]);
+		if (r->noncurrent_since_us != 0)
+			p = put_when(PUT(p, ",\"noncurrent_since\":"),
+			    r->noncurrent_since_us, last);
+		if (r->newer > 0)
+			p = put_u64(PUT(p, ",\"newer\":"), r->newer);
+		if (r->is_alone)
+			p = PUT(p, ",\"alone\":true");
+	}
 	p = PUT_SOME(p, ",\"pin\":", &s[PIN]);
 	p = PUT_SOME(p, ",\"lock\":", &s[LOCK]);
 	if (r->retain_until_us != 0)
@@ -650,9 +711,35 @@ put_place(char *p, const struct vt_scan_record *r, const struct plain *s,
 	return p;
 }
 
+/* A number of days: nine digits behind the point at most, as a rule.  Two
+ * decimals of 15 digits are never one double, so what is equal has the same
+ * text as the plain way's. */
+static char *
+put_covered(char *p, struct vt_buf *out, double days)
+{
+	uint64_t n, part, i;
+
+	n = days >= 0 && days < 1e6 ? (uint64_t)(days * 1e9 + 0.5) : 0;
+	if (signbit(days) || (double)n / 1e9 != days)
+		return put_double(p, out, "covered_days", days);
+	p = put_u64(PUT(p, ",\"covered_days\":"), n / 1000000000);
+	part = n % 1000000000;
+	if (part == 0)
+		return p;
+	*p++ = '.';
+	for (i = 100000000; part > 0; i /= 10) {
+		*p++ = (char)('0' + part / i);
+		part %= i;
+	}
+	return p;
+}
+
 static char *
 put_heat(char *p, const struct vt_scan_record *r, struct written *last)
 {
+	/* the same in most lines, or in all */
+	static __thread struct written from, to;
+
 	p = put_u64(PUT(p, ",\"reads\":"), r->reads);
 	p = put_u64(PUT(p, ",\"bytes_read\":"), r->bytes_read);
 	if (r->last_read_us != 0)
@@ -662,10 +749,11 @@ put_heat(char *p, const struct vt_scan_record *r, struct written *last)
 	p = put_u64(PUT(p, ",\"r90\":"), r->r90);
 	if (r->covered_from_us != 0)
 		p = put_when(PUT(p, ",\"covered_from\":"),
-		    r->covered_from_us, last);
+		    r->covered_from_us, r->covered_from_us == r->mtime_us ?
+		    last : &from);
 	if (r->covered_to_us != 0)
 		p = put_when(PUT(p, ",\"covered_to\":"), r->covered_to_us,
-		    last);
+		    &to);
 	return p;
 }
 
@@ -697,7 +785,7 @@ put_days(char *p, const struct vt_scan_record *r)
 }
 
 /* Names, numbers and times of a line, at most; and of a row of "h". */
-#define FRAME_MAX 1024
+#define FRAME_MAX 1536
 #define ROW_MAX 80
 
 /* Where a line goes of which the strings take `bytes`, or NULL: it is more
@@ -716,15 +804,14 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 {
 	const char *const from[STRINGS] = {
 		r->bucket, r->key, r->version, r->tier, r->storage_class,
-		r->pin, r->lock
+		r->pin, r->lock, r->is_ruled ? r->tags : ""
 	};
 	struct plain s[STRINGS];
 	struct written last;
 	size_t bytes;
 	char *p;
 
-	if (r->kind != VT_SCAN_VERSION || r->is_ruled || r->also_count > 0 ||
-	    r->pack != 0 ||
+	if (r->kind != VT_SCAN_VERSION || r->also_count > 0 ||
 	    r->gap_count > 0 ||
 	    !find_strings(from, STRINGS, KEY, r->key_len, s, &bytes))
 		return 0;
@@ -733,9 +820,10 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 		return 0;
 	*last.text = '\0';
 	p = put_name(p, r, s, &last);
-	p = put_place(p, r, s, &last);
+	p = put_place(p, out, r, s, &last);
+	p = put_bounds(p, r, s, &last);
 	p = put_heat(p, r, &last);
-	p = put_double(p, out, "covered_days", r->covered_days);
+	p = put_covered(p, out, r->covered_days);
 	if (r->h_count > 0)
 		p = put_days(p, r);
 	put_end(p, out);

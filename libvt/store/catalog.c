@@ -17,7 +17,7 @@
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 
-#include "libvt/store/catalog_sqlite.h"
+#include "libvt/store/catalog_window.h"
 
 #define GROUP_MAX 256
 #define LEASE_DEFAULT 4096
@@ -137,7 +137,8 @@ conn_open(const char *path, int flags, struct vt_conn **out,
 	 * it on the side.
 	 */
 	sqlite3_db_config(k->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if (sqlite3_exec(k->db, "PRAGMA wal_autocheckpoint = 0;"
+	if (vt_conn_add_take_row(k) != SQLITE_OK ||
+	    sqlite3_exec(k->db, "PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
 	    "PRAGMA cache_size = -8000; PRAGMA trusted_schema = OFF;",
 	    NULL, NULL, NULL) != SQLITE_OK) {

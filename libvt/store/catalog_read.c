@@ -1644,6 +1644,17 @@ vt_catalog_check(struct vt_catalog *c, struct vt_err *err)
 		    " sum(plain_length) n FROM extent GROUP BY copy) e"
 		    " ON e.copy = c.id WHERE coalesce(e.n, 0) <> v.size",
 		    "copies that do not add up to their version" },
+		{ "SELECT count(*) FROM copy c JOIN version v"
+		    " ON v.seq = c.seq LEFT JOIN extent e ON e.copy = c.id"
+		    " LEFT JOIN blob b ON b.id = e.blob"
+		    " WHERE c.plain <> 0 AND (e.idx IS NOT 0"
+		    " OR e.length <> v.size OR b.transform <> ''"
+		    " OR NOT (b.owned OR b.inline))",
+		    "copies that are said to be plain and are not" },
+		{ "SELECT count(*) FROM version WHERE rare <> -1 AND rare <> "
+		    VT_CAT_RARE("is_null", "marker", "tags", "pin",
+		    "lock_mode", "retain_until_us", "legal_hold"),
+		    "versions of which it is said wrongly what they have" },
 	};
 	struct vt_conn *k;
 	sqlite3_stmt *s = NULL;

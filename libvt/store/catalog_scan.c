@@ -5,34 +5,38 @@
  * whose versions are all at hand is turned round in memory, one with very many
  * is read backwards.  What belongs to a name is in four tables, each in the
  * order of a number that was given at commit.  Names and numbers often rise
- * together, so each table has a cursor that stays where it is: the next row
- * is mostly the one that is wanted, and costs a fraction of a look-up.
+ * together, so each table has a window of rows read ahead: the next one is
+ * mostly that which is wanted, and costs a fraction of a look-up.  Two of the
+ * tables, extents and blobs, are read for copies that are not plain.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/clear.h"
 #include "libvt/base/hex.h"
 
-#include "libvt/store/catalog_sqlite.h"
+#include "libvt/store/catalog_window.h"
 
 #define GROUP_MAX 256		/* versions of a key turned round in memory */
-/* So far ahead it costs less to step over what is between than to seek; a
- * version takes two numbers. */
-#define STEP_IDS 12
+#define SEEN_MAX 64		/* blobs kept at hand */
 
-/* A statement of rows with number >= ?1, in order; the first column is it. */
-struct cursor {
-	sqlite3_stmt *s;
-	int64_t at;
-	int has_row;
+/* What is told of a blob. */
+struct seen {
+	int64_t id;		/* 0: of none */
+	uint64_t size_bytes, live_bytes;
+	int is_ours;
+	char form[VT_COPY_FORM];
 };
 
 struct walk {
 	struct vt_catalog *c;
 	struct vt_conn *k;
-	struct cursor version, copy, extent, blob;
+	struct vt_window name, version, whole, copy, extent, blob;
+	int is_whole;		/* the last version was in `whole` */
 	const char *tier_name[TIER_CACHE];	/* those seen */
+	/* by id, as members of several packs come by turns */
+	struct seen seen[SEEN_MAX];
 	struct vt_version v;
 	struct vt_copy *copies;
 	size_t copy_cap;
@@ -47,60 +51,32 @@ struct walk {
 	void *ctx;
 };
 
-/* --- cursors -------------------------------------------------------------- */
-
+/* Those that last as long as the call. */
 static enum vt_code
-cursor_step(struct walk *w, struct cursor *p, struct vt_err *err)
+windows_open(struct walk *w, struct vt_err *err)
 {
-	int r = sqlite3_step(p->s);
+	enum vt_code rc;
 
-	p->has_row = r == SQLITE_ROW;
-	if (p->has_row)
-		p->at = sqlite3_column_int64(p->s, 0);
-	else if (r != SQLITE_DONE)
-		return vt_conn_fail(w->k, "scan", err);
-	return VT_OK;
-}
-
-/* To the first row with number `id`; *found 0: there is none. */
-static enum vt_code
-cursor_seek(struct walk *w, struct cursor *p, int64_t id, int *found,
-    struct vt_err *err)
-{
-	enum vt_code rc = VT_OK;
-
-	if (!p->has_row || id < p->at || id - p->at > STEP_IDS) {
-		sqlite3_reset(p->s);
-		sqlite3_bind_int64(p->s, 1, id);
-		rc = cursor_step(w, p, err);
-	}
-	while (rc == VT_OK && p->has_row && p->at < id)
-		rc = cursor_step(w, p, err);
-	*found = rc == VT_OK && p->has_row && p->at == id;
+	rc = vt_window_init(&w->version, w->k, ST_LEAN_VERSIONS, err);
+	if (rc == VT_OK)
+		rc = vt_window_init(&w->whole, w->k, ST_LEAN_WHOLE, err);
+	if (rc == VT_OK)
+		rc = vt_window_init(&w->copy, w->k, ST_LEAN_COPIES, err);
+	if (rc == VT_OK)
+		rc = vt_window_init(&w->extent, w->k, ST_LEAN_EXTENTS, err);
+	if (rc == VT_OK)
+		rc = vt_window_init(&w->blob, w->k, ST_LEAN_BLOBS, err);
 	return rc;
 }
 
-static enum vt_code
-cursors_open(struct walk *w, struct vt_err *err)
-{
-	w->version.s = vt_conn_st(w->k, ST_LEAN_VERSIONS);
-	w->copy.s = vt_conn_st(w->k, ST_LEAN_COPIES);
-	w->extent.s = vt_conn_st(w->k, ST_LEAN_EXTENTS);
-	w->blob.s = vt_conn_st(w->k, ST_LEAN_BLOBS);
-	if (w->version.s == NULL || w->copy.s == NULL ||
-	    w->extent.s == NULL || w->blob.s == NULL)
-		return vt_conn_fail(w->k, "scan", err);
-	return VT_OK;
-}
-
-/* No statement may outlive the transaction of the call. */
 static void
-cursors_close(struct walk *w)
+windows_close(struct walk *w)
 {
-	sqlite3_reset(w->version.s);
-	sqlite3_reset(w->copy.s);
-	sqlite3_reset(w->extent.s);
-	sqlite3_reset(w->blob.s);
+	vt_window_release(&w->version);
+	vt_window_release(&w->whole);
+	vt_window_release(&w->copy);
+	vt_window_release(&w->extent);
+	vt_window_release(&w->blob);
 }
 
 /* --- a version ------------------------------------------------------------ */
@@ -121,28 +97,31 @@ nomem(struct vt_err *err)
 	return vt_fail(err, VT_NOMEM, "out of memory reading the catalog");
 }
 
-/* Until the next step; NULL: no memory.  Asking for the text makes a copy of
- * it, which most, being empty, do not need. */
-static const char *
-column_text(sqlite3_stmt *s, int i)
-{
-	return sqlite3_column_bytes(s, i) == 0 ? "" :
-	    (const char *)sqlite3_column_text(s, i);
-}
-
-/* The blob of its only extent is at hand. */
+/* *out is NULL when there is none. */
 static enum vt_code
-note_form(struct walk *w, struct vt_copy *copy, struct vt_err *err)
+find_blob(struct walk *w, int64_t id, const struct seen **out,
+    struct vt_err *err)
 {
-	sqlite3_stmt *s = w->blob.s;
-	const char *transform = column_text(s, 2);
+	struct seen *seen = &w->seen[(uint64_t)id % SEEN_MAX];
+	const struct vt_blob_row *row;
+	enum vt_code rc;
+	int found;
 
-	if (transform == NULL)
-		return nomem(err);
-	snprintf(copy->form, sizeof(copy->form), "%s", transform);
-	copy->blob_id = (uint64_t)w->blob.at;
-	copy->blob_bytes = (uint64_t)sqlite3_column_int64(s, 3);
-	copy->blob_live = (uint64_t)sqlite3_column_int64(s, 4);
+	*out = seen;
+	if (seen->id == id)
+		return VT_OK;
+	*out = NULL;
+	rc = vt_window_seek(&w->blob, id, &found, err);
+	if (rc != VT_OK || !found)
+		return rc;
+	row = &w->blob.row.blob[w->blob.at];
+	seen->id = id;
+	seen->size_bytes = (uint64_t)row->size_bytes;
+	seen->live_bytes = (uint64_t)row->live_bytes;
+	seen->is_ours = row->is_ours;
+	snprintf(seen->form, sizeof(seen->form), "%s",
+	    w->blob.text.data + row->transform);
+	*out = seen;
 	return VT_OK;
 }
 
@@ -150,27 +129,30 @@ note_form(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 static enum vt_code
 sum_extents(struct walk *w, struct vt_copy *copy, struct vt_err *err)
 {
+	const struct vt_extent_row *x;
+	const struct seen *b = NULL;
 	size_t count = 0;
 	enum vt_code rc;
-	int found = 0;
+	int has_row;
 
-	rc = cursor_seek(w, &w->extent, copy->id, &found, err);
-	while (rc == VT_OK && w->extent.has_row &&
-	    w->extent.at == copy->id) {
-		copy->stored_bytes += (uint64_t)sqlite3_column_int64(
-		    w->extent.s, 1);
-		rc = cursor_seek(w, &w->blob,
-		    sqlite3_column_int64(w->extent.s, 2), &found, err);
-		if (found && !sqlite3_column_int(w->blob.s, 1))
+	rc = vt_window_seek(&w->extent, copy->id, &has_row, err);
+	while (rc == VT_OK && has_row) {
+		x = &w->extent.row.extent[w->extent.at];
+		copy->stored_bytes += (uint64_t)x->length;
+		rc = find_blob(w, x->blob, &b, err);
+		if (b != NULL && !b->is_ours)
 			copy->is_adopted = 1;
 		count++;
 		if (rc == VT_OK)
-			rc = cursor_step(w, &w->extent, err);
+			rc = vt_window_next(&w->extent, &has_row, err);
 	}
 	/* most blobs are as they were sent */
-	if (rc == VT_OK && count == 1 && found &&
-	    sqlite3_column_bytes(w->blob.s, 2) != 0)
-		rc = note_form(w, copy, err);
+	if (rc == VT_OK && count == 1 && b != NULL && *b->form != '\0') {
+		memcpy(copy->form, b->form, sizeof(copy->form));
+		copy->blob_id = (uint64_t)b->id;
+		copy->blob_bytes = b->size_bytes;
+		copy->blob_live = b->live_bytes;
+	}
 	return rc;
 }
 
@@ -189,82 +171,123 @@ next_copy(struct walk *w)
 		w->copy_cap = cap;
 	}
 	more = &w->copies[w->v.copy_count++];
-	memset(more, 0, sizeof(*more));
+	vt_clear(more);
 	return more;
 }
 
 static enum vt_code
 find_copies(struct walk *w, struct vt_err *err)
 {
-	sqlite3_stmt *s = w->copy.s;
+	const struct vt_copy_row *row;
 	struct vt_copy *copy;
 	enum vt_code rc;
-	int found;
+	int has_row;
 
-	rc = cursor_seek(w, &w->copy, w->v.seq, &found, err);
-	while (rc == VT_OK && w->copy.has_row && w->copy.at == w->v.seq) {
+	rc = vt_window_seek(&w->copy, w->v.seq, &has_row, err);
+	while (rc == VT_OK && has_row) {
 		copy = next_copy(w);
 		if (copy == NULL)
 			return nomem(err);
-		copy->tier = tier_name(w, sqlite3_column_int64(s, 1));
-		copy->id = sqlite3_column_int64(s, 2);
-		copy->created_us = sqlite3_column_int64(s, 3);
-		copy->until_us = sqlite3_column_int64(s, 4);
-		rc = sum_extents(w, copy, err);
+		row = &w->copy.row.copy[w->copy.at];
+		copy->tier = tier_name(w, row->tier);
+		copy->id = row->id;
+		copy->created_us = row->created_us;
+		copy->until_us = row->until_us;
+		if (row->is_plain)
+			copy->stored_bytes = w->v.size_bytes;
+		else
+			rc = sum_extents(w, copy, err);
 		if (rc == VT_OK)
-			rc = cursor_step(w, &w->copy, err);
+			rc = vt_window_next(&w->copy, &has_row, err);
 	}
 	w->v.copies = w->copies;
 	return rc;
 }
 
-/* The columns of ST_LEAN_VERSIONS; what is always the same is set. */
-static enum vt_code
-fill(struct walk *w, struct vt_err *err)
+/* What few versions have. */
+static void
+fill_rare(struct vt_version *v, const struct vt_version_row *row,
+    const char *text)
 {
-	struct vt_version *v = &w->v;
-	sqlite3_stmt *s = w->version.s;
-	const void *id = sqlite3_column_blob(s, 1);
+	v->is_null = row->is_null;
+	v->is_marker = row->is_marker;
+	v->tags = text + row->tags;
+	v->pin = text + row->pin;
+	v->lock_mode = (enum vt_lock_mode)row->lock_mode;
+	v->retain_until_us = row->retain_until_us;
+	v->legal_hold = (enum vt_hold)row->legal_hold;
+}
 
-	if (id == NULL || sqlite3_column_bytes(s, 1) != VT_ID_LEN / 2)
+/* The row at hand in one of the windows; what is always the same is set. */
+static enum vt_code
+fill(struct walk *w, const struct vt_window *from, struct vt_err *err)
+{
+	const struct vt_version_row *row = &from->row.version[from->at];
+	struct vt_version *v = &w->v;
+
+	if (!row->has_id)
 		return vt_fail(err, VT_CORRUPT,
 		    "catalog: a version without an id");
-	vt_hex_encode(id, VT_ID_LEN / 2, v->version_id);
+	vt_hex_encode(row->id, sizeof(row->id), v->version_id);
 	v->key = w->key;
 	v->key_len = w->key_len;
-	v->is_null = sqlite3_column_int(s, 2);
-	v->is_marker = sqlite3_column_int(s, 3);
-	v->is_current = sqlite3_column_int(s, 4);
-	v->generation = sqlite3_column_int64(s, 5);
-	v->size_bytes = (uint64_t)sqlite3_column_int64(s, 6);
-	v->mtime_us = sqlite3_column_int64(s, 7);
-	v->tags = column_text(s, 8);
-	v->pin = column_text(s, 9);
-	v->tier = tier_name(w, sqlite3_column_int64(s, 10));
-	v->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 11);
-	v->retain_until_us = sqlite3_column_int64(s, 12);
-	v->legal_hold = (enum vt_hold)sqlite3_column_int(s, 13);
+	v->seq = from->number[from->at];
+	v->is_null = (row->rare & VT_CAT_IS_NULL) != 0;
+	v->is_marker = (row->rare & VT_CAT_IS_MARKER) != 0;
+	v->is_current = row->is_current;
+	v->generation = row->generation;
+	v->size_bytes = (uint64_t)row->size_bytes;
+	v->mtime_us = row->mtime_us;
+	v->tier = tier_name(w, row->tier);
+	v->tags = v->pin = "";
+	v->lock_mode = VT_LOCK_NONE;
+	v->retain_until_us = 0;
+	v->legal_hold = VT_HOLD_NONE;
 	v->copy_count = 0;
-	return v->tags != NULL && v->pin != NULL ? VT_OK : nomem(err);
+	if (w->is_whole)
+		fill_rare(v, row, from->text.data);
+	return VT_OK;
+}
+
+/* The version's row, where it is whole if it has anything rare: as that
+ * before, or else in the other window. */
+static enum vt_code
+find_version(struct walk *w, int64_t seq, struct vt_window **from,
+    struct vt_err *err)
+{
+	enum vt_code rc;
+	int found, rare;
+
+	for (;;) {
+		*from = w->is_whole ? &w->whole : &w->version;
+		rc = vt_window_seek(*from, seq, &found, err);
+		if (rc != VT_OK)
+			return rc;
+		if (!found)
+			return vt_fail(err, VT_CORRUPT,
+			    "catalog: a key without its version");
+		rare = (*from)->row.version[(*from)->at].rare;
+		if (w->is_whole || !(rare & VT_CAT_HAS_RARE))
+			return VT_OK;
+		w->is_whole = 1;
+	}
 }
 
 static enum vt_code
 show(struct walk *w, int64_t seq, struct vt_err *err)
 {
+	struct vt_window *from;
 	enum vt_code rc;
-	int found;
 
-	rc = cursor_seek(w, &w->version, seq, &found, err);
-	if (rc == VT_OK && !found)
-		rc = vt_fail(err, VT_CORRUPT,
-		    "catalog: a key without its version");
+	rc = find_version(w, seq, &from, err);
 	if (rc == VT_OK)
-		rc = fill(w, err);
-	w->v.seq = seq;
+		rc = fill(w, from, err);
 	if (rc == VT_OK)
 		rc = find_copies(w, err);
 	if (rc != VT_OK)
 		return rc;
+	w->is_whole = w->is_whole && (from->row.version[from->at].rare &
+	    VT_CAT_HAS_RARE) != 0;
 	w->rows++;
 	w->stopped = w->row(w->ctx, &w->v) != 0;
 	return VT_OK;
@@ -316,33 +339,32 @@ show_group(struct walk *w, struct vt_err *err)
 }
 
 /*
- * One row of the index.  *is_deep: it is one more than is kept of its key,
- * which must be read backwards.
+ * The row of the index at hand.  *is_deep: it is one more than is kept of its
+ * key, which must be read backwards.
  */
 static enum vt_code
-take_name(struct walk *w, sqlite3_stmt *s, int *is_deep, struct vt_err *err)
+take_name(struct walk *w, int *is_deep, struct vt_err *err)
 {
-	const void *key = sqlite3_column_blob(s, 0);
-	size_t len = (size_t)sqlite3_column_bytes(s, 0);
+	const struct vt_name_row *row = &w->name.row.name[w->name.at];
+	const char *key = w->name.text.data + row->key;
+	size_t len = row->key_len;
 	enum vt_code rc = VT_OK;
 
-	if (key == NULL && len > 0)
-		return nomem(err);
 	if (len > VT_KEY_MAX)
 		return vt_fail(err, VT_CORRUPT, "catalog: a key of %zu bytes",
 		    len);
 	if (w->count > 0 && (len != w->key_len ||
-	    (len > 0 && memcmp(key, w->key, len) != 0)))
+	    memcmp(key, w->key, len) != 0))
 		rc = show_group(w, err);
 	if (rc != VT_OK || is_full(w))
 		return rc;
 	*is_deep = w->count == GROUP_MAX;
 	if (*is_deep)
 		return VT_OK;
-	if (w->count == 0 && len > 0)
+	if (w->count == 0)
 		memcpy(w->key, key, len);
 	w->key_len = len;
-	w->seqs[w->count++] = sqlite3_column_int64(s, 1);
+	w->seqs[w->count++] = w->name.number[w->name.at];
 	return VT_OK;
 }
 
@@ -351,27 +373,27 @@ take_name(struct walk *w, sqlite3_stmt *s, int *is_deep, struct vt_err *err)
 static enum vt_code
 show_keys(struct walk *w, int *is_deep, struct vt_err *err)
 {
-	sqlite3_stmt *s = vt_conn_st(w->k, ST_LEAN_KEYS);
-	enum vt_code rc = VT_OK;
-	int r = SQLITE_DONE;
+	enum vt_code rc = vt_window_init(&w->name, w->k, ST_LEAN_KEYS, err);
+	struct vt_window *n = &w->name;
 
 	*is_deep = 0;
 	w->count = 0;
-	if (s == NULL)
-		return vt_conn_fail(w->k, "scan", err);
-	sqlite3_bind_int64(s, 1, w->v.bucket_id);
-	sqlite3_bind_blob64(s, 2, w->key, w->key_len, SQLITE_TRANSIENT);
-	while (rc == VT_OK && !is_full(w) && !*is_deep) {
-		r = sqlite3_step(s);
-		if (r != SQLITE_ROW)
-			break;
-		rc = take_name(w, s, is_deep, err);
+	if (rc == VT_OK) {
+		sqlite3_bind_int64(n->s, 1, w->v.bucket_id);
+		sqlite3_bind_blob64(n->s, 2, w->key, w->key_len,
+		    SQLITE_TRANSIENT);
+		rc = vt_window_more(n, err);
 	}
-	if (rc == VT_OK && r != SQLITE_ROW && r != SQLITE_DONE)
-		rc = vt_conn_fail(w->k, "scan", err);
-	sqlite3_reset(s);
-	if (rc == VT_OK && r == SQLITE_DONE)
+	while (rc == VT_OK && n->at < n->count && !is_full(w)) {
+		rc = take_name(w, is_deep, err);
+		if (*is_deep)
+			break;
+		if (rc == VT_OK && ++n->at == n->count && !is_full(w))
+			rc = vt_window_more(n, err);
+	}
+	if (rc == VT_OK && n->at == n->count)
 		rc = show_group(w, err);
+	vt_window_release(n);
 	return rc;
 }
 
@@ -399,7 +421,7 @@ vt_cat_scan_lean(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 	    w->v.sse = "";
 	memcpy(w->key, key, key_len);
 	w->key_len = key_len;
-	rc = cursors_open(w, err);
+	rc = windows_open(w, err);
 	if (rc == VT_OK && seq > 0) {
 		rc = show_older(w, seq, err);
 		/* behind a key comes that with a NUL more */
@@ -412,7 +434,7 @@ vt_cat_scan_lean(struct vt_catalog *c, struct vt_conn *k, int64_t bucket,
 		rc = show_older(w, INT64_MAX, err);
 		w->key[w->key_len++] = '\0';
 	}
-	cursors_close(w);
+	windows_close(w);
 	*rows = w->rows;
 	*stopped = w->stopped;
 	free(w->copies);

@@ -116,7 +116,15 @@ const char *const vt_cat_migrations[] = {
 	"ALTER TABLE bucket ADD COLUMN lock_mode INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE bucket ADD COLUMN lock_days INTEGER NOT NULL DEFAULT 0;"
 	"CREATE TABLE master_key(name TEXT PRIMARY KEY,"
-	" proof TEXT NOT NULL);"
+	" proof TEXT NOT NULL);",
+	/*
+	 * 2 -> 3: copies of one extent that is as long as the version, ours
+	 * and not transformed: 1.  0: one must look.
+	 */
+	"ALTER TABLE copy ADD COLUMN plain INTEGER NOT NULL DEFAULT 0;"
+	/* Bits: the version is null, a delete marker, has one of VT_CAT_RARE;
+	 * -1: one must look. */
+	"ALTER TABLE version ADD COLUMN rare INTEGER NOT NULL DEFAULT -1;"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -224,9 +232,10 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	[ST_VERSION_ADD] = "INSERT INTO version(seq, bucket, key, version_id,"
 	    " is_null, marker, current, generation, size, mtime_us, etag,"
 	    " crc64, meta, checksum, checksum_kind, tags, owner, pin, tier,"
-	    " part_count, lock_mode, retain_until_us, legal_hold, acl, sse)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 1, 1, ?7, ?8, ?9, ?10, ?11, ?12,"
-	    " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+	    " part_count, lock_mode, retain_until_us, legal_hold, acl, sse,"
+	    " rare) VALUES(?1, ?2, ?3, ?4, ?5, ?6, 1, 1, ?7, ?8, ?9, ?10, ?11,"
+	    " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
+	    VT_CAT_RARE("?5", "?6", "?14", "?16", "?19", "?20", "?21") ")",
 	[ST_VERSION_DEL] = "DELETE FROM version WHERE seq = ?1",
 	[ST_VERSION_SET_CURRENT] = "UPDATE version SET current = ?2"
 	    " WHERE seq = ?1",
@@ -236,7 +245,9 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " ORDER BY seq DESC LIMIT 1",
 	[ST_VERSION_META] = "UPDATE version SET tags = ?2, pin = ?3,"
 	    " lock_mode = ?4, retain_until_us = ?5, legal_hold = ?6,"
-	    " acl = ?7, generation = generation + 1 WHERE seq = ?1",
+	    " acl = ?7, generation = generation + 1, rare = "
+	    VT_CAT_RARE("is_null", "marker", "?2", "?3", "?4", "?5", "?6")
+	    " WHERE seq = ?1",
 	[ST_VERSION_STANDING] = "SELECT coalesce((SELECT mtime_us FROM version"
 	    " WHERE bucket = ?1 AND key = ?2 AND seq > ?3"
 	    " ORDER BY seq LIMIT 1), 0),"
@@ -258,7 +269,7 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " LEFT JOIN blob l ON l.id = e.blob"
 	    " WHERE c.seq = ?1 ORDER BY c.tier, e.idx",
 	[ST_COPY_ADD] = "INSERT INTO copy(seq, tier, id, created_us,"
-	    " until_us) VALUES(?1, ?2, ?3, ?4, 0)",
+	    " until_us, plain) VALUES(?1, ?2, ?3, ?4, 0, ?5)",
 	[ST_COPY_UNTIL] = "UPDATE copy SET until_us = ?2 WHERE seq = ?1"
 	    " AND until_us <> 0",
 	[ST_COPY_TEMPORARY] = "UPDATE copy SET until_us = ?2"
@@ -317,21 +328,25 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " WHERE v.bucket = ?1 AND v.key >= ?2"
 	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
 	/* Each walks one index or table in its own order: no sort, no join. */
-	[ST_LEAN_KEYS] = "SELECT key, seq FROM version"
-	    " WHERE bucket = ?1 AND key >= ?2 ORDER BY key, seq",
+	[ST_LEAN_KEYS] = "SELECT 1 FROM version WHERE bucket = ?1"
+	    " AND key >= ?2 AND take_row(seq, key) ORDER BY key, seq",
 	[ST_LEAN_OLDER] = "SELECT seq FROM version WHERE bucket = ?1"
 	    " AND key = ?2 AND seq < ?3 ORDER BY seq DESC",
-	[ST_LEAN_VERSIONS] = "SELECT seq, version_id, is_null, marker,"
-	    " current, generation, size, mtime_us, tags, pin, tier,"
-	    " lock_mode, retain_until_us, legal_hold FROM version"
-	    " WHERE seq >= ?1 ORDER BY seq",
-	[ST_LEAN_COPIES] = "SELECT seq, tier, id, created_us, until_us"
-	    " FROM copy WHERE seq >= ?1 ORDER BY seq, tier",
-	[ST_LEAN_EXTENTS] = "SELECT copy, length, blob FROM extent"
-	    " WHERE copy >= ?1 ORDER BY copy, idx",
-	[ST_LEAN_BLOBS] = "SELECT id, owned OR inline, transform, size,"
-	    " live_bytes FROM blob"
-	    " WHERE id >= ?1 ORDER BY id",
+	[ST_LEAN_VERSIONS] = "SELECT 1 FROM version WHERE seq >= ?1"
+	    " AND take_row(seq, version_id, current, generation, size,"
+	    " mtime_us, tier, rare) ORDER BY seq",
+	[ST_LEAN_WHOLE] = "SELECT 1 FROM version WHERE seq >= ?1"
+	    " AND take_row(seq, version_id, current, generation, size,"
+	    " mtime_us, tier, rare, is_null, marker, tags, pin, lock_mode,"
+	    " retain_until_us, legal_hold) ORDER BY seq",
+	[ST_LEAN_COPIES] = "SELECT 1 FROM copy WHERE seq >= ?1"
+	    " AND take_row(seq, tier, id, created_us, until_us, plain)"
+	    " ORDER BY seq, tier",
+	[ST_LEAN_EXTENTS] = "SELECT 1 FROM extent WHERE copy >= ?1"
+	    " AND take_row(copy, length, blob) ORDER BY copy, idx",
+	[ST_LEAN_BLOBS] = "SELECT 1 FROM blob WHERE id >= ?1"
+	    " AND take_row(id, owned, inline, transform, size, live_bytes)"
+	    " ORDER BY id",
 
 	[ST_UPLOAD_ADD] = "INSERT INTO upload(id, upload_id, bucket, key,"
 	    " created_us, owner, meta, checksum_alg, checksum_type, tier,"

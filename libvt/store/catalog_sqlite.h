@@ -40,8 +40,8 @@ enum vt_st {
 	ST_INLINE_ADD, ST_INLINE_DEL,
 	ST_PARTS_SET, ST_PARTS_GET, ST_PARTS_DEL,
 	ST_LIST, ST_LIST_INCLUSIVE, ST_SCAN, ST_SCAN_AFTER, ST_SCAN_FROM,
-	ST_LEAN_KEYS, ST_LEAN_OLDER, ST_LEAN_VERSIONS, ST_LEAN_COPIES,
-	ST_LEAN_EXTENTS, ST_LEAN_BLOBS,
+	ST_LEAN_KEYS, ST_LEAN_OLDER, ST_LEAN_VERSIONS, ST_LEAN_WHOLE,
+	ST_LEAN_COPIES, ST_LEAN_EXTENTS, ST_LEAN_BLOBS,
 	ST_UPLOAD_ADD, ST_UPLOAD_GET, ST_UPLOAD_DEL, ST_UPLOAD_COMPLETE,
 	ST_UPLOAD_LIST, ST_UPLOAD_LIST_FROM, ST_UPLOADS_OF_BUCKET,
 	ST_UPLOADS_OLD,
@@ -67,6 +67,7 @@ enum vt_st {
 struct vt_conn {
 	sqlite3 *db;
 	sqlite3_stmt *st[ST_STATEMENTS];
+	struct vt_window *window;	/* what take_row fills */
 	struct vt_conn *next;
 };
 
@@ -139,6 +140,17 @@ struct vt_catalog {
 	struct vt_lease_block *spare;
 	int lease_wanted;
 };
+
+/*
+ * What the column `rare` of a version says, as an SQL expression: so that a
+ * scan need not ask for what hardly any version has.
+ */
+#define VT_CAT_RARE(is_null, marker, tags, pin, mode, until, hold) \
+	"(" is_null " + 2 * " marker " + 4 * (" tags " <> '' OR " pin \
+	" <> '' OR " mode " <> 0 OR " until " <> 0 OR " hold " <> 0))"
+#define VT_CAT_IS_NULL 1
+#define VT_CAT_IS_MARKER 2
+#define VT_CAT_HAS_RARE 4	/* -1, not known, has that bit too */
 
 /* Text of every statement (catalog_sql.c), in the order of enum vt_st, and the
  * schema's migrations. */

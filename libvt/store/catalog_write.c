@@ -444,9 +444,28 @@ extents_add(struct vt_catalog *c, int64_t copy, const struct vt_cat_extent *x,
 	return VT_OK;
 }
 
+/*
+ * Does a copy of a version of `size_bytes` take just these, in one extent that
+ * is ours and as it was sent?  Said beside the copy, so that a scan need not
+ * look for its extents; it stays so as long as the copy is there: extents of
+ * a copy do not change, what is ours stays ours, and a transform is only
+ * written anew where there was one.
+ */
+static int
+is_plain(const struct vt_cat_extent *x, size_t n, uint64_t size_bytes)
+{
+	const struct vt_blob *b;
+
+	if (n != 1 || x->is_ref || x->form_of != 0)
+		return 0;
+	b = &x->e.blob;
+	return (b->owned || b->is_inline) && x->e.length == size_bytes &&
+	    (b->transform == NULL || *b->transform == '\0');
+}
+
 static enum vt_code
-copy_add(struct vt_catalog *c, int64_t seq, int64_t tier, int64_t now_us,
-    int64_t *copy, struct vt_err *err)
+copy_add(struct vt_catalog *c, int64_t seq, int64_t tier, int plain,
+    int64_t now_us, int64_t *copy, struct vt_err *err)
 {
 	sqlite3_stmt *s = vt_conn_st(c->w, ST_COPY_ADD);
 
@@ -457,6 +476,7 @@ copy_add(struct vt_catalog *c, int64_t seq, int64_t tier, int64_t now_us,
 	sqlite3_bind_int64(s, 2, tier);
 	sqlite3_bind_int64(s, 3, *copy);
 	sqlite3_bind_int64(s, 4, now_us);
+	sqlite3_bind_int(s, 5, plain);
 	return vt_conn_run(c->w, s, "add a copy", err);
 }
 
@@ -908,7 +928,8 @@ op_put(struct vt_catalog *c, struct vt_cat_put *p, int64_t now_us,
 	if (rc == VT_OK)
 		rc = new_version(c, p, now_us, &tier, err);
 	if (rc == VT_OK)
-		rc = copy_add(c, p->seq, tier, now_us, &copy, err);
+		rc = copy_add(c, p->seq, tier, is_plain(p->extents,
+		    p->extent_count, p->v.size_bytes), now_us, &copy, err);
 	if (rc == VT_OK)
 		rc = extents_add(c, copy, p->extents, p->extent_count, err);
 	if (rc == VT_OK)
@@ -1415,7 +1436,7 @@ op_complete(struct vt_catalog *c, struct vt_cat_complete *m, int64_t now_us,
 	}
 	rc = new_version(c, &m->put, now_us, &tier, err);
 	if (rc == VT_OK)
-		rc = copy_add(c, m->put.seq, tier, now_us, &copy, err);
+		rc = copy_add(c, m->put.seq, tier, 0, now_us, &copy, err);
 	for (i = 0; i < m->part_count && rc == VT_OK; i++) {
 		rc = first_id(c, ST_EXTENT_COUNT, m->part_ids[i], &n, err);
 		if (rc == VT_OK)
@@ -1561,7 +1582,9 @@ swap_in_place(struct vt_catalog *c, struct vt_cat_swap *w,
 	if (rc == VT_OK)
 		rc = tier_id(c, w->tier, &tier, err);
 	if (rc == VT_OK)
-		rc = copy_add(c, v->seq, tier, now_us, &w->copy_id, err);
+		rc = copy_add(c, v->seq, tier, is_plain(w->extents,
+		    w->extent_count, v->size_bytes), now_us, &w->copy_id,
+		    err);
 	if (rc == VT_OK)
 		rc = extents_add(c, w->copy_id, w->extents, w->extent_count,
 		    err);
@@ -1673,7 +1696,8 @@ vt_cat_copy_put(struct vt_catalog *c, const struct vt_version *v,
 	if (rc == VT_OK)
 		rc = tier_id(c, tier, &id, err);
 	if (rc == VT_OK)
-		rc = copy_add(c, v->seq, id, now_us, copy_id, err);
+		rc = copy_add(c, v->seq, id, is_plain(x, n, v->size_bytes),
+		    now_us, copy_id, err);
 	if (rc == VT_OK)
 		rc = extents_add(c, *copy_id, x, n, err);
 	return rc;

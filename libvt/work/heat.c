@@ -43,10 +43,37 @@ add_part(struct vt_buf *out, const char *s, size_t len)
 	return vt_buf_add(out, s, len);
 }
 
+static int
+has_zero(const char *s, size_t len)
+{
+	return len > 0 && memchr(s, 0, len) != NULL;
+}
+
+static inline char *
+put_plain(char *p, const char *s, size_t len)
+{
+	if (len != 0)
+		memcpy(p, s, len);
+	return p + len;
+}
+
 int
 vt_heat_name(struct vt_buf *out, const char *bucket, size_t bucket_len,
     const char *key, size_t key_len, const char *version, size_t version_len)
 {
+	char *p;
+
+	/* the name is mostly what is asked for, as it is */
+	p = vt_buf_reserve(out, bucket_len + key_len + version_len + 4);
+	if (p != NULL && !has_zero(bucket, bucket_len) &&
+	    !has_zero(key, key_len) && !has_zero(version, version_len)) {
+		p = put_plain(put_plain(p, bucket, bucket_len), "\0\1", 2);
+		p = put_plain(put_plain(p, key, key_len), "\0\1", 2);
+		p = put_plain(p, version, version_len);
+		*p = '\0';
+		out->len = (size_t)(p - out->data);
+		return 0;
+	}
 	add_part(out, bucket, bucket_len);
 	vt_buf_add(out, "\0\1", 2);
 	add_part(out, key, key_len);

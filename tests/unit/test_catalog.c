@@ -10,102 +10,8 @@
 #include "libvt/base/hash.h"
 #include "libvt/store/catalog.h"
 
+#include "tests/unit/made_catalog.h"
 #include "tests/unit/test.h"
-
-static char dir[256];
-static struct vt_clock fixed = { 1, 1000000000LL * 1000000 };
-static struct vt_err err;
-
-static struct vt_catalog *
-open_catalog(const char *name, int checkpointer)
-{
-	struct vt_catalog_options o;
-	struct vt_catalog *c = NULL;
-	char path[600];
-
-	memset(&o, 0, sizeof(o));
-	o.clock = &fixed;
-	o.create = 1;
-	o.checkpointer = checkpointer;
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (vt_catalog_open(path, &o, &c, &err) != VT_OK)
-		printf("# open: %s\n", err.text);
-	return c;
-}
-
-static int64_t
-make_bucket(struct vt_catalog *c, const char *name)
-{
-	struct vt_cat_op op;
-
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_BUCKET_CREATE;
-	op.u.bucket_create.b.name = name;
-	op.u.bucket_create.b.owner = "root";
-	op.u.bucket_create.b.location = "here";
-	if (vt_catalog_run(c, &op, &err) != VT_OK)
-		return -1;
-	return op.u.bucket_create.b.id;
-}
-
-/* An inline object of text. */
-static enum vt_code
-put(struct vt_catalog *c, int64_t bucket, const char *key, const char *body,
-    const struct vt_cat_cond *cond, struct vt_cat_put *result)
-{
-	struct vt_cat_op op;
-	struct vt_cat_extent x;
-	enum vt_code rc;
-
-	memset(&op, 0, sizeof(op));
-	memset(&x, 0, sizeof(x));
-	op.kind = VT_CAT_PUT;
-	op.u.put.v.bucket_id = bucket;
-	op.u.put.v.key = key;
-	op.u.put.v.key_len = strlen(key);
-	op.u.put.v.size_bytes = strlen(body);
-	op.u.put.v.etag = body;
-	op.u.put.v.meta = "content-type\0text/plain";
-	op.u.put.v.meta_len = 24;
-	op.u.put.tier = "hot";
-	if (cond != NULL)
-		op.u.put.cond = *cond;
-	if (body[0] != '\0') {
-		rc = vt_catalog_blob_id(c, &x.e.blob.id, &err);
-		if (rc != VT_OK)
-			return rc;
-		x.e.blob.tier = "hot";
-		x.e.blob.size_bytes = x.e.length = x.e.plain_length =
-		    strlen(body);
-		x.e.blob.owned = x.e.blob.is_inline = 1;
-		x.e.data = body;
-		op.u.put.extents = &x;
-		op.u.put.extent_count = 1;
-	}
-	rc = vt_catalog_run(c, &op, &err);
-	if (result != NULL)
-		*result = op.u.put;
-	return rc;
-}
-
-static enum vt_code
-del(struct vt_catalog *c, int64_t bucket, const char *key, const char *id,
-    struct vt_cat_delete *result)
-{
-	struct vt_cat_op op;
-	enum vt_code rc;
-
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_DELETE;
-	op.u.del.bucket_id = bucket;
-	op.u.del.key = key;
-	op.u.del.key_len = strlen(key);
-	op.u.del.version_id = id;
-	rc = vt_catalog_run(c, &op, &err);
-	if (result != NULL)
-		*result = op.u.del;
-	return rc;
-}
 
 static struct vt_version *
 get(struct vt_catalog *c, struct vt_arena *a, int64_t bucket,
@@ -117,25 +23,6 @@ get(struct vt_catalog *c, struct vt_arena *a, int64_t bucket,
 	    &err) != VT_OK)
 		return NULL;
 	return v;
-}
-
-/* A file-like blob on a tier. */
-static void
-blob_extent(struct vt_catalog *c, struct vt_cat_extent *x, const char *tier,
-    uint64_t size)
-{
-	static char names[64][32];
-	static int n;
-
-	memset(x, 0, sizeof(*x));
-	if (vt_catalog_blob_id(c, &x->e.blob.id, &err) != VT_OK)
-		abort();
-	snprintf(names[n % 64], sizeof(names[0]), "b%llu",
-	    (unsigned long long)x->e.blob.id);
-	x->e.blob.name = names[n++ % 64];
-	x->e.blob.tier = tier;
-	x->e.blob.size_bytes = x->e.length = x->e.plain_length = size;
-	x->e.blob.owned = 1;
 }
 
 static void
@@ -750,135 +637,6 @@ test_scan(void)
 	vt_catalog_close(c);
 }
 
-/* Everything that a lean scan tells of a version. */
-static int
-describe_visit(void *ctx, const struct vt_bucket *b,
-    const struct vt_version *v)
-{
-	const struct vt_copy *y;
-	struct vt_buf *out = ctx;
-	size_t i;
-
-	vt_buf_printf(out, "%s/%.*s %lld %s %d%d%d %lld %llu %lld '%s' '%s' "
-	    "%s %d %lld %d:", b->name, (int)v->key_len, v->key,
-	    (long long)v->seq, v->version_id, v->is_null, v->is_marker,
-	    v->is_current, (long long)v->generation,
-	    (unsigned long long)v->size_bytes, (long long)v->mtime_us,
-	    v->tags, v->pin, v->tier, (int)v->lock_mode,
-	    (long long)v->retain_until_us, (int)v->legal_hold);
-	for (i = 0; i < v->copy_count; i++) {
-		y = &v->copies[i];
-		vt_buf_printf(out, " %s %lld %lld %lld %llu %d", y->tier,
-		    (long long)y->id, (long long)y->created_us,
-		    (long long)y->until_us,
-		    (unsigned long long)y->stored_bytes, y->is_adopted);
-	}
-	vt_buf_printf(out, "\n");
-	return 0;
-}
-
-static void
-describe(struct vt_catalog *c, int is_lean, unsigned rows,
-    struct vt_buf *out)
-{
-	struct vt_scan_pos pos;
-	int more = 1;
-
-	vt_buf_reset(out);
-	memset(&pos, 0, sizeof(pos));
-	pos.is_lean = is_lean;
-	while (more)
-		if (vt_catalog_scan(c, &pos, rows, describe_visit, out, &more,
-		    &err) != VT_OK || out->failed)
-			abort();
-}
-
-/* An object of two blobs, the second ours or adopted. */
-static void
-put_ranges(struct vt_catalog *c, int64_t bucket, const char *key, int owned)
-{
-	struct vt_cat_extent x[2];
-	struct vt_cat_op op;
-
-	blob_extent(c, &x[0], "hot", 5);
-	blob_extent(c, &x[1], "hot", 7);
-	x[1].e.blob.owned = owned;
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_PUT;
-	op.u.put.v.bucket_id = bucket;
-	op.u.put.v.key = key;
-	op.u.put.v.key_len = strlen(key);
-	op.u.put.v.size_bytes = 12;
-	op.u.put.v.etag = "e";
-	op.u.put.v.tags = "a=b";
-	op.u.put.v.pin = "hot";
-	op.u.put.tier = "hot";
-	op.u.put.extents = x;
-	op.u.put.extent_count = 2;
-	if (vt_catalog_run(c, &op, &err) != VT_OK)
-		abort();
-}
-
-/* Versions of keys by turns, so that no key's numbers are in a row; more of
- * one key than a scan holds in memory, and as many as that of another. */
-static void
-fill_for_scan(struct vt_catalog *c)
-{
-	int64_t a = make_bucket(c, "aa"), b = make_bucket(c, "bb");
-	struct vt_cat_op op;
-	int i;
-
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_VERSIONING_SET;
-	op.u.versioning.bucket_id = b;
-	op.u.versioning.state = 1;
-	if (vt_catalog_run(c, &op, &err) != VT_OK)
-		abort();
-	for (i = 0; i < 300; i++) {
-		if (put(c, b, "many", i % 3 != 0 ? "x" : "", NULL, NULL) !=
-		    VT_OK || (i < 256 && put(c, b, "edge", "yy", NULL, NULL) !=
-		    VT_OK))
-			abort();
-		if (i % 100 == 0)
-			put_ranges(c, b, "few", i == 0);
-	}
-	if (del(c, b, "few", NULL, NULL) != VT_OK ||
-	    del(c, b, "many", NULL, NULL) != VT_OK)
-		abort();
-	put_ranges(c, b, "many0", 1);
-	put_ranges(c, a, "z", 0);
-	put_ranges(c, a, "b", 1);
-}
-
-static void
-test_lean_scan(void)
-{
-	static const unsigned pages[] = { 1, 7, 255, 256, 257, 10000 };
-	struct vt_catalog *c = open_catalog("lean.db", 1);
-	struct vt_buf all, lean;
-	size_t i, lines = 0;
-
-	fill_for_scan(c);
-	vt_buf_init(&all, 1 << 20);
-	vt_buf_init(&lean, 1 << 20);
-	describe(c, 0, 10000, &all);
-	for (i = 0; i < all.len; i++)
-		lines += all.data[i] == '\n';
-	is_int((long)lines, 300 + 256 + 3 + 2 + 1 + 2, "all are scanned");
-	ok(memmem(all.data, all.len, " 12 1\n", 6) != NULL &&
-	    memmem(all.data, all.len, " 12 0\n", 6) != NULL,
-	    "with what is adopted and what is not");
-	for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-		describe(c, 1, pages[i], &lean);
-		ok(lean.len == all.len &&
-		    memcmp(lean.data, all.data, all.len) == 0,
-		    "lean, in pages of %u: the same", pages[i]);
-	}
-	vt_buf_release(&all);
-	vt_buf_release(&lean);
-	vt_catalog_close(c);
-}
-
 /* A scan goes on behind the last version it told of, whatever has changed. */
 static void
 test_scan_changes(void)
@@ -959,11 +717,7 @@ test_events(void)
 int
 main(void)
 {
-	char cmd[300];
-
-	snprintf(dir, sizeof(dir), "%s/vt-catalog-XXXXXX",
-	    getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-	if (mkdtemp(dir) == NULL)
+	if (begin_folder() < 0)
 		return 1;
 	test_versions();
 	test_lists();
@@ -975,11 +729,8 @@ main(void)
 	test_leases();
 	test_snapshot();
 	test_scan();
-	test_lean_scan();
 	test_scan_changes();
 	test_events();
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	if (system(cmd) != 0)
-		printf("# cannot remove %s\n", dir);
+	end_folder();
 	return test_done();
 }

@@ -137,7 +137,12 @@ test_writing(void)
 		0, 9, 10, 99, 100, 101, 999, 1000, 12345, 99999, 100000,
 		UINT32_MAX, 1000000007, UINT64_MAX / 10, UINT64_MAX
 	};
+	static const double days[] = {
+		0, -0.0, 1, 360, 0.5, 173.1058, 29.999999999, 1e-9, 1.5e-10,
+		1 / 3.0, 999999.999999999, 999999.9999999999, 1e6, 1e18, -1.5
+	};
 	struct vt_scan_record r;
+	uint64_t n;
 	struct vt_err err;
 	struct vt_buf b;
 	size_t i;
@@ -150,8 +155,23 @@ test_writing(void)
 		r.also_count = r.gap_count = 0;
 		r.is_ruled = 0;
 		agree(&r, 1, "without lists");
+		r.is_ruled = 1;
+		agree(&r, 1, "in a bucket with rules");
+		r.tags = "a=b";
+		r.noncurrent_since_us = INT64_C(1800000000000000);
+		r.newer = 3;
+		r.is_alone = 1;
+		agree(&r, 1, "with all that rules ask");
+		r.tags = "a=\"";
+		agree(&r, 0, "with a tag that is escaped");
+		r.is_ruled = 0;
+		agree(&r, 1, "nobody asks for tags");
 		r.pack = 7;
-		agree(&r, 0, "in a pack");
+		r.pack_bytes = 1000000;
+		r.pack_dead = 0.1 * (double)i;
+		agree(&r, 1, "in a pack");
+		r.pack_dead = 1 / 3.0;
+		agree(&r, 1, "in one with a long fraction");
 		r.pack = 0;
 	}
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -160,6 +180,16 @@ test_writing(void)
 		r.copy_since_us = (int64_t)(sizes[i] / 2);
 		r.covered_days = (double)sizes[i] / 7;
 		agree(&r, 1, "a number");
+	}
+	for (i = 0, n = 1; i < 20; i++, n *= 10) {
+		r.size_bytes = n;
+		r.stored_bytes = n - 1;
+		r.reads = n + 1;
+		agree(&r, 1, "a power of ten and its neighbours");
+	}
+	for (i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
+		r.covered_days = days[i];
+		agree(&r, 1, "days");
 	}
 	r.key = "caf\xc3\xa9";
 	r.key_len = 5;

@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "libvt/base/buf.h"
 #include "libvt/store/catalog_sqlite.h"
 
 #include "tests/unit/test.h"
@@ -59,23 +60,58 @@ make(const char *path)
 	sqlite3_close(db);
 }
 
-/* It cannot end in the middle: what fails leaves the file as it was. */
+/*
+ * It cannot end in the middle: what fails, as `sql` makes it, leaves the file
+ * as it was before that step, so that it has no `column`.
+ */
 static void
-test_undone(const char *path)
+test_undone(const char *path, const char *sql, const char *undo,
+    const char *column)
 {
 	struct vt_catalog_options o = { .clock = &now };
 	struct vt_catalog *c;
 	sqlite3 *db;
 
-	if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db,
-	    "CREATE TABLE master_key(x)", NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, sql,
+	    NULL, NULL, NULL) != SQLITE_OK)
 		exit(1);
 	ok(vt_catalog_open(path, &o, &c, &err) != VT_OK,
 	    "an upgrade that fails at its end: %s", err.text);
-	ok(sqlite3_exec(db, "DROP TABLE master_key", NULL, NULL, NULL) ==
-	    SQLITE_OK && sqlite3_exec(db, "SELECT acl FROM version", NULL,
-	    NULL, NULL) == SQLITE_ERROR, "P4 leaves nothing behind");
+	ok(sqlite3_exec(db, undo, NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(db, column, NULL, NULL, NULL) == SQLITE_ERROR,
+	    "P4 leaves nothing behind");
 	sqlite3_close(db);
+}
+
+/* What a lean scan tells of what no column says. */
+static int
+note_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
+{
+	struct vt_buf *out = ctx;
+
+	vt_buf_printf(out, "%s/%.*s %lld %d%d%d '%s' '%s' %llu\n", b->name,
+	    (int)v->key_len, v->key, (long long)v->seq, v->is_null,
+	    v->is_marker, v->is_current, v->tags, v->pin,
+	    v->copy_count == 1 ?
+	    (unsigned long long)v->copies[0].stored_bytes : 0);
+	return 0;
+}
+
+static void
+test_scanned(struct vt_catalog *c)
+{
+	struct vt_scan_pos pos;
+	struct vt_buf out;
+	int more;
+
+	memset(&pos, 0, sizeof(pos));
+	pos.is_lean = 1;
+	vt_buf_init(&out, 10000);
+	is_int(vt_catalog_scan(c, &pos, 100, note_version, &out, &more, &err),
+	    VT_OK, "it is scanned");
+	is_str(out.data, "b/k 11 001 '' 'hot' 6\nb/k 10 000 't=1' '' 5\n"
+	    "b/m 12 011 '' '' 0\n", "what old rows have is looked up");
+	vt_buf_release(&out);
 }
 
 static const char *
@@ -119,6 +155,7 @@ test_upgraded(const char *path)
 	is_int(vt_catalog_lookup(c, a, b.id, "m", 1, NULL, 0, &v, &err),
 	    VT_OK, "a delete marker");
 	ok(v->is_marker, "is one");
+	test_scanned(c);
 
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_UPLOAD_COMPLETE;
@@ -150,7 +187,10 @@ main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/catalog.db", dir);
 	make(path);
-	test_undone(path);
+	test_undone(path, "CREATE TABLE master_key(x)",
+	    "DROP TABLE master_key", "SELECT acl FROM version");
+	test_undone(path, "ALTER TABLE version ADD COLUMN rare",
+	    "ALTER TABLE version DROP COLUMN rare", "SELECT plain FROM copy");
 	test_upgraded(path);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
