@@ -15,6 +15,7 @@ struct candidate {
 	size_t key_len;
 	uint64_t size_bytes;
 	int64_t mtime_us;
+	struct vt_reach reach;
 };
 
 #define KEPT_MAX ((size_t)1 << 30)
@@ -61,16 +62,32 @@ first_release(struct first_pass *f)
 	vt_arena_free(f->kept);
 }
 
+/* Where it may be, from where it is decided to be. */
+static void
+reach_of(const struct run *r, const struct vt_scan_record *rec,
+    struct vt_reach *out)
+{
+	struct vt_scan_record at;
+
+	if (rec->seq == 0) {
+		at = *rec;
+		place_foreign(r, &at);
+		rec = &at;
+	}
+	(void)vt_reach_of(&r->model, &r->policy, r->places, rec, out);
+}
+
 static int
-put_aside(struct first_pass *f, const struct vt_scan_record *rec,
-    int64_t now_us)
+put_aside(const struct run *r, struct first_pass *f,
+    const struct vt_scan_record *rec)
 {
 	struct candidate c = { .key_len = rec->key_len,
 	    .size_bytes = rec->size_bytes, .mtime_us = rec->mtime_us };
 	struct vt_err err;
 
-	if (vt_past_fill(&f->past, rec, now_us, &err) != VT_OK)
+	if (vt_past_fill(&f->past, rec, r->now_us, &err) != VT_OK)
 		return -1;
+	reach_of(r, rec, &c.reach);
 	c.past = f->past;
 	c.past.e = (struct vt_event *)(void *)vt_arena_dup(f->kept,
 	    f->past.e, f->past.count * sizeof(*f->past.e));
@@ -81,8 +98,8 @@ put_aside(struct first_pass *f, const struct vt_scan_record *rec,
 }
 
 int
-first_see(struct first_pass *f, const struct vt_scan_record *rec,
-    int64_t now_us, double floor)
+first_see(const struct run *r, struct first_pass *f,
+    const struct vt_scan_record *rec, double floor)
 {
 	double rank;
 
@@ -108,7 +125,7 @@ first_see(struct first_pass *f, const struct vt_scan_record *rec,
 			return 0;
 		}
 	}
-	return put_aside(f, rec, now_us);
+	return put_aside(r, f, rec);
 }
 
 void
@@ -136,8 +153,8 @@ first_take(struct run *r, struct first_pass *f)
 		if (vt_sample_wants(r->sample, c->size_bytes, c->bucket,
 		    c->key, c->key_len, c->mtime_us) &&
 		    vt_sample_add(r->sample, &c->past, c->size_bytes,
-		    c->bucket, c->key, c->key_len, c->mtime_us, &err) !=
-		    VT_OK)
+		    c->bucket, c->key, c->key_len, c->mtime_us, &c->reach,
+		    &err) != VT_OK)
 			plan_die(&err);
 	}
 }

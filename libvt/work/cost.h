@@ -110,8 +110,11 @@ struct vt_cost {
 					   a whole read that is paid: the
 					   request and transfer */
 	int needs_restore[VT_COST_TIERS];
-	int excluded[VT_COST_TIERS];	/* never a target */
+	int excluded[VT_COST_TIERS];	/* never a target; VT_COST_BARRED: it
+					   may not lie there at all, of what
+					   others do as well (P6) */
 };
+#define VT_COST_BARRED 2
 
 void vt_cost_of(const struct vt_cost_model *m, uint64_t size_bytes,
     struct vt_cost *out);
