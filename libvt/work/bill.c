@@ -55,6 +55,8 @@ void
 vt_bill_put(struct vt_bill *b, size_t k, uint64_t size_bytes)
 {
 	b->tier[k].puts += 1;
+	b->tier[k].parts += (double)vt_parts_count(
+	    &b->model->tier[k].parts, size_bytes) - 1;
 	b->tier[k].written_bytes += (double)size_bytes;
 }
 
@@ -174,6 +176,7 @@ vt_bill_usd(const struct vt_bill *b, size_t k, enum vt_bill_line line)
 		    keeping(b, k, kept);
 	case VT_BILL_REQUESTS:
 		return b->tier[k].gets * p->get + b->tier[k].puts * p->put +
+		    b->tier[k].parts * p->part +
 		    b->tier[k].transitions * p->transition;
 	case VT_BILL_RETRIEVAL:
 		return read_gb * p->retrieval_gb;

@@ -15,7 +15,8 @@ enum vt_bill_line {
 	VT_BILL_STORAGE,	/* with minimum sizes and overheads; restored
 				   copies are kept in the hot tier */
 	VT_BILL_EARLY,		/* what minimum durations add */
-	VT_BILL_REQUESTS,	/* GET, PUT and moves by the provider */
+	VT_BILL_REQUESTS,	/* GET, PUT, the parts of large ones, and
+				   moves by the provider */
 	VT_BILL_RETRIEVAL,	/* by the GB */
 	VT_BILL_RESTORES,	/* requests */
 	VT_BILL_MONITORING,
@@ -34,7 +35,7 @@ struct vt_bill {
 	double days;
 	struct {
 		double byte_days, early_byte_days, monitored_days;
-		double gets, puts, transitions, restores;
+		double gets, puts, parts, transitions, restores;
 		double read_bytes, written_bytes;
 	} tier[VT_COST_TIERS];
 	double client_bytes;

@@ -439,8 +439,8 @@ move(const struct turn *u, struct side *d, struct vt_seat *s, size_t to,
 
 /* An object that may not be everywhere: engines that know nothing of one
  * object's bounds leave it to the work function; the self-moving class, as a
- * baseline, leaves it where it is. */
-static const struct vt_engine *
+ * baseline, leaves it where it is.  Few are: kept out of the way of others. */
+__attribute__((noinline)) static const struct vt_engine *
 engine_within(const struct turn *u, const struct side *d,
     const struct vt_engine *e)
 {
@@ -454,7 +454,7 @@ engine_within(const struct turn *u, const struct side *d,
 	return barred & ~k->excluded ? &k->side[k->work].e : e;
 }
 
-static const struct vt_engine *
+static inline const struct vt_engine *
 engine_for(const struct turn *u, const struct side *d)
 {
 	const struct vt_contest *k = u->k;

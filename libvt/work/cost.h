@@ -18,6 +18,8 @@
 
 #include "libvt/base/err.h"
 
+#include "libvt/proto/parts.h"
+
 #include "libvt/work/config.h"
 #include "libvt/work/prices.h"
 
@@ -41,6 +43,9 @@ struct vt_cost_tier {
 	double write_gb;	/* and back */
 	int excluded;		/* never a target: constraints (P6) */
 	int compresses;		/* what comes to it */
+	/* how what is large is written; of tiers that are
+	 * not configured that is not known, and it is by one request */
+	struct vt_parts parts;
 };
 
 /*
@@ -134,6 +139,12 @@ struct vt_cost_rates {
 	double move_byte[VT_COST_TIERS][VT_COST_TIERS];
 	double promote_byte[VT_COST_TIERS];
 	int compresses[VT_COST_TIERS];
+	/* What is larger goes to some tier in parts that are billed; who copies
+	 * it writes them, no provider (1 << to, of each from) */
+	uint64_t whole_bytes;
+	struct vt_parts parts[VT_COST_TIERS];
+	double part[VT_COST_TIERS];
+	uint32_t copied[VT_COST_TIERS];
 };
 
 void vt_cost_rates_of(const struct vt_cost_model *m,
@@ -157,8 +168,11 @@ void vt_cost_packed(const struct vt_cost_model *m,
     const struct vt_cost_rates *r, size_t k, double share, double pack,
     struct vt_cost *out);
 
+/* The requests that writing so many bytes to tier `k` takes. */
+double vt_cost_put(const struct vt_cost_model *m, size_t k,
+    uint64_t size_bytes);
 /* Of that, keeping alone, where sizes need not be whole; and what putting a
- * byte on tier `k` costs beside the request. */
+ * byte on tier `k` costs beside the requests. */
 double vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes);
 double vt_cost_write_byte(const struct vt_cost_model *m, size_t k);
 

@@ -142,6 +142,8 @@ test_sum(struct vt_cost_model m, enum vt_move_how how)
 	m.client_bands.count = 0;
 	m.tier[0].price.write_gb = 0.05;
 	m.tier[2].price.write_gb = 0.02;
+	vt_parts_of("s3:", 0, &m.tier[0].parts);
+	vt_parts_of("azure:", 5000000, &m.tier[2].parts);
 	for (i = 0; i < 2000; i++) {
 		uint64_t size = (uint64_t)(rand() % 100000) *
 		    (uint64_t)(1 + rand() % 100000);
