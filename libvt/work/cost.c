@@ -8,15 +8,9 @@
 void
 vt_cost_model_init(struct vt_cost_model *m, const struct vt_prices *p)
 {
-	const char *name;
-	double usd;
-	size_t i;
-
 	memset(m, 0, sizeof(*m));
 	m->bytes_per_gb = vt_prices_bytes_per_gb(p);
 	m->month_days = vt_prices_month_days(p);
-	for (i = 0; vt_prices_fixed(p, i, &name, &usd) == 0; i++)
-		m->fixed_month += usd;
 }
 
 enum vt_code
@@ -86,6 +80,16 @@ vt_cost_model_clients(struct vt_cost_model *m, const struct vt_prices *p,
 {
 	return vt_prices_transfer(p, server, clients, &m->client_gb,
 	    &m->client_bands, err);
+}
+
+double
+vt_cost_clients(const struct vt_cost_model *m, double kept_bytes,
+    double read_bytes)
+{
+	double gb = (read_bytes - m->client_bands.free_times_stored *
+	    kept_bytes) / m->bytes_per_gb;
+
+	return gb <= 0 ? 0 : vt_bands_sum(&m->client_bands, m->client_gb, gb);
 }
 
 enum vt_code

@@ -8,7 +8,7 @@
  *
  * Units: dollars, bytes, days of 86,400 s; a GB and a month are those of the
  * price file.  What an object's GB costs is the price of the volume band that
- * its tier is in; the sum over bands is vt_bill's (bill.h).
+ * its tier is in.
  */
 #ifndef VT_WORK_COST_H
 #define VT_WORK_COST_H
@@ -57,15 +57,12 @@ struct vt_cost_model {
 	enum vt_move_how how;
 	size_t count;
 	struct vt_cost_tier tier[VT_COST_TIERS];
-	/* In the bill, in no decision: they are the same wherever the bytes
-	 * lie. */
+	/* In no decision: it is the same wherever the bytes lie. */
 	double client_gb;		/* from the server to who reads */
 	struct vt_bands client_bands;
-	double fixed_month;
 };
 
-/* An empty model with the units and fixed charges of `p`; transfer to clients
- * is free. */
+/* An empty model with the units of `p`; transfer to clients is free. */
 void vt_cost_model_init(struct vt_cost_model *m, const struct vt_prices *p);
 /*
  * Add a tier priced as `class_name` at `location`, with the server (and
@@ -86,6 +83,10 @@ enum vt_code vt_cost_model_config(struct vt_cost_model *m,
 enum vt_code vt_cost_model_clients(struct vt_cost_model *m,
     const struct vt_prices *p, const char *server, const char *clients,
     struct vt_err *err) VT_MUST_CHECK;
+/* Dollars for `read_bytes` that clients read in a month, by the exact sum over
+ * bands, less what is carried free as `kept_bytes` are stored. */
+double vt_cost_clients(const struct vt_cost_model *m, double kept_bytes,
+    double read_bytes);
 /* Restore from tier `k` at this speed, "standard" being the price file's own.
  * VT_INVALID: the tier needs no restores or has no such speed. */
 enum vt_code vt_cost_model_speed(struct vt_cost_model *m, size_t k,

@@ -314,6 +314,24 @@ test_stored(const struct vt_cost_model *model)
 	    "unless that compresses too");
 }
 
+/* 1,000 GB at 0.09, 9,000 at 0.08, what is more at 0.05. */
+static void
+test_clients(struct vt_cost_model m, const struct vt_prices *p)
+{
+	struct vt_err err;
+
+	ok(vt_cost_clients(&m, 0, 12000e9) <= 0, "nobody asks for it");
+	is_int(vt_cost_model_clients(&m, p, "here", "internet", &err), VT_OK,
+	    "clients that are elsewhere");
+	ok(close_to(vt_cost_clients(&m, 0, 12000e9), 90 + 720 + 100),
+	    "what they read, by bands");
+	m.client_bands.free_times_stored = 2;
+	/* 10 GB stored make 20 GB free; the other 5 cost 0.09 each */
+	ok(close_to(vt_cost_clients(&m, 10e9, 25e9), 5 * 0.09),
+	    "is free up to so many times what is stored");
+	ok(vt_cost_clients(&m, 20e9, 25e9) <= 0, "or all of it");
+}
+
 int
 main(void)
 {
@@ -327,11 +345,11 @@ main(void)
 		return test_done();
 	}
 	build(&m, p);
-	ok(close_to(m.fixed_month, 36), "fixed charges: a machine, a disk");
 	test_keep(&m);
 	test_read(&m);
 	test_move(&m);
 	test_parts(m);
+	test_clients(m, p);
 	test_rates(&m);
 	test_speed(&m);
 	test_stored(&m);
