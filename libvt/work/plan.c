@@ -337,10 +337,10 @@ replay_work(const struct vt_cost *c, const struct vt_past *past, size_t start,
 {
 	size_t i;
 
-	vt_work_init(w, c, start, 1);
+	vt_work_init(w, c, start);
 	for (i = 0; i < past->count; i++) {
 		vt_work_idle(w, past->e[i].idle);
-		vt_work_read(w, past->e[i].gets, past->e[i].bytes, 0);
+		vt_work_read(w, past->e[i].gets, past->e[i].bytes);
 	}
 	vt_work_idle(w, past->tail_idle);
 }

@@ -455,8 +455,8 @@ test_idle(void)
 
 	for (i = 0; i < 2000; i++) {
 		random_cost(&c, 2 + rnd(3), 30);
-		vt_work_init(&a, &c, 0, 1);
-		vt_work_init(&b, &c, 0, 1);
+		vt_work_init(&a, &c, 0);
+		vt_work_init(&b, &c, 0);
 		vt_work_idle(&a, 400);
 		for (k = 0; k < 1600; k++)
 			vt_work_idle(&b, 0.25);
