@@ -176,7 +176,8 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 
 	p->err.code = VT_OK;
 	p->place = NULL;
-	if (rec->kind != VT_SCAN_VERSION)
+	if (rec->kind != VT_SCAN_VERSION ||
+	    (r->explain != NULL && !is_explained(r, rec)))
 		return;
 	if (rec->seq == 0)
 		place_foreign(r, rec);

@@ -50,7 +50,7 @@ first_reset(struct first_pass *f)
 	f->highest_passed = 0;
 	f->ends_us = f->covered_from = f->covered_to = 0;
 	f->covered_days = 0;
-	f->packed = 0;
+	f->packed = f->explained = 0;
 }
 
 void
@@ -107,6 +107,7 @@ first_see(const struct run *r, struct first_pass *f,
 	if (f->ends_us == 0)
 		f->ends_us = rec->covered_to_us;
 	f->packed |= rec->pack != 0;
+	f->explained |= r->explain != NULL && is_explained(r, rec);
 	if (rec->covered_days <= 0)
 		return 0;
 	if (f->covered_from == 0 || rec->covered_from_us < f->covered_from)
@@ -139,6 +140,7 @@ first_take(struct run *r, struct first_pass *f)
 		check_prices(r, r->now_us != INT64_MAX ? r->now_us :
 		    f->ends_us);
 	r->has_packs |= f->packed;
+	r->explains |= f->explained;
 	if (f->covered_from != 0 && (r->covered_from == 0 ||
 	    f->covered_from < r->covered_from))
 		r->covered_from = f->covered_from;
@@ -167,5 +169,8 @@ first_end(struct run *r)
 		r->split_us = r->covered_from +
 		    (r->covered_to - r->covered_from) / 2;
 	r->policy.log_days = r->covered_days;
-	hold_contest(r);
+	/* which engine is in charge hangs on all versions, but matters only to
+	 * one that is there */
+	if (r->explain == NULL || r->explains)
+		hold_contest(r);
 }

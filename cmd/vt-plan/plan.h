@@ -101,6 +101,7 @@ struct first_pass {
 	int64_t covered_from, covered_to;
 	double covered_days;
 	int packed;			/* some lie in packs */
+	int explained;			/* one is of the key of --explain */
 	/* what the sample may want, and what it will not */
 	struct vt_buf candidates;
 	struct vt_arena *kept;
@@ -182,6 +183,7 @@ struct run {
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t placed;	/* moves that policies ask for */
 	uint64_t removals[VT_LC_ACTIONS], removed_bytes;
+	int explains;		/* a version that is there, with --explain */
 	uint64_t bound;		/* by policies, pins or locks; of what is
 				   simulated */
 	struct pack_sums found_packs, waiting_packs, packed_sums;
@@ -259,6 +261,7 @@ enum removal_state find_removal(const struct run *r,
     struct vt_lc_removal *out);
 
 /* explain.c: --explain. */
+int is_explained(const struct run *r, const struct vt_scan_record *rec);
 void explain(struct run *r, const struct decided *p);
 
 /* packs.c: small objects that go together. */
