@@ -77,7 +77,7 @@ add_sized(const char *key, uint64_t size_bytes, double created, double from,
     double to, const double *days, size_t count)
 {
 	struct vt_event e[400];
-	struct vt_past p = { created, from, to, to - from, e, count, 400 };
+	struct vt_past p = { created, from, to, to - from, e, count, 400, 0 };
 	struct vt_err err;
 	size_t i;
 
@@ -357,7 +357,7 @@ test_promises(void)
 		"idle", "work", "work-quick", "hazard", "plan"
 	};
 	struct vt_event e = { 1360, 5, 1, 1e9 };
-	struct vt_past gap = { 1000, 1000, 1400, 3, &e, 1, 1 };
+	struct vt_past gap = { 1000, 1000, 1400, 3, &e, 1, 1, 0 };
 	struct vt_err err;
 	size_t i;
 	int still = 1, none = 1, gaps = 1;
@@ -561,7 +561,7 @@ test_gaps(void)
 		"idle", "work", "work-quick", "hazard", "plan"
 	};
 	struct vt_event e[20];
-	struct vt_past p = { 1000, 1000, 1400, 0, e, 20, 20 };
+	struct vt_past p = { 1000, 1000, 1400, 0, e, 20, 20, 0 };
 	struct vt_err err;
 	char key[16];
 	size_t i, j;
