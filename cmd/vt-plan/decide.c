@@ -101,7 +101,7 @@ engine_within(const struct run *r, const struct vt_scan_record *rec,
 
 /* An object of foreign logs is on the tier of its class, if there is one; else
  * on the one that is called as its own, else where everything begins. */
-static void
+void
 place_foreign(const struct run *r, struct vt_scan_record *rec)
 {
 	const struct vt_cost_model *m = &r->model;
@@ -176,7 +176,8 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 
 	p->err.code = VT_OK;
 	p->place = NULL;
-	if (rec->kind != VT_SCAN_VERSION)
+	if (rec->kind != VT_SCAN_VERSION ||
+	    (r->explain != NULL && !is_explained(r, rec)))
 		return;
 	if (rec->seq == 0)
 		place_foreign(r, rec);

@@ -59,7 +59,7 @@ explain_rules(const struct run *r, const struct decided *p)
 }
 
 /* "bucket/key", the key being everything behind the first slash. */
-static int
+int
 is_explained(const struct run *r, const struct vt_scan_record *rec)
 {
 	size_t n = strlen(rec->bucket);

@@ -15,6 +15,7 @@ struct candidate {
 	size_t key_len;
 	uint64_t size_bytes;
 	int64_t mtime_us;
+	struct vt_reach reach;
 };
 
 #define KEPT_MAX ((size_t)1 << 30)
@@ -49,7 +50,7 @@ first_reset(struct first_pass *f)
 	f->highest_passed = 0;
 	f->ends_us = f->covered_from = f->covered_to = 0;
 	f->covered_days = 0;
-	f->packed = 0;
+	f->packed = f->explained = 0;
 }
 
 void
@@ -61,16 +62,32 @@ first_release(struct first_pass *f)
 	vt_arena_free(f->kept);
 }
 
+/* Where it may be, from where it is decided to be. */
+static void
+reach_of(const struct run *r, const struct vt_scan_record *rec,
+    struct vt_reach *out)
+{
+	struct vt_scan_record at;
+
+	if (rec->seq == 0) {
+		at = *rec;
+		place_foreign(r, &at);
+		rec = &at;
+	}
+	(void)vt_reach_of(&r->model, &r->policy, r->places, rec, out);
+}
+
 static int
-put_aside(struct first_pass *f, const struct vt_scan_record *rec,
-    int64_t now_us)
+put_aside(const struct run *r, struct first_pass *f,
+    const struct vt_scan_record *rec)
 {
 	struct candidate c = { .key_len = rec->key_len,
 	    .size_bytes = rec->size_bytes, .mtime_us = rec->mtime_us };
 	struct vt_err err;
 
-	if (vt_past_fill(&f->past, rec, now_us, &err) != VT_OK)
+	if (vt_past_fill(&f->past, rec, r->now_us, &err) != VT_OK)
 		return -1;
+	reach_of(r, rec, &c.reach);
 	c.past = f->past;
 	c.past.e = (struct vt_event *)(void *)vt_arena_dup(f->kept,
 	    f->past.e, f->past.count * sizeof(*f->past.e));
@@ -81,8 +98,8 @@ put_aside(struct first_pass *f, const struct vt_scan_record *rec,
 }
 
 int
-first_see(struct first_pass *f, const struct vt_scan_record *rec,
-    int64_t now_us, double floor)
+first_see(const struct run *r, struct first_pass *f,
+    const struct vt_scan_record *rec, double floor)
 {
 	double rank;
 
@@ -90,6 +107,7 @@ first_see(struct first_pass *f, const struct vt_scan_record *rec,
 	if (f->ends_us == 0)
 		f->ends_us = rec->covered_to_us;
 	f->packed |= rec->pack != 0;
+	f->explained |= r->explain != NULL && is_explained(r, rec);
 	if (rec->covered_days <= 0)
 		return 0;
 	if (f->covered_from == 0 || rec->covered_from_us < f->covered_from)
@@ -108,7 +126,7 @@ first_see(struct first_pass *f, const struct vt_scan_record *rec,
 			return 0;
 		}
 	}
-	return put_aside(f, rec, now_us);
+	return put_aside(r, f, rec);
 }
 
 void
@@ -122,6 +140,7 @@ first_take(struct run *r, struct first_pass *f)
 		check_prices(r, r->now_us != INT64_MAX ? r->now_us :
 		    f->ends_us);
 	r->has_packs |= f->packed;
+	r->explains |= f->explained;
 	if (f->covered_from != 0 && (r->covered_from == 0 ||
 	    f->covered_from < r->covered_from))
 		r->covered_from = f->covered_from;
@@ -136,8 +155,8 @@ first_take(struct run *r, struct first_pass *f)
 		if (vt_sample_wants(r->sample, c->size_bytes, c->bucket,
 		    c->key, c->key_len, c->mtime_us) &&
 		    vt_sample_add(r->sample, &c->past, c->size_bytes,
-		    c->bucket, c->key, c->key_len, c->mtime_us, &err) !=
-		    VT_OK)
+		    c->bucket, c->key, c->key_len, c->mtime_us, &c->reach,
+		    &err) != VT_OK)
 			plan_die(&err);
 	}
 }
@@ -150,5 +169,8 @@ first_end(struct run *r)
 		r->split_us = r->covered_from +
 		    (r->covered_to - r->covered_from) / 2;
 	r->policy.log_days = r->covered_days;
-	hold_contest(r);
+	/* which engine is in charge hangs on all versions, but matters only to
+	 * one that is there */
+	if (r->explain == NULL || r->explains)
+		hold_contest(r);
 }

@@ -132,10 +132,13 @@ count_due(struct run *r, const struct decided *p)
 static void
 simulate_one(struct run *r, const struct decided *p)
 {
+	struct vt_reach reach;
 	struct outcome o;
 
 	if (p->rec.kind != VT_SCAN_VERSION)
 		return;
+	r->bound += (uint64_t)vt_reach_of(&r->model, &r->policy, r->places,
+	    &p->rec, &reach);
 	memset(&o, 0, sizeof(o));
 	o.state = REMOVAL_DUE;		/* nothing is decided of it */
 	count_one(&r->sum, p, &o);

@@ -4,7 +4,6 @@
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 #include "libvt/base/num.h"
-#include "libvt/work/bill.h"
 
 #include "plan.h"
 
@@ -197,7 +196,6 @@ beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT])
 	double month = r->model.month_days, usd;
 	char text[32], size[16];
 	const char *name;
-	struct vt_bill b;
 	size_t fixed;
 
 	if (vt_prices_fixed(r->prices, i, &name, &usd) == 0) {
@@ -209,12 +207,11 @@ beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT])
 		fixed++;
 	if (i > fixed || r->clients == NULL)
 		return -1;
-	vt_bill_init(&b, &r->model, month);
-	vt_bill_keep(&b, 0, r->sum.bytes, month);
-	vt_bill_clients(&b, r->sum.read_day * month);
+	usd = vt_cost_clients(&r->model, (double)r->sum.bytes,
+	    r->sum.read_day * month);
 	snprintf(out, BESIDE_TEXT, "beside it %s dollars a month for %s that "
 	    "clients at '%s' read",
-	    usd_text(vt_bill_usd(&b, 0, VT_BILL_CLIENTS), text),
+	    usd_text(usd, text),
 	    vt_num_human_bytes((uint64_t)(r->sum.read_day * month), size),
 	    r->clients);
 	return 0;

@@ -101,6 +101,7 @@ struct first_pass {
 	int64_t covered_from, covered_to;
 	double covered_days;
 	int packed;			/* some lie in packs */
+	int explained;			/* one is of the key of --explain */
 	/* what the sample may want, and what it will not */
 	struct vt_buf candidates;
 	struct vt_arena *kept;
@@ -182,6 +183,9 @@ struct run {
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t placed;	/* moves that policies ask for */
 	uint64_t removals[VT_LC_ACTIONS], removed_bytes;
+	int explains;		/* a version that is there, with --explain */
+	uint64_t bound;		/* by policies, pins or locks; of what is
+				   simulated */
 	struct pack_sums found_packs, waiting_packs, packed_sums;
 	double moving, saving;
 	double payback;		/* days, weighed by saving */
@@ -216,8 +220,8 @@ void read_files(struct run *r);
 int first_init(struct first_pass *f);
 void first_release(struct first_pass *f);
 void first_reset(struct first_pass *f);
-int first_see(struct first_pass *f, const struct vt_scan_record *rec,
-    int64_t now_us, double floor);
+int first_see(const struct run *r, struct first_pass *f,
+    const struct vt_scan_record *rec, double floor);
 void first_take(struct run *r, struct first_pass *f);
 void first_end(struct run *r);
 
@@ -232,6 +236,7 @@ void read_input(struct run *r);
  * the run: several threads may be at it. */
 void decide(const struct run *r, struct vt_spool_reader *from,
     struct decided *p);
+void place_foreign(const struct run *r, struct vt_scan_record *rec);
 void work_out(const struct run *r, const struct decided *p,
     struct outcome *out);
 /* Of a delete marker or an upload; `k` gets its tier. */
@@ -256,6 +261,7 @@ enum removal_state find_removal(const struct run *r,
     struct vt_lc_removal *out);
 
 /* explain.c: --explain. */
+int is_explained(const struct run *r, const struct vt_scan_record *rec);
 void explain(struct run *r, const struct decided *p);
 
 /* packs.c: small objects that go together. */

@@ -128,7 +128,7 @@ parse_line(struct batch *b, size_t at, size_t len, uint64_t number,
 	}
 	if (vt_spool_pack(b->block, &rec, *buckets) < 0 ||
 	    (rec.kind == VT_SCAN_VERSION &&
-	    first_see(&b->first, &rec, b->r->now_us, b->floor) < 0))
+	    first_see(b->r, &b->first, &rec, b->floor) < 0))
 		b->no_memory = 1;
 }
 

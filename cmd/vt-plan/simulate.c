@@ -67,6 +67,7 @@ hold_contest(struct run *r)
 		return;
 	o.score_from = (double)r->split_us / (double)DAY_US;
 	o.min_history = r->policy.min_history_days;
+	o.payback_max = r->policy.payback_max_days;
 	o.age_days[0] = AGE_FIRST;
 	o.age_days[1] = AGE_SECOND;
 	memcpy(o.age_tier, r->age_tier, sizeof(o.age_tier));
@@ -216,6 +217,11 @@ print_foot(const struct run *r)
 	cli_printf("Worst prefix: '%s', %.2f times its bill if hot; at most "
 	    "%.2f times what the guard allows.\n", prefix, worst,
 	    vt_contest_guard(r->contest));
+	if (r->bound > 0)
+		cli_printf("%llu versions are bound by policies, pins or "
+		    "locks: in each line, the best\npossible too, they are "
+		    "only where they may be.\n",
+		    (unsigned long long)r->bound);
 	if (vt_sample_count(r->sample) < vt_sample_offered(r->sample))
 		cli_printf("From a sample of %zu of %llu versions, the "
 		    "largest in it for sure.\n", vt_sample_count(r->sample),
@@ -327,6 +333,7 @@ print_json(struct run *r)
 			    vt_contest_guard(r->contest));
 		}
 		vt_json_u64(&b, "versions", r->sum.versions);
+		vt_json_u64(&b, "bound", r->bound);
 		vt_json_u64(&b, "sampled", vt_sample_count(r->sample));
 		vt_json_u64(&b, "bytes", r->sum.bytes);
 		vt_json_double(&b, "days", scored_days(r));

@@ -25,7 +25,6 @@
 #include "libvt/store/backend_azure.h"
 
 #define VERSION "2021-12-02"	/* the first with the tier Cold */
-#define BLOCKS_MAX 50000
 #define SIZE_MAX_BYTES (UINT64_C(5) << 40)	/* of one object of ours */
 #define META_MAX 8192
 #define CALL_ARENA (2u << 20)
@@ -610,7 +609,7 @@ put_list(struct vt_azure *z, const char *key, const char *upload,
 	char id[33];
 	enum vt_code rc;
 
-	vt_buf_init(&list, 100 * (BLOCKS_MAX + 10));
+	vt_buf_init(&list, 100 * (VT_AZURE_BLOCKS_MAX + 10));
 	vt_xml_decl(&list);
 	vt_xml_open(&list, "BlockList");
 	for (i = 0; i < blocks; i++) {
@@ -917,7 +916,7 @@ vt_backend_azure_open(const char *url, const struct vt_backend_options *o,
 	/* Whoever may set rules on the account may archive any blob. */
 	z->c.base.caps.restore = 1;
 	z->c.base.caps.find_uploads = 1;
-	z->c.parts_max = BLOCKS_MAX;
+	z->c.parts_max = VT_AZURE_BLOCKS_MAX;
 	z->c.meta_max = META_MAX - 64;	/* the mark, and whose put it is */
 	z->c.meta_each = strlen("vt_");
 	call.sign = sign;

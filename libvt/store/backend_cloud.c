@@ -9,7 +9,6 @@
 
 #include "libvt/store/backend_cloud.h"
 
-#define PART_BYTES (16u * 1024 * 1024)
 #define COMPANION ".vtm"
 /* A token says whether there is one, so that deleting needs no look. */
 #define TOKEN_MARK "+m"
@@ -110,18 +109,6 @@ put_free(struct cloud_put *p)
 	free(p);
 }
 
-/* The size of a part: large enough for what was announced. */
-static uint64_t
-part_for(const struct vt_cloud *c, uint64_t size_bytes)
-{
-	uint64_t part = c->part_bytes, mib = 1024 * 1024;
-
-	if (size_bytes != UINT64_MAX && c->parts_max != 0 &&
-	    size_bytes / c->parts_max >= part)
-		part = (size_bytes / c->parts_max / mib + 1) * mib;
-	return part;
-}
-
 static enum vt_code
 cloud_put_begin(struct vt_backend *b, const char *name,
     const struct vt_backend_put_info *info, struct vt_backend_put **out,
@@ -136,7 +123,8 @@ cloud_put_begin(struct vt_backend *b, const char *name,
 		return vt_fail(err, VT_NOMEM, "out of memory");
 	p->begun = info->begun;
 	p->begun_ctx = info->begun_ctx;
-	p->part_bytes = part_for(c, info->size_bytes);
+	p->part_bytes = vt_parts_bytes(c->part_bytes, c->parts_max,
+	    info->size_bytes);
 	rc = make_key(c, name, "", p->key, err);
 	if (rc != VT_OK) {
 		put_free(p);
@@ -879,7 +867,7 @@ vt_cloud_init(struct vt_cloud *c, const char *url, const char *scheme,
 	c->base.caps.compares = 1;
 	c->base.caps.copy = 1;
 	c->base.caps.late_exists = 1;
-	c->part_bytes = r->part_bytes > 0 ? r->part_bytes : PART_BYTES;
+	c->part_bytes = r->part_bytes > 0 ? r->part_bytes : VT_PARTS_BYTES;
 	c->base.url = strdup(url);
 	if (r->object_class != NULL)
 		c->object_class = strdup(r->object_class);

@@ -6,6 +6,8 @@
 #ifndef VT_STORE_BACKEND_INTERNAL_H
 #define VT_STORE_BACKEND_INTERNAL_H
 
+#include "libvt/proto/parts.h"
+
 #include "libvt/store/backend.h"
 
 struct vt_backend_ops {

@@ -11,7 +11,6 @@
 #include "libvt/store/backend_s3.h"
 
 #define PREFIX_MAX 200		/* so that every name fits a key behind it */
-#define PART_DEFAULT (UINT64_C(16) << 20)
 #define PART_MAX (UINT64_C(1) << 30)
 #define SIZE_MAX_BYTES (UINT64_C(5) << 40)
 /* Opening must not hang on a machine that is away. */
@@ -778,7 +777,7 @@ vt_backend_s3_open(const char *url, const struct vt_backend_options *o,
 		.restore = r->object_class != NULL &&
 		    is_archive_class(r->object_class),
 	};
-	s->part_bytes = r->part_bytes != 0 ? r->part_bytes : PART_DEFAULT;
+	s->part_bytes = r->part_bytes != 0 ? r->part_bytes : VT_PARTS_BYTES;
 	rc = split_url(s, url, err);
 	if (rc == VT_OK && r->object_class != NULL) {
 		s->object_class = strdup(r->object_class);

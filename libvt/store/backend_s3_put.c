@@ -56,13 +56,8 @@ struct s3_put {
 static uint64_t
 part_size(const struct s3 *s, uint64_t size_bytes, uint64_t least)
 {
-	uint64_t n = least > s->part_bytes ? least : s->part_bytes, need;
-
-	if (size_bytes == UINT64_MAX)
-		return n;
-	need = size_bytes / VT_S3_PARTS_MAX + 1;
-	need = (need + MIB - 1) / MIB * MIB;
-	return n > need ? n : need;
+	return vt_parts_bytes(least > s->part_bytes ? least :
+	    s->part_bytes, VT_S3_PARTS_MAX, size_bytes);
 }
 
 /* Fewer of them in memory when they are large. */

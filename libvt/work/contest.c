@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libvt/work/contest.h"
+#include "libvt/work/expect.h"
 #include "libvt/work/optimum.h"
 
 #define ENGINES_MAX 12
@@ -72,6 +73,7 @@ struct vt_contest {
 	double from, to;	/* of all pasts */
 	size_t weeks, week;
 	size_t count;		/* objects */
+	unsigned excluded;	/* 1 << tier: by options */
 	struct vt_cost *cost;
 	struct vt_track *track;
 	struct ahead *ahead;
@@ -231,6 +233,7 @@ prepare(struct vt_contest *k, struct vt_err *err)
 	struct vt_cost_rates rates;
 	size_t i;
 
+	k->excluded = excluded_mask(k->m, -1);
 	k->hazard = vt_hazard_new();
 	k->table = vt_hazard_table_new(k->m,
 	    move >= 0 ? mask | 1u << move : mask);
@@ -244,12 +247,14 @@ prepare(struct vt_contest *k, struct vt_err *err)
 		return vt_fail(err, VT_NOMEM, "no memory for engines");
 	vt_cost_rates_of(k->m, &rates);
 	for (i = 0; i < k->count; i++) {
-		uint64_t size = vt_sample_at(k->sample, i)->size_bytes;
+		const struct vt_object *o = vt_sample_at(k->sample, i);
+		uint64_t size = o->size_bytes;
 
 		vt_cost_at(&rates, size, &k->cost[i]);
 		/* only who asks for it may go there */
 		if (move >= 0)
 			k->cost[i].excluded[move] = 1;
+		vt_reach_bar(&o->reach, &k->cost[i]);
 		vt_hazard_table_size(k->table, size);
 		if (k->table_auto != NULL)
 			vt_hazard_table_size(k->table_auto, size);
@@ -442,16 +447,33 @@ move(const struct turn *u, struct side *d, struct vt_seat *s, size_t to,
 
 /* --- who decides ---------------------------------------------------------- */
 
-static const struct vt_engine *
+/* An object that may not be everywhere: engines that know nothing of one
+ * object's bounds leave it to the work function; the self-moving class, as a
+ * baseline, leaves it where it is.  Few are: kept out of the way of others. */
+__attribute__((noinline)) static const struct vt_engine *
+engine_within(const struct turn *u, const struct side *d,
+    const struct vt_engine *e)
+{
+	const struct vt_contest *k = u->k;
+	uint32_t barred = u->o->reach.barred;
+
+	if (d->e.kind == VT_ENGINE_AUTO)
+		return barred >> e->self_moving & 1 ? &k->side[k->hot].e : e;
+	if (e->kind != VT_ENGINE_AUTO && e->kind != VT_ENGINE_HAZARD)
+		return e;
+	return barred & ~k->excluded ? &k->side[k->work].e : e;
+}
+
+static inline const struct vt_engine *
 engine_for(const struct turn *u, const struct side *d)
 {
 	const struct vt_contest *k = u->k;
+	const struct vt_engine *e = &d->e;
 
-	if (d->e.kind != VT_ENGINE_PLAN)
-		return &d->e;
-	if (u->o->prefix < k->marks && k->mark[u->o->prefix].guarded)
-		return &k->side[k->work].e;
-	return &k->side[k->in_charge].e;
+	if (e->kind == VT_ENGINE_PLAN)
+		e = u->o->prefix < k->marks && k->mark[u->o->prefix].guarded ?
+		    &k->side[k->work].e : &k->side[k->in_charge].e;
+	return u->o->reach.barred != 0 ? engine_within(u, d, e) : e;
 }
 
 /* The plan keeps no work function of its own: it follows the work engine's
@@ -478,8 +500,40 @@ note_work(struct turn *u)
 static int
 may_move(const struct turn *u, const struct side *d, const struct vt_track *t)
 {
-	return d->e.kind == VT_ENGINE_AGE || u->p->from - u->k->from +
-	    t->covered >= u->k->o.min_history;
+	double asked = u->k->o.min_history;
+
+	if (asked < u->o->reach.min_history)
+		asked = u->o->reach.min_history;
+	return d->e.kind == VT_ENGINE_AGE ||
+	    u->p->from - u->k->from + t->covered >= asked;
+}
+
+/* To cheaper storage, soon enough; what reads ask for they pay for, and what
+ * the provider moves is not ours to ask. */
+static int
+pays_back(const struct turn *u, const struct side *d,
+    const struct vt_engine *e, const struct vt_seat *s,
+    const struct vt_track *t, size_t to, double now)
+{
+	double most = u->o->reach.payback_max;
+	struct vt_choice h;
+
+	if (most <= 0)
+		most = u->k->o.payback_max;
+	if (most <= 0 || u->c->day[to] >= u->c->day[s->at] ||
+	    d->e.kind == VT_ENGINE_AGE || d->e.kind == VT_ENGINE_AUTO)
+		return 1;
+	vt_expect(u->k->m, e, u->c, u->p, t, s->at, to, now - s->entered, &h);
+	return h.payback_days <= most;
+}
+
+/* P6: constraints first. */
+static int
+may_go(const struct turn *u, const struct side *d, const struct vt_engine *e,
+    const struct vt_seat *s, const struct vt_track *t, size_t to, double now)
+{
+	return u->c->excluded[to] != VT_COST_BARRED && may_move(u, d, t) &&
+	    pays_back(u, d, e, s, t, to, now);
 }
 
 /* What another engine left on a colder tier comes back with its reads, that
@@ -512,8 +566,8 @@ idle(const struct turn *u, struct side *d, double days, double real)
 	}
 	while (left > 0) {
 		to = vt_seat_want(e, u->c, u->p, &t, s, now);
-		if (to != s->at && may_move(u, d, &t) &&
-		    !comes_with_reads(e, s))
+		if (to != s->at && !comes_with_reads(e, s) &&
+		    may_go(u, d, e, s, &t, to, now))
 			move(u, d, s, to, now);
 		step = vt_seat_patience(e, u->c, &t, s);
 		if (step > left)
@@ -578,42 +632,44 @@ rather_self_moving(const struct turn *u, const struct side *d)
 /* What one object may cost more than the bound: the guard looks after each rest
  * and each day with reads, and handing over takes a move. */
 static double
-grace_of(const struct vt_contest *k, const struct vt_cost *c)
+grace_of(const struct vt_contest *k, const struct vt_cost *c, size_t home)
 {
 	double dearest = 0, x;
 	size_t j;
 
 	for (j = 0; j < c->count; j++) {
-		x = c->move[0][j];
+		x = c->move[home][j];
 		if ((int)j == k->o.self_moving)
 			x = k->m->tier[j].price.transition;
 		if (!k->m->tier[j].excluded && x > dearest)
 			dearest = x;
 	}
-	return c->day[0] * k->m->month_days + dearest;
+	return c->day[home] * k->m->month_days + dearest;
 }
 
-/* Every side's object on tier 0, or where the self-moving class would have it
- * had it been there all along; `old`: it was there before, which its own
- * lifecycle transition brought about. */
+/* Every side's object on its first tier, or where the self-moving class would
+ * have it had it been there all along; `old`: it was there before, which its
+ * own lifecycle transition brought about. */
 static void
 begin(const struct turn *u, double now, int old)
 {
 	struct vt_contest *k = u->k;
-	size_t x;
+	size_t home = u->o->reach.home, x;
 
 	if (k->scored[u->i] && u->o->prefix < k->marks)
 		k->mark[u->o->prefix].grace += u->o->stands_for *
-		    grace_of(k, u->c);
+		    grace_of(k, u->c, home);
 	for (x = 0; x < k->sides; x++) {
 		struct side *d = &k->side[x];
 		struct vt_seat *s = &d->seat[u->i];
 		double w[VT_COST_TIERS];
 
 		memcpy(w, s->w, sizeof(w));
-		vt_seat_begin(&d->e, u->c, s, 0, old ? -1e9 : now);
+		vt_seat_begin(&d->e, u->c, s, home, old ? -1e9 : now);
 		if (k->scored[u->i] && old && u->t->clock > u->p->from)
 			memcpy(s->w, w, sizeof(w));
+		if ((int)home == k->o.self_moving)
+			s->level_idle = u->t->idle;
 		if (!rather_self_moving(u, d))
 			continue;
 		s->at = (unsigned char)engine_for(u, d)->self_moving;
@@ -907,29 +963,6 @@ vt_contest_prefix(const struct vt_contest *k, size_t prefix)
 	    &k->side[k->work].e : vt_contest_winner(k);
 }
 
-double
-vt_contest_optimum(struct vt_contest *k)
-{
-	struct vt_optimum *o;
-	size_t i;
-
-	if (k->optimum >= 0)
-		return k->optimum;
-	o = vt_optimum_new();
-	if (o == NULL)
-		return -1;
-	k->optimum = 0;
-	for (i = 0; i < k->count; i++) {
-		const struct vt_object *b = vt_sample_at(k->sample, i);
-
-		if (b->past.to >= k->o.score_from)
-			k->optimum += b->stands_for * vt_optimum_usd(o,
-			    &k->cost[i], &b->past, k->o.score_from);
-	}
-	vt_optimum_free(o);
-	return k->optimum;
-}
-
 /* Each object of the sample stands for some. */
 struct scaled {
 	const struct vt_spending *told;
@@ -944,8 +977,9 @@ tell_scaled(void *ctx, double from, double to, double usd)
 	s->told->spend(s->told->ctx, from, to, usd * s->by);
 }
 
-enum vt_code
-vt_contest_optimum_told(struct vt_contest *k, const struct vt_spending *told,
+/* Object by object; `told` may be NULL. */
+static enum vt_code
+add_optimum(struct vt_contest *k, const struct vt_spending *told,
     struct vt_err *err)
 {
 	struct scaled scaled = { told, 1 };
@@ -963,15 +997,36 @@ vt_contest_optimum_told(struct vt_contest *k, const struct vt_spending *told,
 		if (b->past.to < k->o.score_from)
 			continue;
 		scaled.by = b->stands_for;
-		rc = vt_optimum_told(o, &k->cost[i], &b->past,
-		    k->o.score_from, &each, &usd, err);
+		if (told == NULL)
+			usd = vt_optimum_usd(o, &k->cost[i], &b->past,
+			    b->reach.home, k->o.score_from);
+		else
+			rc = vt_optimum_told(o, &k->cost[i], &b->past,
+			    b->reach.home, k->o.score_from, &each, &usd, err);
 		if (rc == VT_OK)
-			sum += usd * b->stands_for;
+			sum += b->stands_for * usd;
 	}
 	vt_optimum_free(o);
 	if (rc == VT_OK)
 		k->optimum = sum;
 	return rc;
+}
+
+double
+vt_contest_optimum(struct vt_contest *k)
+{
+	struct vt_err err;
+
+	if (k->optimum < 0 && add_optimum(k, NULL, &err) != VT_OK)
+		return -1;
+	return k->optimum;
+}
+
+enum vt_code
+vt_contest_optimum_told(struct vt_contest *k, const struct vt_spending *told,
+    struct vt_err *err)
+{
+	return add_optimum(k, told, err);
 }
 
 void

@@ -23,12 +23,16 @@
  * each object more, the prefix is the work function's until that is no longer
  * so.
  *
- * The bill begins at `score_from`, every object then being on tier 0 with its
- * true idle time; where the self-moving class is used it is taken to have
- * been there before, for the automatic engine as for the plan.  Creation is
- * not billed.  Moves happen at the whole days of a segment between reads; the
- * first read of a day, or a later one, may bring the object back with the
- * bytes it pays for anyway.
+ * What policies, pins and locks say of an object (reach.h) holds for every
+ * engine, the baselines and the optimum; an engine that would have the object
+ * where it may not be leaves it to the work function, as the plan does.
+ *
+ * The bill begins at `score_from`, every object then being on tier 0, or the
+ * first that it may be on, with its true idle time; where the self-moving
+ * class is used it is taken to have been there before, for the automatic
+ * engine as for the plan.  Creation is not billed.  Moves happen at the whole
+ * days of a segment between reads; the first read of a day, or a later one,
+ * may bring the object back with the bytes it pays for anyway.
  *
  * Pure: no clock, no file.  Times are in days since 1970-01-01 UTC, money in
  * dollars.  Not for threads to share.
@@ -50,6 +54,7 @@
 struct vt_contest_options {
 	double score_from;	/* 0: from the first day */
 	double min_history;	/* covered days before anything moves */
+	double payback_max;	/* days; 0: any */
 	double age_days[2];	/* of the age baseline */
 	size_t age_tier[2], age_count;
 	uint64_t age_min_bytes;

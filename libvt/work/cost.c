@@ -8,15 +8,9 @@
 void
 vt_cost_model_init(struct vt_cost_model *m, const struct vt_prices *p)
 {
-	const char *name;
-	double usd;
-	size_t i;
-
 	memset(m, 0, sizeof(*m));
 	m->bytes_per_gb = vt_prices_bytes_per_gb(p);
 	m->month_days = vt_prices_month_days(p);
-	for (i = 0; vt_prices_fixed(p, i, &name, &usd) == 0; i++)
-		m->fixed_month += usd;
 }
 
 enum vt_code
@@ -75,6 +69,7 @@ vt_cost_model_config(struct vt_cost_model *m, const struct vt_prices *p,
 		if (t->restore_delay_ms > 0)
 			m->tier[i].price.needs_restore = 1;
 		m->tier[i].compresses = t->compress > 0;
+		vt_parts_of(t->url, t->part_bytes, &m->tier[i].parts);
 	}
 	return VT_OK;
 }
@@ -85,6 +80,16 @@ vt_cost_model_clients(struct vt_cost_model *m, const struct vt_prices *p,
 {
 	return vt_prices_transfer(p, server, clients, &m->client_gb,
 	    &m->client_bands, err);
+}
+
+double
+vt_cost_clients(const struct vt_cost_model *m, double kept_bytes,
+    double read_bytes)
+{
+	double gb = (read_bytes - m->client_bands.free_times_stored *
+	    kept_bytes) / m->bytes_per_gb;
+
+	return gb <= 0 ? 0 : vt_bands_sum(&m->client_bands, m->client_gb, gb);
 }
 
 enum vt_code
@@ -138,6 +143,21 @@ vt_cost_by_provider(const struct vt_cost_model *m, size_t from, size_t to)
 	    storage_gb(&m->tier[to]) < storage_gb(&m->tier[from]);
 }
 
+/* What they cost beside the one request that a small object is written with. */
+static double
+parts_usd(const struct vt_parts *p, double each, uint64_t size_bytes)
+{
+	return (double)(vt_parts_count(p, size_bytes) - 1) * each;
+}
+
+double
+vt_cost_put(const struct vt_cost_model *m, size_t k, uint64_t size_bytes)
+{
+	const struct vt_cost_tier *t = &m->tier[k];
+
+	return t->price.put + parts_usd(&t->parts, t->price.part, size_bytes);
+}
+
 double
 vt_cost_write_byte(const struct vt_cost_model *m, size_t k)
 {
@@ -153,6 +173,11 @@ rates_of_tier(const struct vt_cost_model *m, size_t i, double per_byte_day,
 	const struct vt_price *p = &t->price;
 	struct vt_cost *z = &out->zero;
 
+	out->parts[i] = t->parts;
+	out->part[i] = p->part;
+	if (t->parts.part_bytes != 0 && p->part > 0 &&
+	    t->parts.part_bytes < out->whole_bytes)
+		out->whole_bytes = t->parts.part_bytes;
 	out->min_bytes[i] = (double)p->min_size_bytes;
 	out->day_byte[i] = storage_gb(t) * per_byte_day;
 	z->day[i] = out->day_byte[i] * (double)p->overhead_bytes +
@@ -184,6 +209,7 @@ rates_of_move(const struct vt_cost_model *m, size_t i, size_t j,
 		z->move[i][j] = to->transition;
 		return;
 	}
+	out->copied[i] |= UINT32_C(1) << j;
 	z->move[i][j] = z->restore[i] + z->get[i] + to->put;
 	out->move_byte[i][j] = out->restore_byte[i] + z->byte[i] +
 	    vt_cost_write_byte(m, j);
@@ -198,6 +224,7 @@ vt_cost_rates_of(const struct vt_cost_model *m, struct vt_cost_rates *out)
 
 	memset(out, 0, sizeof(*out));
 	out->zero.count = m->count;
+	out->whole_bytes = UINT64_MAX;
 	for (i = 0; i < m->count; i++)
 		rates_of_tier(m, i, per_byte_day, hot, out);
 	for (i = 0; i < m->count; i++) {
@@ -238,6 +265,23 @@ vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes)
 	return keep(r, k, bytes);
 }
 
+static void
+add_parts(const struct vt_cost_rates *r, uint64_t size_bytes,
+    struct vt_cost *out)
+{
+	size_t i, j;
+	double usd;
+
+	for (j = 0; j < out->count; j++) {
+		usd = parts_usd(&r->parts[j], r->part[j], size_bytes);
+		for (i = 0; i < out->count; i++)
+			if (r->copied[i] >> j & 1)
+				out->move[i][j] += usd;
+		for (i = 1; j == 0 && i < out->count; i++)
+			out->promote[i] += usd;
+	}
+}
+
 void
 vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out)
@@ -260,6 +304,8 @@ vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
 		out->day[i] = keep(r, i, size);
 	for (i = 0; i < z->count; i++)
 		line(out->move[i], z->move[i], r->move_byte[i], size);
+	if (size_bytes > r->whole_bytes)
+		add_parts(r, size_bytes, out);
 }
 
 void
@@ -288,7 +334,8 @@ vt_cost_packed(const struct vt_cost_model *m, const struct vt_cost_rates *r,
 	for (i = 0; i < out->count; i++)
 		if (i != k)
 			out->move[k][i] = out->restore[k] + out->get[k] +
-			    out->byte[k] * size + m->tier[i].price.put +
+			    out->byte[k] * size +
+			    vt_cost_put(m, i, out->size_bytes) +
 			    vt_cost_write_byte(m, i) * size;
 }
 

@@ -8,7 +8,7 @@
  *
  * Units: dollars, bytes, days of 86,400 s; a GB and a month are those of the
  * price file.  What an object's GB costs is the price of the volume band that
- * its tier is in; the sum over bands is vt_bill's (bill.h).
+ * its tier is in.
  */
 #ifndef VT_WORK_COST_H
 #define VT_WORK_COST_H
@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 #include "libvt/base/err.h"
+
+#include "libvt/proto/parts.h"
 
 #include "libvt/work/config.h"
 #include "libvt/work/prices.h"
@@ -41,6 +43,9 @@ struct vt_cost_tier {
 	double write_gb;	/* and back */
 	int excluded;		/* never a target: constraints (P6) */
 	int compresses;		/* what comes to it */
+	/* how what is large is written; of tiers that are
+	 * not configured that is not known, and it is by one request */
+	struct vt_parts parts;
 };
 
 /*
@@ -52,15 +57,12 @@ struct vt_cost_model {
 	enum vt_move_how how;
 	size_t count;
 	struct vt_cost_tier tier[VT_COST_TIERS];
-	/* In the bill, in no decision: they are the same wherever the bytes
-	 * lie. */
+	/* In no decision: it is the same wherever the bytes lie. */
 	double client_gb;		/* from the server to who reads */
 	struct vt_bands client_bands;
-	double fixed_month;
 };
 
-/* An empty model with the units and fixed charges of `p`; transfer to clients
- * is free. */
+/* An empty model with the units of `p`; transfer to clients is free. */
 void vt_cost_model_init(struct vt_cost_model *m, const struct vt_prices *p);
 /*
  * Add a tier priced as `class_name` at `location`, with the server (and
@@ -81,6 +83,10 @@ enum vt_code vt_cost_model_config(struct vt_cost_model *m,
 enum vt_code vt_cost_model_clients(struct vt_cost_model *m,
     const struct vt_prices *p, const char *server, const char *clients,
     struct vt_err *err) VT_MUST_CHECK;
+/* Dollars for `read_bytes` that clients read in a month, by the exact sum over
+ * bands, less what is carried free as `kept_bytes` are stored. */
+double vt_cost_clients(const struct vt_cost_model *m, double kept_bytes,
+    double read_bytes);
 /* Restore from tier `k` at this speed, "standard" being the price file's own.
  * VT_INVALID: the tier needs no restores or has no such speed. */
 enum vt_code vt_cost_model_speed(struct vt_cost_model *m, size_t k,
@@ -110,8 +116,11 @@ struct vt_cost {
 					   a whole read that is paid: the
 					   request and transfer */
 	int needs_restore[VT_COST_TIERS];
-	int excluded[VT_COST_TIERS];	/* never a target */
+	int excluded[VT_COST_TIERS];	/* never a target; VT_COST_BARRED: it
+					   may not lie there at all, of what
+					   others do as well (P6) */
 };
+#define VT_COST_BARRED 2
 
 void vt_cost_of(const struct vt_cost_model *m, uint64_t size_bytes,
     struct vt_cost *out);
@@ -131,6 +140,12 @@ struct vt_cost_rates {
 	double move_byte[VT_COST_TIERS][VT_COST_TIERS];
 	double promote_byte[VT_COST_TIERS];
 	int compresses[VT_COST_TIERS];
+	/* What is larger goes to some tier in parts that are billed; who copies
+	 * it writes them, no provider (1 << to, of each from) */
+	uint64_t whole_bytes;
+	struct vt_parts parts[VT_COST_TIERS];
+	double part[VT_COST_TIERS];
+	uint32_t copied[VT_COST_TIERS];
 };
 
 void vt_cost_rates_of(const struct vt_cost_model *m,
@@ -154,8 +169,11 @@ void vt_cost_packed(const struct vt_cost_model *m,
     const struct vt_cost_rates *r, size_t k, double share, double pack,
     struct vt_cost *out);
 
+/* The requests that writing so many bytes to tier `k` takes. */
+double vt_cost_put(const struct vt_cost_model *m, size_t k,
+    uint64_t size_bytes);
 /* Of that, keeping alone, where sizes need not be whole; and what putting a
- * byte on tier `k` costs beside the request. */
+ * byte on tier `k` costs beside the requests. */
 double vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes);
 double vt_cost_write_byte(const struct vt_cost_model *m, size_t k);
 

@@ -1,11 +1,8 @@
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "libvt/work/engine.h"
-
-/* Equality of sums of dollars, as a share of them. */
-#define CLOSE 1e-12
+#include "libvt/work/workfn.h"
 
 /* The hazard engine brings an object back when what it expects to save is so
  * many times what that costs: bursts end sooner than their middle suggests. */
@@ -49,88 +46,6 @@ vt_track_read(struct vt_track *t, const struct vt_past *p,
 
 /* --- the work function ---------------------------------------------------- */
 
-static double
-distance(const struct vt_cost *c, size_t i, size_t j)
-{
-	return i == j ? 0 : c->excluded[j] ? INFINITY :
-	    c->move[i][j] + c->day[j] * c->min_days[j];
-}
-
-static void
-close_over(const struct vt_cost *c, double w[VT_COST_TIERS])
-{
-	double v[VT_COST_TIERS], enter[VT_COST_TIERS], x;
-	size_t i, j;
-
-	memcpy(v, w, sizeof(v));
-	/* loops of a known length are what a compiler makes vectors of; to
-	 * stay costs nothing, and changes nothing */
-	for (j = 0; j < VT_COST_TIERS; j++)
-		enter[j] = c->excluded[j] ? INFINITY :
-		    c->day[j] * c->min_days[j];
-	for (i = 0; i < c->count; i++)
-		for (j = 0; j < VT_COST_TIERS; j++) {
-			x = v[i] + (c->move[i][j] + enter[j]);
-			w[j] = x < w[j] ? x : w[j];
-		}
-}
-
-/* By how much w[at] must exceed w[j] before `at` is left for j. */
-static double
-threshold(const struct vt_engine *e, const struct vt_cost *c, size_t at,
-    size_t j)
-{
-	double go = distance(c, at, j), back = distance(c, j, at);
-
-	if (!isfinite(back))
-		back = c->move[j][at];
-	/* down 1: all of going back, which is the published rule; never by
-	 * a difference that leaves nothing of it */
-	return c->day[j] < c->day[at] ?
-	    e->down * back - (1 - e->down) * go : back;
-}
-
-static size_t
-work_want(const struct vt_engine *e, const struct vt_cost *c,
-    const double w[VT_COST_TIERS], size_t at)
-{
-	double best = INFINITY, need, x;
-	size_t to = at, j;
-
-	for (j = 0; j < c->count; j++) {
-		if (j == at || c->excluded[j])
-			continue;
-		need = threshold(e, c, at, j);
-		x = w[at] - w[j];
-		if (x >= need - CLOSE * fabs(need) - DBL_MIN &&
-		    w[j] + distance(c, at, j) < best) {
-			best = w[j] + distance(c, at, j);
-			to = j;
-		}
-	}
-	return to;
-}
-
-/* w after `gets` reads. */
-static void
-work_read(const struct vt_cost *c, double w[VT_COST_TIERS], double gets,
-    double bytes)
-{
-	double hot = INFINITY, x;
-	size_t k;
-
-	for (k = 0; k < c->count; k++) {
-		if (k > 0 && !c->excluded[0]) {
-			x = w[k] + vt_cost_serve_promote(c, k, gets, bytes);
-			hot = x < hot ? x : hot;
-		}
-		w[k] += vt_cost_serve(c, k, gets, bytes);
-	}
-	if (hot < w[0])
-		w[0] = hot;
-	close_over(c, w);
-}
-
 /* To tier 0 and no other dearer one: who wants to be there waits for a move,
  * or would soon be sent down again, and read, and up. */
 static int
@@ -140,8 +55,8 @@ work_goes_hot(const struct vt_engine *e, const struct vt_cost *c,
 	double w[VT_COST_TIERS];
 
 	memcpy(w, s->w, sizeof(w));
-	work_read(c, w, gets, gets * each);
-	return work_want(e, c, w, s->at) == 0;
+	vt_workfn_read(c, w, gets, gets * each, !c->excluded[0], NULL);
+	return vt_workfn_want(c, w, s->at, e->down) == 0;
 }
 
 /* The first read after which it would go there, by bisection: each read adds
@@ -164,23 +79,6 @@ work_promote(const struct vt_engine *e, const struct vt_cost *c,
 			lo = mid;
 	}
 	return hi;
-}
-
-static double
-work_patience(const struct vt_engine *e, const struct vt_cost *c,
-    const struct vt_seat *s)
-{
-	double days = INFINITY, rate, t;
-	size_t at = s->at, j;
-
-	for (j = 0; j < c->count; j++) {
-		rate = c->day[at] - c->day[j];
-		if (j == at || c->excluded[j] || rate <= 0)
-			continue;
-		t = (threshold(e, c, at, j) - (s->w[at] - s->w[j])) / rate;
-		days = t < days ? t : days;
-	}
-	return days;
 }
 
 /* --- hazard --------------------------------------------------------------- */
@@ -267,7 +165,8 @@ age_want(const struct vt_engine *e, const struct vt_cost *c,
 	size_t i, to = s->at;
 
 	for (i = 0; i < e->age_count && c->size_bytes >= e->age_min_bytes; i++)
-		if (now - p->created >= e->age_days[i] - 1e-9)
+		if (now - p->created >= e->age_days[i] - 1e-9 &&
+		    c->excluded[e->age_tier[i]] != VT_COST_BARRED)
 			to = e->age_tier[i];
 	return to;
 }
@@ -309,32 +208,24 @@ void
 vt_seat_begin(const struct vt_engine *e, const struct vt_cost *c,
     struct vt_seat *s, size_t at, double entered)
 {
-	size_t k;
-
 	(void)e;
 	memset(s, 0, sizeof(*s));
 	s->at = (unsigned char)at;
 	s->entered = entered;
-	for (k = 0; k < c->count; k++)
-		s->w[k] = distance(c, at, k);
+	vt_workfn_begin(c, at, s->w);
 }
 
 void
 vt_seat_idle(const struct vt_engine *e, const struct vt_cost *c,
     struct vt_seat *s, double days)
 {
-	size_t k;
-
 	if (s->at > 0 && s->rent > 0) {
 		s->rent -= (c->day[0] - c->day[s->at]) * days;
 		if (s->rent < 0)
 			s->rent = 0;
 	}
-	if (e->kind != VT_ENGINE_WORK)
-		return;
-	for (k = 0; k < c->count; k++)
-		s->w[k] += c->day[k] * days;
-	close_over(c, s->w);
+	if (e->kind == VT_ENGINE_WORK)
+		vt_workfn_idle(c, s->w, days);
 }
 
 double
@@ -345,7 +236,7 @@ vt_seat_patience(const struct vt_engine *e, const struct vt_cost *c,
 
 	switch (e->kind) {
 	case VT_ENGINE_WORK:
-		days = work_patience(e, c, s);
+		days = vt_workfn_patience(c, s->w, s->at, e->down);
 		break;
 	case VT_ENGINE_HAZARD:
 		days = hazard_patience(t);
@@ -366,17 +257,19 @@ vt_seat_want(const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_past *p, const struct vt_track *t,
     const struct vt_seat *s, double now)
 {
+	size_t to;
+
 	switch (e->kind) {
 	case VT_ENGINE_AGE:
 		return age_want(e, c, p, s, now);
 	case VT_ENGINE_IDLE:
-		return s->at == 0 || idle_want(c, t->idle) != 0 ?
-		    idle_want(c, t->idle) : s->at;
+		to = idle_want(c, t->idle);
+		return to != 0 ? to : s->at;
 	case VT_ENGINE_AUTO:
 		return c->size_bytes < e->self_moving_min_bytes ? s->at :
 		    (size_t)e->self_moving;
 	case VT_ENGINE_WORK:
-		return work_want(e, c, s->w, s->at);
+		return vt_workfn_want(c, s->w, s->at, e->down);
 	case VT_ENGINE_HAZARD:
 		return hazard_want(e, c, t, s, now);
 	default:
@@ -417,7 +310,7 @@ vt_seat_read(const struct vt_engine *e, const struct vt_cost *c,
 		s->rent += vt_cost_serve(c, s->at, gets, bytes) -
 		    vt_cost_serve(c, 0, gets, bytes);
 	if (e->kind == VT_ENGINE_WORK)
-		work_read(c, s->w, gets, bytes);
+		vt_workfn_read(c, s->w, gets, bytes, !c->excluded[0], NULL);
 }
 
 void

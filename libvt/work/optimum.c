@@ -247,7 +247,8 @@ read_day(struct vt_optimum *o, const struct vt_event *e)
 /* The least there is, and the step it came by last. */
 static double
 least_bill(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from, size_t *step)
+    const struct vt_past *p, size_t start, double score_from,
+    size_t *step)
 {
 	double from = score_from > p->from ? score_from : p->from, t = from;
 	double least = INFINITY, cost;
@@ -258,7 +259,7 @@ least_bill(struct vt_optimum *o, const struct vt_cost *c,
 	o->step_count = o->seen = 0;
 	while (o->seen < p->count && p->e[o->seen].at < score_from)
 		o->seen++;
-	offer(o, 0, from, 0, 0, from, 0);
+	offer(o, start, from, 0, 0, from, 0);
 	for (i = o->seen; i < p->count; i++) {
 		pass(o, p, ahead, t, p->e[i].at);
 		read_day(o, &p->e[i]);
@@ -282,12 +283,12 @@ least_bill(struct vt_optimum *o, const struct vt_cost *c,
 
 double
 vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from)
+    const struct vt_past *p, size_t start, double score_from)
 {
 	size_t step;
 
 	o->steps_wanted = 0;
-	return least_bill(o, c, p, score_from, &step);
+	return least_bill(o, c, p, start, score_from, &step);
 }
 
 /* The stay that begins with a step and ends with `next`, or with the past. */
@@ -326,7 +327,7 @@ tell_stay(const struct vt_optimum *o, const struct vt_past *p,
 
 enum vt_code
 vt_optimum_told(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from,
+    const struct vt_past *p, size_t start, double score_from,
     const struct vt_spending *told, double *usd, struct vt_err *err)
 {
 	const struct step *next = NULL;
@@ -334,7 +335,7 @@ vt_optimum_told(struct vt_optimum *o, const struct vt_cost *c,
 
 	o->steps_wanted = 1;
 	o->failed = 0;
-	*usd = least_bill(o, c, p, score_from, &step);
+	*usd = least_bill(o, c, p, start, score_from, &step);
 	if (o->failed)
 		return vt_fail(err, VT_NOMEM, "no memory for the optimum");
 	for (;;) {

@@ -12,16 +12,17 @@
 
 /*
  * The least that anyone could have paid who knew the future: exact, over all
- * times of moving.  Not for threads to share; NULL: no memory.
+ * times of moving to the tiers that are not excluded, from tier `start` on,
+ * which may be.  Not for threads to share; NULL: no memory.
  */
 struct vt_optimum;
 struct vt_optimum *vt_optimum_new(void);
 void vt_optimum_free(struct vt_optimum *o);
 double vt_optimum_usd(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from);
+    const struct vt_past *p, size_t start, double score_from);
 /* The same, and how: what is told adds up to *usd.  VT_NOMEM. */
 enum vt_code vt_optimum_told(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from,
+    const struct vt_past *p, size_t start, double score_from,
     const struct vt_spending *told, double *usd, struct vt_err *err)
     VT_MUST_CHECK;
 

@@ -66,7 +66,7 @@ rewriting_of(const struct vt_pack_terms *t, size_t k, double bytes,
 	out->read = r->zero.restore[k] + r->restore_byte[k] * bytes +
 	    r->zero.get[k];
 	out->byte = r->zero.byte[k];
-	out->put = t->m->tier[k].price.put;
+	out->put = vt_cost_put(t->m, k, (uint64_t)bytes);
 	out->write_byte = vt_cost_write_byte(t->m, k);
 	out->day = vt_cost_keep(r, k, bytes);
 	out->min_days = r->zero.min_days[k];
@@ -125,7 +125,7 @@ vt_pack_price(const struct vt_pack_terms *t, size_t k, double bytes,
 	out->waste_day = store - r->day_byte[k] * bytes;
 	out->day = store;
 	out->dead_at = 1;
-	out->put = t->m->tier[k].price.put;
+	out->put = vt_cost_put(t->m, k, (uint64_t)bytes);
 	if (r->zero.needs_restore[k])
 		out->restore = r->zero.restore[k] +
 		    (r->restore_byte[k] + r->zero.byte[k]) * bytes;

@@ -4,6 +4,7 @@
 
 #include "libvt/base/clear.h"
 
+#include "libvt/work/expect.h"
 #include "libvt/work/plan.h"
 
 #define DAY_US 86400e6
@@ -177,29 +178,25 @@ explain_choice(const struct vt_cost_model *m, const struct vt_scan_record *r,
 	}
 }
 
-/* What no saving may overrule; returns 1 when it is held. */
-static int
-constrained(const struct vt_policy *o, const struct vt_scan_record *r,
-    struct vt_decision *d)
+enum vt_verdict
+vt_plan_hold(const struct vt_policy *o, const struct vt_scan_record *r,
+    int from)
 {
 	int64_t now = o->now_us != 0 ? o->now_us : r->covered_to_us;
 
-	if (d->from < 0)
-		d->verdict = VT_PLAN_UNKNOWN_TIER;
-	else if (*r->pin != '\0')
-		d->verdict = VT_PLAN_PINNED;
-	else if (r->legal_hold ||
-	    (*r->lock != '\0' && r->retain_until_us > now))
-		d->verdict = VT_PLAN_LOCKED;
-	else if (r->adopted)
-		d->verdict = VT_PLAN_ADOPTED;
-	else if (o->place != NULL && o->place->pin == d->from)
-		d->verdict = VT_PLAN_PINNED;
-	else if (o->place != NULL && o->place->copies > 1)
-		d->verdict = VT_PLAN_REPLICATED;
-	else
-		return 0;
-	return 1;
+	if (from < 0)
+		return VT_PLAN_UNKNOWN_TIER;
+	if (*r->pin != '\0')
+		return VT_PLAN_PINNED;
+	if (r->legal_hold || (*r->lock != '\0' && r->retain_until_us > now))
+		return VT_PLAN_LOCKED;
+	if (r->adopted)
+		return VT_PLAN_ADOPTED;
+	if (o->place != NULL && o->place->pin == from)
+		return VT_PLAN_PINNED;
+	if (o->place != NULL && o->place->copies > 1)
+		return VT_PLAN_REPLICATED;
+	return VT_PLAN_MOVE;
 }
 
 int
@@ -340,10 +337,10 @@ replay_work(const struct vt_cost *c, const struct vt_past *past, size_t start,
 {
 	size_t i;
 
-	vt_work_init(w, c, start, 1);
+	vt_work_init(w, c, start);
 	for (i = 0; i < past->count; i++) {
 		vt_work_idle(w, past->e[i].idle);
-		vt_work_read(w, past->e[i].gets, past->e[i].bytes, 0);
+		vt_work_read(w, past->e[i].gets, past->e[i].bytes);
 	}
 	vt_work_idle(w, past->tail_idle);
 }
@@ -365,81 +362,6 @@ track_end(const struct vt_past *past, uint64_t size_bytes,
 		vt_track_read(t, past, size_bytes);
 	t->idle = past->tail_idle;
 	t->clock = past->to;
-}
-
-/* What a day on the self-moving tier would have cost in the past, in the
- * mean; of the level prices alone. */
-static double
-self_moving_day(const struct vt_cost_model *m, const struct vt_engine *e,
-    const struct vt_past *past, uint64_t size_bytes)
-{
-	const struct vt_price *p = &m->tier[e->self_moving].price;
-	double gb = (double)size_bytes / m->bytes_per_gb, usd = 0, days = 0;
-	double idle, from, to;
-	size_t i, l;
-
-	for (i = 0; i <= past->count; i++) {
-		idle = i < past->count ? past->e[i].idle : past->tail_idle;
-		days += idle;
-		for (l = 0; l < p->level_count; l++) {
-			from = p->level[l].idle_days;
-			to = l + 1 < p->level_count &&
-			    p->level[l + 1].idle_days < idle ?
-			    p->level[l + 1].idle_days : idle;
-			if (to > from)
-				usd += p->level[l].storage_gb_month * gb *
-				    (to - from);
-		}
-	}
-	usd += p->monitor_month * days;
-	return days > 0 ? usd / days / m->month_days :
-	    p->level[0].storage_gb_month * gb / m->month_days;
-}
-
-/* Dollars of reads in a day, expected in the next 30. */
-static double
-reads_day(const struct vt_hazard *h, unsigned group, double idle,
-    const struct vt_cost *c, size_t k)
-{
-	double gets, bytes;
-
-	gets = vt_hazard_gets(h, group);
-	bytes = vt_hazard_part(h, group) * (double)c->size_bytes;
-	return vt_hazard_within(h, group, idle, 30) / 30 *
-	    vt_cost_serve(c, k, gets, bytes);
-}
-
-/* What an engine that looks ahead expects of going from `from` to `to`. */
-static void
-expect(const struct vt_cost_model *m, const struct vt_engine *e,
-    const struct vt_cost *c, const struct vt_past *past,
-    const struct vt_track *t, size_t from, size_t to, double stayed,
-    struct vt_choice *h)
-{
-	double keep = c->day[to];
-
-	memset(h, 0, sizeof(*h));
-	h->to = to;
-	if (to == from)
-		return;
-	if ((int)to == e->self_moving)
-		keep = self_moving_day(m, e, past, c->size_bytes);
-	h->why = VT_GO;
-	h->cost = c->move[from][to] + vt_cost_early(c, from, stayed);
-	h->saving_day = c->day[from] - keep;
-	if (e->hazard != NULL)
-		h->saving_day += reads_day(e->hazard, t->group, t->idle, c,
-		    from) - reads_day(e->hazard, t->group, t->idle, c, to);
-	h->evidence_days = t->idle;
-	if (h->saving_day <= 0) {
-		h->payback_days = INFINITY;
-		h->why = VT_WAIT_PAYBACK;
-		return;
-	}
-	h->payback_days = (h->cost + keep * c->min_days[to]) /
-	    (h->saving_day + keep);
-	if (h->payback_days > c->min_days[to])
-		h->payback_days = h->cost / h->saving_day;
 }
 
 static void
@@ -501,7 +423,7 @@ look_ahead(const struct vt_cost_model *m, const struct vt_engine *e,
 		to = s.at;
 	if (past->is_tail && to != s.at && (int)to == e->self_moving)
 		return 1;
-	expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
+	vt_expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
 	return 0;
 }
 
@@ -571,7 +493,8 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 		track_end(past, c->size_bytes, &t);
 		out->group = t.group;
 	}
-	if (!constrained(o, r, out)) {
+	out->verdict = vt_plan_hold(o, r, out->from);
+	if (out->verdict == VT_PLAN_MOVE) {
 		if (!vt_place_allows(o->place, (size_t)out->from)) {
 			leave(o, m, r, out);
 			return 0;

@@ -68,6 +68,10 @@ struct vt_decision {
 	char reason[VT_RULES_TEXT + 64];	/* a sentence, or "" */
 };
 
+/* What no saving may overrule, of a version on tier `from` (-1: on none of the
+ * model): why it is held where it is; VT_PLAN_MOVE: it is not. */
+enum vt_verdict vt_plan_hold(const struct vt_policy *o,
+    const struct vt_scan_record *r, int from);
 /* Has it a copy there, beside the one described? */
 int vt_plan_has_copy(const struct vt_scan_record *r, const char *tier);
 /* What lifecycle rules bar is no target: for the bill vt_plan_decide gets. */

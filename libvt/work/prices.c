@@ -340,7 +340,7 @@ read_class(struct reader *r, json_t *o, struct vt_price *p)
 		"transition_1000", "retrieval_gb", "write_gb", "min_days",
 		"min_size_bytes", "overhead_bytes", "overhead_hot_bytes",
 		"restore_1000", "restore_days", "restores", "auto", "note",
-		NULL
+		"part_1000", NULL
 	};
 
 	expect(r, o, "class", fields);
@@ -351,6 +351,8 @@ read_class(struct reader *r, json_t *o, struct vt_price *p)
 	p->storage_gb_month = dollars(r, o, "storage_gb_month");
 	read_bands(r, o, "storage_bands", &p->storage_bands);
 	p->put = dollars(r, o, "put_1000") / 1000;
+	p->part = json_object_get(o, "part_1000") == NULL ? p->put :
+	    dollars(r, o, "part_1000") / 1000;
 	p->get = dollars(r, o, "get_1000") / 1000;
 	p->transition = dollars(r, o, "transition_1000") / 1000;
 	p->retrieval_gb = dollars(r, o, "retrieval_gb");

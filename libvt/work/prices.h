@@ -50,6 +50,8 @@ struct vt_price {
 	struct vt_bands storage_bands;
 	double put, get, transition;	/* a request; transition: a move into
 					   it that the provider itself makes */
+	double part;			/* one of a write in parts, but for
+					   its end, which is a put */
 	double retrieval_gb;
 	double write_gb;		/* of what is put, as for copies in
 					   other regions */

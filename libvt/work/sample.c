@@ -313,13 +313,15 @@ vt_sample_wants(struct vt_sample *s, uint64_t size_bytes, const char *bucket,
 enum vt_code
 vt_sample_add(struct vt_sample *s, const struct vt_past *p,
     uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
-    int64_t version, struct vt_err *err)
+    int64_t version, const struct vt_reach *reach, struct vt_err *err)
 {
 	struct vt_object o;
 
 	if (!(p->to > p->from))
 		return VT_OK;
 	rank(&o, size_bytes, bucket, key, key_len, version);
+	if (reach != NULL)
+		o.reach = *reach;
 	if (grow(s) < 0 ||
 	    prefix_index(s, bucket, key, key_len, &o.prefix) < 0 ||
 	    copy_past(&o.past, p) < 0)

@@ -18,6 +18,7 @@
 
 #include "libvt/base/err.h"
 #include "libvt/work/past.h"
+#include "libvt/work/reach.h"
 
 #define VT_SAMPLE_PREFIXES 65536	/* told apart; others share the last */
 
@@ -29,6 +30,7 @@ struct vt_object {
 	double rank;
 	uint64_t name;		/* a digest, to tell equal ranks apart */
 	uint32_t prefix;	/* index for vt_sample_prefix */
+	struct vt_reach reach;
 };
 
 struct vt_sample;
@@ -42,11 +44,12 @@ void vt_sample_free(struct vt_sample *s);
  * a key apart. */
 int vt_sample_wants(struct vt_sample *s, uint64_t size_bytes,
     const char *bucket, const char *key, size_t key_len, int64_t version);
-/* Add it; its past is copied.  A past without any time is left out.
- * VT_NOMEM. */
+/* Add it; its past is copied, and `reach` (NULL: nothing binds it).  A past
+ * without any time is left out.  VT_NOMEM. */
 enum vt_code vt_sample_add(struct vt_sample *s, const struct vt_past *p,
     uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
-    int64_t version, struct vt_err *err) VT_MUST_CHECK;
+    int64_t version, const struct vt_reach *reach, struct vt_err *err)
+    VT_MUST_CHECK;
 /*
  * For threads that look at objects before they are offered: what is ranked
  * below a floor that once was (it only rises) will not be taken.  Of those

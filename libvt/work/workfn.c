@@ -14,6 +14,140 @@ reaches(double a, double b)
 	return a >= b - CLOSE * (fabs(a) + fabs(b)) - DBL_MIN;
 }
 
+/* --- the function alone --------------------------------------------------- */
+
+static double
+distance(const struct vt_cost *c, size_t i, size_t j)
+{
+	return i == j ? 0 : c->excluded[j] ? INFINITY :
+	    c->move[i][j] + c->day[j] * c->min_days[j];
+}
+
+/* One step is enough: going over a third tier is never cheaper. */
+static void
+close_over(const struct vt_cost *c, double w[VT_COST_TIERS])
+{
+	double v[VT_COST_TIERS], enter[VT_COST_TIERS], x;
+	size_t i, j;
+
+	memcpy(v, w, sizeof(v));
+	/* loops of a known length are what a compiler makes vectors of; to
+	 * stay costs nothing, and changes nothing */
+	for (j = 0; j < VT_COST_TIERS; j++)
+		enter[j] = c->excluded[j] ? INFINITY :
+		    c->day[j] * c->min_days[j];
+	for (i = 0; i < c->count; i++) {
+		/* nobody can be there */
+		if (v[i] > DBL_MAX)
+			continue;
+		for (j = 0; j < VT_COST_TIERS; j++) {
+			x = v[i] + (c->move[i][j] + enter[j]);
+			w[j] = x < w[j] ? x : w[j];
+		}
+	}
+}
+
+/* By how much w[at] must exceed w[j] before `at` is left for j; INFINITY:
+ * never.  Where going and coming back is free, only cheaper storage is a
+ * reason, or it would never come to rest. */
+static double
+threshold(const struct vt_cost *c, size_t at, size_t j, double down)
+{
+	double go = distance(c, at, j), back = distance(c, j, at);
+
+	if (j == at || c->excluded[j])
+		return INFINITY;
+	if (c->excluded[at])
+		back = c->move[j][at];
+	if (c->day[j] < c->day[at])
+		return down * back - (1 - down) * go;
+	return go + back > 0 ? back : INFINITY;
+}
+
+void
+vt_workfn_begin(const struct vt_cost *c, size_t at, double w[VT_COST_TIERS])
+{
+	size_t k;
+
+	for (k = 0; k < c->count; k++)
+		w[k] = distance(c, at, k);
+}
+
+void
+vt_workfn_idle(const struct vt_cost *c, double w[VT_COST_TIERS], double days)
+{
+	size_t k;
+
+	for (k = 0; k < c->count; k++)
+		w[k] += c->day[k] * days;
+	close_over(c, w);
+}
+
+void
+vt_workfn_read(const struct vt_cost *c, double w[VT_COST_TIERS], double gets,
+    double bytes, int promote, double *spent)
+{
+	double hot = INFINITY, x;
+	size_t k;
+
+	for (k = 0; k < c->count; k++) {
+		if (spent == NULL && w[k] > DBL_MAX)
+			continue;
+		if (promote && k > 0) {
+			x = w[k] + vt_cost_serve_promote(c, k, gets, bytes);
+			hot = x < hot ? x : hot;
+		}
+		x = vt_cost_serve(c, k, gets, bytes);
+		w[k] += x;
+		if (spent != NULL)
+			spent[k] += x;
+	}
+	if (hot < w[0])
+		w[0] = hot;
+	close_over(c, w);
+}
+
+size_t
+vt_workfn_want(const struct vt_cost *c, const double w[VT_COST_TIERS],
+    size_t at, double down)
+{
+	double best = INFINITY, x;
+	size_t to = at, j;
+
+	for (j = 0; j < c->count; j++) {
+		if (j == at || c->excluded[j] ||
+		    !reaches(w[at] - w[j], threshold(c, at, j, down)))
+			continue;
+		x = w[j] + distance(c, at, j);
+		if (x < best) {
+			best = x;
+			to = j;
+		}
+	}
+	return to;
+}
+
+double
+vt_workfn_patience(const struct vt_cost *c, const double w[VT_COST_TIERS],
+    size_t at, double down)
+{
+	double days = INFINITY, rate, t;
+	size_t j;
+
+	/* The w grow linearly while idle, so each tier's turn comes at a
+	 * time that can be told; over a third tier it never comes sooner. */
+	for (j = 0; j < c->count; j++) {
+		rate = c->day[at] - c->day[j];
+		if (j == at || c->excluded[j] || rate <= 0)
+			continue;
+		t = (threshold(c, at, j, down) - (w[at] - w[j])) / rate;
+		days = t < days ? t : days;
+	}
+	return days;
+}
+
+/* --- with reasons --------------------------------------------------------- */
+
 static void
 note_evidence(struct vt_work *w)
 {
@@ -21,95 +155,20 @@ note_evidence(struct vt_work *w)
 
 	for (i = 0; i < n; i++)
 		for (j = 0; j < n; j++)
-			if (reaches(w->w[j], w->w[i] + w->d[i][j])) {
+			if (reaches(w->w[j], w->w[i] +
+			    distance(w->cost, i, j))) {
 				w->since[i][j] = w->clock;
 				w->base[i][j] = w->spent[i] - w->spent[j];
 			}
 }
 
-static void
-close_over(struct vt_work *w)
-{
-	size_t n = w->cost->count, i, j;
-	double v[VT_COST_TIERS];
-
-	/* One step is enough: going over a third tier is never cheaper. */
-	memcpy(v, w->w, sizeof(v));
-	for (j = 0; j < n; j++)
-		for (i = 0; i < n; i++)
-			if (v[i] + w->d[i][j] < w->w[j])
-				w->w[j] = v[i] + w->d[i][j];
-	note_evidence(w);
-}
-
-/* May it leave `at` for j, ever?  Where going and coming back is free, only
- * cheaper storage is a reason, or it would never come to rest. */
-static int
-may_leave(const struct vt_work *w, size_t at, size_t j)
-{
-	return j != at && !w->cost->excluded[j] &&
-	    (w->d[at][j] + w->d[j][at] > 0 ||
-	    w->cost->day[j] < w->cost->day[at]);
-}
-
-/* Go where the work function says by now. */
-static void
-settle(struct vt_work *w)
-{
-	size_t n = w->cost->count, at = w->at, to = at, j;
-	double best = INFINITY;
-
-	for (j = 0; j < n; j++)
-		if (may_leave(w, at, j) &&
-		    reaches(w->w[at] - w->w[j], w->d[j][at]) &&
-		    w->w[j] + w->d[at][j] < best) {
-			best = w->w[j] + w->d[at][j];
-			to = j;
-		}
-	w->at = to;
-}
-
 void
-vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start,
-    double minimums)
+vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start)
 {
-	size_t i, j;
-
 	memset(w, 0, sizeof(*w));
 	w->cost = c;
 	w->at = start;
-	for (i = 0; i < c->count; i++)
-		for (j = 0; j < c->count; j++) {
-			if (i == j)
-				continue;
-			if (c->excluded[j])
-				w->d[i][j] = INFINITY;
-			else
-				w->d[i][j] = c->move[i][j] + minimums *
-				    c->day[j] * c->min_days[j];
-		}
-	for (i = 0; i < c->count; i++)
-		w->w[i] = w->d[start][i];
-}
-
-double
-vt_work_patience(const struct vt_work *w)
-{
-	const struct vt_cost *c = w->cost;
-	size_t at = w->at, j;
-	double days = INFINITY, rate, t;
-
-	/* The w grow linearly while idle, so each tier's turn comes at a
-	 * time that can be told; over a third tier it never comes sooner. */
-	for (j = 0; j < c->count; j++) {
-		rate = c->day[at] - c->day[j];
-		if (rate <= 0 || !may_leave(w, at, j))
-			continue;
-		t = (w->d[j][at] - (w->w[at] - w->w[j])) / rate;
-		if (t < days)
-			days = t;
-	}
-	return days > 0 ? days : 0;
+	vt_workfn_begin(c, start, w->w);
 }
 
 static void
@@ -118,11 +177,11 @@ pass_days(struct vt_work *w, double days)
 	size_t i;
 
 	w->clock += days;
-	for (i = 0; i < w->cost->count; i++) {
-		w->w[i] += w->cost->day[i] * days;
+	for (i = 0; i < w->cost->count; i++)
 		w->spent[i] += w->cost->day[i] * days;
-	}
-	close_over(w);
+	vt_workfn_idle(w->cost, w->w, days);
+	note_evidence(w);
+	w->at = vt_workfn_want(w->cost, w->w, w->at, 1);
 }
 
 void
@@ -133,44 +192,27 @@ vt_work_idle(struct vt_work *w, double days)
 
 	/* It only goes to cheaper storage while idle, so each tier once. */
 	for (moves = 0; days > 0 && moves < w->cost->count; moves++) {
-		wait = vt_work_patience(w);
+		wait = vt_workfn_patience(w->cost, w->w, w->at, 1);
+		if (wait < 0)
+			wait = 0;
 		if (!(wait < days))
 			break;
 		pass_days(w, wait);
-		settle(w);
 		days -= wait;
 	}
-	if (days > 0) {
+	if (days > 0)
 		pass_days(w, days);
-		settle(w);
-	}
 }
 
 void
-vt_work_read(struct vt_work *w, double gets, double bytes, int promote)
+vt_work_read(struct vt_work *w, double gets, double bytes)
 {
-	const struct vt_cost *c = w->cost;
-	double hot = INFINITY, cost;
-	size_t i;
-
 	if (gets <= 0)
 		return;
-	for (i = 0; i < c->count; i++) {
-		if (promote && i != 0) {
-			cost = w->w[i] +
-			    vt_cost_serve_promote(c, i, gets, bytes);
-			if (cost < hot)
-				hot = cost;
-		}
-		cost = vt_cost_serve(c, i, gets, bytes);
-		w->w[i] += cost;
-		w->spent[i] += cost;
-	}
-	if (hot < w->w[0])
-		w->w[0] = hot;
+	vt_workfn_read(w->cost, w->w, gets, bytes, 0, w->spent);
 	w->last_read = w->clock;
-	close_over(w);
-	settle(w);
+	note_evidence(w);
+	w->at = vt_workfn_want(w->cost, w->w, w->at, 1);
 }
 
 double

@@ -14,11 +14,36 @@
 
 #include "libvt/work/cost.h"
 
+/* --- the function alone, for who keeps many ------------------------------- */
+
+/* Nothing was paid yet, and it is on `at`. */
+void vt_workfn_begin(const struct vt_cost *c, size_t at,
+    double w[VT_COST_TIERS]);
+void vt_workfn_idle(const struct vt_cost *c, double w[VT_COST_TIERS],
+    double days);
+/* A day's reads.  `promote`: they could also have rewritten it hot.  `spent`
+ * (may be NULL) is what one has paid who is always on each tier. */
+void vt_workfn_read(const struct vt_cost *c, double w[VT_COST_TIERS],
+    double gets, double bytes, int promote, double *spent);
+/*
+ * The tier that one should be on who is on `at`.  `down`: the part of going to
+ * a cheaper tier and back that must have been lost, 1 as published.  From a
+ * tier that is no target the way back is counted without what it would commit
+ * to.
+ */
+size_t vt_workfn_want(const struct vt_cost *c,
+    const double w[VT_COST_TIERS], size_t at, double down);
+/* Covered days of further idleness until that is a cheaper one; INFINITY. */
+double vt_workfn_patience(const struct vt_cost *c,
+    const double w[VT_COST_TIERS], size_t at, double down);
+
+/* --- with reasons --------------------------------------------------------- */
+
+/* The same as one goes by it, down 1, and what speaks for it. */
 struct vt_work {
 	const struct vt_cost *cost;	/* borrowed */
 	size_t at;			/* where the algorithm is by now */
 	double w[VT_COST_TIERS];
-	double d[VT_COST_TIERS][VT_COST_TIERS];
 	double clock;			/* covered days replayed */
 	double last_read;		/* on that clock */
 	double spent[VT_COST_TIERS];	/* by one who is always there */
@@ -29,17 +54,10 @@ struct vt_work {
 	double base[VT_COST_TIERS][VT_COST_TIERS];
 };
 
-/*
- * Begin on tier `start`.  `minimums`: the share of each tier's minimum
- * duration that counts as the price of going there, 1 as published.
- */
-void vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start,
-    double minimums);
+/* Begin on tier `start`. */
+void vt_work_init(struct vt_work *w, const struct vt_cost *c, size_t start);
 void vt_work_idle(struct vt_work *w, double days);
-/* A day's reads.  `promote`: they could also have rewritten it hot. */
-void vt_work_read(struct vt_work *w, double gets, double bytes, int promote);
-/* Covered days of further idleness until it leaves w->at; INFINITY. */
-double vt_work_patience(const struct vt_work *w);
+void vt_work_read(struct vt_work *w, double gets, double bytes);
 
 enum vt_choice_why {
 	VT_STAY,		/* it is where the algorithm is */

@@ -125,6 +125,38 @@ for l in sys.stdin:
 	[[ $stderr == *"tier 'archive'"*"'soon'"* ]]
 }
 
+# tier NAME URL PRICE [FIELDS]: an entry of a configuration
+tier() {
+	printf '{"name":"%s","url":"%s","price":"%s","storage_class":"%s"' \
+	    "$1" "$2" "$3" "$3"
+	printf ',"location":"aws-us-east-1"%s}' "${4:+,$4}"
+}
+
+# cost_of URL [FIELDS]: of moving a GiB from hot to an archive there, as planned
+cost_of() {
+	printf '{"location":"aws-us-east-1","price_file":"%s","tiers":[%s,%s]}' \
+	    "$shipped/aws-us-east-1.json" "$(tier hot file:hot STANDARD)" \
+	    "$(tier archive "$1" "${2:-GLACIER_IR}" "${3-}")" >vaultaire.json
+	vt-plan -q --engines work --config vaultaire.json --allow-restore scan |
+	    python3 -c 'import json,sys
+for l in sys.stdin: print(json.loads(l)["cost_usd"])'
+}
+
+@test "what is large is priced in the parts that its tier takes" {
+	# a GET of 4e-7, a PUT of 2e-5; 63 parts more and two requests beside
+	[ "$(cost_of file:cold)" = 2.04e-05 ]
+	[ "$(cost_of gcs://bucket)" = 2.04e-05 ]
+	[ "$(cost_of s3://bucket)" = 0.0013204 ]
+	[ "$(cost_of azure://bucket)" = 0.0013004 ]
+	[ "$(cost_of s3://bucket GLACIER_IR '"part_size":"256M"')" = \
+	    0.0001204 ]
+	# of this class only the end is at its own price
+	[ "$(cost_of s3://bucket DEEP_ARCHIVE)" = 0.0003754 ]
+	# without a configuration nobody knows
+	[ "$(vt-plan -q --engines work scan |
+	    grep -o '"cost_usd":[^,]*')" = '"cost_usd":0.0000204' ]
+}
+
 @test "beside the bill: what is fixed, what clients read" {
 	# 100 GB read once in 200 days are 15 a month, at 0.09
 	object big 100000000000 '"bytes_read":100000000000' >scan

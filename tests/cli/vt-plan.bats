@@ -342,6 +342,51 @@ why() {
 	[ -z "$output" ]
 }
 
+@test "P6 a replay puts nothing where its policy forbids" {
+	vt-scan --from csv --history all "$sample" |
+	    awk 'NR % 20 == 0 && /"size":[0-9][0-9][0-9][0-9][0-9][0-9]/' >few
+	bucket=$(field bucket <few | head -n 1)
+	vt-plan -q --simulate --json few >free
+	policies "[{\"bucket\": \"$bucket\", \"tiers\": [\"hot\"]}]"
+	vt-plan -q --simulate --json --policy policies.json few >hot
+	policies "[{\"bucket\": \"*\", \"tiers\": [\"hot\", \"warm\"]}]"
+	vt-plan -q --simulate --json --policy policies.json few >warm
+	# what the tiers alone would cost is an option's to say
+	vt-plan -q --simulate --json --engines work --tiers hot,warm few >tiers
+	policies "[{\"bucket\": \"*\", \"min_history_days\": 4000}]"
+	vt-plan -q --simulate --json --policy policies.json few >late
+	sed 's/"bucket"/"legal_hold":true,&/' few |
+	    vt-plan -q --simulate --json >held
+	python3 - <<-'END'
+	import json
+	def rows(name):
+	    return {r["policy"]: r for r in map(json.loads, open(name))}
+	free, hot, warm, tiers, late, held = map(rows, ("free", "hot", "warm",
+	    "tiers", "late", "held"))
+	ours = ("work", "hazard", "plan")
+	def near(a, b):
+	    return abs(a - b) <= 1e-5 * b
+	for r in free.values():
+	    assert r["bound"] == 0 and r["versions"] > 50, r
+	# some would move everything, some something
+	assert all(free[n].get("moves") for n in ours + ("age", "idle")), free
+	for bound in hot, held:
+	    for r in bound.values():
+	        assert r["bound"] == r["versions"], r
+	        assert r.get("moves", 0) == 0, r
+	        assert near(r["usd"], free["hot"]["usd"]), r
+	for n in "work", "work-quick", "idle", "optimum":
+	    assert near(warm[n]["usd"], tiers[n]["usd"]), (warm[n], tiers[n])
+	assert warm["optimum"]["usd"] > 1.05 * free["optimum"]["usd"]
+	for n, r in warm.items():
+	    assert r["usd"] >= warm["optimum"]["usd"] * 0.999999, r
+	assert not any(late[n]["moves"] for n in ours), late
+	assert near(late["optimum"]["usd"], free["optimum"]["usd"])
+	END
+	run -0 vt-plan -q --simulate --policy policies.json few
+	[[ $output == *" versions are bound by policies, pins or locks: "* ]]
+}
+
 @test "a wrong --policy is refused by line and field" {
 	policies '[{"bucket": "b"},
 	    {"bucket": "c", "pin": "nowhere"}]'

@@ -132,7 +132,7 @@ adversary_work(const struct vt_engine *e, const struct vt_cost *c,
 	a->least = INFINITY;
 	for (k = 0; k < c->count; k++)
 		a->least = w.s.w[k] < a->least ? w.s.w[k] : a->least;
-	a->best = vt_optimum_usd(o, c, p, 0);
+	a->best = vt_optimum_usd(o, c, p, 0, 0);
 }
 
 /* The same against the plan: objects all alike, read whenever a week ends in
@@ -170,7 +170,7 @@ adversary_plan(const struct vt_cost_model *m, uint64_t size_bytes,
 	for (i = 0; i < ADVERSARY_OBJECTS && rc == VT_OK; i++) {
 		snprintf(key, sizeof(key), "p/%zu", i);
 		rc = vt_sample_add(s, &p, size_bytes, "b", key, strlen(key), 0,
-		    err);
+		    NULL, err);
 	}
 	if (rc == VT_OK) {
 		vt_sample_finish(s);

@@ -37,7 +37,8 @@ replay(const struct vt_past *past, uint64_t size_bytes, double score_from,
 	o.score_from = score_from;
 	o.self_moving = 1;
 	if (s != NULL && vt_sample_wants(s, size_bytes, "b", "k", 1, 0) &&
-	    vt_sample_add(s, past, size_bytes, "b", "k", 1, 0, &err) == VT_OK) {
+	    vt_sample_add(s, past, size_bytes, "b", "k", 1, 0, NULL, &err) ==
+	    VT_OK) {
 		vt_sample_finish(s);
 		if (vt_contest_new(&m, s, &o, &k, &err) != VT_OK)
 			k = NULL;

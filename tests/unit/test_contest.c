@@ -50,12 +50,14 @@ make_model(size_t tiers)
 static struct vt_sample *sample;
 static struct vt_contest *contest;
 static struct vt_contest_options options;
+static const struct vt_reach *reach;	/* of what is added */
 
 static void
 fresh(void)
 {
 	vt_contest_free(contest);
 	contest = NULL;
+	reach = NULL;
 	vt_sample_free(sample);
 	sample = vt_sample_new(10000, 1000000);
 	memset(&options, 0, sizeof(options));
@@ -75,7 +77,7 @@ add_sized(const char *key, uint64_t size_bytes, double created, double from,
     double to, const double *days, size_t count)
 {
 	struct vt_event e[400];
-	struct vt_past p = { created, from, to, to - from, e, count, 400 };
+	struct vt_past p = { created, from, to, to - from, e, count, 400, 0 };
 	struct vt_err err;
 	size_t i;
 
@@ -88,7 +90,7 @@ add_sized(const char *key, uint64_t size_bytes, double created, double from,
 	}
 	if (!vt_sample_wants(sample, size_bytes, "b", key, strlen(key), 0) ||
 	    vt_sample_add(sample, &p, size_bytes, "b", key, strlen(key), 0,
-	    &err) != VT_OK)
+	    reach, &err) != VT_OK)
 		exit(1);
 }
 
@@ -355,7 +357,7 @@ test_promises(void)
 		"idle", "work", "work-quick", "hazard", "plan"
 	};
 	struct vt_event e = { 1360, 5, 1, 1e9 };
-	struct vt_past gap = { 1000, 1000, 1400, 3, &e, 1, 1 };
+	struct vt_past gap = { 1000, 1000, 1400, 3, &e, 1, 1, 0 };
 	struct vt_err err;
 	size_t i;
 	int still = 1, none = 1, gaps = 1;
@@ -379,7 +381,8 @@ test_promises(void)
 	    "P6 not even the optimum");
 	fresh();
 	make_model(3);
-	if (vt_sample_add(sample, &gap, SIZE, "b", "g", 1, 0, &err) != VT_OK)
+	if (vt_sample_add(sample, &gap, SIZE, "b", "g", 1, 0, NULL, &err) !=
+	    VT_OK)
 		exit(1);
 	run();
 	for (i = 0; i < 5; i++)
@@ -387,6 +390,166 @@ test_promises(void)
 	ok(gaps && same(score("hot").usd, 400.001),
 	    "P12 8 covered days of 400 are 8 days of idleness, and 400 of "
 	    "storage");
+}
+
+/* --- where policies, pins and locks leave it ------------------------------ */
+
+/* 400 days of all that is in the sample, at so much a day for a GB. */
+static double
+kept_at(double day)
+{
+	double usd = 0;
+	size_t i;
+
+	for (i = 0; i < vt_sample_count(sample); i++)
+		usd += (double)vt_sample_at(sample, i)->size_bytes / 1e9 *
+		    day * 400;
+	return usd;
+}
+
+/* On that tier whatever is wanted, of objects that are read. */
+static void
+held_on(unsigned char tier, double day)
+{
+	const struct vt_reach held = { ~(UINT32_C(1) << tier), tier, 0, 0 };
+	double moves = 0;
+	struct vt_score s;
+	size_t i;
+
+	fresh();
+	reach = &held;
+	crowd();
+	run();
+	for (i = 0; i < vt_contest_count(contest); i++) {
+		vt_contest_score(contest, i, &s);
+		moves += s.moves;
+		if (!same(s.storage, kept_at(day)) ||
+		    !same(s.usd, score("hot").usd))
+			moves = NAN;
+	}
+	ok(moves == 0 && same(vt_contest_optimum(contest), score("hot").usd),
+	    "P6 a replay, the best possible too, leaves it on tier %d where "
+	    "it is held", tier);
+}
+
+/* What the tiers that are left cost alone is what they cost beside another
+ * that is barred, however cheap: with everybody, and with the optimum. */
+static void
+test_bounds(void)
+{
+	static const char *const names[] = {
+		"hot", "age", "idle", "work", "work-quick"
+	};
+	const struct vt_reach not_cold = { 1u << 2, 0, 0, 0 };
+	const struct vt_reach not_hot = { 1u << 0, 1, 0, 0 };
+	double alone[5], best, free;
+	int same_bills = 1, better = 1, never_less = 1;
+	struct vt_score s;
+	size_t i;
+
+	fresh();
+	make_model(2);
+	options.age_count = 1;
+	crowd();
+	run();
+	for (i = 0; i < 5; i++)
+		alone[i] = score(names[i]).usd;
+	best = vt_contest_optimum(contest);
+	fresh();
+	make_model(3);
+	/* nobody who may would be anywhere else */
+	memset(&m.tier[2].price, 0, sizeof(m.tier[2].price));
+	crowd();
+	run();
+	for (i = 1; i < 5; i++)
+		better &= score(names[i]).usd < alone[i] * 0.9;
+	free = vt_contest_optimum(contest);
+	ok(better && free < best * 0.9,
+	    "the tier to be barred is what all would go to");
+	fresh();
+	reach = &not_cold;
+	crowd();
+	run();
+	for (i = 0; i < 5; i++)
+		same_bills &= score(names[i]).usd == alone[i];
+	ok(same_bills, "P6 a replay puts nothing where its policy forbids");
+	ok(same(vt_contest_optimum(contest), best),
+	    "P6 nor does the best possible");
+	ok(score("hazard").usd == score("work").usd &&
+	    score("plan").usd == score("work").usd,
+	    "what engines know nothing of is the work function's, as in a "
+	    "plan");
+	fresh();
+	make_model(3);
+	/* who is on tier 0 is paid for it */
+	m.tier[0].price.storage_gb_month = 0;
+	reach = &not_hot;
+	crowd();
+	run();
+	best = vt_contest_optimum(contest);
+	for (i = 0; i < vt_contest_count(contest); i++) {
+		vt_contest_score(contest, i, &s);
+		never_less &= s.usd >= best * (1 - 1e-9) && s.usd > free;
+	}
+	ok(never_less && same(score("hot").storage, kept_at(0.2)),
+	    "P6 barred from the hot tier, it begins on the next one");
+	make_model(3);
+	held_on(0, 1);
+	held_on(1, 0.2);
+}
+
+/* What policies ask beside the place. */
+static void
+test_narrowed(void)
+{
+	static const char *const ours[] = { "work", "hazard", "plan" };
+	const struct vt_reach known = { 0, 0, 401, 0 };
+	const struct vt_reach soon = { 0, 0, 0, 10 };
+	const struct vt_reach no_class = { 1u << 3, 0, 0, 0 };
+	double moves = 0, free = 0;
+	size_t i;
+
+	fresh();
+	make_model(3);
+	reach = &known;
+	crowd();
+	run();
+	for (i = 0; i < 3; i++)
+		moves += score(ours[i]).moves;
+	ok(moves == 0, "P12 nor before there is as much history as is asked");
+	ok(vt_contest_optimum(contest) < score("hot").usd * 0.9,
+	    "the best possible knows the future, and waits for none");
+	fresh();
+	crowd();
+	run();
+	for (i = 0; i < 3; i++)
+		free += score(ours[i]).moves;
+	/* 5 for a saving of 0.8 a day: to warm within 10 days, to cold too */
+	fresh();
+	reach = &soon;
+	crowd();
+	run();
+	for (i = 0; i < 3; i++)
+		moves += score(ours[i]).moves;
+	ok(free > 0 && moves > 0, "what pays back soon enough is moved");
+	fresh();
+	options.payback_max = 1;
+	crowd();
+	run();
+	for (moves = 0, i = 0; i < 3; i++)
+		moves += score(ours[i]).moves;
+	ok(moves == 0 && score("age").moves > 0,
+	    "what takes longer to pay back is not, but by the provider");
+	fresh();
+	make_model(4);
+	options.self_moving = 3;
+	options.allow_self_moving = 1;
+	reach = &no_class;
+	crowd();
+	run();
+	ok(score("auto").usd == score("hot").usd &&
+	    score("hazard+auto").usd == score("work").usd,
+	    "P6 nor is the class that moves by itself used where it may not");
 }
 
 /* 40 objects, read each day or not at all, of which the log saw a day of
@@ -398,7 +561,7 @@ test_gaps(void)
 		"idle", "work", "work-quick", "hazard", "plan"
 	};
 	struct vt_event e[20];
-	struct vt_past p = { 1000, 1000, 1400, 0, e, 20, 20 };
+	struct vt_past p = { 1000, 1000, 1400, 0, e, 20, 20, 0 };
 	struct vt_err err;
 	char key[16];
 	size_t i, j;
@@ -418,7 +581,7 @@ test_gaps(void)
 			p.count = i % 2 ? 0 : 20;
 			p.tail_idle = i % 2 ? j == 0 ? 20 : 400 : 0;
 			if (vt_sample_add(sample, &p, SIZE, "b", key,
-			    strlen(key), 0, &err) != VT_OK)
+			    strlen(key), 0, NULL, &err) != VT_OK)
 				exit(1);
 		}
 		run();
@@ -626,6 +789,8 @@ main(void)
 	test_alone();
 	test_same_bytes();
 	test_promises();
+	test_bounds();
+	test_narrowed();
 	test_gaps();
 	test_edges();
 	test_guard();

@@ -121,6 +121,62 @@ test_move(struct vt_cost_model *m)
 	m->how = VT_MOVE_COPY;
 }
 
+#define MIB (UINT64_C(1) << 20)
+
+/* What is large is written in parts, as the tier's driver does it: one request
+ * each, and one or two beside, of which the last is a PUT. */
+static void
+test_parts(struct vt_cost_model m)
+{
+	static const struct {
+		const char *url;
+		uint64_t part_bytes, size_bytes, requests;
+	} t[] = {
+		{ "s3://b/p", 0, 0, 1 }, { "s3://b/p", 0, 16 * MIB, 1 },
+		{ "s3://b/p", 0, 16 * MIB + 1, 2 + 2 },
+		{ "s3://b", 0, 1024 * MIB, 64 + 2 },
+		{ "s3:", 64 * MIB, 1024 * MIB, 16 + 2 },
+		/* 5 TiB in parts of 525 MiB, as S3 takes 10,000 of them */
+		{ "s3://b", 0, UINT64_C(5) << 40, 9987 + 2 },
+		{ "azure://c", 0, 1024 * MIB, 64 + 1 },
+		{ "gcs://b", 0, 1024 * MIB, 1 }, { "mem:x", 0, GB, 1 },
+		{ "file:/x", 0, UINT64_C(5) << 40, 1 }
+	};
+	struct vt_parts parts;
+	struct vt_cost whole, c;
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		vt_parts_of(t[i].url, t[i].part_bytes, &parts);
+		is_int(vt_parts_count(&parts, t[i].size_bytes),
+		    (long long)t[i].requests, "%s", t[i].url);
+	}
+	vt_cost_of(&m, 1024 * MIB, &whole);
+	ok(close_to(vt_cost_put(&m, 2, 1024 * MIB), 2e-5),
+	    "of a tier that is not configured nothing is known");
+	vt_parts_of("s3:", 0, &m.tier[0].parts);
+	vt_parts_of("azure:", 64 * MIB, &m.tier[2].parts);
+	vt_parts_of("s3:", 0, &m.tier[3].parts);
+	m.tier[3].price.part = 5e-6;
+	vt_cost_of(&m, 1024 * MIB, &c);
+	ok(close_to(c.move[0][2] - whole.move[0][2], 16 * 2e-5),
+	    "to cold: 16 blocks more than the list of them");
+	ok(close_to(c.move[2][0] - whole.move[2][0], 65 * 5e-6) &&
+	    close_to(c.promote[1] - whole.promote[1], 65 * 5e-6) &&
+	    close_to(c.promote[2] - whole.promote[2], 65 * 5e-6),
+	    "to hot: 64 parts and their beginning more than the end");
+	ok(close_to(c.move[0][3] - whole.move[0][3], 65 * 5e-6) &&
+	    close_to(vt_cost_put(&m, 3, 1024 * MIB), 5e-5 + 65 * 5e-6),
+	    "to the archive: at the price of a part, the end a PUT");
+	ok(close_to(c.move[0][1], whole.move[0][1]) && c.move[2][2] <= 0,
+	    "to warm, which takes it whole, as before");
+	vt_cost_of(&m, 16 * MIB, &c);
+	ok(close_to(c.move[0][3], 4e-7 + 5e-5), "what fits one part is a PUT");
+	m.how = VT_MOVE_TRANSITION;
+	vt_cost_of(&m, 1024 * MIB, &c);
+	ok(close_to(c.move[0][2], 2e-5), "the provider moves it whole");
+}
+
 /* Both ways of asking, over sizes on either side of every threshold. */
 static void
 test_rates(const struct vt_cost_model *m)
@@ -258,6 +314,24 @@ test_stored(const struct vt_cost_model *model)
 	    "unless that compresses too");
 }
 
+/* 1,000 GB at 0.09, 9,000 at 0.08, what is more at 0.05. */
+static void
+test_clients(struct vt_cost_model m, const struct vt_prices *p)
+{
+	struct vt_err err;
+
+	ok(vt_cost_clients(&m, 0, 12000e9) <= 0, "nobody asks for it");
+	is_int(vt_cost_model_clients(&m, p, "here", "internet", &err), VT_OK,
+	    "clients that are elsewhere");
+	ok(close_to(vt_cost_clients(&m, 0, 12000e9), 90 + 720 + 100),
+	    "what they read, by bands");
+	m.client_bands.free_times_stored = 2;
+	/* 10 GB stored make 20 GB free; the other 5 cost 0.09 each */
+	ok(close_to(vt_cost_clients(&m, 10e9, 25e9), 5 * 0.09),
+	    "is free up to so many times what is stored");
+	ok(vt_cost_clients(&m, 20e9, 25e9) <= 0, "or all of it");
+}
+
 int
 main(void)
 {
@@ -271,10 +345,11 @@ main(void)
 		return test_done();
 	}
 	build(&m, p);
-	ok(close_to(m.fixed_month, 36), "fixed charges: a machine, a disk");
 	test_keep(&m);
 	test_read(&m);
 	test_move(&m);
+	test_parts(m);
+	test_clients(m, p);
 	test_rates(&m);
 	test_speed(&m);
 	test_stored(&m);

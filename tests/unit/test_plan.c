@@ -168,7 +168,8 @@ grid_read(const struct vt_cost *c, const struct vt_event *e, grid v, grid n)
 }
 
 static double
-by_grid(const struct vt_cost *c, const struct vt_past *p, unsigned from)
+by_grid(const struct vt_cost *c, const struct vt_past *p, size_t start,
+    unsigned from)
 {
 	static grid v, n;
 	double best = INFINITY;
@@ -182,7 +183,7 @@ by_grid(const struct vt_cost *c, const struct vt_past *p, unsigned from)
 	for (i = 0; i < c->count; i++)
 		for (s = 0; s <= STAY; s++)
 			v[i][s] = INFINITY;
-	v[0][STAY] = 0;
+	v[start][STAY] = 0;
 	for (day = from; day < (unsigned)p->to; day++) {
 		/* moves, and then a read and moves, again and again */
 		for (step = more = 1; more; step = !step) {
@@ -231,14 +232,15 @@ add_told(void *ctx, double from, double to, double usd)
 
 static int
 tells_all(struct vt_optimum *o, const struct vt_cost *c,
-    const struct vt_past *p, double score_from)
+    const struct vt_past *p, size_t start, double score_from)
 {
 	double sum = 0, usd;
 	struct vt_spending told = { add_told, &sum };
 	struct vt_err err;
 
-	return vt_optimum_told(o, c, p, score_from, &told, &usd, &err) ==
-	    VT_OK && usd == vt_optimum_usd(o, c, p, score_from) &&
+	return vt_optimum_told(o, c, p, start, score_from, &told, &usd,
+	    &err) == VT_OK &&
+	    usd == vt_optimum_usd(o, c, p, start, score_from) &&
 	    same(sum, usd);
 }
 
@@ -271,6 +273,23 @@ complicate(struct vt_cost *c, unsigned min_max)
 		c->excluded[rnd((unsigned)c->count)] = 1;
 }
 
+/* As a policy or a pin leaves it: on one tier, and what others it may go to;
+ * the least of those at hand is where it begins.  Tier 0 is one of them or
+ * not. */
+static size_t
+bound(struct vt_cost *c)
+{
+	unsigned count = (unsigned)c->count;
+	unsigned allowed = 1 + rnd((1u << count) - 1);
+	size_t start = 0, k;
+
+	while (!(allowed >> start & 1))
+		start++;
+	for (k = 0; k < count; k++)
+		c->excluded[k] = allowed >> k & 1 ? 0 : VT_COST_BARRED;
+	return start;
+}
+
 static void
 test_optimum(struct vt_past *p, struct vt_optimum *o)
 {
@@ -298,11 +317,11 @@ test_optimum(struct vt_past *p, struct vt_optimum *o)
 			many += p->e[k].at == p->e[k - 1].at;
 		best = INFINITY;
 		try_all(&c, p, 0, 0, 100, 0, 0, 0, &best);
-		got = vt_optimum_usd(o, &c, p, 0);
+		got = vt_optimum_usd(o, &c, p, 0, 0);
 		if (!same(got, best) && bad++ == 0)
 			printf("# tiers %zu days %g reads %zu: %.9g, all "
 			    "%.9g\n", c.count, p->to, p->count, got, best);
-		if (!same(by_grid(&c, p, 0), best))
+		if (!same(by_grid(&c, p, 0, 0), best))
 			bad_grid++;
 	}
 	is_int(bad, 0, "the optimum equals every-decision search, 6000 cases");
@@ -317,10 +336,10 @@ test_optimum(struct vt_past *p, struct vt_optimum *o)
 			complicate(&c, 30);
 		/* every fourth is a window that begins inside a stay */
 		from = i % 4 == 3 ? rnd((unsigned)p->to - 1) : 0;
-		got = vt_optimum_usd(o, &c, p, from);
-		if (!tells_all(o, &c, p, i % 3 == 0 ? p->to / 2 : 0))
+		got = vt_optimum_usd(o, &c, p, 0, from);
+		if (!tells_all(o, &c, p, 0, i % 3 == 0 ? p->to / 2 : 0))
 			untold++;
-		best = by_grid(&c, p, from);
+		best = by_grid(&c, p, 0, from);
 		if (!same(got, best) && bad++ == 0)
 			printf("# tiers %zu days %g from %u reads %zu: %.9g, "
 			    "grid %.9g\n", c.count, p->to, from, p->count, got,
@@ -328,6 +347,53 @@ test_optimum(struct vt_past *p, struct vt_optimum *o)
 	}
 	is_int(bad, 0, "and the grid over up to 100 days, 8000 cases");
 	is_int(untold, 0, "it tells what is paid when, to the last cent");
+}
+
+/* Bound to some of the tiers, from the first of them on. */
+static void
+test_bound_optimum(struct vt_past *p, struct vt_optimum *o)
+{
+	int i, bad = 0, untold = 0, elsewhere = 0, alone = 0;
+	double best, got, free;
+	struct vt_cost c;
+	unsigned from;
+	size_t start;
+
+	for (i = 0; i < 3000; i++) {
+		random_cost(&c, 2 + rnd(2), 4);
+		random_past(p, 4 + rnd(c.count == 2 ? 3 : 2), 2, 1);
+		start = bound(&c);
+		best = INFINITY;
+		try_all(&c, p, 0, start, 100, 0, 0, 0, &best);
+		got = vt_optimum_usd(o, &c, p, start, 0);
+		if (!same(got, best) && bad++ == 0)
+			printf("# from tier %zu of %zu: %.9g, all %.9g\n",
+			    start, c.count, got, best);
+		elsewhere += start > 0;
+	}
+	is_int(bad, 0, "P6 the optimum of what is bound equals the search of "
+	    "all decisions that policies leave, 3000 cases");
+	for (i = bad = 0; i < 4000; i++) {
+		random_cost(&c, 2 + rnd(3), 1 + rnd(30));
+		random_past(p, 10 + rnd(90), 1 + rnd(20), 1);
+		from = i % 4 == 3 ? rnd((unsigned)p->to - 1) : 0;
+		free = vt_optimum_usd(o, &c, p, 0, from);
+		start = bound(&c);
+		elsewhere += start > 0;
+		got = vt_optimum_usd(o, &c, p, start, from);
+		/* what is bound costs no less, but for where it begins */
+		if (!same(got, by_grid(&c, p, start, from)) ||
+		    (start == 0 && got < free * (1 - 1e-12)))
+			bad++;
+		if (!tells_all(o, &c, p, start, from))
+			untold++;
+		alone += start + 1 == c.count;
+	}
+	is_int(bad, 0, "and the grid, 4000 cases");
+	is_int(untold, 0, "it tells what is paid when");
+	ok(elsewhere > 1000 && alone > 300,
+	    "barred from the hot tier, and from all but one, among them "
+	    "(%d, %d)", elsewhere, alone);
 }
 
 /* --- the work function ---------------------------------------------------- */
@@ -367,7 +433,7 @@ test_bound(struct vt_past *p, struct vt_optimum *o)
 		best = least(w.s.w[0], w.s.w[1]);
 		if (best > 0 && (w.usd - 2 * slack) / best > worst)
 			worst = (w.usd - 2 * slack) / best;
-		best = vt_optimum_usd(o, &c, p, 0);
+		best = vt_optimum_usd(o, &c, p, 0, 0);
 		if (i % 2 == 0 && best > 0 &&
 		    (w.usd - 2 * slack) / best > exact)
 			exact = (w.usd - 2 * slack) / best;
@@ -389,8 +455,8 @@ test_idle(void)
 
 	for (i = 0; i < 2000; i++) {
 		random_cost(&c, 2 + rnd(3), 30);
-		vt_work_init(&a, &c, 0, 1);
-		vt_work_init(&b, &c, 0, 1);
+		vt_work_init(&a, &c, 0);
+		vt_work_init(&b, &c, 0);
 		vt_work_idle(&a, 400);
 		for (k = 0; k < 1600; k++)
 			vt_work_idle(&b, 0.25);
@@ -741,13 +807,13 @@ test_rest_usd(struct vt_past *p, struct vt_optimum *o)
 	vt_cost_of(&model, GIB, &c);
 	walk_begin(&w, &work, &c, p);
 	walk_idle(&w, 730, 0);
-	best = vt_optimum_usd(o, &c, p, 0);
+	best = vt_optimum_usd(o, &c, p, 0, 0);
 	is_int(w.s.at, 2, "at rest for two years it ends cold");
 	ok(same(best, 0.004 * 730 / month + c.move[0][2]),
 	    "the optimum is cold from the first day");
 	ok(w.usd >= best && w.usd / best < 3,
 	    "and the work function within 3 times (%.2f)", w.usd / best);
-	best = vt_optimum_usd(o, &c, p, 365);
+	best = vt_optimum_usd(o, &c, p, 0, 365);
 	ok(same(best, 0.004 * 365 / month + c.move[0][2]),
 	    "a split bills its part");
 }
@@ -764,6 +830,7 @@ main(void)
 	if (p.e == NULL || o == NULL)
 		return 1;
 	test_optimum(&p, o);
+	test_bound_optimum(&p, o);
 	test_bound(&p, o);
 	test_idle();
 	small_model();

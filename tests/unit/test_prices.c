@@ -72,6 +72,7 @@ test_read(void)
 	is_str(vt_prices_class(p, 4)->name, "SELF", "its last");
 	ok(vt_prices_class(p, 5) == NULL, "and no more");
 	c = vt_prices_find(p, "HOT");
+	ok(c->part == c->put, "a part is a write unless it says otherwise");
 	is_int(c->storage_bands.count, 2, "bands of storage");
 	c = vt_prices_find(p, "DEEP");
 	ok(c->needs_restore && c->speed_count == 1 &&

@@ -24,8 +24,8 @@ offer(struct vt_sample *s, unsigned i, uint64_t size_bytes, size_t reads,
 	size_t len = (size_t)snprintf(key, sizeof(key), "dir%u/%u", i % 7, i);
 
 	if (vt_sample_wants(s, size_bytes, "b", key, len, version) &&
-	    vt_sample_add(s, &p, size_bytes, "b", key, len, version, &err) !=
-	    VT_OK)
+	    vt_sample_add(s, &p, size_bytes, "b", key, len, version, NULL,
+	    &err) != VT_OK)
 		exit(1);
 }
 
@@ -203,7 +203,7 @@ test_few(void)
 
 	vt_sample_span(s, &from, &to);
 	ok(from == 0 && to == 0, "no time in an empty one");
-	ok(vt_sample_add(s, &empty, 1, "b", "k", 1, 0, &err) == VT_OK &&
+	ok(vt_sample_add(s, &empty, 1, "b", "k", 1, 0, NULL, &err) == VT_OK &&
 	    vt_sample_count(s) == 0, "what has no past is left out");
 	offer(s, 1, 0, 3, 0);
 	offer(s, 2, UINT64_MAX, 0, 0);
@@ -233,7 +233,8 @@ test_prefixes(void)
 
 	for (i = 0; i < VT_SAMPLE_PREFIXES + 100; i++) {
 		len = (size_t)snprintf(key, sizeof(key), "%u/k", i);
-		if (vt_sample_add(s, &p, 1, "b", key, len, 0, &err) != VT_OK)
+		if (vt_sample_add(s, &p, 1, "b", key, len, 0, NULL,
+		    &err) != VT_OK)
 			exit(1);
 	}
 	is_int(vt_sample_prefix_count(s), VT_SAMPLE_PREFIXES,
