@@ -385,6 +385,15 @@ read_place(struct quick *q, struct vt_scan_record *out)
 	MUST(q, ",\"stored_bytes\":");
 	out->stored_bytes = natural(q);
 	out->adopted = IS(q, ",\"adopted\":true");
+	if (IS(q, ",\"pack\":")) {
+		out->pack = (int64_t)natural(q);
+		MUST(q, ",\"pack_bytes\":");
+		out->pack_bytes = natural(q);
+		MUST(q, ",\"pack_dead\":");
+		out->pack_dead = number(q);
+		if (!(out->pack_dead <= 1))
+			q->odd = 1;
+	}
 	if (IS(q, ",\"also\":["))
 		read_also(q, out);
 }

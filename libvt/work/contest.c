@@ -1,12 +1,11 @@
+/* The past, replayed by each engine week by week: see contest.h. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libvt/work/contest.h"
+#include "libvt/work/contest_internal.h"
 #include "libvt/work/expect.h"
-#include "libvt/work/optimum.h"
 
-#define ENGINES_MAX 12
 #define WEEKS_MAX 5200		/* a century; what is longer ends there */
 
 /* An engine is in charge until another was cheaper by so much, both in the
@@ -39,61 +38,6 @@
 #define HALF_LIFE 52.0
 /* Large objects count for more in what is learned: bytes to this power. */
 #define LEARN_POWER 0.7
-
-/* One engine's objects and sums. */
-struct side {
-	struct vt_engine e;
-	struct vt_seat *seat;
-	double usd, storage, reads, moving, moves, before;
-	double *week;
-	double *object;		/* dollars of each; older ones fade */
-	double weeks_in_charge;
-	int candidate;		/* may be in charge */
-};
-
-struct mark {
-	double plan, hot, work;		/* a prefix's bills */
-	double grace;			/* a month on tier 0 and a move of
-					   each of its objects */
-	unsigned char guarded;
-};
-
-/* What an object comes to next: kept, as most weeks pass without a read, and
- * looking at its past would take longer than the week. */
-struct ahead {
-	double at;		/* its next event, or the end */
-	double share;		/* of the time until then that is covered */
-	int is_end;
-};
-
-struct vt_contest {
-	const struct vt_cost_model *m;
-	struct vt_sample *sample;
-	struct vt_contest_options o;
-	double from, to;	/* of all pasts */
-	size_t weeks, week;
-	size_t count;		/* objects */
-	unsigned excluded;	/* 1 << tier: by options */
-	struct vt_cost *cost;
-	struct vt_track *track;
-	struct ahead *ahead;
-	unsigned char *begun;	/* the object is there */
-	unsigned char *scored;	/* it has passed score_from */
-	double *learn;		/* weight in what is learned */
-	struct side side[ENGINES_MAX];
-	size_t sides;
-	int hot, work, plan;	/* sides; plan is the last */
-	size_t in_charge;
-	size_t changed_at;	/* week it took charge */
-	struct vt_hazard *hazard;
-	struct vt_hazard_table *table, *table_auto;
-	size_t solved_at;	/* week; 0: not yet */
-	double events, solved_events;	/* learned from, by now and then */
-	struct mark *mark;
-	size_t marks;
-	double worst_guard;
-	double optimum;		/* < 0: not yet */
-};
 
 /* --- setting up ----------------------------------------------------------- */
 
@@ -923,125 +867,4 @@ double
 vt_contest_week_at(const struct vt_contest *k, size_t week)
 {
 	return k->from + VT_CONTEST_WEEK * (double)week;
-}
-
-/* --- results -------------------------------------------------------------- */
-
-size_t
-vt_contest_count(const struct vt_contest *k)
-{
-	return k->sides;
-}
-
-void
-vt_contest_score(const struct vt_contest *k, size_t i, struct vt_score *out)
-{
-	const struct side *d = &k->side[i];
-
-	out->name = d->e.name;
-	out->kind = d->e.kind;
-	out->usd = d->usd;
-	out->storage = d->storage;
-	out->reads = d->reads;
-	out->moving = d->moving;
-	out->moves = d->moves;
-	out->before = d->before;
-	out->week = d->week;
-	out->weeks_in_charge = d->weeks_in_charge;
-}
-
-const struct vt_engine *
-vt_contest_winner(const struct vt_contest *k)
-{
-	return &k->side[k->in_charge].e;
-}
-
-const struct vt_engine *
-vt_contest_prefix(const struct vt_contest *k, size_t prefix)
-{
-	return prefix < k->marks && k->mark[prefix].guarded ?
-	    &k->side[k->work].e : vt_contest_winner(k);
-}
-
-/* Each object of the sample stands for some. */
-struct scaled {
-	const struct vt_spending *told;
-	double by;
-};
-
-static void
-tell_scaled(void *ctx, double from, double to, double usd)
-{
-	const struct scaled *s = ctx;
-
-	s->told->spend(s->told->ctx, from, to, usd * s->by);
-}
-
-/* Object by object; `told` may be NULL. */
-static enum vt_code
-add_optimum(struct vt_contest *k, const struct vt_spending *told,
-    struct vt_err *err)
-{
-	struct scaled scaled = { told, 1 };
-	const struct vt_spending each = { tell_scaled, &scaled };
-	struct vt_optimum *o = vt_optimum_new();
-	enum vt_code rc = VT_OK;
-	double usd, sum = 0;
-	size_t i;
-
-	if (o == NULL)
-		return vt_fail(err, VT_NOMEM, "no memory for the optimum");
-	for (i = 0; i < k->count && rc == VT_OK; i++) {
-		const struct vt_object *b = vt_sample_at(k->sample, i);
-
-		if (b->past.to < k->o.score_from)
-			continue;
-		scaled.by = b->stands_for;
-		if (told == NULL)
-			usd = vt_optimum_usd(o, &k->cost[i], &b->past,
-			    b->reach.home, k->o.score_from);
-		else
-			rc = vt_optimum_told(o, &k->cost[i], &b->past,
-			    b->reach.home, k->o.score_from, &each, &usd, err);
-		if (rc == VT_OK)
-			sum += b->stands_for * usd;
-	}
-	vt_optimum_free(o);
-	if (rc == VT_OK)
-		k->optimum = sum;
-	return rc;
-}
-
-double
-vt_contest_optimum(struct vt_contest *k)
-{
-	struct vt_err err;
-
-	if (k->optimum < 0 && add_optimum(k, NULL, &err) != VT_OK)
-		return -1;
-	return k->optimum;
-}
-
-enum vt_code
-vt_contest_optimum_told(struct vt_contest *k, const struct vt_spending *told,
-    struct vt_err *err)
-{
-	return add_optimum(k, told, err);
-}
-
-void
-vt_contest_prefix_usd(const struct vt_contest *k, size_t prefix,
-    double *plan, double *hot, double *work)
-{
-	const struct mark *m = &k->mark[prefix < k->marks ? prefix : 0];
-
-	*plan = m->plan;
-	*hot = m->hot;
-	*work = m->work;
-}
-
-double
-vt_contest_guard(const struct vt_contest *k)
-{
-	return k->worst_guard;
 }

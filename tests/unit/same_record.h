@@ -62,6 +62,8 @@ same_record(const struct vt_scan_record *a, const struct vt_scan_record *b)
 	    same_text(a->storage_class, b->storage_class) &&
 	    a->copy == b->copy && a->copy_since_us == b->copy_since_us &&
 	    a->stored_bytes == b->stored_bytes && a->adopted == b->adopted &&
+	    a->pack == b->pack && a->pack_bytes == b->pack_bytes &&
+	    a->pack_dead == b->pack_dead &&
 	    same_text(a->pin, b->pin) && same_text(a->lock, b->lock) &&
 	    a->retain_until_us == b->retain_until_us &&
 	    a->legal_hold == b->legal_hold && a->reads == b->reads &&

@@ -37,6 +37,8 @@ static const char *const lines[] = {
 	    "[1738468000,61]],\"h\":[[20150,9,90,3,20160],[20161,1,10]]}",
 	HEAD STATE ",\"tier\":\"cold\",\"stored_bytes\":0,"
 	    "\"legal_hold\":true" HEAT ",\"h\":[[1,1,1]]}",
+	HEAD STATE PLACE ",\"pack\":71,\"pack_bytes\":64000000,"
+	    "\"pack_dead\":0.25" HEAT "}",
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
