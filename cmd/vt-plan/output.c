@@ -20,8 +20,9 @@ name_plan(struct run *r)
 	size_t i;
 
 	vt_buf_init(&b, 1 << 16);
-	vt_buf_printf(&b, "2 %016llx %llu ", (unsigned long long)r->id,
-	    (unsigned long long)r->lines);
+	vt_buf_printf(&b, "2 %016llx %016llx %llu ",
+	    (unsigned long long)vt_spool_digest(r->spool),
+	    (unsigned long long)r->id, (unsigned long long)r->lines);
 	vt_buf_printf(&b, "%s %d %d %s %lld %llu %llu %.17g %lld %.17g "
 	    "%.17g", vt_prices_digest(r->prices), (int)r->how,
 	    r->allow_restore, r->engines != NULL ? r->engines : "-",

@@ -157,7 +157,7 @@ struct run {
 	struct vt_buf command;
 
 	/* the input */
-	uint64_t id;		/* CRC64NVME of its lines */
+	uint64_t id;		/* CRC64NVME of the rules of buckets */
 	char plan_id[17];
 	char *temp_folder;
 	struct vt_spool *spool;		/* what waits for the second pass */

@@ -168,6 +168,7 @@ read_bucket(struct run *r, struct batch *b, const struct odd *line,
 	enum vt_code rc;
 
 	vt_arena_reset(b->a);
+	r->id = vt_crc64nvme(r->id, b->text.data + line->at, line->len);
 	rc = vt_scan_record_parse_here(b->text.data + line->at, line->len,
 	    b->a, &rec, err);
 	return rc == VT_OK ? take_bucket(r, &rec, err) : rc;
@@ -231,7 +232,6 @@ read_batch(struct run *r, struct vt_lines *l, struct batch *b)
 		r->failed = cli_status_of(b->rc);
 		return 0;
 	}
-	r->id = vt_crc64nvme(r->id, b->text.data, b->text.len);
 	/* what is behind a line may be looked at */
 	if (vt_buf_reserve(&b->text, VT_RECORD_BEHIND) == NULL)
 		plan_no_memory();

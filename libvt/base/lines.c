@@ -174,6 +174,32 @@ read_ahead(struct vt_lines *l, size_t most, struct vt_err *err)
 	return VT_OK;
 }
 
+/* The first `len` bytes that are read go to `out`, which is empty, with the
+ * memory that they lie in; what is behind them gets that of `out`. */
+static enum vt_code
+hand_over(struct vt_lines *l, size_t len, struct vt_buf *out,
+    struct vt_err *err)
+{
+	struct vt_buf mine = *out;
+
+	/* which makes room for a NUL as well */
+	if (vt_buf_reserve(&mine, l->cap - 1) == NULL) {
+		*out = mine;
+		return vt_buf_check(out, "lines", err);
+	}
+	memcpy(mine.data, l->data + len, l->end - len);
+	*out = mine;
+	out->data = l->data;
+	out->cap = l->cap;
+	out->len = len;
+	out->data[len] = '\0';
+	l->data = mine.data;
+	l->cap = mine.cap;
+	l->end -= len;
+	l->looked = 0;
+	return VT_OK;
+}
+
 enum vt_code
 vt_lines_block(struct vt_lines *l, size_t most, struct vt_buf *out,
     size_t *count, uint64_t *number, struct vt_err *err)
@@ -202,8 +228,12 @@ vt_lines_block(struct vt_lines *l, size_t most, struct vt_buf *out,
 	*number = l->number + 1;
 	for (p = start; p <= last; ++*count)
 		p = (const char *)memchr(p, '\n', (size_t)(last - p) + 1) + 1;
-	vt_buf_add(out, start, (size_t)(last - start) + 1);
-	l->start = l->looked = l->start + (size_t)(last - start) + 1;
+	len = (size_t)(last - start) + 1;
 	l->number += *count;
+	if (l->start == 0 && out->len == 0 && len < l->cap &&
+	    l->cap < out->max)
+		return hand_over(l, len, out, err);
+	vt_buf_add(out, start, len);
+	l->start = l->looked = l->start + len;
 	return vt_buf_check(out, "lines", err);
 }

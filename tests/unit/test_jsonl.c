@@ -495,6 +495,51 @@ test_blocks(void)
 	close(fds[0]);
 }
 
+/* Megabytes of lines through two buffers by turns, as those who work on one
+ * while the next is read have them. */
+static void
+test_large_blocks(void)
+{
+	size_t total = 5000000, at, len, n = 0, count, sum = 0;
+	char *text = malloc(total + 4000);
+	uint64_t number, want = 1, wrong = 0;
+	struct vt_buf b[2], *to;
+	struct vt_lines *l;
+	int fd;
+
+	memset(text, 'y', total + 4000);
+	for (at = 0; at < total; at += len + 1, n++) {
+		len = n * 37 % 3000;
+		memcpy(text + at, &n, len < sizeof(n) ? 0 : sizeof(n));
+		if (memchr(text + at, '\n', len) != NULL)
+			memset(text + at, 'n', len);
+		text[at + len] = '\n';
+	}
+	fd = file_of(text, at);
+	l = vt_lines_open(fd, 1 << 20);
+	vt_buf_init(&b[0], 1 << 26);
+	vt_buf_init(&b[1], 1 << 26);
+	for (;; n++) {
+		to = &b[n % 2];
+		vt_buf_reset(to);
+		if (vt_lines_block(l, 100000, to, &count, &number, NULL) !=
+		    VT_OK)
+			break;
+		wrong += number != want || to->data[to->len] != '\0' ||
+		    to->len > 100000 || to->cap > 1 << 20 ||
+		    memcmp(text + sum, to->data, to->len) != 0;
+		want += count;
+		sum += to->len;
+	}
+	ok(sum == at && wrong == 0,
+	    "%zu bytes of lines in blocks come whole", sum);
+	vt_buf_release(&b[0]);
+	vt_buf_release(&b[1]);
+	vt_lines_close(l);
+	close(fd);
+	free(text);
+}
+
 static void
 test_lines(void)
 {
@@ -616,6 +661,7 @@ main(void)
 	test_doubles();
 	test_lines();
 	test_blocks();
+	test_large_blocks();
 	test_pieces();
 	test_load();
 	return test_done();
