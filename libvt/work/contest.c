@@ -68,11 +68,26 @@ use_self_moving(const struct vt_contest *k, struct side *d)
 	    k->m->tier[k->o.self_moving].price.monitor_min_bytes;
 }
 
+/* May objects be kept in a class that moves them by itself? */
+static int
+with_auto(const struct vt_contest *k)
+{
+	return k->o.self_moving >= 0 && k->o.allow_self_moving;
+}
+
+/* Survival statistics without that class are no candidate beside the same with
+ * it: what it is good for is reads that nobody expects, which a quiet past has
+ * none of.  Then they are there for who wants to compare. */
+static int
+without_auto(const struct vt_contest *k)
+{
+	return !with_auto(k) || k->o.baselines;
+}
+
 static void
 add_sides(struct vt_contest *k)
 {
 	const struct vt_contest_options *o = &k->o;
-	int with_auto = o->self_moving >= 0 && o->allow_self_moving;
 	struct side *d;
 
 	k->hot = (int)k->sides;
@@ -96,12 +111,12 @@ add_sides(struct vt_contest *k)
 	 * fails badly where restores are due */
 	if (o->baselines)
 		add_side(k, VT_ENGINE_WORK, "work-quick", 0)->e.down = 0.25;
-	/* not beside the same with one tier more: what that tier is good for
-	 * is reads that nobody expects, which a quiet past has none of */
-	d = add_side(k, VT_ENGINE_HAZARD, "hazard", !with_auto);
-	d->e.hazard = k->hazard;
-	d->e.table = k->table;
-	if (with_auto) {
+	if (without_auto(k)) {
+		d = add_side(k, VT_ENGINE_HAZARD, "hazard", !with_auto(k));
+		d->e.hazard = k->hazard;
+		d->e.table = k->table;
+	}
+	if (with_auto(k)) {
 		d = add_side(k, VT_ENGINE_HAZARD, "hazard+auto", 1);
 		d->e.hazard = k->hazard;
 		d->e.table = k->table_auto;
@@ -179,12 +194,13 @@ prepare(struct vt_contest *k, struct vt_err *err)
 
 	k->excluded = excluded_mask(k->m, -1);
 	k->hazard = vt_hazard_new();
-	k->table = vt_hazard_table_new(k->m,
-	    move >= 0 ? mask | 1u << move : mask);
-	if (move >= 0 && k->o.allow_self_moving)
+	if (without_auto(k))
+		k->table = vt_hazard_table_new(k->m,
+		    move >= 0 ? mask | 1u << move : mask);
+	if (with_auto(k))
 		k->table_auto = vt_hazard_table_new(k->m, mask);
-	if (k->hazard == NULL || k->table == NULL ||
-	    (move >= 0 && k->o.allow_self_moving && k->table_auto == NULL))
+	if (k->hazard == NULL || (without_auto(k) && k->table == NULL) ||
+	    (with_auto(k) && k->table_auto == NULL))
 		return vt_fail(err, VT_NOMEM, "no memory for engines");
 	add_sides(k);
 	if (allocate(k) < 0)
@@ -199,7 +215,8 @@ prepare(struct vt_contest *k, struct vt_err *err)
 		if (move >= 0)
 			k->cost[i].excluded[move] = 1;
 		vt_reach_bar(&o->reach, &k->cost[i]);
-		vt_hazard_table_size(k->table, size);
+		if (k->table != NULL)
+			vt_hazard_table_size(k->table, size);
 		if (k->table_auto != NULL)
 			vt_hazard_table_size(k->table_auto, size);
 	}
@@ -818,7 +835,8 @@ learn(struct vt_contest *k, double end)
 	    k->events < k->solved_events * GROWN))
 		return;
 	vt_hazard_fit(k->hazard);
-	vt_hazard_solve(k->hazard, k->table, sweeps);
+	if (k->table != NULL)
+		vt_hazard_solve(k->hazard, k->table, sweeps);
 	if (k->table_auto != NULL)
 		vt_hazard_solve(k->hazard, k->table_auto, sweeps);
 	k->solved_at = k->week;

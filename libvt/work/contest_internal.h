@@ -55,7 +55,8 @@ struct vt_contest {
 	size_t in_charge;
 	size_t changed_at;	/* week it took charge */
 	struct vt_hazard *hazard;
-	struct vt_hazard_table *table, *table_auto;
+	struct vt_hazard_table *table, *table_auto;	/* NULL: no side
+							   has it */
 	size_t solved_at;	/* week; 0: not yet */
 	double events, solved_events;	/* learned from, by now and then */
 	struct mark *mark;
