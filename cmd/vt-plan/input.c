@@ -104,9 +104,10 @@ decide_block(void *ctx, void *item)
 			break;
 		p->rules = rules > 0 ? &r->rules[rules - 1] : NULL;
 		decide(r, b->reader, p);
-		b->err = p->err;
 		b->count++;
-		if (!r->one_by_one && b->err.code == VT_OK)
+		if (p->err.code != VT_OK)
+			b->err = p->err;
+		else if (!r->one_by_one)
 			settle(b, p);
 	}
 	if (more < 0)
