@@ -116,14 +116,19 @@ place_foreign(const struct run *r, struct vt_scan_record *rec)
 		rec->tier = m->tier[0].name;
 }
 
-/* What it costs, by its size and by what lies of it where. */
+/* What it costs, by its size and by what lies of it where; with all moves, or
+ * those from there alone. */
 static void
-price(const struct run *r, struct decided *p)
+price(const struct run *r, int all, struct decided *p)
 {
 	const struct vt_scan_record *rec = &p->rec;
 	int from = vt_cost_model_tier(&r->model, rec->tier);
 
-	vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
+	if (all || from < 0)
+		vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
+	else
+		vt_cost_leaving(&r->rates, rec->size_bytes, (size_t)from,
+		    &p->cost);
 	if (from >= 0 && rec->pack != 0)
 		vt_cost_packed(&r->model, &r->rates, (size_t)from,
 		    (double)rec->stored_bytes, (double)rec->pack_bytes,
@@ -164,6 +169,15 @@ tail_days(const struct run *r)
 	return fmax(r->model.month_days, 30) + 2;
 }
 
+/* Engines that ask for the group of an object and for how long it has been
+ * idle, not for what it would have cost elsewhere. */
+static int
+looks_back_little(const struct vt_engine *e)
+{
+	return e->kind == VT_ENGINE_HOT || e->kind == VT_ENGINE_AUTO ||
+	    e->kind == VT_ENGINE_HAZARD;
+}
+
 void
 decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 {
@@ -181,12 +195,12 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 		return;
 	if (rec->seq == 0)
 		place_foreign(r, rec);
-	price(r, p);
 	p->place = vt_places_find(r->places, rec->bucket, rec->key,
 	    rec->key_len);
 	e = engine_within(r, rec, p->place);
 	whole = r->one_by_one || rules != NULL || p->place != NULL ||
-	    r->now_us != INT64_MAX || e == NULL || e->kind == VT_ENGINE_WORK;
+	    r->now_us != INT64_MAX || e == NULL || !looks_back_little(e);
+	price(r, whole, p);
 	fill_past(r, from, whole ? INFINITY : tail_days(r), p);
 	/* of what is simulated only packing is decided */
 	if (p->err.code != VT_OK ||
@@ -257,6 +271,9 @@ make_move(const struct run *r, const struct decided *d, double after_month,
 	p->m.cost_usd = rounded(w->choice.cost);
 	p->m.payback_days = rounded(w->choice.payback_days);
 	p->evidence_days = w->choice.evidence_days;
+	p->is_expected = w->is_expected;
+	p->idle_days = w->idle_days;
+	p->share = w->share;
 }
 
 /* Free of charge: what is due for leaving a tier early is due for staying as

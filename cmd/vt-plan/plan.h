@@ -32,6 +32,8 @@
 /* A move that may be printed, and what the summary needs of it. */
 struct proposal {
 	struct vt_move m;	/* strings are borrowed */
+	int is_expected;	/* no m.reason, but what one is made of: */
+	double idle_days, share;	/* see vt_plan_expected_text */
 	enum vt_lc_action removal;
 	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
 	double now_month, after_month;
@@ -168,7 +170,8 @@ struct run {
 	struct vt_packer *packer;	/* NULL: nobody asks for packs */
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
-	char version[33];		/* of the one that came back last */
+	/* of the one that came back last */
+	char version[33], reason[VT_PLAN_EXPECTED];
 	uint64_t lines, bad_lines, found;
 	int has_packs;			/* some versions lie in them */
 	int one_by_one;			/* more is asked for than a plan */

@@ -58,7 +58,8 @@ enum {
 	HAS_PLACE	= 1 << 4,	/* with what the page tells */
 	HAS_VERSION	= 1 << 5,
 	IS_HEX		= 1 << 6,	/* the version, as it should be */
-	HAS_NAMES	= 1 << 7	/* else the order says them */
+	HAS_NAMES	= 1 << 7,	/* else the order says them */
+	IS_EXPECTED	= 1 << 8	/* numbers in the place of a reason */
 };
 
 /* Before it in a buffer. */
@@ -88,6 +89,7 @@ flags_of(const struct proposal *p)
 	/* it has them as they are, but for NULs in keys */
 	f |= p->pack != 0 || memchr(m->key, '\0', m->key_len) != NULL ?
 	    HAS_NAMES : 0;
+	f |= p->is_expected ? IS_EXPECTED : 0;
 	return f;
 }
 
@@ -128,6 +130,34 @@ put_version(char *p, const char *version, unsigned *f)
 		}
 	}
 	return put_text(p, version);
+}
+
+#define FLAG_BYTES 2
+
+static void
+put_flags(char *p, unsigned f)
+{
+	p[0] = (char)(f & 0xff);
+	p[1] = (char)(f >> 8);
+}
+
+static unsigned
+get_flags(const char **p)
+{
+	unsigned f = (uint8_t)(*p)[0] | (unsigned)(uint8_t)(*p)[1] << 8;
+
+	*p += FLAG_BYTES;
+	return f;
+}
+
+/* The sentence, or what it is made of. */
+static char *
+put_reason(char *p, const struct proposal *o)
+{
+	if (!o->is_expected)
+		return put_text(p, o->m.reason);
+	p = put_raw(p, &o->idle_days, 8);
+	return put_raw(p, &o->share, 8);
 }
 
 /* Dollars and days: all 64 bits, as they are written again. */
@@ -199,12 +229,13 @@ pack_proposal(struct vt_buf *b, const struct proposal *p)
 	    length(m->upload) + length(m->action) + length(m->pack));
 	if (first == NULL)
 		return;
-	at = first + 1;
+	at = first + FLAG_BYTES;
 	if (f & HAS_VERSION)
 		at = put_version(at, m->version, &f);
-	*first = (char)f;
+	put_flags(first, f);
 	at = put_numbers(at, p);
-	at = put_text(put_text(put_text(at, m->from), m->to), m->reason);
+	at = put_text(put_text(at, m->from), m->to);
+	at = put_reason(at, p);
 	at = put_rest(at, p, f);
 	if (f & HAS_NAMES) {
 		at = put_text(put_bits(at, (uint64_t)m->seq), m->bucket);
@@ -290,6 +321,20 @@ get_numbers(const char **p, struct proposal *o)
 }
 
 static void
+get_reason(struct run *r, const char **p, struct proposal *o, unsigned f)
+{
+	if (!(f & IS_EXPECTED)) {
+		o->m.reason = get_text(p);
+		return;
+	}
+	get_raw(p, &o->idle_days, 8);
+	get_raw(p, &o->share, 8);
+	vt_plan_expected_text(o->idle_days, o->share, o->m.payback_days,
+	    r->reason);
+	o->m.reason = r->reason;
+}
+
+static void
 get_rest(const char **p, struct proposal *o, unsigned f)
 {
 	struct vt_move *m = &o->m;
@@ -340,7 +385,7 @@ next_proposal(struct run *r, struct proposal *o)
 	m->rule = m->policy = m->upload = m->action = m->pack = "";
 	m->version = "";
 	p = rec.payload;
-	f = (uint8_t)*p++;
+	f = get_flags(&p);
 	if (f & IS_HEX) {
 		vt_hex_encode((const uint8_t *)p, 16, r->version);
 		m->version = r->version;
@@ -351,7 +396,7 @@ next_proposal(struct run *r, struct proposal *o)
 	get_numbers(&p, o);
 	m->from = get_text(&p);
 	m->to = get_text(&p);
-	m->reason = get_text(&p);
+	get_reason(r, &p, o, f);
 	get_rest(&p, o, f);
 	if (!(f & HAS_NAMES)) {
 		vt_order_names(rec.key, &m->bucket, &m->key, &m->seq);

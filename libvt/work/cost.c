@@ -121,7 +121,8 @@ vt_cost_model_tier(const struct vt_cost_model *m, const char *name)
 	size_t i;
 
 	for (i = 0; i < m->count; i++)
-		if (strcmp(m->tier[i].name, name) == 0)
+		if (m->tier[i].name[0] == name[0] &&
+		    strcmp(m->tier[i].name, name) == 0)
 			return (int)i;
 	return -1;
 }
@@ -266,15 +267,15 @@ vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes)
 }
 
 static void
-add_parts(const struct vt_cost_rates *r, uint64_t size_bytes,
-    struct vt_cost *out)
+add_parts(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
+    size_t last, struct vt_cost *out)
 {
 	size_t i, j;
 	double usd;
 
 	for (j = 0; j < out->count; j++) {
 		usd = parts_usd(&r->parts[j], r->part[j], size_bytes);
-		for (i = 0; i < out->count; i++)
+		for (i = first; i < last; i++)
 			if (r->copied[i] >> j & 1)
 				out->move[i][j] += usd;
 		for (i = 1; j == 0 && i < out->count; i++)
@@ -282,9 +283,10 @@ add_parts(const struct vt_cost_rates *r, uint64_t size_bytes,
 	}
 }
 
-void
-vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
-    struct vt_cost *out)
+/* All but moves from tiers outside of first..last - 1. */
+static inline void
+fill(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
+    size_t last, struct vt_cost *out)
 {
 	const struct vt_cost *z = &r->zero;
 	double size = (double)size_bytes;
@@ -302,10 +304,24 @@ vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
 	line(out->promote, z->promote, r->promote_byte, size);
 	for (i = 0; i < VT_COST_TIERS; i++)
 		out->day[i] = keep(r, i, size);
-	for (i = 0; i < z->count; i++)
+	for (i = first; i < last; i++)
 		line(out->move[i], z->move[i], r->move_byte[i], size);
 	if (size_bytes > r->whole_bytes)
-		add_parts(r, size_bytes, out);
+		add_parts(r, size_bytes, first, last, out);
+}
+
+void
+vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
+    struct vt_cost *out)
+{
+	fill(r, size_bytes, 0, r->zero.count, out);
+}
+
+void
+vt_cost_leaving(const struct vt_cost_rates *r, uint64_t size_bytes, size_t k,
+    struct vt_cost *out)
+{
+	fill(r, size_bytes, k, k + 1, out);
 }
 
 void

@@ -153,6 +153,10 @@ void vt_cost_rates_of(const struct vt_cost_model *m,
 /* The same as vt_cost_of. */
 void vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out);
+/* The same of an object on tier `k`, for who asks for moves from there alone:
+ * what others cost is not set. */
+void vt_cost_leaving(const struct vt_cost_rates *r, uint64_t size_bytes,
+    size_t k, struct vt_cost *out);
 
 /* Then, of one that tier `k` keeps as `stored` bytes: what keeping them costs
  * there, and, if that is less, wherever they would be compressed as well.  How

@@ -44,6 +44,19 @@ vt_track_read(struct vt_track *t, const struct vt_past *p,
 	t->group = group_of(t, p, size_bytes, e->at);
 }
 
+void
+vt_track_at(struct vt_track *t, const struct vt_past *p, uint64_t size_bytes,
+    size_t first30)
+{
+	memset(t, 0, sizeof(*t));
+	t->clock = p->count > 0 ? p->e[p->count - 1].at : p->from;
+	t->next = p->count;
+	t->first30 = first30;
+	for (; first30 < p->count; first30++)
+		t->bytes30 += p->e[first30].bytes;
+	t->group = group_of(t, p, size_bytes, t->clock);
+}
+
 /* --- the work function ---------------------------------------------------- */
 
 /* To tier 0 and no other dearer one: who wants to be there waits for a move,

@@ -55,6 +55,10 @@ void vt_track_begin(struct vt_track *t, const struct vt_past *p,
 /* Over the next event of the past: its read is counted. */
 void vt_track_read(struct vt_track *t, const struct vt_past *p,
     uint64_t size_bytes);
+/* Behind the last event, `first30` being the first one that is at most 30 days
+ * older than that; how much was covered is not told. */
+void vt_track_at(struct vt_track *t, const struct vt_past *p,
+    uint64_t size_bytes, size_t first30);
 
 /* An object under an engine. */
 struct vt_seat {

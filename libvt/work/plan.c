@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libvt/base/clear.h"
+#include "libvt/base/num.h"
 
 #include "libvt/work/expect.h"
 #include "libvt/work/plan.h"
@@ -345,23 +346,50 @@ replay_work(const struct vt_cost *c, const struct vt_past *past, size_t start,
 	vt_work_idle(w, past->tail_idle);
 }
 
-/* Where the last read left it. */
+/* Where the last read left it: as vt_track_read from event to event, of which
+ * the last alone is asked for. */
 static void
 track_end(const struct vt_past *past, uint64_t size_bytes,
     struct vt_track *t)
 {
 	size_t i;
 
-	vt_track_begin(t, past, size_bytes);
 	/* what is older than 30 days before the last event says nothing */
 	for (i = past->count; i > 0 &&
 	    past->e[i - 1].at >= past->e[past->count - 1].at - 30; i--)
 		;
-	t->next = t->first30 = i;
-	while (t->next < past->count)
-		vt_track_read(t, past, size_bytes);
+	vt_track_at(t, past, size_bytes, i);
 	t->idle = past->tail_idle;
 	t->clock = past->to;
+}
+
+/* What is expected, without printf; returns where it ends. */
+static char *
+put_expected(char *p, double idle_days, double share)
+{
+	char text[32];
+
+	p = stpcpy(stpcpy(p, "idle for "), days_text(idle_days, text));
+	p = stpcpy(p, "; of objects like it ");
+	p = stpcpy(p, three_digits(100 * share, text));
+	return stpcpy(p, " % are read within 30 days");
+}
+
+/* As the plan has it, whose numbers have six digits. */
+static void
+put_payback(char *p, double payback_days)
+{
+	char text[32];
+
+	(void)stpcpy(stpcpy(p, "; pays back in "),
+	    days_text(vt_num_six_digits(payback_days), text));
+}
+
+void
+vt_plan_expected_text(double idle_days, double share, double payback_days,
+    char *out)
+{
+	put_payback(put_expected(out, idle_days, share), payback_days);
 }
 
 static void
@@ -369,11 +397,9 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
     const struct vt_track *t, struct vt_decision *d)
 {
 	const char *to = d->to >= 0 ? m->tier[d->to].name : "";
-	char idle[32], back[32], share[32], *p;
+	char back[32];
 	size_t used;
 
-	days_text(t->idle, idle);
-	days_text(d->choice.payback_days, back);
 	if (e->hazard == NULL) {
 		snprintf(d->reason, sizeof(d->reason), "%s",
 		    e->kind == VT_ENGINE_AUTO ?
@@ -382,22 +408,19 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
 		    "no way of moving would have been cheaper than staying "
 		    "hot");
 	} else {
-		/* the usual one, without printf; it has room for all */
-		p = stpcpy(stpcpy(d->reason, "idle for "), idle);
-		p = stpcpy(p, "; of objects like it ");
-		p = stpcpy(p, three_digits(100 * vt_hazard_within(e->hazard,
-		    t->group, t->idle, 30), share));
-		(void)stpcpy(p, " % are read within 30 days");
+		/* there is room for all of it */
+		(void)put_expected(d->reason, t->idle, vt_hazard_within(
+		    e->hazard, t->group, t->idle, 30));
 	}
 	used = strlen(d->reason);
 	if (d->verdict == VT_PLAN_MOVE)
-		(void)stpcpy(stpcpy(d->reason + used, "; pays back in "),
-		    back);
+		put_payback(d->reason + used, d->choice.payback_days);
 	else if (d->verdict == VT_PLAN_WAIT)
 		snprintf(d->reason + used, sizeof(d->reason) - used,
 		    isfinite(d->choice.payback_days) ?
 		    "; '%s' would take %s to pay back" :
-		    "; '%s' would not pay back", to, back);
+		    "; '%s' would not pay back", to,
+		    days_text(d->choice.payback_days, back));
 	else if (d->verdict == VT_PLAN_COPIED)
 		snprintf(d->reason + used, sizeof(d->reason) - used,
 		    "; '%s' has a copy already", to);
@@ -521,7 +544,11 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 		return 0;
 	if (by_work)
 		explain_choice(m, r, out);
-	else
+	else if (!o->moves_only || e->hazard == NULL)
 		explain_expected(m, e, &t, out);
+	else {
+		out->is_expected = 1;
+		out->share = vt_hazard_within(e->hazard, t.group, t.idle, 30);
+	}
 	return 0;
 }

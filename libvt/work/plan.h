@@ -60,6 +60,11 @@ struct vt_decision {
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
 	const char *policy;		/* the one that does, or NULL */
+	/* With moves_only, of a move that survival statistics ask for: the
+	 * reason is empty, and vt_plan_expected_text tells it of these. */
+	int is_expected;
+	double share;			/* of objects like it that are read
+					   within 30 days, 0 to 1 */
 	/* Last, as they are large and few decisions need them whole.  Of the
 	 * work only its bill is set, unless the work function decided, or is
 	 * asked by rules, by policies, or for explaining: then it is as it
@@ -72,6 +77,11 @@ struct vt_decision {
  * model): why it is held where it is; VT_PLAN_MOVE: it is not. */
 enum vt_verdict vt_plan_hold(const struct vt_policy *o,
     const struct vt_scan_record *r, int from);
+/* The reason of a move that survival statistics ask for, of what is idle for
+ * `idle_days`: into VT_PLAN_EXPECTED bytes. */
+#define VT_PLAN_EXPECTED 160
+void vt_plan_expected_text(double idle_days, double share,
+    double payback_days, char *out);
 /* Has it a copy there, beside the one described? */
 int vt_plan_has_copy(const struct vt_scan_record *r, const char *tier);
 /* What lifecycle rules bar is no target: for the bill vt_plan_decide gets. */
