@@ -27,16 +27,18 @@ vt_hex_encode(const void *data, size_t len, char *out)
 	out[2 * len] = '\0';
 }
 
+/* One more than the digit that a character is; 0: none. */
+static const uint8_t digit_of[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6,
+	['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+	['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16
+};
+
 int
 vt_hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return digit_of[(uint8_t)c] - 1;
 }
 
 int
@@ -48,13 +50,13 @@ vt_hex_decode(const char *text, void *out, size_t len)
 
 	for (i = 0; i < len; i++) {
 		/* The first digit is looked at alone: it may be the NUL. */
-		high = vt_hex_digit(text[2 * i]);
-		if (high < 0)
+		high = digit_of[(uint8_t)text[2 * i]];
+		if (high == 0)
 			return -1;
-		low = vt_hex_digit(text[2 * i + 1]);
-		if (low < 0)
+		low = digit_of[(uint8_t)text[2 * i + 1]];
+		if (low == 0)
 			return -1;
-		p[i] = (uint8_t)(high << 4 | low);
+		p[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
 	return 0;
 }

@@ -34,6 +34,12 @@ vt_varint_get(const char **p, const char *end, uint64_t *out)
 	uint64_t n = 0;
 	uint8_t c = 0x80;
 
+	/* most are of one byte */
+	if (at < end && (uint8_t)*at < 0x80) {
+		*out = (uint8_t)*at;
+		*p = at + 1;
+		return 0;
+	}
 	for (shift = 0; (c & 0x80) && shift < 63; shift += 7) {
 		if (at == end)
 			return -1;

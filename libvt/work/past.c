@@ -97,6 +97,13 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 	last_day = vt_days_floor(p->to);
 	for (i = 0; i < r->h_count; i++) {
 		h = &r->h[i];
+		/* as most are; the same as below of one day */
+		if (h->days == 1 && h->day <= last_day) {
+			if (add_event(p, r, h->day + 0.5, (double)h->gets,
+			    (double)h->bytes) < 0)
+				goto no_memory;
+			continue;
+		}
 		span = h->days > 1 ?
 		    (double)(h->last - h->day) / (h->days - 1) : 0;
 		/* Accesses of days before the log's first whole one are
@@ -109,11 +116,13 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 			if (add_event(p, r, day + 0.5,
 			    (double)h->gets / h->days,
 			    (double)h->bytes / h->days) < 0)
-				return vt_fail(err, VT_NOMEM,
-				    "no memory for a history");
+				goto no_memory;
 		}
 	}
 	last = p->count > 0 ? p->e[p->count - 1].at : p->from;
 	p->tail_idle = covered(r, last, p->to);
 	return VT_OK;
+
+no_memory:
+	return vt_fail(err, VT_NOMEM, "no memory for a history");
 }
