@@ -161,6 +161,7 @@ propose_member(struct run *r, const struct vt_pack *p, const char *id,
 	out.m.cost_usd = rounded(o->move + p->bill.put * o->bytes / p->bytes);
 	out.m.payback_days = rounded(p->payback_days);
 	out.m.reason = reason;
+	out.is_expected = 0;
 	out.after_month = out.now_month - saving;
 	out.pack = r->found_packs.packs;
 	out.prefix = p->prefix;

@@ -26,25 +26,23 @@ is_pack(const struct proposal *p)
 }
 
 /* A pack stands where its worth is, and its members behind it. */
-static void
-put_order(struct vt_buf *b, const struct proposal *p)
+static char *
+put_order(char *p, const struct proposal *o)
 {
 	struct vt_move whole;
 
-	if (p->pack == 0) {
-		vt_order_move(b, rank(p), &p->m);
-		return;
-	}
-	whole = p->m;
-	whole.saving_usd_month = p->worth_saving;
-	whole.cost_usd = p->worth_cost;
-	whole.key = p->prefix;
-	whole.key_len = p->prefix_len;
-	whole.seq = (int64_t)p->pack;
-	vt_order_move(b, rank(p), &whole);
-	vt_buf_char(b, (char)!is_pack(p));
-	vt_order_bytes(b, p->m.key, p->m.key_len);
-	vt_order_i64(b, p->m.seq);
+	if (o->pack == 0)
+		return vt_order_move(p, rank(o), &o->m);
+	whole = o->m;
+	whole.saving_usd_month = o->worth_saving;
+	whole.cost_usd = o->worth_cost;
+	whole.key = o->prefix;
+	whole.key_len = o->prefix_len;
+	whole.seq = (int64_t)o->pack;
+	p = vt_order_move(p, rank(o), &whole);
+	*p++ = (char)!is_pack(o);
+	p = vt_order_bytes(p, o->m.key, o->m.key_len);
+	return vt_order_i64(p, o->m.seq);
 }
 
 /* --- packed --------------------------------------------------------------- */
@@ -203,10 +201,26 @@ put_rest(char *p, const struct proposal *o, unsigned f)
 	return p;
 }
 
+/* Most strings are empty. */
 static size_t
 length(const char *s)
 {
-	return s != NULL ? strlen(s) : 0;
+	return s == NULL || *s == '\0' ? 0 : strlen(s);
+}
+
+/* What it takes at most. */
+static size_t
+most_bytes(const struct proposal *o)
+{
+	const struct vt_move *m = &o->m;
+	size_t n = 1024 + vt_order_most(m) + m->key_len + length(m->bucket);
+
+	/* the prefix in the order's key, which is behind it */
+	if (o->pack != 0)
+		n += VT_ORDER_BYTES(o->prefix_len) + 16;
+	return n + length(m->version) + length(m->from) + length(m->to) +
+	    length(m->reason) + length(m->rule) + length(m->policy) +
+	    length(m->upload) + length(m->action) + length(m->pack);
 }
 
 void
@@ -215,20 +229,13 @@ pack_proposal(struct vt_buf *b, const struct proposal *p)
 	const struct vt_move *m = &p->m;
 	unsigned f = flags_of(p);
 	struct head head;
-	size_t start = b->len;
-	char *at, *first;
+	char *start, *at, *first;
 
-	if (vt_buf_reserve(b, sizeof(head)) == NULL)
+	start = vt_buf_reserve(b, most_bytes(p));
+	if (start == NULL)
 		return;
-	b->len += sizeof(head);
-	put_order(b, p);
-	head.order_len = (uint32_t)(b->len - start - sizeof(head));
-	first = vt_buf_reserve(b, 512 + m->key_len + length(m->bucket) +
-	    length(m->version) + length(m->from) + length(m->to) +
-	    length(m->reason) + length(m->rule) + length(m->policy) +
-	    length(m->upload) + length(m->action) + length(m->pack));
-	if (first == NULL)
-		return;
+	first = put_order(start + sizeof(head), p);
+	head.order_len = (uint32_t)(first - start - sizeof(head));
 	at = first + FLAG_BYTES;
 	if (f & HAS_VERSION)
 		at = put_version(at, m->version, &f);
@@ -244,8 +251,8 @@ pack_proposal(struct vt_buf *b, const struct proposal *p)
 		*at++ = '\0';
 	}
 	head.len = (uint32_t)(at - first);
+	memcpy(start, &head, sizeof(head));
 	b->len = (size_t)(at - b->data);
-	memcpy(b->data + start, &head, sizeof(head));
 }
 
 void

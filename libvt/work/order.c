@@ -4,59 +4,71 @@
 
 #include "libvt/work/order.h"
 
-static void
-put_eight(struct vt_buf *b, uint64_t n)
+static char *
+put_eight(char *p, uint64_t n)
 {
 	uint64_t big = htobe64(n);
 
-	vt_buf_add(b, &big, sizeof(big));
+	memcpy(p, &big, sizeof(big));
+	return p + sizeof(big);
 }
 
-void
-vt_order_i64(struct vt_buf *b, int64_t n)
+char *
+vt_order_i64(char *p, int64_t n)
 {
-	put_eight(b, (uint64_t)n ^ (UINT64_C(1) << 63));
+	return put_eight(p, (uint64_t)n ^ (UINT64_C(1) << 63));
 }
 
-void
-vt_order_falling(struct vt_buf *b, double d)
+/* A double that falls, no NaN. */
+static char *
+put_falling(char *p, double d)
 {
 	uint64_t bits;
 
 	d += 0;			/* the zeros are one */
 	memcpy(&bits, &d, sizeof(bits));
 	/* of doubles of one sign the bits are in order of their size */
-	put_eight(b, bits >> 63 ? bits : ~bits & INT64_MAX);
+	return put_eight(p, bits >> 63 ? bits : ~bits & INT64_MAX);
 }
 
-void
-vt_order_bytes(struct vt_buf *b, const char *p, size_t len)
+char *
+vt_order_bytes(char *p, const char *from, size_t len)
 {
-	const char *end = p + len, *nul;
+	const char *end = from + len, *nul;
 
-	while ((nul = memchr(p, '\0', (size_t)(end - p))) != NULL) {
-		vt_buf_add(b, p, (size_t)(nul - p));
-		vt_buf_add(b, "\0\1", 2);
-		p = nul + 1;
+	while ((nul = memchr(from, '\0', (size_t)(end - from))) != NULL) {
+		p = mempcpy(p, from, (size_t)(nul - from));
+		*p++ = '\0';
+		*p++ = '\1';
+		from = nul + 1;
 	}
-	vt_buf_add(b, p, (size_t)(end - p));
-	vt_buf_add(b, "\0", 2);
+	p = mempcpy(p, from, (size_t)(end - from));
+	*p++ = '\0';
+	*p++ = '\0';
+	return p;
 }
 
 #define PLACE_BUCKET 10		/* behind the rank and the worth */
 
-void
-vt_order_move(struct vt_buf *b, int rank, const struct vt_move *m)
+size_t
+vt_order_most(const struct vt_move *m)
+{
+	return PLACE_BUCKET + VT_ORDER_BYTES(strlen(m->bucket)) +
+	    VT_ORDER_BYTES(m->key_len) + 8;
+}
+
+char *
+vt_order_move(char *p, int rank, const struct vt_move *m)
 {
 	int is_free = m->cost_usd <= 0;
 
-	vt_buf_char(b, (char)rank);
-	vt_buf_char(b, (char)!is_free);
-	vt_order_falling(b, is_free ? m->saving_usd_month :
+	*p++ = (char)rank;
+	*p++ = (char)!is_free;
+	p = put_falling(p, is_free ? m->saving_usd_month :
 	    m->saving_usd_month / m->cost_usd);
-	vt_order_bytes(b, m->bucket, strlen(m->bucket));
-	vt_order_bytes(b, m->key, m->key_len);
-	vt_order_i64(b, m->seq);
+	p = vt_order_bytes(p, m->bucket, strlen(m->bucket));
+	p = vt_order_bytes(p, m->key, m->key_len);
+	return vt_order_i64(p, m->seq);
 }
 
 void

@@ -4,25 +4,26 @@
 #ifndef VT_WORK_ORDER_H
 #define VT_WORK_ORDER_H
 
-#include "libvt/base/buf.h"
 #include "libvt/proto/records.h"
 
+/* Bytes that the place of a line takes at most, and bytes of any kind. */
+#define VT_ORDER_BYTES(len) (2 * (len) + 2)
+size_t vt_order_most(const struct vt_move *m);
 /*
- * Append the place of a line: lower ranks first, then what costs nothing, then
- * what saves most per dollar of moving (saves most, where that is free);
- * bucket, key and seq decide the rest, so that the same input makes the same
- * plan.  As vt_buf_add: sticky failure.
+ * Write the place of a line at `p`; where it ends.  Lower ranks first, then
+ * what costs nothing, then what saves most per dollar of moving (saves most,
+ * where that is free); bucket, key and seq decide the rest, so that the same
+ * input makes the same plan.
  */
-void vt_order_move(struct vt_buf *b, int rank, const struct vt_move *m);
+char *vt_order_move(char *p, int rank, const struct vt_move *m);
 /* Back from such a place, if the key has no NUL: strings that lie in it, and
  * seq. */
 void vt_order_names(const char *place, const char **bucket, const char **key,
     int64_t *seq);
 
-/* The parts of it: numbers that rise, a double that falls (no NaN), bytes of
+/* The parts of it, likewise: numbers that rise, in eight bytes, and bytes of
  * any kind, which come before all bytes that begin with them. */
-void vt_order_i64(struct vt_buf *b, int64_t n);
-void vt_order_falling(struct vt_buf *b, double d);
-void vt_order_bytes(struct vt_buf *b, const char *p, size_t len);
+char *vt_order_i64(char *p, int64_t n);
+char *vt_order_bytes(char *p, const char *from, size_t len);
 
 #endif

@@ -76,6 +76,7 @@ make(struct rng *g, struct line *l)
 		0, -0.0, 0.0196, 0.0000001, 77777.7, -0.5, -123456
 	};
 	size_t key = rng_below(g, 10);
+	char *p;
 
 	memset(l, 0, sizeof(*l));
 	l->rank = (int)rng_below(g, 3);
@@ -90,7 +91,11 @@ make(struct rng *g, struct line *l)
 		l->m.saving_usd_month *= rng_unit(g);
 	}
 	vt_buf_init(&l->place, 4096);
-	vt_order_move(&l->place, l->rank, &l->m);
+	p = vt_buf_reserve(&l->place, vt_order_most(&l->m));
+	if (p == NULL)
+		exit(3);
+	l->place.len = (size_t)(vt_order_move(p, l->rank, &l->m) -
+	    l->place.data);
 }
 
 /* What a place tells of its line, unless the key has a NUL. */
