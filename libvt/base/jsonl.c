@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "libvt/base/fs.h"
 #include "libvt/base/num.h"
@@ -67,14 +70,40 @@ short_word(const char *p, size_t len)
 	return (uint64_t)high << 32 | low;
 }
 
+#ifdef __SSE2__
+/* The same of sixteen bytes, a bit for each. */
+static inline unsigned
+stops_of_16(const char *p, int high)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+
+	/* what is not above the last control is one */
+	stop = _mm_or_si128(stop, _mm_cmpeq_epi8(v,
+	    _mm_min_epu8(v, _mm_set1_epi8(' ' - 1))));
+	if (high)
+		stop = _mm_or_si128(stop, v);
+	return (unsigned)_mm_movemask_epi8(stop);
+}
+#endif
+
 /* The first byte of [p, end) that is a control, a quote or a backslash; with
- * `high` also the first over 0x7f.  Eight bytes a step. */
+ * `high` also the first over 0x7f.  Eight or sixteen bytes a step. */
 static inline const char *
 plain_run(const char *p, const char *end, int high)
 {
 	const char *start = p;
 	uint64_t v, found;
+#ifdef __SSE2__
+	unsigned bits;
 
+	for (; end - p >= 16; p += 16) {
+		bits = stops_of_16(p, high);
+		if (bits != 0)
+			return p + __builtin_ctz(bits);
+	}
+#endif
 	for (; end - p >= 8; p += 8) {
 		memcpy(&v, p, 8);
 		found = stops(v, high);

@@ -154,6 +154,21 @@ vt_num_scan_double(const char *text, size_t len, double *out)
 	return scan_slow(text, len, out);
 }
 
+/* The power of ten that makes six digits before the point of it. */
+static int
+six_scale(double size, double *scaled)
+{
+	/* 1233 / 4096 is a little less than log10(2) */
+	int k = 5 - (ilogb(size) * 1233 >> 12);
+
+	*scaled = k >= 0 ? size * ten[k] : size / ten[-k];
+	if (*scaled >= 1e6) {
+		k--;
+		*scaled = k >= 0 ? size * ten[k] : size / ten[-k];
+	}
+	return k;
+}
+
 double
 vt_num_six_digits(double d)
 {
@@ -163,13 +178,7 @@ vt_num_six_digits(double d)
 
 	if (!(size > 1e-15 && size < 1e20))
 		goto slow;
-	/* 1233 / 4096 is a little less than log10(2) */
-	k = 5 - (ilogb(size) * 1233 >> 12);
-	scaled = k >= 0 ? size * ten[k] : size / ten[-k];
-	if (scaled >= 1e6) {
-		k--;
-		scaled = k >= 0 ? size * ten[k] : size / ten[-k];
-	}
+	k = six_scale(size, &scaled);
 	digits = floor(scaled);
 	/* where the scaling's own rounding might tell, printf decides */
 	if (digits < 100000 || digits >= 1000000 ||
@@ -184,6 +193,67 @@ slow:
 	if (vt_num_scan_double(text, strlen(text), &out) < 0)
 		return d;
 	return out;
+}
+
+/* Six digits, and how many of them are left when no zeros are at the end. */
+static int
+put_six_digits(char out[6], uint32_t n)
+{
+	int count = 6;
+
+	memcpy(out, vt_num_pairs + 2 * (n / 10000), 2);
+	memcpy(out + 2, vt_num_pairs + 2 * (n / 100 % 100), 2);
+	memcpy(out + 4, vt_num_pairs + 2 * (n % 100), 2);
+	while (count > 1 && out[count - 1] == '0')
+		count--;
+	return count;
+}
+
+size_t
+vt_num_put_six(char *p, double d)
+{
+	double size = fabs(d), scaled, n;
+	char digits[6], *start = p;
+	int k, count, whole;
+
+	if (!(size > 1e-15 && size < 1e15))
+		return 0;
+	k = six_scale(size, &scaled);
+	n = rint(scaled);
+	/* both exact: is it this number, and no other? */
+	if (n < 100000 || n >= 1000000 ||
+	    (k >= 0 ? n / ten[k] : n * ten[-k]) != size)
+		return 0;
+	count = put_six_digits(digits, (uint32_t)n);
+	whole = 6 - k;		/* digits before the point; or zeros behind */
+	if (signbit(d))
+		*p++ = '-';
+	/* nine decimals, and of what is not that small never more */
+	if (k - (6 - count) > 9) {
+		*p++ = digits[0];
+		if (count > 1) {
+			*p++ = '.';
+			p = mempcpy(p, digits + 1, (size_t)count - 1);
+		}
+		*p++ = 'e';
+		*p++ = '-';
+		p = mempcpy(p, vt_num_pairs + 2 * (1 - whole), 2);
+	} else if (whole <= 0) {
+		*p++ = '0';
+		*p++ = '.';
+		for (; whole < 0; whole++)
+			*p++ = '0';
+		p = mempcpy(p, digits, (size_t)count);
+	} else if (whole >= count) {
+		p = mempcpy(p, digits, (size_t)count);
+		for (; count < whole; count++)
+			*p++ = '0';
+	} else {
+		p = mempcpy(p, digits, (size_t)whole);
+		*p++ = '.';
+		p = mempcpy(p, digits + whole, (size_t)(count - whole));
+	}
+	return (size_t)(p - start);
 }
 
 enum vt_code

@@ -26,6 +26,11 @@ extern const char vt_num_pairs[201];
  * the same on every machine. */
 double vt_num_six_digits(double d);
 
+/* Write such a number at `p`, shortest, as vt_json_double does: how many bytes,
+ * no NUL; 0: it has more digits, or is 0, not finite, or 1e15 and more. */
+#define VT_NUM_SIX_MAX 24
+size_t vt_num_put_six(char *p, double d);
+
 /* A size: digits with an optional K, M, G, T (powers of 1024, also KiB..). */
 enum vt_code vt_num_size(const char *text, uint64_t max, const char *what,
     uint64_t *out_bytes, struct vt_err *err) VT_MUST_CHECK;

@@ -630,6 +630,17 @@ put_some(char *p, const char *name, size_t name_len, const struct plain *t)
 static char *
 put_double(char *p, struct vt_buf *out, const char *name, double d)
 {
+	size_t name_len = strlen(name), len;
+
+	len = vt_num_put_six(p + name_len + 4, d);
+	if (len > 0) {
+		*p++ = ',';
+		*p++ = '"';
+		p = put(p, name, name_len);
+		*p++ = '"';
+		*p++ = ':';
+		return p + len;
+	}
 	*p = '\0';
 	out->len = (size_t)(p - out->data);
 	vt_json_double(out, name, d);
@@ -851,8 +862,9 @@ vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
 		m->rule, m->plan, m->prices, m->policies, m->policy,
 		m->bucket, m->key, m->version, m->from, m->to, m->reason
 	};
+	/* the same in all lines of a plan, but where rules ask */
+	static __thread struct written last;
 	struct plain s[M_STRINGS];
-	struct written last;
 	size_t bytes;
 	char *p;
 
@@ -884,7 +896,6 @@ vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
 	p = put_double(p, out, "cost_usd", m->cost_usd);
 	p = put_double(p, out, "payback_days", m->payback_days);
 	p = PUT_SOME(p, ",\"reason\":", &s[M_REASON]);
-	*last.text = '\0';
 	if (m->not_after_us != 0)
 		p = put_when(PUT(p, ",\"not_after\":"), m->not_after_us,
 		    &last);

@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "libvt/base/jsonl.h"
 #include "libvt/base/num.h"
 
 #include "tests/unit/test.h"
@@ -220,10 +221,59 @@ test_six_digits(void)
 	is_int(wrong, 0, "six digits are those of printf");
 }
 
+/* The shortest text of a double, as JSON has it. */
+static void
+shortest(double d, char out[64])
+{
+	struct vt_buf b;
+
+	vt_buf_init(&b, 64);
+	vt_json_begin(&b);
+	vt_json_double(&b, "", d);
+	strcpy(out, b.data + strlen("{\"\":"));
+	vt_buf_release(&b);
+}
+
+/* Numbers of up to six digits are written as all doubles are; others not. */
+static void
+test_put_six(void)
+{
+	static const double others[] = {
+		0, -0.0, 1234567, 0.1234567, 1.0000001, 1e15, 1e300, 1e-15,
+		5e-324, NAN, INFINITY, -INFINITY
+	};
+	unsigned wrong = 0, longer = 0, i;
+	char six[VT_NUM_SIX_MAX + 1], text[64];
+	uint64_t bits = 1;
+	size_t len;
+	double d;
+
+	for (i = 0; i < 300000; i++) {
+		bits = bits * UINT64_C(6364136223846793005) + 1;
+		d = (double)(bits >> 33) * pow(10, (int)(i % 30) - 24);
+		d = vt_num_six_digits(i % 7 == 0 ? -d : d);
+		len = vt_num_put_six(six, d);
+		six[len] = '\0';
+		shortest(d, text);
+		if (len > VT_NUM_SIX_MAX)
+			longer++;
+		if (!(fabs(d) > 1e-15 && fabs(d) < 1e15))
+			wrong += len != 0;
+		else if (strcmp(six, text) != 0 && wrong++ == 0)
+			printf("# %.17g: %s, %s\n", d, six, text);
+	}
+	is_int(wrong, 0, "six digits are written as all doubles");
+	is_int(longer, 0, "none is longer than said");
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		is_int(vt_num_put_six(six, others[i]), 0,
+		    "%.17g is not written so", others[i]);
+}
+
 int
 main(void)
 {
 	test_six_digits();
+	test_put_six();
 	test_u64();
 	test_size();
 	test_duration();
