@@ -2,7 +2,7 @@
  * yet, noted before the first byte leaves (P4). */
 #include <string.h>
 
-#include "libvt/store/catalog_sqlite.h"
+#include "libvt/store/catalog_row.h"
 
 #define PAGE 1000
 #define LATE_US (3600LL * 1000000)
@@ -67,4 +67,25 @@ vt_catalog_give_up(struct vt_catalog *c, uint64_t blob_id, const char *tier,
 	op.u.garbage.rows = &g;
 	op.u.garbage.count = 1;
 	return vt_catalog_run(c, &op, err);
+}
+
+enum vt_code
+vt_cat_op_intent(struct vt_catalog *c, const struct vt_cat_intent *in,
+    struct vt_err *err)
+{
+	sqlite3_stmt *s;
+	int64_t tier;
+	enum vt_code rc;
+
+	rc = vt_cat_tier_id(c, in->tier, &tier, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(c->w, ST_INTENT_ADD);
+	if (s == NULL)
+		return vt_conn_fail(c->w, "note an intent", err);
+	sqlite3_bind_int64(s, 1, (int64_t)in->blob_id);
+	sqlite3_bind_int64(s, 2, tier);
+	bind_str(s, 3, in->name);
+	bind_str(s, 4, in->upload);
+	return vt_conn_run(c->w, s, "note an intent", err);
 }

@@ -4,8 +4,6 @@
 
 #include "libvt/store/catalog_sqlite.h"
 
-#define DAY_US (86400LL * 1000000)
-
 /* --- reading -------------------------------------------------------------- */
 
 static void

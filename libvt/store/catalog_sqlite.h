@@ -1,6 +1,5 @@
 /*
- * Inside the catalog: what catalog.c (handle, committer, locks, leases),
- * catalog_read.c and catalog_write.c share.  No other file includes this.
+ * Inside the catalog: what its files share.  No other file includes this.
  */
 #ifndef VT_STORE_CATALOG_SQLITE_H
 #define VT_STORE_CATALOG_SQLITE_H
@@ -76,6 +75,7 @@ struct vt_conn {
 #define VERSION_ARENA_MAX ((size_t)64 << 20)
 
 #define TIER_CACHE 64
+#define DAY_US (24LL * 3600 * 1000000)
 
 /* A bucket's row as it was read, for a moment. */
 #define BUCKET_CACHE 64
@@ -193,45 +193,138 @@ enum vt_code vt_cat_scan_lean(struct vt_catalog *c, struct vt_conn *k,
     void *ctx, unsigned *rows, int *stopped, struct vt_err *err)
     VT_MUST_CHECK;
 
-/* catalog_users.c: one of VT_CAT_USER_* and VT_CAT_KEY_*. */
-enum vt_code vt_cat_apply_user(struct vt_catalog *c, struct vt_cat_op *op,
-    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
-
 /* Inside a transaction of `k`; see vt_catalog_standing. */
 enum vt_code vt_cat_standing(struct vt_conn *k, const struct vt_version *v,
     struct vt_standing *out, struct vt_err *err) VT_MUST_CHECK;
 
-/* catalog_write.c: run one operation inside the transaction of c->w. */
+/* --- inside the transaction of c->w --------------------------------------- */
+
+/* catalog_write.c: run one operation. */
 enum vt_code vt_cat_apply(struct vt_catalog *c, struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+/* Load and store the id counters round a transaction. */
+enum vt_code vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)
+    VT_MUST_CHECK;
+enum vt_code vt_cat_ids_store(struct vt_catalog *c, struct vt_err *err)
+    VT_MUST_CHECK;
+/* Blob ids this operation settled (committed): for the lease count. */
+void vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op);
+/* A fresh number of the catalog. */
+int64_t vt_cat_next_id(struct vt_catalog *c);
+/* The number of a tier or an owner, added when it is new; 0 for no tier, that
+ * of "root" for no owner. */
+enum vt_code vt_cat_tier_id(struct vt_catalog *c, const char *name,
+    int64_t *out, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_owner_id(struct vt_catalog *c, const char *name,
+    int64_t *out, struct vt_err *err) VT_MUST_CHECK;
+/* The first id that a statement over one number yields, 0 for none. */
+enum vt_code vt_cat_first_id(struct vt_catalog *c, enum vt_st which,
+    int64_t arg, int64_t *out, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_bucket.c: the numbers of a bucket; VT_ABSENT when it is gone.
+ * `generation` may be NULL. */
+enum vt_code vt_cat_bucket_now(struct vt_catalog *c, int64_t bucket,
+    struct vt_bucket *b, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_bucket_state(struct vt_catalog *c, int64_t bucket,
+    int *versioning, int64_t *generation, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_bucket_create(struct vt_catalog *c,
+    struct vt_cat_op *op, int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_bucket_delete(struct vt_catalog *c,
+    struct vt_cat_op *op, int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_doc(struct vt_catalog *c, struct vt_cat_op *op,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_versioning(struct vt_catalog *c, struct vt_cat_op *op,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_lock(struct vt_catalog *c, struct vt_cat_op *op,
+    struct vt_err *err) VT_MUST_CHECK;
+
+/*
+ * catalog_blob.c.  Before any change the extents are taken: checked, and the
+ * blobs that they refer to counted once more; then they are added to a copy
+ * or part, or those of one dropped, their bytes becoming garbage at `due_us`.
+ */
+enum vt_code vt_cat_extents_take(struct vt_catalog *c,
+    const struct vt_cat_extent *x, size_t n, uint64_t size_bytes,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_extents_add(struct vt_catalog *c, int64_t copy,
+    const struct vt_cat_extent *x, size_t n, struct vt_err *err)
+    VT_MUST_CHECK;
+enum vt_code vt_cat_extents_drop(struct vt_catalog *c, int64_t copy,
+    int64_t due_us, struct vt_err *err) VT_MUST_CHECK;
+/* A copy without extents yet; `plain`: it will be as vt_cat_is_plain says. */
+enum vt_code vt_cat_copy_add(struct vt_catalog *c, int64_t seq, int64_t tier,
+    int plain, int64_t now_us, int64_t *copy, struct vt_err *err)
+    VT_MUST_CHECK;
+int vt_cat_is_plain(const struct vt_cat_extent *x, size_t n,
+    uint64_t size_bytes);
 /* Add a copy whose extents have been checked (at most once for a tier), or
  * remove one, its bytes becoming garbage at `due_us`. */
 enum vt_code vt_cat_copy_put(struct vt_catalog *c, const struct vt_version *v,
     const char *tier, const struct vt_cat_extent *x, size_t n,
     int64_t now_us, int64_t *copy_id, struct vt_err *err) VT_MUST_CHECK;
-/* The further copies of a version that was made from `p`; catalog_copies.c. */
-enum vt_code vt_cat_copies_more(struct vt_catalog *c,
-    const struct vt_cat_put *p, int64_t now_us, struct vt_err *err);
-/* Those that a swap was decided by are there still. */
-enum vt_code vt_cat_copies_there(const struct vt_version *v,
-    const struct vt_cat_swap *w, struct vt_err *err);
 enum vt_code vt_cat_copy_drop(struct vt_catalog *c, int64_t seq,
     const struct vt_copy *copy, int64_t due_us, struct vt_err *err)
     VT_MUST_CHECK;
-
-/* A swap; *has_changed: a failure must roll the operation back. */
-enum vt_code vt_cat_swap(struct vt_catalog *c, struct vt_cat_swap *w,
-    int64_t now_us, int *has_changed, struct vt_err *err) VT_MUST_CHECK;
 /* A new blob with a reference that is no extent's, until it is let go. */
 enum vt_code vt_cat_blob_hold(struct vt_catalog *c, const struct vt_blob *b,
     struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_cat_blob_let_go(struct vt_catalog *c, const struct vt_blob *b,
     int64_t due_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_own(struct vt_catalog *c, const struct vt_cat_op *op,
+    struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_copies.c: the further copies of a version that was made from `p`. */
+enum vt_code vt_cat_copies_more(struct vt_catalog *c,
+    const struct vt_cat_put *p, int64_t now_us, struct vt_err *err);
+/* Those that a swap was decided by are there still. */
+enum vt_code vt_cat_copies_there(const struct vt_version *v,
+    const struct vt_cat_swap *w, struct vt_err *err);
+
+/* catalog_garbage.c: a row of garbage. */
+enum vt_code vt_cat_garbage_add(struct vt_catalog *c, uint64_t blob,
+    int64_t tier, const char *name, const char *token, uint64_t size,
+    int64_t due_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_garbage_add(struct vt_catalog *c,
+    const struct vt_cat_garbage *g, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_garbage_claim(struct vt_catalog *c,
+    struct vt_cat_garbage *g, int64_t now_us, struct vt_err *err)
+    VT_MUST_CHECK;
+enum vt_code vt_cat_op_garbage_done(struct vt_catalog *c,
+    const struct vt_cat_garbage *g, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_intent.c, catalog_lease.c */
+enum vt_code vt_cat_op_intent(struct vt_catalog *c,
+    const struct vt_cat_intent *in, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_lease(struct vt_catalog *c, struct vt_cat_lease *l,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_swap.c: a swap; *has_changed: a failure must roll the operation
+ * back. */
+enum vt_code vt_cat_swap(struct vt_catalog *c, struct vt_cat_swap *w,
+    int64_t now_us, int *has_changed, struct vt_err *err) VT_MUST_CHECK;
 
 /* catalog_pack.c */
 enum vt_code vt_cat_pack_apply(struct vt_catalog *c, struct vt_cat_pack *p,
     int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
 
+/* catalog_upload.c: remove an upload with its parts; the bytes become
+ * garbage. */
+enum vt_code vt_cat_upload_remove(struct vt_catalog *c, int64_t upload,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_upload_create(struct vt_catalog *c,
+    struct vt_cat_op *op, int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_upload_abort(struct vt_catalog *c,
+    const char *upload_id, int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_part_put(struct vt_catalog *c, struct vt_cat_part *p,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_complete(struct vt_catalog *c,
+    struct vt_cat_complete *m, int64_t now_us, struct vt_err *err)
+    VT_MUST_CHECK;
+
+/* catalog_version.c: a new version of a key, without a copy yet, which goes
+ * to *tier. */
+enum vt_code vt_cat_version_new(struct vt_catalog *c, struct vt_cat_put *p,
+    int64_t now_us, int64_t *tier, struct vt_err *err) VT_MUST_CHECK;
 /* Remove a version whatever locks it, its bytes becoming garbage at `due_us`;
  * the one below it becomes current. */
 enum vt_code vt_cat_version_forget(struct vt_catalog *c,
@@ -244,6 +337,17 @@ enum vt_code vt_cat_version_on(struct vt_catalog *c,
 /* No restore of this version is under way or done. */
 enum vt_code vt_cat_restore_forget(struct vt_catalog *c, int64_t seq,
     struct vt_err *err) VT_MUST_CHECK;
+/* The time as locks know it. */
+int64_t vt_cat_lock_now(const struct vt_catalog *c, int64_t now_us);
+enum vt_code vt_cat_op_put(struct vt_catalog *c, struct vt_cat_put *p,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_delete(struct vt_catalog *c, struct vt_cat_delete *d,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_meta(struct vt_catalog *c, struct vt_cat_op *op,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_op_lifecycle(struct vt_catalog *c,
+    struct vt_cat_lifecycle *l, int64_t now_us, struct vt_err *err)
+    VT_MUST_CHECK;
 
 /* catalog_rebuild.c */
 enum vt_code vt_cat_repair(struct vt_catalog *c, struct vt_cat_repair *p,
@@ -260,20 +364,15 @@ enum vt_code vt_cat_events_add(struct vt_catalog *c,
     VT_MUST_CHECK;
 enum vt_code vt_cat_events_apply(struct vt_catalog *c,
     const struct vt_cat_op *op, struct vt_err *err) VT_MUST_CHECK;
-/* A fresh number of the catalog, inside the transaction. */
-int64_t vt_cat_next_id(struct vt_catalog *c);
 
-/* catalog_master.c, of these operations */
+/* catalog_master.c */
 enum vt_code vt_cat_master_key_note(struct vt_catalog *c,
     const struct vt_cat_master_key *key, struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_cat_rewrap(struct vt_catalog *c, struct vt_cat_rewrap *w,
     struct vt_err *err) VT_MUST_CHECK;
-/* Load and store the id counters round a transaction. */
-enum vt_code vt_cat_ids_load(struct vt_catalog *c, struct vt_err *err)
-    VT_MUST_CHECK;
-enum vt_code vt_cat_ids_store(struct vt_catalog *c, struct vt_err *err)
-    VT_MUST_CHECK;
-/* Blob ids this operation settled (committed): for the lease count. */
-void vt_cat_settle(struct vt_catalog *c, const struct vt_cat_op *op);
+
+/* catalog_users.c: one of VT_CAT_USER_* and VT_CAT_KEY_*. */
+enum vt_code vt_cat_apply_user(struct vt_catalog *c, struct vt_cat_op *op,
+    int64_t now_us, struct vt_err *err) VT_MUST_CHECK;
 
 #endif

@@ -35,7 +35,7 @@ struct vt_version_row {		/* of ST_LEAN_VERSIONS, by seq */
 
 struct vt_copy_row {		/* of ST_LEAN_COPIES, by seq */
 	int64_t tier, id, created_us, until_us;
-	int is_plain;		/* see is_plain() in catalog_write.c */
+	int is_plain;		/* see vt_cat_is_plain() */
 };
 
 struct vt_extent_row {		/* of ST_LEAN_EXTENTS, by copy */
