@@ -4,8 +4,90 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libvt/store/catalog_row.h"
+
+/* --- reading -------------------------------------------------------------- */
+
+enum vt_code
+vt_catalog_blobs(struct vt_catalog *c, const char *tier,
+    int (*visit)(void *ctx, const struct vt_blob *b), void *ctx,
+    struct vt_err *err)
+{
+	struct vt_conn *k;
+	struct vt_blob b;
+	sqlite3_stmt *s;
+	int64_t last = 0, tier_id = 0;
+	unsigned rows;
+	int r;
+	enum vt_code rc = VT_OK;
+
+	do {
+		rc = vt_conn_take(c, &k, err);
+		if (rc != VT_OK)
+			return rc;
+		rows = 0;
+		s = vt_conn_st(k, ST_TIER_ID);
+		if (s != NULL) {
+			sqlite3_bind_text(s, 1, tier, -1, SQLITE_STATIC);
+			if (sqlite3_step(s) == SQLITE_ROW)
+				tier_id = sqlite3_column_int64(s, 0);
+			sqlite3_reset(s);
+		}
+		s = vt_conn_st(k, ST_BLOBS_OF_TIER);
+		if (s == NULL) {
+			rc = vt_conn_fail(k, "read blobs", err);
+			vt_conn_give(c, k);
+			break;
+		}
+		sqlite3_bind_int64(s, 1, last);
+		sqlite3_bind_int64(s, 2, tier_id);
+		while (rc == VT_OK && (r = sqlite3_step(s)) == SQLITE_ROW) {
+			rows++;
+			last = sqlite3_column_int64(s, 0);
+			memset(&b, 0, sizeof(b));
+			b.id = (uint64_t)last;
+			b.tier = tier;
+			b.name = (const char *)sqlite3_column_text(s, 2);
+			b.token = (const char *)sqlite3_column_text(s, 3);
+			b.size_bytes = (uint64_t)sqlite3_column_int64(s, 4);
+			b.crc64 = (uint64_t)sqlite3_column_int64(s, 5);
+			b.owned = sqlite3_column_int(s, 6);
+			b.is_inline = sqlite3_column_int(s, 7);
+			b.transform = (const char *)sqlite3_column_text(s, 8);
+			if (visit(ctx, &b) != 0)
+				rc = vt_fail(err, VT_CANCELLED, "stopped");
+		}
+		sqlite3_reset(s);
+		vt_conn_give(c, k);
+	} while (rc == VT_OK && rows > 0);
+	return rc;
+}
+
+int
+vt_catalog_blob_known(struct vt_catalog *c, uint64_t id, struct vt_err *err)
+{
+	struct vt_conn *k;
+	sqlite3_stmt *s;
+	int r, known = -1;
+
+	if (vt_conn_take(c, &k, err) != VT_OK)
+		return -1;
+	s = vt_conn_st(k, ST_BLOB_KNOWN);
+	if (s != NULL) {
+		sqlite3_bind_int64(s, 1, (int64_t)id);
+		r = sqlite3_step(s);
+		if (r == SQLITE_ROW || r == SQLITE_DONE)
+			known = r == SQLITE_ROW;
+	}
+	if (known < 0)
+		vt_conn_fail(k, "look up a blob", err);
+	if (s != NULL)
+		sqlite3_reset(s);
+	vt_conn_give(c, k);
+	return known;
+}
 
 /* --- blobs ---------------------------------------------------------------- */
 

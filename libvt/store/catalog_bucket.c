@@ -3,6 +3,250 @@
 
 #include "libvt/store/catalog_row.h"
 
+/* --- reading -------------------------------------------------------------- */
+
+static enum vt_code
+fill_bucket(struct vt_arena *a, sqlite3_stmt *s, struct vt_bucket *b,
+    struct vt_err *err)
+{
+	b->id = sqlite3_column_int64(s, 0);
+	b->name = col_str(a, s, 1);
+	b->owner = col_str(a, s, 2);
+	b->location = col_str(a, s, 3);
+	b->created_us = sqlite3_column_int64(s, 4);
+	b->versioning = sqlite3_column_int(s, 5);
+	b->object_lock = sqlite3_column_int(s, 6);
+	b->generation = sqlite3_column_int64(s, 7);
+	b->docs = (unsigned)sqlite3_column_int64(s, 8);
+	b->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 9);
+	b->lock_days = (unsigned)sqlite3_column_int64(s, 10);
+	if (b->name == NULL || b->owner == NULL || b->location == NULL)
+		return nomem(err);
+	return VT_OK;
+}
+
+enum vt_code
+vt_cat_read_bucket(struct vt_conn *k, struct vt_arena *a, sqlite3_stmt *s,
+    const char *name, struct vt_bucket *out, struct vt_err *err)
+{
+	enum vt_code rc;
+	int r;
+
+	if (s == NULL)
+		return vt_conn_fail(k, "read a bucket", err);
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	r = sqlite3_step(s);
+	if (r == SQLITE_ROW)
+		rc = fill_bucket(a, s, out, err);
+	else if (r == SQLITE_DONE)
+		rc = vt_fail(err, VT_ABSENT, "no bucket '%.80s'", name);
+	else
+		rc = vt_conn_fail(k, "read a bucket", err);
+	sqlite3_reset(s);
+	return rc;
+}
+
+static struct vt_bucket_slot *
+bucket_slot(struct vt_catalog *c, const char *name)
+{
+	unsigned h = 5381;
+
+	for (; *name != '\0'; name++)
+		h = h * 33 + (unsigned char)*name;
+	return &c->bucket[h % BUCKET_CACHE];
+}
+
+/* A bucket that was read a moment ago: 1, 0 for none, -1 for no memory. */
+static int
+bucket_recall(struct vt_catalog *c, struct vt_arena *a, const char *name,
+    struct vt_bucket *out, uint64_t *epoch)
+{
+	struct vt_bucket_slot *s = bucket_slot(c, name);
+	int64_t now_us = vt_clock_mono_us();
+	int found = 0;
+
+	pthread_mutex_lock(&c->bucket_lock);
+	*epoch = c->bucket_epoch;
+	if (s->read_us != 0 && s->epoch == *epoch &&
+	    now_us - s->read_us < BUCKET_CACHE_US &&
+	    strcmp(s->name, name) == 0) {
+		*out = s->b;
+		out->name = vt_arena_str(a, s->name);
+		out->owner = vt_arena_str(a, s->owner);
+		out->location = vt_arena_str(a, s->location);
+		found = out->name != NULL && out->owner != NULL &&
+		    out->location != NULL ? 1 : -1;
+	}
+	pthread_mutex_unlock(&c->bucket_lock);
+	return found;
+}
+
+/* Keep what was read in `epoch`, if that is still the one. */
+static void
+bucket_keep(struct vt_catalog *c, const struct vt_bucket *b, uint64_t epoch)
+{
+	struct vt_bucket_slot *s = bucket_slot(c, b->name);
+
+	if (strlen(b->name) >= sizeof(s->name) ||
+	    strlen(b->owner) >= sizeof(s->owner) ||
+	    strlen(b->location) >= sizeof(s->location))
+		return;
+	pthread_mutex_lock(&c->bucket_lock);
+	if (epoch == c->bucket_epoch) {
+		s->b = *b;
+		strcpy(s->name, b->name);
+		strcpy(s->owner, b->owner);
+		strcpy(s->location, b->location);
+		s->epoch = epoch;
+		s->read_us = vt_clock_mono_us();
+	}
+	pthread_mutex_unlock(&c->bucket_lock);
+}
+
+enum vt_code
+vt_catalog_bucket(struct vt_catalog *c, struct vt_arena *a, const char *name,
+    struct vt_bucket *out, struct vt_err *err)
+{
+	struct vt_conn *k;
+	uint64_t epoch;
+	enum vt_code rc;
+
+	switch (bucket_recall(c, a, name, out, &epoch)) {
+	case 1:
+		return VT_OK;
+	case -1:
+		return nomem(err);
+	}
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_cat_read_bucket(k, a, vt_conn_st(k, ST_BUCKET_GET), name, out,
+	    err);
+	vt_conn_give(c, k);
+	if (rc == VT_OK)
+		bucket_keep(c, out, epoch);
+	return rc;
+}
+
+enum vt_code
+vt_catalog_bucket_by_id(struct vt_catalog *c, struct vt_arena *a, int64_t id,
+    struct vt_bucket *out, struct vt_err *err)
+{
+	struct vt_conn *k;
+	sqlite3_stmt *s;
+	enum vt_code rc;
+	int r;
+
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(k, ST_BUCKET_BY_ID);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read a bucket", err);
+		goto out;
+	}
+	sqlite3_bind_int64(s, 1, id);
+	r = sqlite3_step(s);
+	if (r == SQLITE_ROW)
+		rc = fill_bucket(a, s, out, err);
+	else if (r == SQLITE_DONE)
+		rc = vt_fail(err, VT_ABSENT, "the bucket is gone");
+	else
+		rc = vt_conn_fail(k, "read a bucket", err);
+	sqlite3_reset(s);
+out:
+	vt_conn_give(c, k);
+	return rc;
+}
+
+enum vt_code
+vt_catalog_buckets(struct vt_catalog *c, struct vt_arena *a,
+    int (*visit)(void *ctx, const struct vt_bucket *b), void *ctx,
+    struct vt_err *err)
+{
+	struct vt_conn *k;
+	struct vt_bucket b;
+	sqlite3_stmt *s;
+	enum vt_code rc;
+	int r = SQLITE_DONE;
+
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(k, ST_BUCKET_NEXT);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read buckets", err);
+		goto out;
+	}
+	sqlite3_bind_text(s, 1, "", -1, SQLITE_STATIC);
+	while (rc == VT_OK && (r = sqlite3_step(s)) == SQLITE_ROW) {
+		rc = fill_bucket(a, s, &b, err);
+		if (rc == VT_OK && visit(ctx, &b) != 0)
+			rc = vt_fail(err, VT_CANCELLED, "stopped");
+	}
+	if (rc == VT_OK && r != SQLITE_DONE)
+		rc = vt_conn_fail(k, "read buckets", err);
+	sqlite3_reset(s);
+out:
+	vt_conn_give(c, k);
+	return rc;
+}
+
+enum vt_code
+vt_catalog_doc(struct vt_catalog *c, struct vt_arena *a, int64_t bucket_id,
+    enum vt_doc doc, const char **body, size_t *len, struct vt_err *err)
+{
+	struct vt_conn *k;
+	sqlite3_stmt *s;
+	enum vt_code rc;
+	int r;
+
+	*body = NULL;
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(k, ST_DOC_GET);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read a document", err);
+		goto out;
+	}
+	sqlite3_bind_int64(s, 1, bucket_id);
+	sqlite3_bind_text(s, 2, vt_doc_name(doc), -1, SQLITE_STATIC);
+	r = sqlite3_step(s);
+	if (r == SQLITE_ROW) {
+		*body = col_bytes(a, s, 0, len);
+		rc = *body != NULL ? VT_OK : nomem(err);
+	} else if (r == SQLITE_DONE)
+		rc = vt_fail(err, VT_ABSENT, "no %s document",
+		    vt_doc_name(doc));
+	else
+		rc = vt_conn_fail(k, "read a document", err);
+	sqlite3_reset(s);
+out:
+	vt_conn_give(c, k);
+	return rc;
+}
+
+const char *
+vt_doc_name(enum vt_doc doc)
+{
+	static const char *const names[VT_DOCS] = {
+		[VT_DOC_ACL] = "acl", [VT_DOC_CORS] = "cors",
+		[VT_DOC_ENCRYPTION] = "encryption",
+		[VT_DOC_LIFECYCLE] = "lifecycle",
+		[VT_DOC_NOTIFICATION] = "notification",
+		[VT_DOC_OBJECT_LOCK] = "object-lock",
+		[VT_DOC_OWNERSHIP] = "ownershipControls",
+		[VT_DOC_POLICY] = "policy",
+		[VT_DOC_PUBLIC_ACCESS] = "publicAccessBlock",
+		[VT_DOC_TAGGING] = "tagging"
+	};
+
+	return names[doc];
+}
+
+/* --- operations ----------------------------------------------------------- */
+
 /* The numbers of a bucket as they are in this transaction. */
 enum vt_code
 vt_cat_bucket_now(struct vt_catalog *c, int64_t bucket, struct vt_bucket *b,

@@ -1,5 +1,82 @@
-/* Leases: blocks of blob ids that a process holds. */
+/* Leases: blocks of blob ids that a process holds; those of dead processes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include "libvt/store/catalog_row.h"
+
+/* A process is gone when nobody holds the lock of its owner file. */
+static int
+owner_alive(struct vt_catalog *c, const char *owner)
+{
+	char path[4096];
+	int fd, alive;
+
+	if (c->owner != NULL && strcmp(owner, c->owner) == 0)
+		return 1;
+	snprintf(path, sizeof(path), "%s-owners/%s", c->path, owner);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno != ENOENT;
+	alive = flock(fd, LOCK_EX | LOCK_NB) < 0;
+	close(fd);
+	return alive;
+}
+
+enum vt_code
+vt_catalog_dead_leases(struct vt_catalog *c, struct vt_arena *a,
+    struct vt_dead_lease **out, size_t *count, struct vt_err *err)
+{
+	struct vt_dead_lease *l, *grown;
+	struct vt_conn *k;
+	sqlite3_stmt *s;
+	size_t cap = 0;
+	const char *owner;
+	enum vt_code rc;
+	int r = SQLITE_DONE;
+
+	*out = NULL;
+	*count = 0;
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	s = vt_conn_st(k, ST_LEASES);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read leases", err);
+		goto out;
+	}
+	while (rc == VT_OK && (r = sqlite3_step(s)) == SQLITE_ROW) {
+		owner = (const char *)sqlite3_column_text(s, 2);
+		if (owner_alive(c, owner))
+			continue;
+		if (*count == cap) {
+			cap = cap != 0 ? cap * 2 : 8;
+			grown = vt_arena_alloc(a, cap * sizeof(*grown));
+			if (grown == NULL) {
+				rc = nomem(err);
+				break;
+			}
+			if (*count > 0)
+				memcpy(grown, *out, *count * sizeof(*grown));
+			*out = grown;
+		}
+		l = &(*out)[(*count)++];
+		l->first_id = (uint64_t)sqlite3_column_int64(s, 0);
+		l->count = (unsigned)sqlite3_column_int64(s, 1);
+		l->owner = vt_arena_str(a, owner);
+		if (l->owner == NULL)
+			rc = nomem(err);
+	}
+	if (rc == VT_OK && r != SQLITE_DONE)
+		rc = vt_conn_fail(k, "read leases", err);
+	sqlite3_reset(s);
+out:
+	vt_conn_give(c, k);
+	return rc;
+}
 
 enum vt_code
 vt_cat_op_lease(struct vt_catalog *c, struct vt_cat_lease *l, int64_t now_us,

@@ -6,6 +6,30 @@
 
 #include "libvt/store/catalog_sqlite.h"
 
+static inline enum vt_code
+nomem(struct vt_err *err)
+{
+	return vt_fail(err, VT_NOMEM, "out of memory reading the catalog");
+}
+
+/* A column copied into the arena; NULL: no memory. */
+static inline char *
+col_str(struct vt_arena *a, sqlite3_stmt *s, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(s, i);
+
+	return vt_arena_str(a, text != NULL ? text : "");
+}
+
+static inline char *
+col_bytes(struct vt_arena *a, sqlite3_stmt *s, int i, size_t *len)
+{
+	const void *data = sqlite3_column_blob(s, i);
+
+	*len = (size_t)sqlite3_column_bytes(s, i);
+	return vt_arena_dup(a, data != NULL ? data : "", *len);
+}
+
 /* Run a statement of the committer's with up to three integers. */
 static inline enum vt_code
 run_i(struct vt_catalog *c, enum vt_st which, int n, int64_t a, int64_t b,

@@ -74,6 +74,8 @@ struct vt_conn {
  * object has parts take 11 MB. */
 #define VERSION_ARENA_MAX ((size_t)64 << 20)
 
+#define PAGE_ARENA_MAX (64 << 20)	/* for some rows of a listing or scan */
+
 #define TIER_CACHE 64
 #define DAY_US (24LL * 3600 * 1000000)
 
@@ -177,10 +179,37 @@ enum vt_code vt_conn_run(struct vt_conn *k, sqlite3_stmt *s,
 const char *vt_cat_tier_name(struct vt_catalog *c, struct vt_conn *k,
     int64_t id);
 
-/* catalog_read.c, used by writes too */
+/* --- inside a transaction of `k` ------------------------------------------ */
+
+/* catalog_read.c: the version that a statement yields, with its copies. */
 enum vt_code vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
     struct vt_arena *a, sqlite3_stmt *s, int inline_data,
     struct vt_version **out, struct vt_err *err) VT_MUST_CHECK;
+/*
+ * catalog_read.c: versions from (key, seq) on, what is left of the key, then
+ * the next keys, at most `limit`.  `row` returns 0 to go on.
+ */
+enum vt_code vt_cat_walk_versions(struct vt_catalog *c, struct vt_conn *k,
+    int64_t bucket, const char *key, size_t key_len, int inclusive,
+    int64_t seq, unsigned limit, int with_copies,
+    int (*row)(void *ctx, const struct vt_version *v), void *ctx,
+    unsigned *rows, int *stopped, struct vt_err *err) VT_MUST_CHECK;
+/* See vt_catalog_standing. */
+enum vt_code vt_cat_standing(struct vt_conn *k, const struct vt_version *v,
+    struct vt_standing *out, struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_bucket.c: the bucket that a statement over a name yields. */
+enum vt_code vt_cat_read_bucket(struct vt_conn *k, struct vt_arena *a,
+    sqlite3_stmt *s, const char *name, struct vt_bucket *out,
+    struct vt_err *err) VT_MUST_CHECK;
+
+/* catalog_upload.c: a row of uploads; an upload, and its row number. */
+enum vt_code vt_cat_fill_upload(struct vt_catalog *c, struct vt_conn *k,
+    struct vt_arena *a, sqlite3_stmt *s, struct vt_upload *u,
+    struct vt_err *err) VT_MUST_CHECK;
+enum vt_code vt_cat_get_upload(struct vt_catalog *c, struct vt_conn *k,
+    struct vt_arena *a, const char *upload_id, struct vt_upload *u,
+    int64_t *row, struct vt_err *err);
 
 /*
  * catalog_scan.c: versions of a bucket, newest first within a key, from `key`
@@ -192,10 +221,6 @@ enum vt_code vt_cat_scan_lean(struct vt_catalog *c, struct vt_conn *k,
     unsigned limit, int (*row)(void *ctx, const struct vt_version *v),
     void *ctx, unsigned *rows, int *stopped, struct vt_err *err)
     VT_MUST_CHECK;
-
-/* Inside a transaction of `k`; see vt_catalog_standing. */
-enum vt_code vt_cat_standing(struct vt_conn *k, const struct vt_version *v,
-    struct vt_standing *out, struct vt_err *err) VT_MUST_CHECK;
 
 /* --- inside the transaction of c->w --------------------------------------- */
 

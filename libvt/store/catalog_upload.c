@@ -6,6 +6,167 @@
 
 #include "libvt/store/catalog_row.h"
 
+/* --- reading -------------------------------------------------------------- */
+
+enum vt_code
+vt_cat_fill_upload(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
+    sqlite3_stmt *s, struct vt_upload *u, struct vt_err *err)
+{
+	const void *id = sqlite3_column_blob(s, 1);
+
+	memset(u, 0, sizeof(*u));
+	if (id == NULL || sqlite3_column_bytes(s, 1) != VT_ID_LEN / 2)
+		return vt_fail(err, VT_CORRUPT,
+		    "catalog: an upload without an id");
+	vt_hex_encode(id, VT_ID_LEN / 2, u->id);
+	u->bucket_id = sqlite3_column_int64(s, 2);
+	u->key = col_bytes(a, s, 3, &u->key_len);
+	u->created_us = sqlite3_column_int64(s, 4);
+	u->owner = col_str(a, s, 5);
+	u->meta = col_bytes(a, s, 6, &u->meta_len);
+	u->checksum_alg = col_str(a, s, 7);
+	u->checksum_type = col_str(a, s, 8);
+	u->tier = vt_cat_tier_name(c, k, sqlite3_column_int64(s, 9));
+	u->tags = col_str(a, s, 10);
+	u->lock_mode = (enum vt_lock_mode)sqlite3_column_int(s, 11);
+	u->retain_until_us = sqlite3_column_int64(s, 12);
+	u->legal_hold = sqlite3_column_int(s, 13);
+	u->is_complete = sqlite3_column_int(s, 14);
+	u->result_seq = sqlite3_column_int64(s, 15);
+	u->acl = col_str(a, s, 16);
+	u->sse = col_str(a, s, 17);
+	if (u->key == NULL || u->owner == NULL || u->meta == NULL ||
+	    u->checksum_alg == NULL || u->checksum_type == NULL ||
+	    u->tags == NULL || u->acl == NULL || u->sse == NULL)
+		return nomem(err);
+	return VT_OK;
+}
+
+/* With a read transaction begun: an upload, and its row number. */
+enum vt_code
+vt_cat_get_upload(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
+    const char *upload_id, struct vt_upload *u, int64_t *row,
+    struct vt_err *err)
+{
+	sqlite3_stmt *s = vt_conn_st(k, ST_UPLOAD_GET);
+	uint8_t id[VT_ID_LEN / 2];
+	enum vt_code rc;
+	int r;
+
+	if (strlen(upload_id) != VT_ID_LEN ||
+	    vt_hex_decode(upload_id, id, sizeof(id)) < 0)
+		return vt_fail(err, VT_ABSENT, "no upload '%.40s'",
+		    upload_id);
+	if (s == NULL)
+		return vt_conn_fail(k, "read an upload", err);
+	sqlite3_bind_blob64(s, 1, id, sizeof(id), SQLITE_STATIC);
+	r = sqlite3_step(s);
+	if (r == SQLITE_ROW) {
+		*row = sqlite3_column_int64(s, 0);
+		rc = vt_cat_fill_upload(c, k, a, s, u, err);
+	} else if (r == SQLITE_DONE)
+		rc = vt_fail(err, VT_ABSENT, "no upload '%s'", upload_id);
+	else
+		rc = vt_conn_fail(k, "read an upload", err);
+	sqlite3_reset(s);
+	return rc;
+}
+
+enum vt_code
+vt_catalog_upload(struct vt_catalog *c, struct vt_arena *a,
+    const char *upload_id, struct vt_upload **out, struct vt_err *err)
+{
+	struct vt_upload *u;
+	struct vt_conn *k;
+	int64_t row;
+	enum vt_code rc;
+
+	*out = NULL;
+	u = vt_arena_alloc(a, sizeof(*u));
+	if (u == NULL)
+		return nomem(err);
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_cat_get_upload(c, k, a, upload_id, u, &row, err);
+	vt_conn_give(c, k);
+	if (rc == VT_OK)
+		*out = u;
+	return rc;
+}
+
+enum vt_code
+vt_catalog_upload_parts(struct vt_catalog *c, struct vt_arena *a,
+    const char *upload_id, uint32_t after, unsigned max,
+    struct vt_upload_part **out, size_t *count, int *truncated,
+    struct vt_err *err)
+{
+	struct vt_upload u;
+	struct vt_upload_part *p, *grown;
+	struct vt_conn *k;
+	sqlite3_stmt *s;
+	size_t cap = 0;
+	int64_t row;
+	enum vt_code rc;
+	int r = SQLITE_DONE;
+
+	*out = NULL;
+	*count = 0;
+	*truncated = 0;
+	rc = vt_conn_take(c, &k, err);
+	if (rc != VT_OK)
+		return rc;
+	rc = vt_cat_get_upload(c, k, a, upload_id, &u, &row, err);
+	if (rc != VT_OK)
+		goto out;
+	s = vt_conn_st(k, ST_PART_LIST);
+	if (s == NULL) {
+		rc = vt_conn_fail(k, "read parts", err);
+		goto out;
+	}
+	sqlite3_bind_int64(s, 1, row);
+	sqlite3_bind_int64(s, 2, after);
+	sqlite3_bind_int64(s, 3, (int64_t)max + 1);
+	while (rc == VT_OK && (r = sqlite3_step(s)) == SQLITE_ROW) {
+		if (*count == max) {
+			*truncated = 1;
+			r = SQLITE_DONE;
+			break;
+		}
+		if (*count == cap) {
+			cap = cap != 0 ? cap * 2 : 16;
+			grown = vt_arena_alloc(a, cap * sizeof(*grown));
+			if (grown == NULL) {
+				rc = nomem(err);
+				break;
+			}
+			if (*count > 0)
+				memcpy(grown, *out, *count * sizeof(*grown));
+			*out = grown;
+		}
+		p = &(*out)[*count];
+		p->id = sqlite3_column_int64(s, 0);
+		p->number = (uint32_t)sqlite3_column_int64(s, 1);
+		p->size_bytes = (uint64_t)sqlite3_column_int64(s, 2);
+		p->mtime_us = sqlite3_column_int64(s, 3);
+		p->etag = col_str(a, s, 4);
+		p->crc64 = (uint64_t)sqlite3_column_int64(s, 5);
+		p->checksum = col_str(a, s, 6);
+		p->extent_count = (size_t)sqlite3_column_int64(s, 7);
+		if (p->etag == NULL || p->checksum == NULL)
+			rc = nomem(err);
+		(*count)++;
+	}
+	if (rc == VT_OK && r != SQLITE_DONE)
+		rc = vt_conn_fail(k, "read parts", err);
+	sqlite3_reset(s);
+out:
+	vt_conn_give(c, k);
+	return rc;
+}
+
+/* --- operations ----------------------------------------------------------- */
+
 /* Remove an upload with its parts; the bytes become garbage. */
 enum vt_code
 vt_cat_upload_remove(struct vt_catalog *c, int64_t upload, int64_t now_us,
