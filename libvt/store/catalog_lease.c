@@ -1,30 +1,12 @@
 /* Leases: blocks of blob ids that a process holds; those of dead processes. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "libvt/store/catalog_row.h"
 
-/* A process is gone when nobody holds the lock of its owner file. */
-static int
-owner_alive(struct vt_catalog *c, const char *owner)
-{
-	char path[4096];
-	int fd, alive;
+#define LEASE_DEFAULT 4096
 
-	if (c->owner != NULL && strcmp(owner, c->owner) == 0)
-		return 1;
-	snprintf(path, sizeof(path), "%s-owners/%s", c->path, owner);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return errno != ENOENT;
-	alive = flock(fd, LOCK_EX | LOCK_NB) < 0;
-	close(fd);
-	return alive;
-}
+/* --- in the catalog ------------------------------------------------------- */
 
 enum vt_code
 vt_catalog_dead_leases(struct vt_catalog *c, struct vt_arena *a,
@@ -50,7 +32,7 @@ vt_catalog_dead_leases(struct vt_catalog *c, struct vt_arena *a,
 	}
 	while (rc == VT_OK && (r = sqlite3_step(s)) == SQLITE_ROW) {
 		owner = (const char *)sqlite3_column_text(s, 2);
-		if (owner_alive(c, owner))
+		if (vt_cat_owner_alive(c, owner))
 			continue;
 		if (*count == cap) {
 			cap = cap != 0 ? cap * 2 : 8;
@@ -99,4 +81,154 @@ vt_cat_op_lease(struct vt_catalog *c, struct vt_cat_lease *l, int64_t now_us,
 	bind_str(s, 3, c->owner);
 	sqlite3_bind_int64(s, 4, now_us);
 	return vt_conn_run(c->w, s, "take a lease", err);
+}
+
+/* --- in memory ------------------------------------------------------------ */
+
+static void
+lease_arrived(struct vt_cat_op *op)
+{
+	struct vt_catalog *c = op->ctx;
+	struct vt_lease_block *b = NULL;
+
+	if (op->code == VT_OK)
+		b = calloc(1, sizeof(*b));
+	if (b != NULL) {
+		b->first = b->next = op->u.lease.first_id;
+		b->end = b->first + op->u.lease.count;
+	}
+	pthread_mutex_lock(&c->lease_lock);
+	c->spare = b;
+	c->lease_wanted = 0;
+	pthread_cond_broadcast(&c->lease_cond);
+	pthread_mutex_unlock(&c->lease_lock);
+	free(op);
+}
+
+/* With the lock held: ask for another block, not waiting for it. */
+static int
+lease_ask(struct vt_catalog *c)
+{
+	struct vt_cat_op *op;
+
+	if (c->spare != NULL || c->lease_wanted)
+		return 0;
+	op = calloc(1, sizeof(*op));
+	if (op == NULL)
+		return -1;
+	op->kind = VT_CAT_LEASE;
+	op->u.lease.count = LEASE_DEFAULT;
+	op->done = lease_arrived;
+	op->ctx = c;
+	c->lease_wanted = 1;
+	vt_catalog_submit(c, op);
+	return 0;
+}
+
+enum vt_code
+vt_catalog_blob_id(struct vt_catalog *c, uint64_t *out, struct vt_err *err)
+{
+	struct vt_lease_block *b;
+
+	if (c->o.read_only)
+		return vt_fail(err, VT_DENIED,
+		    "the catalog is open for reading only");
+	pthread_mutex_lock(&c->lease_lock);
+	while (c->leases == NULL || c->leases->next == c->leases->end) {
+		if (c->spare != NULL) {
+			c->spare->older = c->leases;
+			c->leases = c->spare;
+			c->spare = NULL;
+			continue;
+		}
+		if (lease_ask(c) < 0) {
+			pthread_mutex_unlock(&c->lease_lock);
+			return vt_fail(err, VT_NOMEM, "out of memory");
+		}
+		while (c->lease_wanted)
+			pthread_cond_wait(&c->lease_cond, &c->lease_lock);
+		/* Another waiter may have taken the block that came. */
+		if (c->spare == NULL && (c->leases == NULL ||
+		    c->leases->next == c->leases->end)) {
+			pthread_mutex_unlock(&c->lease_lock);
+			return vt_fail(err, VT_BUSY,
+			    "no lease on blob names could be had");
+		}
+	}
+	b = c->leases;
+	*out = b->next++;
+	/* The next block comes before this one runs out. */
+	if (b->end - b->next == (b->end - b->first) / 2)
+		(void)lease_ask(c);
+	pthread_mutex_unlock(&c->lease_lock);
+	return VT_OK;
+}
+
+static void
+lease_ended(struct vt_cat_op *op)
+{
+	/* One that could not be ended is found by recovery later. */
+	free(op);
+}
+
+void
+vt_catalog_blob_done(struct vt_catalog *c, uint64_t id)
+{
+	struct vt_lease_block *b, **link;
+	struct vt_cat_op *op = NULL;
+
+	pthread_mutex_lock(&c->lease_lock);
+	for (link = &c->leases; *link != NULL; link = &(*link)->older) {
+		b = *link;
+		if (id < b->first || id >= b->end)
+			continue;
+		b->resolved++;
+		if (b->resolved == b->end - b->first) {
+			op = calloc(1, sizeof(*op));
+			if (op != NULL) {
+				op->kind = VT_CAT_LEASE_END;
+				op->u.lease_end.first_id = b->first;
+				op->done = lease_ended;
+				*link = b->older;
+				free(b);
+			}
+		}
+		break;
+	}
+	pthread_mutex_unlock(&c->lease_lock);
+	if (op != NULL)
+		vt_catalog_submit(c, op);
+}
+
+void
+vt_cat_end_leases(struct vt_catalog *c)
+{
+	struct vt_lease_block *b, *older;
+	struct vt_cat_op op;
+
+	for (b = c->leases; b != NULL; b = older) {
+		older = b->older;
+		if (!c->broken) {
+			memset(&op, 0, sizeof(op));
+			op.kind = VT_CAT_LEASE_END;
+			op.u.lease_end.first_id = b->first;
+			/*
+			 * A lease that stays is found dead by the next
+			 * process and ended there.
+			 */
+			if (b->resolved == b->next - b->first &&
+			    vt_catalog_run(c, &op, NULL) != VT_OK)
+				c->broken = 1;
+		}
+		free(b);
+	}
+	if (c->spare != NULL && !c->broken) {
+		memset(&op, 0, sizeof(op));
+		op.kind = VT_CAT_LEASE_END;
+		op.u.lease_end.first_id = c->spare->first;
+		if (vt_catalog_run(c, &op, NULL) != VT_OK)
+			c->broken = 1;
+	}
+	free(c->spare);
+	c->leases = c->spare = NULL;
 }

@@ -74,6 +74,7 @@ struct vt_conn {
  * object has parts take 11 MB. */
 #define VERSION_ARENA_MAX ((size_t)64 << 20)
 
+#define WAL_CHECKPOINT_BYTES (32ULL << 20)
 #define PAGE_ARENA_MAX (64 << 20)	/* for some rows of a listing or scan */
 
 #define TIER_CACHE 64
@@ -160,6 +161,12 @@ extern const char *const vt_cat_sql[ST_STATEMENTS];
 extern const char *const vt_cat_migrations[];
 extern const int vt_cat_migration_count;
 
+/* --- connections: catalog_conn.c ------------------------------------------ */
+
+/* One with flags of sqlite3_open_v2.  `k` may be NULL. */
+enum vt_code vt_conn_open(const char *path, int flags, struct vt_conn **out,
+    struct vt_err *err) VT_MUST_CHECK;
+void vt_conn_close(struct vt_conn *k);
 /* A prepared statement, reset and without bindings; NULL on failure. */
 sqlite3_stmt *vt_conn_st(struct vt_conn *k, enum vt_st which);
 /* Take a reading connection with a read transaction begun / give it back. */
@@ -178,6 +185,32 @@ enum vt_code vt_conn_run(struct vt_conn *k, sqlite3_stmt *s,
 /* The name of a tier id, "" for 0; owned by the catalog for its life. */
 const char *vt_cat_tier_name(struct vt_catalog *c, struct vt_conn *k,
     int64_t id);
+
+/* --- the handle ----------------------------------------------------------- */
+
+/* catalog_owner.c: one writer at a time over all processes. */
+enum vt_code vt_cat_write_lock(struct vt_catalog *c, struct vt_err *err)
+    VT_MUST_CHECK;
+void vt_cat_write_unlock(struct vt_catalog *c);
+/* Make this handle's owner file; remove those of processes that were killed;
+ * whether the owner of that name lives. */
+enum vt_code vt_cat_become_owner(struct vt_catalog *c, struct vt_err *err)
+    VT_MUST_CHECK;
+void vt_cat_forget_dead_owners(struct vt_catalog *c);
+int vt_cat_owner_alive(struct vt_catalog *c, const char *owner);
+
+/* catalog_reserve.c: keep some disk back, or give back a slice; 0: there is no
+ * more. */
+void vt_cat_reserve_take(struct vt_catalog *c);
+int vt_cat_reserve_give(struct vt_catalog *c);
+
+/* catalog_commit.c: the thread (`arg` is the catalog).  A checkpoint is a
+ * mode of sqlite3_wal_checkpoint_v2. */
+void *vt_cat_committer(void *arg);
+void vt_cat_checkpoint(struct vt_catalog *c, int mode);
+
+/* catalog_lease.c: end those in memory, before the handle closes. */
+void vt_cat_end_leases(struct vt_catalog *c);
 
 /* --- inside a transaction of `k` ------------------------------------------ */
 
