@@ -1,7 +1,7 @@
 /* Events: the journal of what somebody is still to be told of. */
 #include <string.h>
 
-#include "libvt/store/catalog_sqlite.h"
+#include "libvt/store/catalog_row.h"
 
 /* --- reading -------------------------------------------------------------- */
 
@@ -145,12 +145,6 @@ complete(const struct vt_cat_event *in, const struct vt_cat_op *op,
 	return 1;
 }
 
-static void
-bind(sqlite3_stmt *s, int i, const char *text)
-{
-	sqlite3_bind_text(s, i, text != NULL ? text : "", -1, SQLITE_STATIC);
-}
-
 enum vt_code
 vt_cat_events_add(struct vt_catalog *c, const struct vt_cat_op *op,
     int64_t now_us, struct vt_err *err)
@@ -167,24 +161,24 @@ vt_cat_events_add(struct vt_catalog *c, const struct vt_cat_op *op,
 			return vt_conn_fail(c->w, "note an event", err);
 		e.id = vt_cat_next_id(c);
 		sqlite3_bind_int64(s, 1, e.id);
-		bind(s, 2, e.dest);
-		bind(s, 3, e.name);
-		bind(s, 4, e.rule);
-		bind(s, 5, e.bucket);
-		bind(s, 6, e.owner);
+		bind_str(s, 2, e.dest);
+		bind_str(s, 3, e.name);
+		bind_str(s, 4, e.rule);
+		bind_str(s, 5, e.bucket);
+		bind_str(s, 6, e.owner);
 		sqlite3_bind_blob64(s, 7, e.key != NULL ? e.key : "",
 		    e.key_len, SQLITE_STATIC);
-		bind(s, 8, e.version_id);
+		bind_str(s, 8, e.version_id);
 		/* a delete has no place of its own among the versions */
 		sqlite3_bind_int64(s, 9, e.seq != 0 ? e.seq : e.id);
 		sqlite3_bind_int64(s, 10, (int64_t)e.size_bytes);
-		bind(s, 11, e.etag);
+		bind_str(s, 11, e.etag);
 		sqlite3_bind_int64(s, 12, e.time_us != 0 ? e.time_us :
 		    now_us);
-		bind(s, 13, e.requester);
-		bind(s, 14, e.remote);
-		bind(s, 15, e.request_id);
-		bind(s, 16, e.detail);
+		bind_str(s, 13, e.requester);
+		bind_str(s, 14, e.remote);
+		bind_str(s, 15, e.request_id);
+		bind_str(s, 16, e.detail);
 		rc = vt_conn_run(c->w, s, "note an event", err);
 		if (rc != VT_OK)
 			return rc;

@@ -173,6 +173,19 @@ vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
 	return rc;
 }
 
+enum vt_code
+vt_cat_read_seq(struct vt_catalog *c, struct vt_conn *k, struct vt_arena *a,
+    int64_t seq, int inline_data, struct vt_version **out, struct vt_err *err)
+{
+	sqlite3_stmt *s = vt_conn_st(k, ST_VERSION_SEQ);
+
+	*out = NULL;
+	if (s == NULL)
+		return vt_conn_fail(k, "read a version", err);
+	sqlite3_bind_int64(s, 1, seq);
+	return vt_cat_read_version(c, k, a, s, inline_data, out, err);
+}
+
 /* --- one version ---------------------------------------------------------- */
 
 enum vt_code
@@ -224,20 +237,13 @@ vt_catalog_lookup_seq(struct vt_catalog *c, struct vt_arena *a, int64_t seq,
     int inline_data, struct vt_version **out, struct vt_err *err)
 {
 	struct vt_conn *k;
-	sqlite3_stmt *s;
 	enum vt_code rc;
 
 	*out = NULL;
 	rc = vt_conn_take(c, &k, err);
 	if (rc != VT_OK)
 		return rc;
-	s = vt_conn_st(k, ST_VERSION_SEQ);
-	if (s == NULL)
-		rc = vt_conn_fail(k, "read a version", err);
-	else {
-		sqlite3_bind_int64(s, 1, seq);
-		rc = vt_cat_read_version(c, k, a, s, inline_data, out, err);
-	}
+	rc = vt_cat_read_seq(c, k, a, seq, inline_data, out, err);
 	vt_conn_give(c, k);
 	return rc;
 }

@@ -435,19 +435,12 @@ vt_cat_repair(struct vt_catalog *c, struct vt_cat_repair *p, int64_t now_us,
 	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	const struct vt_copy *broken;
 	struct vt_version *v = NULL;
-	sqlite3_stmt *s;
 	enum vt_code rc;
 
 	p->version_gone = 0;
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	s = vt_conn_st(c->w, ST_VERSION_SEQ);
-	if (s == NULL) {
-		rc = vt_conn_fail(c->w, "read a version", err);
-	} else {
-		sqlite3_bind_int64(s, 1, p->seq);
-		rc = vt_cat_read_version(c, c->w, a, s, 0, &v, err);
-	}
+	rc = vt_cat_read_seq(c, c->w, a, p->seq, 0, &v, err);
 	if (rc == VT_ABSENT)
 		rc = vt_fail(err, VT_ABSENT, "the version is gone");
 	if (rc == VT_OK) {

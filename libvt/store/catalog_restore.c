@@ -94,18 +94,6 @@ until(int64_t now_us, unsigned days)
 }
 
 static enum vt_code
-version(struct vt_catalog *c, int64_t seq, struct vt_arena *a,
-    struct vt_version **out, struct vt_err *err)
-{
-	sqlite3_stmt *s = vt_conn_st(c->w, ST_VERSION_SEQ);
-
-	if (s == NULL)
-		return vt_conn_fail(c->w, "read a version", err);
-	sqlite3_bind_int64(s, 1, seq);
-	return vt_cat_read_version(c, c->w, a, s, 0, out, err);
-}
-
-static enum vt_code
 set(struct vt_catalog *c, const struct vt_restored *r, struct vt_err *err)
 {
 	sqlite3_stmt *s = vt_conn_st(c->w, ST_RESTORE_SET);
@@ -289,7 +277,7 @@ vt_cat_restore_apply(struct vt_catalog *c, struct vt_cat_op *op,
 
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	rc = version(c, w->seq, a, &v, err);
+	rc = vt_cat_read_seq(c, c->w, a, w->seq, 0, &v, err);
 	if (rc == VT_ABSENT && op->kind == VT_CAT_RESTORE_END)
 		rc = VT_OK;
 	if (rc != VT_OK)

@@ -218,6 +218,10 @@ void vt_cat_end_leases(struct vt_catalog *c);
 enum vt_code vt_cat_read_version(struct vt_catalog *c, struct vt_conn *k,
     struct vt_arena *a, sqlite3_stmt *s, int inline_data,
     struct vt_version **out, struct vt_err *err) VT_MUST_CHECK;
+/* The one of that number. */
+enum vt_code vt_cat_read_seq(struct vt_catalog *c, struct vt_conn *k,
+    struct vt_arena *a, int64_t seq, int inline_data,
+    struct vt_version **out, struct vt_err *err) VT_MUST_CHECK;
 /*
  * catalog_read.c: versions from (key, seq) on, what is left of the key, then
  * the next keys, at most `limit`.  `row` returns 0 to go on.

@@ -121,23 +121,15 @@ enum vt_code
 vt_cat_swap(struct vt_catalog *c, struct vt_cat_swap *w, int64_t now_us,
     int *has_changed, struct vt_err *err)
 {
-	struct vt_conn *k = c->w;
 	struct vt_arena *a = vt_arena_new(VERSION_ARENA_MAX);
 	struct vt_version *v = NULL;
 	const struct vt_copy *source = NULL, *there = NULL;
-	sqlite3_stmt *s;
 	enum vt_code rc;
 
 	*has_changed = 0;
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	s = vt_conn_st(k, ST_VERSION_SEQ);
-	if (s == NULL) {
-		rc = vt_conn_fail(k, "read a version", err);
-		goto out;
-	}
-	sqlite3_bind_int64(s, 1, w->seq);
-	rc = vt_cat_read_version(c, k, a, s, 0, &v, err);
+	rc = vt_cat_read_seq(c, c->w, a, w->seq, 0, &v, err);
 	if (rc == VT_ABSENT)
 		rc = vt_fail(err, VT_ABSENT, "the version is gone");
 	if (rc == VT_OK)

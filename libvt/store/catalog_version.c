@@ -512,13 +512,7 @@ vt_cat_op_meta(struct vt_catalog *c, struct vt_cat_op *op, int64_t now_us,
 
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	s = vt_conn_st(k, ST_VERSION_SEQ);
-	if (s == NULL) {
-		rc = vt_conn_fail(k, "read a version", err);
-		goto out;
-	}
-	sqlite3_bind_int64(s, 1, op->u.meta.seq);
-	rc = vt_cat_read_version(c, k, a, s, 0, &v, err);
+	rc = vt_cat_read_seq(c, k, a, op->u.meta.seq, 0, &v, err);
 	if (rc != VT_OK)
 		goto out;
 	mode = op->u.meta.lock_mode >= 0 ? op->u.meta.lock_mode :
@@ -609,7 +603,6 @@ vt_cat_op_lifecycle(struct vt_catalog *c, struct vt_cat_lifecycle *l,
 {
 	struct vt_arena *a;
 	struct vt_version *v = NULL;
-	sqlite3_stmt *s;
 	int64_t generation;
 	int versioning;
 	enum vt_code rc;
@@ -627,13 +620,7 @@ vt_cat_op_lifecycle(struct vt_catalog *c, struct vt_cat_lifecycle *l,
 	a = vt_arena_new(VERSION_ARENA_MAX);
 	if (a == NULL)
 		return vt_fail(err, VT_NOMEM, "out of memory");
-	s = vt_conn_st(c->w, ST_VERSION_SEQ);
-	if (s == NULL) {
-		rc = vt_conn_fail(c->w, "read a version", err);
-	} else {
-		sqlite3_bind_int64(s, 1, l->seq);
-		rc = vt_cat_read_version(c, c->w, a, s, 0, &v, err);
-	}
+	rc = vt_cat_read_seq(c, c->w, a, l->seq, 0, &v, err);
 	if (rc == VT_ABSENT)
 		rc = vt_fail(err, VT_ABSENT, "the version is gone");
 	if (rc == VT_OK)
