@@ -13,7 +13,8 @@ override CPPFLAGS += -I. -D_GNU_SOURCE -DVT_VERSION='"$(VERSION)"' \
 override CFLAGS   += -std=c11 $(WARN) $(SAN) $(shell pkg-config --cflags $(DEPS))
 LDLIBS  := $(shell pkg-config --libs $(DEPS)) -lpthread -lm
 
-# cmd/vt-x.c is a one-file program, cmd/vt-x/*.c a larger one, cmd/cli.c is shared.
+# cmd/vt-x.c is a one-file program, cmd/vt-x/*.c a larger one; cmd/cli*.c are
+# shared.
 PROGS   := $(sort $(notdir $(patsubst %/,%,$(basename $(wildcard cmd/vt-*.c cmd/vt-*/)))))
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -31,7 +32,7 @@ HISTORY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/history/*.c)) \
 # bats runs files side by side where GNU parallel is.
 PARALLEL = $(if $(shell command -v parallel),-j 2 --no-parallelize-within-files)
 LIB     := $(BUILD)/libvt.a
-CLI     := $(BUILD)/cmd/cli.o
+CLI     := $(BUILD)/cli.a
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
 # vt-serve without its main, for fuzz targets: they link what they name of it.
 SERVE   := $(BUILD)/serve.a
@@ -75,8 +76,9 @@ $(BUILD)/tests/powercut_apply: tests/shim/powercut_apply.c
 	$(CC) -I. -D_GNU_SOURCE -O2 -g -std=c11 $(WARN) -o $@ $<
 
 $(LIB): $(LIBOBJ)
+$(CLI): $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/cli*.c))
 $(SERVE): $(filter-out %/main.o,$(call objs,vt-serve))
-$(LIB) $(SERVE):
+$(LIB) $(CLI) $(SERVE):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
