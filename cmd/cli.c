@@ -119,6 +119,22 @@ cli_tell_keys(const char *path)
 	    "keep a copy of it elsewhere", path);
 }
 
+char *
+cli_shown(const char *line, size_t len, char out[CLI_SHOWN])
+{
+	size_t i, n = len < 60 ? len : 60;
+
+	if (n == 0) {
+		out[0] = '\0';
+		return out;
+	}
+	strcpy(out, ": ");
+	for (i = 0; i < n; i++)
+		out[2 + i] = line[i] >= ' ' && line[i] < 127 ? line[i] : '?';
+	strcpy(out + 2 + n, n < len ? "..." : "");
+	return out;
+}
+
 void
 cli_die(int status, const char *fmt, ...)
 {
@@ -128,6 +144,13 @@ cli_die(int status, const char *fmt, ...)
 	say(NULL, fmt, ap);
 	va_end(ap);
 	_exit(status);
+}
+
+void
+cli_catalog_fatal(void *ctx, const char *text)
+{
+	(void)ctx;
+	cli_die(CLI_FAILED, "%s", text);
 }
 
 int

@@ -77,8 +77,16 @@ void cli_warn_err(const struct vt_err *err, const char *fmt, ...)
 /* Master keys were made in this file: whoever saves the tiers alone saves
  * nothing of what they encrypt. */
 void cli_tell_keys(const char *path);
+/* What follows the words about a malformed line: ": " and the beginning of it,
+ * or "" when it is empty; returns `out`. */
+#define CLI_SHOWN 66
+char *cli_shown(const char *line, size_t len, char out[CLI_SHOWN]);
 /* Warn and exit at once, without flushing half-made output. */
 void cli_die(int status, const char *fmt, ...) VT_PRINTF(2, 3)
+    __attribute__((noreturn));
+/* For vt_catalog_options: what was acknowledged is safe, nothing more may
+ * be. */
+void cli_catalog_fatal(void *ctx, const char *text)
     __attribute__((noreturn));
 
 /*

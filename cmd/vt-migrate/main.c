@@ -570,14 +570,6 @@ run_drain(struct run *r, const char *tier, const char *to, unsigned jobs,
 	return status != CLI_OK ? status : rest;
 }
 
-static void
-fatal(void *ctx, const char *text)
-{
-	(void)ctx;
-	/* What was acknowledged is safe; nothing more may be. */
-	cli_die(CLI_FAILED, "%s", text);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -591,7 +583,7 @@ main(int argc, char **argv)
 	const struct vt_clock real = VT_CLOCK_REAL;
 	struct vt_err err;
 	struct run r;
-	char *data = NULL, *config_path = NULL, *path;
+	char *data = NULL, *config_path = NULL;
 	const char *drain = NULL, *to = NULL;
 	int64_t grace_ms = -1;
 	unsigned jobs = 4;
@@ -686,27 +678,13 @@ main(int argc, char **argv)
 		return cli_usage_error("no plan: name a file, or pipe "
 		    "vt-scan | vt-plan into it");
 
-	if (data == NULL) {
-		path = cli_env("VAULTAIRE_DATA");
-		data = cli_absolute(path != NULL ? path : "vaultaire-data");
-		free(path);
-	}
-	if (config_path == NULL) {
-		struct vt_buf b;
-
-		vt_buf_init(&b, 8192);
-		vt_buf_printf(&b, "%s/vaultaire.json", data);
-		if (access(b.data, F_OK) == 0)
-			config_path = cli_strdup(b.data);
-		vt_buf_release(&b);
-	}
-	rc = vt_config_load(config_path, data, &config, &err);
+	rc = cli_config_load(config_path, data, &config, &err);
 	if (rc != VT_OK)
 		goto out;
 	memset(&co, 0, sizeof(co));
 	co.clock = &clock;
 	co.lock_clock = &real;
-	co.fatal = fatal;
+	co.fatal = cli_catalog_fatal;
 	co.delete_grace_ms = VT_DELETE_GRACE_MS;
 	rc = vt_catalog_open(config->catalog_path, &co, &catalog, &err);
 	if (rc != VT_OK)

@@ -27,16 +27,12 @@ static void
 note_bad(struct run *r, const char *path, uint64_t number, const char *line,
     size_t len, const struct vt_err *err)
 {
-	char shown[61];
-	size_t i, n = len < sizeof(shown) - 1 ? len : sizeof(shown) - 1;
+	char shown[CLI_SHOWN];
 
 	if (r->bad_lines++ > 0)
 		return;
-	for (i = 0; i < n; i++)
-		shown[i] = line[i] >= ' ' && line[i] < 127 ? line[i] : '?';
-	shown[n] = '\0';
-	cli_warn("%s:%llu: %s%s%s%s", path, (unsigned long long)number,
-	    err->text, n > 0 ? ": " : "", shown, n < len ? "..." : "");
+	cli_warn("%s:%llu: %s%s", path, (unsigned long long)number,
+	    err->text, cli_shown(line, len, shown));
 }
 
 /* A line that the one who takes the batch has to see. */

@@ -51,19 +51,15 @@ static void
 note_bad(struct worker *w, const struct part *p, uint64_t line,
     const char *text, size_t len, const struct vt_err *err)
 {
-	char shown[61];
-	size_t i, n = len < sizeof(shown) - 1 ? len : sizeof(shown) - 1;
+	char shown[CLI_SHOWN];
 
 	if (w->bad_lines++ > 0)
 		return;
-	for (i = 0; i < n; i++)
-		shown[i] = text[i] >= ' ' && text[i] < 127 ? text[i] : '?';
-	shown[n] = '\0';
 	w->bad.log = p->log->number;
 	w->bad.part = p->number;
 	w->bad.line = line;
-	snprintf(w->bad.text, sizeof(w->bad.text), "%s%s%s%s", err->text,
-	    n > 0 ? ": " : "", shown, n < len ? "..." : "");
+	snprintf(w->bad.text, sizeof(w->bad.text), "%s%s", err->text,
+	    cli_shown(text, len, shown));
 }
 
 static int

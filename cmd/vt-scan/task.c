@@ -136,19 +136,12 @@ task_names_lock(struct task *t)
 		    "nothing refers to");
 }
 
-static void
-fatal(void *ctx, const char *text)
-{
-	(void)ctx;
-	/* What was acknowledged is safe; nothing more may be. */
-	cli_die(CLI_FAILED, "%s", text);
-}
-
 void
 task_catalog(struct task *t, int create)
 {
 	struct vt_catalog_options o = { .clock = &t->clock,
-	    .create = create, .checkpointer = create, .fatal = fatal,
+	    .create = create, .checkpointer = create,
+	    .fatal = cli_catalog_fatal,
 	    .delete_grace_ms = VT_DELETE_GRACE_MS };
 	struct vt_err err;
 
