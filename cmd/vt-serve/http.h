@@ -1,7 +1,7 @@
 /*
- * Request in, response out.  http.c is the only file that includes
- * microhttpd.h.  An operation sees a struct req and answers it by one of the
- * reply calls; on which thread it runs, and how it waits, is said here.
+ * Request in, response out.  Only http*.c include microhttpd.h.  An operation
+ * sees a struct req and answers it by one of the reply calls; on which thread
+ * it runs, and how it waits, is said here.
  *
  * Life of a request: the headers arrive on an epoll thread; http.c parses and
  * authenticates (auth.c), routes (route.c) and, for operations that take a

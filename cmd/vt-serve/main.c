@@ -3,6 +3,8 @@
  *
  *	main.c		this
  *	http.c		libmicrohttpd: connections, the life of a request
+ *	http_wait.c	how a request waits and goes on
+ *	http_listen.c	the listeners
  *	head.c		what a request asks for, from its headers
  *	body.c		what comes in: collected, streamed to workers, drained
  *	reply.c		what goes out, as operations record it

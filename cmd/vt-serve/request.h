@@ -144,7 +144,7 @@ struct request {
 	struct req_private p;
 };
 
-/* http.c */
+/* http.c, http_wait.c */
 /* On the connection's epoll thread, inside its callback: do not call again
  * before req_wake.  May be repeated. */
 void req_suspend(struct req *r);
