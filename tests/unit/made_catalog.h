@@ -31,8 +31,10 @@ open_catalog(const char *name, int checkpointer)
 	return c;
 }
 
-static inline int64_t
-make_bucket(struct vt_catalog *c, const char *name)
+/* An operation that makes a bucket, or deletes a version (`id`) or what is
+ * current; to be changed before it is run. */
+static inline struct vt_cat_op
+bucket_op(const char *name)
 {
 	struct vt_cat_op op;
 
@@ -41,6 +43,28 @@ make_bucket(struct vt_catalog *c, const char *name)
 	op.u.bucket_create.b.name = name;
 	op.u.bucket_create.b.owner = "root";
 	op.u.bucket_create.b.location = "here";
+	return op;
+}
+
+static inline struct vt_cat_op
+delete_op(int64_t bucket, const char *key, const char *id)
+{
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_DELETE;
+	op.u.del.bucket_id = bucket;
+	op.u.del.key = key;
+	op.u.del.key_len = strlen(key);
+	op.u.del.version_id = id;
+	return op;
+}
+
+static inline int64_t
+make_bucket(struct vt_catalog *c, const char *name)
+{
+	struct vt_cat_op op = bucket_op(name);
+
 	if (vt_catalog_run(c, &op, &err) != VT_OK)
 		return -1;
 	return op.u.bucket_create.b.id;
@@ -90,15 +114,9 @@ static inline enum vt_code
 del(struct vt_catalog *c, int64_t bucket, const char *key, const char *id,
     struct vt_cat_delete *result)
 {
-	struct vt_cat_op op;
+	struct vt_cat_op op = delete_op(bucket, key, id);
 	enum vt_code rc;
 
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_DELETE;
-	op.u.del.bucket_id = bucket;
-	op.u.del.key = key;
-	op.u.del.key_len = strlen(key);
-	op.u.del.version_id = id;
 	rc = vt_catalog_run(c, &op, &err);
 	if (result != NULL)
 		*result = op.u.del;

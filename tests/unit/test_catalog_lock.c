@@ -2,43 +2,20 @@
  * it, in its own transaction. */
 #include <unistd.h>
 
-#include "libvt/store/catalog.h"
-
+#include "tests/unit/made_catalog.h"
 #include "tests/unit/test.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
 #define START_US (1000000000LL * 1000000)
 
-static struct vt_clock fixed = { 1, START_US };
 static struct vt_catalog *c;
 static struct vt_arena *a;
-static struct vt_err err;
-static char dir[256];
-
-static void
-open_it(void)
-{
-	struct vt_catalog_options o;
-	char path[600];
-
-	memset(&o, 0, sizeof(o));
-	o.clock = &fixed;
-	o.create = o.checkpointer = 1;
-	snprintf(path, sizeof(path), "%s/catalog.db", dir);
-	if (vt_catalog_open(path, &o, &c, &err) != VT_OK)
-		printf("# open: %s\n", err.text);
-}
 
 static int64_t
-make_bucket(const char *name, int versioning, int object_lock)
+lock_bucket(const char *name, int versioning, int object_lock)
 {
-	struct vt_cat_op op;
+	struct vt_cat_op op = bucket_op(name);
 
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_BUCKET_CREATE;
-	op.u.bucket_create.b.name = name;
-	op.u.bucket_create.b.owner = "root";
-	op.u.bucket_create.b.location = "here";
 	op.u.bucket_create.b.versioning = versioning;
 	op.u.bucket_create.b.object_lock = object_lock;
 	if (vt_catalog_run(c, &op, &err) != VT_OK)
@@ -48,7 +25,7 @@ make_bucket(const char *name, int versioning, int object_lock)
 
 /* An empty object with that lock; its seq, 0 when it was refused. */
 static int64_t
-put(int64_t bucket, const char *key, enum vt_lock_mode mode,
+put_locked(int64_t bucket, const char *key, enum vt_lock_mode mode,
     int64_t until_us, enum vt_hold hold)
 {
 	struct vt_cat_op op;
@@ -80,14 +57,8 @@ find(int64_t seq)
 static enum vt_code
 erase(int64_t bucket, const char *key, const char *version_id, int bypass)
 {
-	struct vt_cat_op op;
+	struct vt_cat_op op = delete_op(bucket, key, version_id);
 
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_DELETE;
-	op.u.del.bucket_id = bucket;
-	op.u.del.key = key;
-	op.u.del.key_len = strlen(key);
-	op.u.del.version_id = version_id;
 	op.u.del.bypass_governance = bypass;
 	return vt_catalog_run(c, &op, &err);
 }
@@ -154,7 +125,7 @@ test_delete(void)
 		{ "compliance, the hold off", VT_LOCK_COMPLIANCE, VT_HOLD_OFF,
 		    0, 1 }
 	};
-	int64_t b = make_bucket("deletes", 1, 1), seq;
+	int64_t b = lock_bucket("deletes", 1, 1), seq;
 	struct vt_version *v;
 	size_t i;
 	int free_now;
@@ -166,7 +137,7 @@ test_delete(void)
 		fixed.offset_us = START_US;
 		free_now = t[i].mode == VT_LOCK_NONE &&
 		    t[i].hold != VT_HOLD_ON;
-		seq = put(b, "k", t[i].mode, until, t[i].hold);
+		seq = put_locked(b, "k", t[i].mode, until, t[i].hold);
 		v = find(seq);
 		fixed.offset_us = START_US + DAY_US - 1;
 		is_int(erase(b, "k", v->version_id, 0),
@@ -174,13 +145,13 @@ test_delete(void)
 		    t[i].what);
 		is_int(find(seq) != NULL, !free_now, "P3 %s: is it there",
 		    t[i].what);
-		seq = put(b, "k", t[i].mode, until, t[i].hold);
+		seq = put_locked(b, "k", t[i].mode, until, t[i].hold);
 		v = find(seq);
 		is_int(erase(b, "k", v->version_id, 1),
 		    t[i].bypassed ? VT_OK : VT_DENIED,
 		    "P3 %s: a delete that may pass over governance",
 		    t[i].what);
-		seq = put(b, "k", t[i].mode, until, t[i].hold);
+		seq = put_locked(b, "k", t[i].mode, until, t[i].hold);
 		v = find(seq);
 		is_int(erase(b, "k", NULL, 0), VT_OK,
 		    "%s: a marker hides it", t[i].what);
@@ -198,12 +169,12 @@ test_delete(void)
 static void
 test_overwrite(void)
 {
-	int64_t b = make_bucket("nulls", 0, 0), seq;
+	int64_t b = lock_bucket("nulls", 0, 0), seq;
 	struct vt_cat_op op;
 
-	seq = put(b, "k", VT_LOCK_COMPLIANCE, START_US + DAY_US,
+	seq = put_locked(b, "k", VT_LOCK_COMPLIANCE, START_US + DAY_US,
 	    VT_HOLD_NONE);
-	is_int(put(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE), 0,
+	is_int(put_locked(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE), 0,
 	    "P3 no overwrite of a locked null version");
 	is_int(erase(b, "k", NULL, 1), VT_DENIED,
 	    "P3 no delete where there are no markers");
@@ -238,7 +209,7 @@ test_overwrite(void)
 	is_int(vt_catalog_run(c, &op, &err), VT_PRECONDITION,
 	    "P3 its bucket stays");
 	fixed.offset_us = START_US + DAY_US;
-	ok(put(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE) != 0,
+	ok(put_locked(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE) != 0,
 	    "when its time has come it may be replaced");
 	fixed.offset_us = START_US;
 }
@@ -246,10 +217,10 @@ test_overwrite(void)
 static void
 test_retention(void)
 {
-	int64_t b = make_bucket("retention", 1, 1), seq;
+	int64_t b = lock_bucket("retention", 1, 1), seq;
 	int64_t near = START_US + DAY_US, far = START_US + 2 * DAY_US;
 
-	seq = put(b, "k", VT_LOCK_GOVERNANCE, far, VT_HOLD_NONE);
+	seq = put_locked(b, "k", VT_LOCK_GOVERNANCE, far, VT_HOLD_NONE);
 	is_int(relock(seq, VT_LOCK_GOVERNANCE, near, -1, 0), VT_DENIED,
 	    "P3 governance is not shortened");
 	is_int(relock(seq, VT_LOCK_COMPLIANCE, far, -1, 0), VT_DENIED,
@@ -279,7 +250,7 @@ test_retention(void)
 static void
 test_bucket(void)
 {
-	int64_t b = make_bucket("defaults", 0, 0), seq;
+	int64_t b = lock_bucket("defaults", 0, 0), seq;
 	struct vt_bucket out;
 	struct vt_version *v;
 
@@ -299,13 +270,13 @@ test_bucket(void)
 	    "P3 versioning is not suspended any more");
 	is_int(set_versioning(b, 1), VT_OK, "enabling it again is fine");
 	fixed.offset_us = START_US + 1;
-	seq = put(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE);
+	seq = put_locked(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE);
 	v = find(seq);
 	is_int(v->lock_mode, VT_LOCK_GOVERNANCE, "on a new version");
 	is_int(v->retain_until_us, START_US + 3 * DAY_US + 1000,
 	    "from its commit, in milliseconds, up");
 	fixed.offset_us = START_US;
-	v = find(put(b, "k", VT_LOCK_COMPLIANCE, START_US + DAY_US,
+	v = find(put_locked(b, "k", VT_LOCK_COMPLIANCE, START_US + DAY_US,
 	    VT_HOLD_NONE));
 	ok(v->lock_mode == VT_LOCK_COMPLIANCE &&
 	    v->retain_until_us == START_US + DAY_US,
@@ -315,7 +286,7 @@ test_bucket(void)
 	    "finds it");
 	ok(v->is_marker && v->lock_mode == VT_LOCK_NONE, "has no lock");
 	is_int(set_default(b, VT_LOCK_NONE, 0), VT_OK, "no default");
-	v = find(put(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE));
+	v = find(put_locked(b, "k", VT_LOCK_NONE, 0, VT_HOLD_NONE));
 	is_int(v->lock_mode, VT_LOCK_NONE, "then none on new versions");
 	is_int(set_versioning(b, 2), VT_PRECONDITION,
 	    "P3 the lock of the bucket stays");
@@ -324,11 +295,11 @@ test_bucket(void)
 static void
 test_move(void)
 {
-	int64_t b = make_bucket("moves", 1, 1), seq;
+	int64_t b = lock_bucket("moves", 1, 1), seq;
 	struct vt_version *v;
 	struct vt_cat_op op;
 
-	seq = put(b, "k", VT_LOCK_NONE, 0, VT_HOLD_ON);
+	seq = put_locked(b, "k", VT_LOCK_NONE, 0, VT_HOLD_ON);
 	v = find(seq);
 	memset(&op, 0, sizeof(op));
 	op.kind = VT_CAT_SWAP;
@@ -356,14 +327,10 @@ test_move(void)
 int
 main(void)
 {
-	char cmd[300];
-
-	snprintf(dir, sizeof(dir), "%s/vt-lock-XXXXXX",
-	    getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-	if (mkdtemp(dir) == NULL)
+	if (begin_folder() < 0)
 		return 1;
 	a = vt_arena_new(8 << 20);
-	open_it();
+	c = open_catalog("catalog.db", 1);
 	test_delete();
 	test_overwrite();
 	test_retention();
@@ -371,8 +338,6 @@ main(void)
 	test_move();
 	vt_catalog_close(c);
 	vt_arena_free(a);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	if (system(cmd) != 0)
-		printf("# cannot remove %s\n", dir);
+	end_folder();
 	return test_done();
 }
