@@ -27,6 +27,7 @@
 #ifndef CMD_CLI_H
 #define CMD_CLI_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -188,6 +189,61 @@ int cli_colour(int fd);
 /* "12.3 MiB/s", "1:05:09" into out; return out. */
 char *cli_human_rate(double bytes_per_s, char out[24]);
 char *cli_human_seconds(double seconds, char out[24]);
+
+/* --- items that threads work on ------------------------------------------- */
+/*
+ * Main finds items and adds them to a bounded queue.  A worker begins one:
+ * that ends it, or opens something which all of them do in parts.  Parts go
+ * first, so that few things are open at a time.
+ */
+struct cli_item {		/* the first member of a command's own */
+	struct cli_item *next;
+};
+struct cli_open {		/* the same */
+	struct cli_open *next;
+};
+struct cli_work {
+	/* What an item is; what to do with one that a signal came before. */
+	void (*begin)(struct cli_item *it);
+	void (*cancel)(struct cli_item *it);
+	/* Is there a part to do?  Is it all done, or in vain?  With the lock
+	 * held. */
+	int (*has_part)(const struct cli_open *o);
+	int (*is_over)(const struct cli_open *o);
+	/* Do one part; end what is over.  Called and return with the lock
+	 * held. */
+	void (*do_part)(struct cli_open *o);
+	void (*end)(struct cli_open *o);
+
+	pthread_mutex_t lock;
+	pthread_cond_t todo, room;	/* for workers; for main */
+	/* under the lock */
+	struct cli_item *first, **last;
+	unsigned queued;
+	int closed;		/* main has found everything */
+	unsigned beginning;	/* workers that may yet open something */
+	struct cli_open *active;
+	struct cli_tally tally;
+	/* main's */
+	pthread_t *thread;
+	unsigned threads;
+};
+#define CLI_WORK_INIT(w)						\
+	.lock = PTHREAD_MUTEX_INITIALIZER,				\
+	.todo = PTHREAD_COND_INITIALIZER,				\
+	.room = PTHREAD_COND_INITIALIZER, .last = &(w).first
+/* As many workers as can be had; exits with 3 when there are none.  Signals
+ * reach main alone. */
+void cli_work_start(struct cli_work *w, unsigned jobs);
+/* Nothing more is added: wait until all is done. */
+void cli_work_finish(struct cli_work *w);
+/* Waits while there are many, unless a signal came. */
+void cli_work_add(struct cli_work *w, struct cli_item *it);
+/* Its parts are done from now on. */
+void cli_work_open(struct cli_work *w, struct cli_open *o);
+/* No more, as it ends; with the lock held. */
+void cli_work_remove(struct cli_work *w, struct cli_open *o);
+void cli_work_count(struct cli_work *w, enum vt_code rc);
 
 /* --- an S3 endpoint and its credentials ----------------------------------- */
 /*

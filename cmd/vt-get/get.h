@@ -4,7 +4,6 @@
 #ifndef VT_GET_GET_H
 #define VT_GET_GET_H
 
-#include <pthread.h>
 #include <time.h>
 
 #include "libvt/proto/s3client.h"
@@ -28,7 +27,7 @@ extern struct vt_s3 *client;
 /* --- what there is to do -------------------------------------------------- */
 
 struct item {
-	struct item *next;
+	struct cli_item in;
 	char *bucket, *key;
 	char *path;		/* of the file; "-" is standard output */
 	int known;		/* from a listing: the next three */
@@ -52,7 +51,7 @@ struct slot {			/* a part of a stream, in memory */
 
 /* An object that is got in ranges. */
 struct download {
-	struct download *next;
+	struct cli_open in;
 	struct item *item;
 	struct vt_s3_head head;
 	uint64_t part_size;
@@ -70,17 +69,7 @@ struct download {
 	struct vt_err err;
 };
 
-struct get_state {
-	pthread_mutex_t lock;
-	pthread_cond_t work, room;
-	struct item *first, **last;
-	unsigned queued;
-	int closed;
-	unsigned beginning;
-	struct download *active;
-	struct cli_tally tally;
-};
-extern struct get_state state;
+extern struct cli_work work;
 
 /* --- get_queue.c ---------------------------------------------------------- */
 
@@ -88,8 +77,6 @@ extern struct get_state state;
 struct item *new_item(const char *bucket, const char *key, char *path);
 /* Waits while there are many. */
 void enqueue(struct item *it);
-/* A thread: works until the queue is closed and all is done. */
-void *worker(void *unused);
 
 /* --- get_small.c, get_parts.c, get_stream.c ------------------------------- */
 
@@ -102,14 +89,11 @@ void free_download(struct download *d);
 /* Open NAME.vtpart for this process alone. */
 enum vt_code open_part_file(struct download *d, struct vt_err *err)
     VT_MUST_CHECK;
-/* Its ranges are handed out from now on. */
-void make_active(struct download *d);
-/* There is a range to get; all is done or in vain.  Under the lock. */
-int download_has_part(const struct download *d);
-int download_over(const struct download *d);
-/* Get one range; end a download that is over.  Called and return locked. */
-void work_on_part(struct download *d);
-void retire(struct download *d);
+/* Of struct cli_work. */
+int download_has_part(const struct cli_open *o);
+int download_over(const struct cli_open *o);
+void work_on_part(struct cli_open *o);
+void retire(struct cli_open *o);
 
 /* --- get_file.c ----------------------------------------------------------- */
 
@@ -148,8 +132,6 @@ void finish_item(struct item *it, const struct outcome *o, enum vt_code rc,
     const struct vt_err *err);
 void fail_item(struct item *it, enum vt_code rc, const struct vt_err *err);
 void free_item(struct item *it);
-/* What failed, or not, counts for the exit status. */
-void count(enum vt_code rc);
 const char *alg_name(enum vt_hash_alg alg);
 
 /* --- get_find.c, get_list.c, decode.c ------------------------------------- */

@@ -54,7 +54,7 @@ visit_tree(void *ctx, const struct vt_s3_entry *e)
 	if (strncmp(e->key, t->prefix, n) != 0) {
 		cli_warn("s3://%s/%s: not under '%s', skipped", t->bucket,
 		    e->key, t->prefix);
-		count(VT_INVALID);
+		cli_work_count(&work, VT_INVALID);
 		return 0;
 	}
 	name = e->key + n;
@@ -112,7 +112,7 @@ get_tree(const char *bucket, const char *prefix, const char *dir)
 	if (rc != VT_OK && rc != VT_CANCELLED)
 		cli_warn("s3://%s/%s: %s", bucket, full, err.text);
 	if (rc != VT_OK)
-		count(rc);
+		cli_work_count(&work, rc);
 	free(full);
 }
 

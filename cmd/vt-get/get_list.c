@@ -121,7 +121,7 @@ list(const char *url)
 		cli_warn("%s: %s", url != NULL ? url : "the buckets",
 		    err.text);
 	/* Once more for lost output, which cli_finish tells. */
-	count(rc);
+	cli_work_count(&work, rc);
 	vt_buf_release(&l.b);
 	free(bucket);
 	free(prefix);

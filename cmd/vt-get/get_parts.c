@@ -5,7 +5,6 @@
  * ranges that are there with their CRC64NVME, so that an interrupted run is
  * taken up, and what is found is checked before it counts.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -241,8 +240,10 @@ end_download(struct download *d)
 }
 
 int
-download_over(const struct download *d)
+download_over(const struct cli_open *o)
 {
+	const struct download *d = (const struct download *)o;
+
 	if (d->running > 0)
 		return 0;
 	return d->rc != VT_OK || cli_stopping() ||
@@ -250,8 +251,10 @@ download_over(const struct download *d)
 }
 
 int
-download_has_part(const struct download *d)
+download_has_part(const struct cli_open *o)
 {
+	const struct download *d = (const struct download *)o;
+
 	if (d->rc != VT_OK || cli_stopping() || d->next_part >= d->parts)
 		return 0;
 	/* A stream is at most so many parts ahead of what main has written. */
@@ -260,30 +263,28 @@ download_has_part(const struct download *d)
 
 /* Take it off the list and end it.  Called and returns locked. */
 void
-retire(struct download *d)
+retire(struct cli_open *o)
 {
-	struct download **pp;
+	struct download *d = (struct download *)o;
 	int is_stream = d->fd < 0;
 
-	for (pp = &state.active; *pp != d; pp = &(*pp)->next)
-		assert(*pp != NULL);
-	*pp = d->next;
+	cli_work_remove(&work, o);
 	if (is_stream) {
 		/* Main reports and frees it: it may be writing still. */
 		if (d->rc == VT_OK && d->stored < d->parts)
 			d->rc = vt_fail(&d->err, VT_CANCELLED, "interrupted");
 		d->ended = 1;
-		pthread_cond_broadcast(&state.room);
-		pthread_cond_broadcast(&state.work);
+		pthread_cond_broadcast(&work.room);
+		pthread_cond_broadcast(&work.todo);
 		return;
 	}
-	state.beginning++;	/* keeps the others from leaving */
-	pthread_mutex_unlock(&state.lock);
+	work.beginning++;	/* keeps the others from leaving */
+	pthread_mutex_unlock(&work.lock);
 	end_download(d);
 	free_download(d);
-	pthread_mutex_lock(&state.lock);
-	state.beginning--;
-	pthread_cond_broadcast(&state.work);
+	pthread_mutex_lock(&work.lock);
+	work.beginning--;
+	pthread_cond_broadcast(&work.todo);
 }
 
 /* --- a range -------------------------------------------------------------- */
@@ -359,8 +360,9 @@ range_matches(const struct download *d, uint64_t index)
 
 /* One range.  Called and returns locked. */
 void
-work_on_part(struct download *d)
+work_on_part(struct cli_open *o)
 {
+	struct download *d = (struct download *)o;
 	uint64_t index = d->next_part++, crc = 0;
 	struct part_entry e;
 	struct slot *slot = NULL;
@@ -369,7 +371,7 @@ work_on_part(struct download *d)
 	int resumed = 0;
 
 	d->running++;
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&work.lock);
 	if (d->fd < 0) {
 		slot = &d->slot[index % opt.jobs];
 		if (slot->data == NULL)
@@ -394,31 +396,21 @@ work_on_part(struct download *d)
 		if (rc == VT_OK)
 			d->entry[index] = e;
 	}
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&work.lock);
 	d->running--;
 	if (rc == VT_OK) {
 		d->stored++;
 		d->resumed += (unsigned)resumed;
 		if (slot != NULL) {
 			slot->ready = 1;
-			pthread_cond_broadcast(&state.room);
+			pthread_cond_broadcast(&work.room);
 		}
 	} else if (d->rc == VT_OK || d->rc == VT_CANCELLED) {
 		d->rc = rc;
 		d->err = err;
 	}
-	if (download_over(d))
-		retire(d);
-}
-
-void
-make_active(struct download *d)
-{
-	pthread_mutex_lock(&state.lock);
-	d->next = state.active;
-	state.active = d;
-	pthread_cond_broadcast(&state.work);
-	pthread_mutex_unlock(&state.lock);
+	if (download_over(o))
+		retire(o);
 }
 
 struct download *

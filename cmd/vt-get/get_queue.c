@@ -11,13 +11,6 @@
 
 #include "get.h"
 
-#define QUEUE_MAX 1024
-
-struct get_state state = {
-	.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
-	.room = PTHREAD_COND_INITIALIZER, .last = &state.first
-};
-
 /* Is the file there with the same contents?  1, 0, or -1 with rc. */
 static int
 is_same(struct item *it, struct vt_s3_head *head, enum vt_code *rc,
@@ -57,8 +50,9 @@ is_same(struct item *it, struct vt_s3_head *head, enum vt_code *rc,
 }
 
 static void
-begin_item(struct item *it)
+begin_item(struct cli_item *in)
 {
+	struct item *it = (struct item *)in;
 	struct outcome o = { "same", 0, NULL, VT_HASH_ALGS, 0, 0 };
 	struct vt_err err = { VT_OK, "" };
 	struct vt_s3_head head;
@@ -112,57 +106,23 @@ begin_item(struct item *it)
 		fail_item(it, rc, &err);
 		return;
 	}
-	make_active(d);
+	cli_work_open(&work, &d->in);
 }
 
-void *
-worker(void *unused)
+static void
+cancel_item(struct cli_item *in)
 {
-	struct download *d;
-	struct item *it;
-	struct vt_err err = { VT_OK, "" };
+	struct vt_err err;
 
-	(void)unused;
-	pthread_mutex_lock(&state.lock);
-	for (;;) {
-		for (d = state.active; d != NULL; d = d->next)
-			if (download_has_part(d) || download_over(d))
-				break;
-		if (d != NULL) {
-			if (download_has_part(d))
-				work_on_part(d);
-			else
-				retire(d);
-			continue;
-		}
-		it = state.first;
-		if (it != NULL) {
-			state.first = it->next;
-			if (state.first == NULL)
-				state.last = &state.first;
-			state.queued--;
-			state.beginning++;
-			pthread_cond_signal(&state.room);
-			pthread_mutex_unlock(&state.lock);
-			if (cli_stopping())
-				fail_item(it, vt_fail(&err, VT_CANCELLED,
-				    "interrupted"), &err);
-			else
-				begin_item(it);
-			pthread_mutex_lock(&state.lock);
-			state.beginning--;
-			pthread_cond_broadcast(&state.work);
-			continue;
-		}
-		if (state.closed && state.active == NULL &&
-		    state.beginning == 0)
-			break;
-		pthread_cond_wait(&state.work, &state.lock);
-	}
-	pthread_cond_broadcast(&state.work);
-	pthread_mutex_unlock(&state.lock);
-	return NULL;
+	fail_item((struct item *)in, vt_fail(&err, VT_CANCELLED,
+	    "interrupted"), &err);
 }
+
+struct cli_work work = {
+	CLI_WORK_INIT(work), .begin = begin_item, .cancel = cancel_item,
+	.has_part = download_has_part, .is_over = download_over,
+	.do_part = work_on_part, .end = retire
+};
 
 struct item *
 new_item(const char *bucket, const char *key, char *path)
@@ -179,12 +139,5 @@ void
 enqueue(struct item *it)
 {
 	cli_progress_expect(it->size, 1);
-	pthread_mutex_lock(&state.lock);
-	while (state.queued >= QUEUE_MAX && !cli_stopping())
-		pthread_cond_wait(&state.room, &state.lock);
-	*state.last = it;
-	state.last = &it->next;
-	state.queued++;
-	pthread_cond_signal(&state.work);
-	pthread_mutex_unlock(&state.lock);
+	cli_work_add(&work, &it->in);
 }

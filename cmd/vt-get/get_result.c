@@ -67,14 +67,6 @@ report_json(const struct item *it, const struct outcome *o, enum vt_code rc,
 	vt_buf_release(&b);
 }
 
-void
-count(enum vt_code rc)
-{
-	pthread_mutex_lock(&state.lock);
-	cli_tally_add(&state.tally, rc);
-	pthread_mutex_unlock(&state.lock);
-}
-
 /* An item is done with, well or not: tell, count, free. */
 void
 finish_item(struct item *it, const struct outcome *o, enum vt_code rc,
@@ -96,7 +88,7 @@ finish_item(struct item *it, const struct outcome *o, enum vt_code rc,
 		cli_warn("s3://%s/%s: '%s': %s, checked: %s", it->bucket,
 		    it->key, it->path, o->result, alg_name(o->checked));
 	cli_progress_add(0, 1);
-	count(rc);
+	cli_work_count(&work, rc);
 	free_item(it);
 }
 

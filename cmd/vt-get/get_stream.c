@@ -19,14 +19,14 @@ drain(struct download *d, struct vt_hash *hash, enum vt_hash_alg alg,
 
 	for (i = 0; i < d->parts && rc == VT_OK; i++) {
 		slot = &d->slot[i % opt.jobs];
-		pthread_mutex_lock(&state.lock);
+		pthread_mutex_lock(&work.lock);
 		while (!slot->ready && !d->ended)
-			pthread_cond_wait(&state.room, &state.lock);
+			pthread_cond_wait(&work.room, &work.lock);
 		if (!slot->ready) {
 			rc = d->rc;
 			*err = d->err;
 		}
-		pthread_mutex_unlock(&state.lock);
+		pthread_mutex_unlock(&work.lock);
 		if (rc != VT_OK)
 			break;
 		if (alg != VT_HASH_ALGS)
@@ -34,19 +34,19 @@ drain(struct download *d, struct vt_hash *hash, enum vt_hash_alg alg,
 		/* cli_finish says why. */
 		if (cli_out(slot->data, slot->len) < 0)
 			rc = vt_fail(err, VT_IO, "output lost");
-		pthread_mutex_lock(&state.lock);
+		pthread_mutex_lock(&work.lock);
 		slot->ready = 0;
 		d->written++;
-		pthread_cond_broadcast(&state.work);
-		pthread_mutex_unlock(&state.lock);
+		pthread_cond_broadcast(&work.todo);
+		pthread_mutex_unlock(&work.lock);
 	}
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&work.lock);
 	if (rc != VT_OK && d->rc == VT_OK)
 		d->rc = rc;
-	pthread_cond_broadcast(&state.work);
+	pthread_cond_broadcast(&work.todo);
 	while (!d->ended)
-		pthread_cond_wait(&state.room, &state.lock);
-	pthread_mutex_unlock(&state.lock);
+		pthread_cond_wait(&work.room, &work.lock);
+	pthread_mutex_unlock(&work.lock);
 	return rc;
 }
 
@@ -90,7 +90,7 @@ get_stream(struct item *it)
 	d = new_download(it, &head);
 	o.parts = d->parts;
 	d->slot = cli_alloc(opt.jobs * sizeof(*d->slot));
-	make_active(d);
+	cli_work_open(&work, &d->in);
 	rc = drain(d, &hash, o.checked, &err);
 	free_download(d);
 	if (rc == VT_OK && o.checked != VT_HASH_ALGS) {

@@ -21,8 +21,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -339,7 +337,7 @@ get_arguments(int sources, char **arg, const char *dest)
 		} else if (key[0] == '\0') {
 			cli_warn("'%s' names no key: --recursive gets all, "
 			    "--list shows them", arg[i]);
-			count(VT_INVALID);
+			cli_work_count(&work, VT_INVALID);
 		} else if (dest == NULL) {
 			get_one(bucket, key, "./", 1);
 		} else {
@@ -354,30 +352,10 @@ get_arguments(int sources, char **arg, const char *dest)
 static void
 run(int sources, char **arg, const char *dest)
 {
-	pthread_t thread[JOBS_MAX];
-	sigset_t all, old;
-	unsigned i, threads = 0;
-	int n = 0;
-
 	cli_progress_start(opt.quiet || opt.dry_run, "got");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (i = 0; i < opt.jobs; i++) {
-		n = pthread_create(&thread[i], NULL, worker, NULL);
-		if (n != 0)
-			break;
-		threads++;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (threads == 0)
-		cli_die(CLI_FAILED, "cannot start a thread: %s", strerror(n));
+	cli_work_start(&work, opt.jobs);
 	get_arguments(sources, arg, dest);
-	pthread_mutex_lock(&state.lock);
-	state.closed = 1;
-	pthread_cond_broadcast(&state.work);
-	pthread_mutex_unlock(&state.lock);
-	for (i = 0; i < threads; i++)
-		pthread_join(thread[i], NULL);
+	cli_work_finish(&work);
 }
 
 int
@@ -408,8 +386,8 @@ main(int argc, char **argv)
 	dest = divert(dest);
 	cli_catch_signals(-1);
 	if (opt.decode)
-		count(decode(client, argv[0], opt.version, opt.key_file,
-		    dest));
+		cli_work_count(&work, decode(client, argv[0], opt.version,
+		    opt.key_file, dest));
 	else if (opt.list && sources == 0)
 		list(NULL);
 	else if (opt.list)
@@ -417,7 +395,7 @@ main(int argc, char **argv)
 			list(argv[i]);
 	else
 		run(sources, argv, dest);
-	status = cli_tally_status(&state.tally);
+	status = cli_tally_status(&work.tally);
 	vt_s3_close(client);
 	cli_s3_release(&opt.s3);
 	return cli_finish(status);

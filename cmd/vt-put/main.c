@@ -16,8 +16,6 @@
  *	put_result.c	what became of a file
  */
 #include <getopt.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,10 +271,7 @@ check_arguments(int sources, char **source)
 int
 main(int argc, char **argv)
 {
-	pthread_t thread[JOBS_MAX];
 	struct vt_err err = { VT_OK, "" };
-	sigset_t all, old;
-	unsigned i, threads = 0;
 	struct chunk *c;
 	enum vt_code rc;
 	int status, n;
@@ -311,20 +306,7 @@ main(int argc, char **argv)
 		}
 	}
 	cli_progress_start(opt.quiet || opt.dry_run, "put");
-
-	/* Signals reach main alone: it may be waiting in poll. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (i = 0; i < opt.jobs; i++) {
-		n = pthread_create(&thread[i], NULL, worker, NULL);
-		if (n != 0)
-			break;
-		threads++;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (threads == 0)
-		cli_die(CLI_FAILED, "cannot start a thread: %s", strerror(n));
-
+	cli_work_start(&work, opt.jobs);
 	if (opt.files_from != NULL)
 		put_listed();
 	for (n = 0; n < argc - 1 && !cli_stopping(); n++) {
@@ -334,17 +316,12 @@ main(int argc, char **argv)
 			put_argument(argv[n],
 			    is_prefix(opt.prefix) ? NULL : "");
 	}
-	pthread_mutex_lock(&state.lock);
-	state.closed = 1;
-	pthread_cond_broadcast(&state.work);
-	pthread_mutex_unlock(&state.lock);
-	for (i = 0; i < threads; i++)
-		pthread_join(thread[i], NULL);
+	cli_work_finish(&work);
 
-	status = cli_tally_status(&state.tally);
-	while (state.spare != NULL) {
-		c = state.spare;
-		state.spare = c->next;
+	status = cli_tally_status(&work.tally);
+	while (spare != NULL) {
+		c = spare;
+		spare = c->next;
 		free(c->data);
 		free(c);
 	}

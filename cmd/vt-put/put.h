@@ -4,7 +4,6 @@
 #ifndef VT_PUT_PUT_H
 #define VT_PUT_PUT_H
 
-#include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -35,7 +34,7 @@ extern struct vt_s3 *client;
 /* --- what there is to do -------------------------------------------------- */
 
 struct item {
-	struct item *next;
+	struct cli_item in;
 	char *path, *key;
 	uint64_t size;
 	struct timespec mtime;
@@ -56,7 +55,7 @@ struct chunk {			/* a part of a stream, in memory */
 
 /* An object that is sent in parts. */
 struct upload {
-	struct upload *next;
+	struct cli_open in;
 	struct item *item;
 	int fd;			/* -1: a stream */
 	char *id;
@@ -72,20 +71,9 @@ struct upload {
 	struct vt_err err;
 };
 
-/* Everything here is under the lock. */
-struct put_state {
-	pthread_mutex_t lock;
-	pthread_cond_t work, room;	/* for workers; for main */
-	struct item *first, **last;
-	unsigned queued;
-	int closed;		/* main has found everything */
-	unsigned beginning;	/* workers that may yet open an upload */
-	struct upload *active;
-	struct chunk *spare;	/* buffers not in use */
-	unsigned buffers;	/* made so far */
-	struct cli_tally tally;
-};
-extern struct put_state state;
+extern struct cli_work work;
+/* Buffers of streams that are not in use, under its lock. */
+extern struct chunk *spare;
 
 /* --- put_find.c ----------------------------------------------------------- */
 
@@ -102,8 +90,6 @@ struct item *new_item(const char *path, const char *key_tail);
 /* Waits while there are many. */
 void enqueue(const char *path, const char *key_tail, const struct stat *st,
     int follow);
-/* A thread: works until the queue is closed and all is done. */
-void *worker(void *unused);
 
 /* --- put_whole.c, put_parts.c, put_stream.c ------------------------------- */
 
@@ -120,12 +106,11 @@ void put_stream(int fd, const char *name, const char *key_tail);
 /* Of the parts of an object of `size` bytes. */
 uint64_t part_size_for(uint64_t size);
 void free_upload(struct upload *u);
-/* There is a part to send; all is done or in vain.  Under the lock. */
-int upload_has_part(const struct upload *u);
-int upload_over(const struct upload *u);
-/* Send one part; end an upload that is over.  Called and return locked. */
-void work_on_part(struct upload *u);
-void retire(struct upload *u);
+/* Of struct cli_work. */
+int upload_has_part(const struct cli_open *o);
+int upload_over(const struct cli_open *o);
+void work_on_part(struct cli_open *o);
+void retire(struct cli_open *o);
 
 /* --- put_head.c ----------------------------------------------------------- */
 
@@ -151,7 +136,5 @@ void finish_item(struct item *it, const struct outcome *o, enum vt_code rc,
     const struct vt_err *err);
 void fail_item(struct item *it, enum vt_code rc, const struct vt_err *err);
 void free_item(struct item *it);
-/* What is no item has failed. */
-void count_failure(enum vt_code rc);
 
 #endif

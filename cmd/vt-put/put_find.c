@@ -63,7 +63,8 @@ walk(const char *dir)
 		case FTS_SLNONE:
 			errno = e->fts_info == FTS_SLNONE ? ENOENT :
 			    e->fts_errno;
-			count_failure(vt_fail_errno(&err, "cannot read"));
+			cli_work_count(&work, vt_fail_errno(&err,
+			    "cannot read"));
 			cli_warn_err(&err, "'%s'", e->fts_path);
 			break;
 		default:
@@ -71,7 +72,7 @@ walk(const char *dir)
 		}
 	}
 	if (errno != 0 && !cli_stopping()) {
-		count_failure(vt_fail_errno(&err, "cannot walk"));
+		cli_work_count(&work, vt_fail_errno(&err, "cannot walk"));
 		cli_warn_err(&err, "'%s'", dir);
 	}
 	fts_close(fts);
@@ -95,13 +96,13 @@ put_argument(const char *path, const char *tail)
 	int fd;
 
 	if (stat(path, &st) < 0) {
-		count_failure(vt_fail_errno(&err, "cannot open"));
+		cli_work_count(&work, vt_fail_errno(&err, "cannot open"));
 		cli_warn_err(&err, "'%s'", path);
 	} else if (S_ISDIR(st.st_mode)) {
 		if (opt.recursive) {
 			walk(path);
 		} else {
-			count_failure(VT_INVALID);
+			cli_work_count(&work, VT_INVALID);
 			cli_warn("'%s' is a directory: --recursive puts what "
 			    "lies in it", path);
 		}
@@ -111,7 +112,8 @@ put_argument(const char *path, const char *tail)
 		/* A pipe, such as a shell's <(command). */
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0) {
-			count_failure(vt_fail_errno(&err, "cannot open"));
+			cli_work_count(&work, vt_fail_errno(&err,
+			    "cannot open"));
 			cli_warn_err(&err, "'%s'", path);
 			return;
 		}
@@ -165,14 +167,14 @@ put_listed(void)
 			continue;
 		tail = n <= NAME_MAX_BYTES ? listed_tail(line) : NULL;
 		if (tail == NULL || strlen(line) != (size_t)n) {
-			count_failure(VT_INVALID);
+			cli_work_count(&work, VT_INVALID);
 			cli_warn("'%s' of the list makes no key", line);
 			continue;
 		}
 		put_argument(line, tail);
 	}
 	if (ferror(f)) {
-		count_failure(vt_fail_errno(&err, "cannot read"));
+		cli_work_count(&work, vt_fail_errno(&err, "cannot read"));
 		cli_warn_err(&err, "'%s'", opt.files_from);
 	}
 	free(line);

@@ -1,5 +1,4 @@
 /* An object in parts: a large file, or a stream. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -222,8 +221,10 @@ free_upload(struct upload *u)
 
 /* Nothing is left to hand out or to wait for.  Under the lock. */
 int
-upload_over(const struct upload *u)
+upload_over(const struct cli_open *o)
 {
+	const struct upload *u = (const struct upload *)o;
+
 	if (u->running > 0)
 		return 0;
 	if (u->rc != VT_OK || cli_stopping())
@@ -232,8 +233,10 @@ upload_over(const struct upload *u)
 }
 
 int
-upload_has_part(const struct upload *u)
+upload_has_part(const struct cli_open *o)
 {
+	const struct upload *u = (const struct upload *)o;
+
 	if (u->rc != VT_OK || cli_stopping())
 		return 0;
 	return u->fd >= 0 ? u->next_part < u->parts : u->first != NULL;
@@ -241,29 +244,27 @@ upload_has_part(const struct upload *u)
 
 /* Take the upload off the list and end it.  Called and returns locked. */
 void
-retire(struct upload *u)
+retire(struct cli_open *o)
 {
-	struct upload **pp;
+	struct upload *u = (struct upload *)o;
 	struct chunk *c;
 	int is_stream = u->fd < 0;
 
-	for (pp = &state.active; *pp != u; pp = &(*pp)->next)
-		assert(*pp != NULL);
-	*pp = u->next;
-	state.beginning++;	/* keeps the others from leaving */
+	cli_work_remove(&work, o);
+	work.beginning++;	/* keeps the others from leaving */
 	while (u->first != NULL) {
 		c = u->first;
 		u->first = c->next;
-		c->next = state.spare;
-		state.spare = c;
+		c->next = spare;
+		spare = c;
 	}
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&work.lock);
 	end_upload(u);
-	pthread_mutex_lock(&state.lock);
-	state.beginning--;
+	pthread_mutex_lock(&work.lock);
+	work.beginning--;
 	u->ended = 1;
-	pthread_cond_broadcast(&state.work);
-	pthread_cond_broadcast(&state.room);
+	pthread_cond_broadcast(&work.todo);
+	pthread_cond_broadcast(&work.room);
 	/* A stream is main's to free: it waits for it. */
 	if (!is_stream)
 		free_upload(u);
@@ -299,8 +300,9 @@ part_matches(const struct upload *u, const struct vt_s3_part *p,
 
 /* One part.  Called and returns locked. */
 void
-work_on_part(struct upload *u)
+work_on_part(struct cli_open *o)
 {
+	struct upload *u = (struct upload *)o;
 	struct vt_s3_put p;
 	struct vt_s3_part stored, was;
 	struct vt_err err = { VT_OK, "" };
@@ -328,7 +330,7 @@ work_on_part(struct upload *u)
 		p.body.len = c->len;
 	}
 	u->running++;
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&work.lock);
 	if (was.number != 0 && part_matches(u, &was, &stored)) {
 		resumed = 1;
 		cli_progress_add((int64_t)p.body.len, 0);
@@ -336,12 +338,12 @@ work_on_part(struct upload *u)
 		rc = vt_s3_upload_part(client, &p, u->id, number, &stored,
 		    &err);
 	}
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&work.lock);
 	u->running--;
 	if (c != NULL) {
-		c->next = state.spare;
-		state.spare = c;
-		pthread_cond_broadcast(&state.room);
+		c->next = spare;
+		spare = c;
+		pthread_cond_broadcast(&work.room);
 	}
 	if (rc == VT_OK) {
 		u->part[number - 1] = stored;
@@ -355,8 +357,8 @@ work_on_part(struct upload *u)
 			u->err = err;
 		}
 	}
-	if (upload_over(u))
-		retire(u);
+	if (upload_over(o))
+		retire(o);
 }
 
 void
@@ -393,9 +395,5 @@ begin_upload(struct item *it, int fd)
 	u->parts = (unsigned)((u->size + u->part_size - 1) / u->part_size);
 	if (u->part == NULL)
 		u->part = cli_alloc(u->parts * sizeof(*u->part));
-	pthread_mutex_lock(&state.lock);
-	u->next = state.active;
-	state.active = u;
-	pthread_cond_broadcast(&state.work);
-	pthread_mutex_unlock(&state.lock);
+	cli_work_open(&work, &u->in);
 }

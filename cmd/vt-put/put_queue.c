@@ -11,17 +11,11 @@
 
 #include "put.h"
 
-#define QUEUE_MAX 1024		/* files found and not yet begun */
-
-struct put_state state = {
-	.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
-	.room = PTHREAD_COND_INITIALIZER, .last = &state.first
-};
-
 /* A file from the queue: look at it again and send it. */
 static void
-begin_item(struct item *it)
+begin_item(struct cli_item *in)
 {
+	struct item *it = (struct item *)in;
 	struct vt_err err = { VT_OK, "" };
 	struct outcome same = { "same", 0, NULL, 0, 0 };
 	struct stat st;
@@ -73,54 +67,20 @@ begin_item(struct item *it)
 	}
 }
 
-void *
-worker(void *unused)
+static void
+cancel_item(struct cli_item *in)
 {
-	struct upload *u;
-	struct item *it;
-	struct vt_err err = { VT_OK, "" };
+	struct vt_err err;
 
-	(void)unused;
-	pthread_mutex_lock(&state.lock);
-	for (;;) {
-		for (u = state.active; u != NULL; u = u->next)
-			if (upload_has_part(u) || upload_over(u))
-				break;
-		if (u != NULL) {
-			if (upload_has_part(u))
-				work_on_part(u);
-			else
-				retire(u);
-			continue;
-		}
-		it = state.first;
-		if (it != NULL) {
-			state.first = it->next;
-			if (state.first == NULL)
-				state.last = &state.first;
-			state.queued--;
-			state.beginning++;
-			pthread_cond_signal(&state.room);
-			pthread_mutex_unlock(&state.lock);
-			if (cli_stopping())
-				fail_item(it, vt_fail(&err, VT_CANCELLED,
-				    "interrupted"), &err);
-			else
-				begin_item(it);
-			pthread_mutex_lock(&state.lock);
-			state.beginning--;
-			pthread_cond_broadcast(&state.work);
-			continue;
-		}
-		if (state.closed && state.active == NULL &&
-		    state.beginning == 0)
-			break;
-		pthread_cond_wait(&state.work, &state.lock);
-	}
-	pthread_cond_broadcast(&state.work);
-	pthread_mutex_unlock(&state.lock);
-	return NULL;
+	fail_item((struct item *)in, vt_fail(&err, VT_CANCELLED,
+	    "interrupted"), &err);
 }
+
+struct cli_work work = {
+	CLI_WORK_INIT(work), .begin = begin_item, .cancel = cancel_item,
+	.has_part = upload_has_part, .is_over = upload_over,
+	.do_part = work_on_part, .end = retire
+};
 
 struct item *
 new_item(const char *path, const char *key_tail)
@@ -152,12 +112,5 @@ enqueue(const char *path, const char *key_tail, const struct stat *st,
 	it->size = (uint64_t)st->st_size;
 	it->follow = follow;
 	cli_progress_expect(it->size, 1);
-	pthread_mutex_lock(&state.lock);
-	while (state.queued >= QUEUE_MAX && !cli_stopping())
-		pthread_cond_wait(&state.room, &state.lock);
-	*state.last = it;
-	state.last = &it->next;
-	state.queued++;
-	pthread_cond_signal(&state.work);
-	pthread_mutex_unlock(&state.lock);
+	cli_work_add(&work, &it->in);
 }

@@ -82,9 +82,7 @@ finish_item(struct item *it, const struct outcome *o, enum vt_code rc,
 		cli_warn("'%s': s3://%s/%s: %s", it->path, opt.bucket,
 		    it->key, o->result);
 	cli_progress_add(0, 1);
-	pthread_mutex_lock(&state.lock);
-	cli_tally_add(&state.tally, rc);
-	pthread_mutex_unlock(&state.lock);
+	cli_work_count(&work, rc);
 	free_item(it);
 }
 
@@ -94,12 +92,4 @@ fail_item(struct item *it, enum vt_code rc, const struct vt_err *err)
 	struct outcome o = { "failed", it->size, NULL, 0, 0 };
 
 	finish_item(it, &o, rc, err);
-}
-
-void
-count_failure(enum vt_code rc)
-{
-	pthread_mutex_lock(&state.lock);
-	cli_tally_add(&state.tally, rc);
-	pthread_mutex_unlock(&state.lock);
 }

@@ -10,6 +10,9 @@
 
 #include "put.h"
 
+struct chunk *spare;
+static unsigned buffers;	/* made so far, under the lock too */
+
 /* Up to `len` bytes, less only at the end; -1 with rc in `err`. */
 static ssize_t
 read_stream(int fd, char *data, size_t len, struct vt_err *err)
@@ -47,18 +50,18 @@ take_chunk(size_t size, const struct upload *u)
 {
 	struct chunk *c = NULL;
 
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&work.lock);
 	for (;;) {
 		if (u != NULL && (u->rc != VT_OK || u->ended))
 			break;
-		c = state.spare;
+		c = spare;
 		if (c != NULL) {
-			state.spare = c->next;
+			spare = c->next;
 			break;
 		}
 		/* One for each worker, and one being filled. */
-		if (state.buffers <= opt.jobs) {
-			state.buffers++;
+		if (buffers <= opt.jobs) {
+			buffers++;
 			c = cli_alloc(sizeof(*c));
 			c->data = malloc(size);
 			if (c->data == NULL)
@@ -66,9 +69,9 @@ take_chunk(size_t size, const struct upload *u)
 				    "%zu bytes", size);
 			break;
 		}
-		pthread_cond_wait(&state.room, &state.lock);
+		pthread_cond_wait(&work.room, &work.lock);
 	}
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&work.lock);
 	if (c != NULL)
 		c->next = NULL;
 	return c;
@@ -79,24 +82,24 @@ give_chunk(struct chunk *c)
 {
 	if (c == NULL)
 		return;
-	pthread_mutex_lock(&state.lock);
-	c->next = state.spare;
-	state.spare = c;
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_lock(&work.lock);
+	c->next = spare;
+	spare = c;
+	pthread_mutex_unlock(&work.lock);
 }
 
 static void
 submit_chunk(struct upload *u, struct chunk *c)
 {
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&work.lock);
 	c->number = ++u->parts;
 	u->size += c->len;
 	c->next = NULL;
 	*u->last = c;
 	u->last = &c->next;
 	cli_progress_expect(c->len, 0);
-	pthread_cond_signal(&state.work);
-	pthread_mutex_unlock(&state.lock);
+	pthread_cond_signal(&work.todo);
+	pthread_mutex_unlock(&work.lock);
 }
 
 /* The whole stream is in one buffer. */
@@ -178,10 +181,7 @@ put_stream(int fd, const char *name, const char *key_tail)
 		fail_item(it, rc, &err);
 		return;
 	}
-	pthread_mutex_lock(&state.lock);
-	u->next = state.active;
-	state.active = u;
-	pthread_mutex_unlock(&state.lock);
+	cli_work_open(&work, &u->in);
 	submit_chunk(u, c);
 	submit_chunk(u, next);
 	rc = VT_OK;
@@ -204,15 +204,15 @@ put_stream(int fd, const char *name, const char *key_tail)
 		next->len = (size_t)n;
 		submit_chunk(u, next);
 	}
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&work.lock);
 	u->eof = 1;
 	if (rc != VT_OK && u->rc == VT_OK) {
 		u->rc = rc;
 		u->err = err;
 	}
-	pthread_cond_broadcast(&state.work);
+	pthread_cond_broadcast(&work.todo);
 	while (!u->ended)
-		pthread_cond_wait(&state.room, &state.lock);
-	pthread_mutex_unlock(&state.lock);
+		pthread_cond_wait(&work.room, &work.lock);
+	pthread_mutex_unlock(&work.lock);
 	free_upload(u);
 }
