@@ -14,7 +14,6 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,24 +27,13 @@
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
 
-#include "libvt/store/backend_file_dir.h"
-#include "libvt/store/backend_internal.h"
+#include "libvt/store/backend_file_internal.h"
 
 #define META_XATTR "user.vaultaire"
-#define META_SUFFIX ".vtm"
-#define RESTORE_SUFFIX ".vtr"
-#define LEAF_MAX 250		/* with a suffix it fits NAME_MAX */
-#define DEPTH_MAX 8
 #define META_MAX_BYTES (2 * VT_BLOB_META_MAX)	/* with what parts it */
 #define XATTR_MAX_BYTES 3800	/* ext4 has one block of 4 KiB for all */
 #define STEP_BYTES (8 << 20)	/* of early write-back */
 #define RESERVE_BYTES (64 << 20)	/* of space asked for ahead */
-
-struct file {
-	struct vt_backend base;
-	int64_t restore_delay_ms;
-	struct vt_dirs *dirs;
-};
 
 struct file_put {
 	struct vt_backend_put base;
@@ -61,12 +49,6 @@ struct file_get {
 	uint64_t offset;
 };
 
-static struct file *
-file_of(const struct vt_backend *b)
-{
-	return (struct file *)b;
-}
-
 /* --- names -----------------------------------------------------------------*/
 
 static int
@@ -78,8 +60,8 @@ has_suffix(const char *s, size_t len, const char *suffix)
 }
 
 /* What a component may be: nothing hidden, nothing that is ours. */
-static int
-component_ok(const char *s, size_t len)
+int
+vt_file_component_ok(const char *s, size_t len)
 {
 	size_t i;
 
@@ -106,7 +88,7 @@ split_name(const char *name, size_t *dir_len, const char **leaf,
 
 	for (depth = 1; depth <= DEPTH_MAX; depth++) {
 		end = strchrnul(part, '/');
-		if (!component_ok(part, (size_t)(end - part)))
+		if (!vt_file_component_ok(part, (size_t)(end - part)))
 			break;
 		if (*end == '\0') {
 			*leaf = part;
@@ -211,13 +193,6 @@ open_blob(struct file *f, const char *name, int flags, int *out,
 	if (S_ISDIR(st->st_mode))
 		return vt_fail(err, VT_ABSENT, "no blob '%s'", name);
 	return vt_fail(err, VT_CORRUPT, "'%s' is not a file", name);
-}
-
-static int64_t
-mtime_us_of(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000 +
-	    st->st_mtim.tv_nsec / 1000;
 }
 
 /* --- restore state ---------------------------------------------------------*/
@@ -848,120 +823,6 @@ out:
 	return rc;
 }
 
-/* --- listing ---------------------------------------------------------------*/
-
-struct walk {
-	const char *prefix;
-	size_t prefix_len;
-	vt_backend_visit *visit;
-	void *ctx;
-	struct vt_err *err;
-	char name[VT_BLOB_NAME_MAX + 2];
-};
-
-/* Could a name that starts with w->name[0..len) start with the prefix? */
-static int
-leads_to(const struct walk *w, size_t len)
-{
-	if (len > w->prefix_len)
-		len = w->prefix_len;
-	return memcmp(w->name, w->prefix, len) == 0;
-}
-
-static enum vt_code walk_dir(struct walk *w, int fd, size_t len,
-    unsigned depth) VT_MUST_CHECK;
-
-/* One entry, whose name stands in w->name[0..len). */
-static enum vt_code
-walk_entry(struct walk *w, int dir_fd, const char *leaf, size_t len,
-    unsigned depth)
-{
-	struct stat st;
-	int fd;
-
-	if (fstatat(dir_fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		/* Removed since it was read. */
-		return errno == ENOENT ? VT_OK :
-		    vt_disk_fail(w->err, "stat", w->name);
-	if (S_ISREG(st.st_mode)) {
-		if (len < w->prefix_len || !leads_to(w, len) ||
-		    !(st.st_mode & S_IRUSR))
-			return VT_OK;
-		if (w->visit(w->ctx, w->name, (uint64_t)st.st_size,
-		    mtime_us_of(&st)) != 0)
-			return vt_fail(w->err, VT_CANCELLED,
-			    "list was stopped at '%s'", w->name);
-		return VT_OK;
-	}
-	if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX)
-		return VT_OK;
-	w->name[len++] = '/';
-	w->name[len] = '\0';
-	if (!leads_to(w, len))
-		return VT_OK;
-	fd = openat(dir_fd, leaf,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? VT_OK :
-		    vt_disk_fail(w->err, "open directory", w->name);
-	return walk_dir(w, fd, len, depth + 1);
-}
-
-/* Walk the directory `fd`, which is closed, with `len` bytes of w->name. */
-static enum vt_code
-walk_dir(struct walk *w, int fd, size_t len, unsigned depth)
-{
-	enum vt_code rc = VT_OK;
-	struct dirent *e;
-	size_t n;
-	DIR *dir;
-
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = vt_disk_fail(w->err, "read directory", w->name);
-		close(fd);
-		return rc;
-	}
-	while (rc == VT_OK) {
-		errno = 0;
-		e = readdir(dir);
-		if (e == NULL) {
-			w->name[len] = '\0';
-			if (errno != 0)
-				rc = vt_disk_fail(w->err, "read directory",
-				    w->name);
-			break;
-		}
-		/* Hidden, ours, or foreign: nothing that put would make. */
-		n = strlen(e->d_name);
-		if (!component_ok(e->d_name, n) ||
-		    len + n >= VT_BLOB_NAME_MAX)
-			continue;
-		memcpy(w->name + len, e->d_name, n + 1);
-		rc = walk_entry(w, dirfd(dir), e->d_name, len + n, depth);
-	}
-	closedir(dir);
-	return rc;
-}
-
-static enum vt_code
-file_list(struct vt_backend *b, const char *prefix, vt_backend_visit *visit,
-    void *ctx, struct vt_err *err)
-{
-	struct walk w = {
-		.prefix = prefix, .prefix_len = strlen(prefix),
-		.visit = visit, .ctx = ctx, .err = err,
-	};
-	int fd;
-
-	/* Not a dup of the root: that would share its reading position. */
-	fd = openat(vt_dirs_root(file_of(b)->dirs), ".",
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return vt_disk_fail(err, "open directory", b->url);
-	return walk_dir(&w, fd, 0, 1);
-}
-
 /* --- opening ---------------------------------------------------------------*/
 
 static enum vt_code
@@ -1000,7 +861,7 @@ static const struct vt_backend_ops file_ops = {
 	.meta = file_meta,
 	.del = file_del,
 	.restore = file_restore,
-	.list = file_list,
+	.list = vt_file_list,
 };
 
 /* PATH of the URL, relative to base_dir: the caller's to free. */
