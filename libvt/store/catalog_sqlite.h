@@ -1,5 +1,26 @@
 /*
  * Inside the catalog: what its files share.  No other file includes this.
+ *
+ *	catalog.c		opening, schema, closing
+ *	catalog_sql.c		the schema and the statements
+ *	catalog_conn.c		connections, statements, the reading pool
+ *	catalog_owner.c		the write lock; which processes live
+ *	catalog_reserve.c	room kept for a full disk
+ *	catalog_commit.c	the committer: operations in groups
+ *	catalog_write.c		what carries out an operation; numbers, names
+ *	catalog_version.c	versions added, changed, removed
+ *	catalog_copies.c	versions of several copies
+ *	catalog_blob.c catalog_garbage.c	extents and blobs; garbage
+ *	catalog_swap.c catalog_pack.c	what moves commit
+ *	catalog_read.c catalog_list.c	versions looked up, scanned, listed
+ *	catalog_scan.c catalog_window.c	the same scan, lean
+ *	catalog_bucket.c catalog_upload.c catalog_restore.c catalog_event.c
+ *	catalog_users.c catalog_master.c catalog_lease.c catalog_intent.c
+ *				what each is called by, read and written
+ *	catalog_tier.c catalog_check.c	figures; snapshot, check
+ *	catalog_rebuild.c catalog_scratch.c	made anew from the tiers
+ *
+ * catalog_heat.c is of another file, heat.db.
  */
 #ifndef VT_STORE_CATALOG_SQLITE_H
 #define VT_STORE_CATALOG_SQLITE_H
@@ -246,7 +267,7 @@ enum vt_code vt_cat_fill_upload(struct vt_catalog *c, struct vt_conn *k,
     struct vt_err *err) VT_MUST_CHECK;
 enum vt_code vt_cat_get_upload(struct vt_catalog *c, struct vt_conn *k,
     struct vt_arena *a, const char *upload_id, struct vt_upload *u,
-    int64_t *row, struct vt_err *err);
+    int64_t *row, struct vt_err *err) VT_MUST_CHECK;
 
 /*
  * catalog_scan.c: versions of a bucket, newest first within a key, from `key`
