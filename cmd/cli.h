@@ -244,6 +244,10 @@ void cli_work_open(struct cli_work *w, struct cli_open *o);
 /* No more, as it ends; with the lock held. */
 void cli_work_remove(struct cli_work *w, struct cli_open *o);
 void cli_work_count(struct cli_work *w, enum vt_code rc);
+/* The end of an item's line of --json, and out with it: how long it took (not
+ * of one that was never begun, `start_us` 0), what failed. */
+void cli_work_line(struct vt_buf *b, int64_t start_us, enum vt_code rc,
+    const struct vt_err *err);
 
 /* --- an S3 endpoint and its credentials ----------------------------------- */
 /*

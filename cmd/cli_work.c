@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/base/clock.h"
+#include "libvt/base/jsonl.h"
+
 #include "cmd/cli.h"
 
 #define QUEUE_MAX 1024		/* items found and not yet begun */
@@ -136,4 +139,20 @@ cli_work_count(struct cli_work *w, enum vt_code rc)
 	pthread_mutex_lock(&w->lock);
 	cli_tally_add(&w->tally, rc);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void
+cli_work_line(struct vt_buf *b, int64_t start_us, enum vt_code rc,
+    const struct vt_err *err)
+{
+	if (start_us > 0)
+		vt_json_u64(b, "ms",
+		    (uint64_t)(vt_clock_mono_us() - start_us) / 1000);
+	if (rc != VT_OK) {
+		vt_json_str(b, "code", vt_code_name(rc));
+		vt_json_str(b, "error", err->text);
+	}
+	vt_json_end(b);
+	/* A lost line is told by cli_finish; the copy goes on. */
+	(void)!cli_out_buf(b);
 }

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libvt/base/clock.h"
 #include "libvt/base/jsonl.h"
 
 #include "cmd/cli.h"
@@ -54,16 +53,7 @@ report_json(const struct item *it, const struct outcome *o, enum vt_code rc,
 		vt_json_u64(&b, "parts", o->parts);
 		vt_json_u64(&b, "resumed_parts", o->resumed);
 	}
-	if (it->start_us > 0)
-		vt_json_u64(&b, "ms",
-		    (uint64_t)(vt_clock_mono_us() - it->start_us) / 1000);
-	if (rc != VT_OK) {
-		vt_json_str(&b, "code", vt_code_name(rc));
-		vt_json_str(&b, "error", err->text);
-	}
-	vt_json_end(&b);
-	/* A lost line is told by cli_finish; the copy goes on. */
-	(void)!cli_out_buf(&b);
+	cli_work_line(&b, it->start_us, rc, err);
 	vt_buf_release(&b);
 }
 

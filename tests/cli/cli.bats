@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What all commands share: the contract of every one that was built, and where
-# endpoint and credentials come from (asked of vt-get, which asks cli.c).
+# endpoint and credentials come from (asked of vt-get, which asks cli_s3.c).
 
 load helper
 

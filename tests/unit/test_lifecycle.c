@@ -1,4 +1,4 @@
-/* libvt/proto/lifecycle.c: AWS's validation and its arithmetic of days. */
+/* libvt/proto/lifecycle*.c: AWS's validation and its arithmetic of days. */
 #include "libvt/base/clock.h"
 #include "libvt/base/buf.h"
 #include "libvt/proto/lifecycle.h"
