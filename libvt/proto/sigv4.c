@@ -8,7 +8,6 @@
  * searched, so that no peer can buy quadratic work with a long list of headers
  * or parameters.
  */
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -16,7 +15,6 @@
 #include "libvt/base/clock.h"
 #include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
-#include "libvt/base/num.h"
 
 #include "libvt/proto/sigv4_internal.h"
 

@@ -1,5 +1,4 @@
 /* Canonical requests: see sigv4.c. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,8 +3,6 @@
  * Every operation checks all it can before its first change: one that fails
  * then needs no undoing.
  */
-#include <string.h>
-
 #include "libvt/store/catalog_row.h"
 
 #define COMPLETED_KEEP_US (24LL * 3600 * 1000000)
