@@ -75,12 +75,8 @@ add_optimum(struct vt_contest *k, const struct vt_spending *told,
 		if (b->past.to < k->o.score_from)
 			continue;
 		scaled.by = b->stands_for;
-		if (told == NULL)
-			usd = vt_optimum_usd(o, &k->cost[i], &b->past,
-			    b->reach.home, k->o.score_from);
-		else
-			rc = vt_optimum_told(o, &k->cost[i], &b->past,
-			    b->reach.home, k->o.score_from, &each, &usd, err);
+		rc = vt_optimum_bound(o, &k->cost[i], &b->past, &b->reach,
+		    k->o.score_from, told != NULL ? &each : NULL, &usd, err);
 		if (rc == VT_OK)
 			sum += b->stands_for * usd;
 	}

@@ -411,7 +411,9 @@ kept_at(double day)
 static void
 held_on(unsigned char tier, double day)
 {
-	const struct vt_reach held = { ~(UINT32_C(1) << tier), tier, 0, 0 };
+	const struct vt_reach held = {
+		.barred = ~(UINT32_C(1) << tier), .home = tier
+	};
 	double moves = 0;
 	struct vt_score s;
 	size_t i;
@@ -440,8 +442,8 @@ test_bounds(void)
 	static const char *const names[] = {
 		"hot", "age", "idle", "work", "work-quick"
 	};
-	const struct vt_reach not_cold = { 1u << 2, 0, 0, 0 };
-	const struct vt_reach not_hot = { 1u << 0, 1, 0, 0 };
+	const struct vt_reach not_cold = { .barred = 1u << 2 };
+	const struct vt_reach not_hot = { .barred = 1u << 0, .home = 1 };
 	double alone[5], best, free;
 	int same_bills = 1, better = 1, never_less = 1;
 	struct vt_score s;
@@ -503,9 +505,9 @@ static void
 test_narrowed(void)
 {
 	static const char *const ours[] = { "work", "hazard", "plan" };
-	const struct vt_reach known = { 0, 0, 401, 0 };
-	const struct vt_reach soon = { 0, 0, 0, 10 };
-	const struct vt_reach no_class = { 1u << 3, 0, 0, 0 };
+	const struct vt_reach known = { .min_history = 401 };
+	const struct vt_reach soon = { .payback_max = 10 };
+	const struct vt_reach no_class = { .barred = 1u << 3 };
 	double moves = 0, free = 0;
 	size_t i;
 
