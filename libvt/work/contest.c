@@ -5,6 +5,7 @@
 
 #include "libvt/work/contest_internal.h"
 #include "libvt/work/expect.h"
+#include "libvt/work/levels.h"
 #include "libvt/work/workfn.h"
 
 #define WEEKS_MAX 5200		/* a century; what is longer ends there */
@@ -341,33 +342,11 @@ pay(const struct turn *u, struct side *d, enum item what, double usd)
 		m->hot += usd;
 }
 
-/* What a self-moving class bills for `days` when it has counted `idle`. */
-static double
-level_storage(const struct vt_contest *k, size_t tier, uint64_t size_bytes,
-    double idle, double days)
-{
-	const struct vt_price *p = &k->m->tier[tier].price;
-	double gb = (double)size_bytes / k->m->bytes_per_gb, usd = 0, a, b;
-	size_t n = size_bytes < p->monitor_min_bytes ? 1 : p->level_count, l;
-
-	for (l = 0; l < n; l++) {
-		a = p->level[l].idle_days;
-		b = l + 1 < n ? p->level[l + 1].idle_days : INFINITY;
-		a = a > idle ? a : idle;
-		b = b < idle + days ? b : idle + days;
-		if (b > a)
-			usd += p->level[l].storage_gb_month * gb * (b - a);
-	}
-	if (size_bytes >= p->monitor_min_bytes)
-		usd += p->monitor_month * days;
-	return usd / k->m->month_days;
-}
-
 static double
 storage(const struct turn *u, const struct vt_seat *s, double days)
 {
 	if ((int)s->at == u->k->o.self_moving)
-		return level_storage(u->k, s->at, u->o->size_bytes,
+		return vt_levels_storage(u->k->m, s->at, u->o->size_bytes,
 		    s->level_idle, days);
 	return u->c->day[s->at] * days;
 }
@@ -376,18 +355,10 @@ storage(const struct turn *u, const struct vt_seat *s, double days)
 static double
 level_back(const struct turn *u, const struct vt_seat *s)
 {
-	const struct vt_price *p;
-	size_t l;
-
 	if ((int)s->at != u->k->o.self_moving)
 		return 0;
-	p = &u->k->m->tier[s->at].price;
-	if (u->o->size_bytes < p->monitor_min_bytes)
-		return 0;
-	for (l = p->level_count - 1; l > 0; l--)
-		if (s->level_idle >= p->level[l].idle_days)
-			break;
-	return p->level[l].back;
+	return vt_levels_back(u->k->m, s->at, u->o->size_bytes,
+	    s->level_idle);
 }
 
 /* The age rule's moves are the provider's. */

@@ -69,6 +69,8 @@ add_optimum(struct vt_contest *k, const struct vt_spending *told,
 
 	if (o == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the optimum");
+	if (k->o.self_moving >= 0)
+		vt_optimum_levels(o, k->m, (size_t)k->o.self_moving);
 	for (i = 0; i < k->count && rc == VT_OK; i++) {
 		const struct vt_object *b = vt_sample_at(k->sample, i);
 

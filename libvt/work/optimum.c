@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libvt/work/levels.h"
 #include "libvt/work/optimum.h"
 
 /*
@@ -37,6 +38,10 @@ struct vt_optimum {
 	const struct vt_cost *c;
 	const struct vt_reach *r;
 	struct vt_cost bound;	/* *c, as the reach leaves it by now */
+	const struct vt_cost_model *m;	/* NULL: no tier has levels */
+	size_t levels;		/* the one that has */
+	double rested, idle;	/* what lies there was read or came then, or
+				   had rested for so long by then */
 	struct state s[VT_COST_TIERS][STATES];	/* both ascending */
 	size_t n[VT_COST_TIERS];
 	int steps_wanted, failed;
@@ -57,6 +62,42 @@ vt_optimum_free(struct vt_optimum *o)
 	if (o != NULL)
 		free(o->steps);
 	free(o);
+}
+
+void
+vt_optimum_levels(struct vt_optimum *o, const struct vt_cost_model *m,
+    size_t k)
+{
+	o->m = m;
+	o->levels = k;
+}
+
+static int
+has_levels(const struct vt_optimum *o, size_t k)
+{
+	return o->m != NULL && k == o->levels;
+}
+
+/* Keeping it on a tier, from `from` to `to`; `rested`, `idle`: as above. */
+static double
+keep(const struct vt_optimum *o, size_t k, double rested, double idle,
+    double from, double to)
+{
+	if (!has_levels(o, k))
+		return o->c->day[k] * (to - from);
+	return vt_levels_storage(o->m, k, o->c->size_bytes,
+	    idle + from - rested, to - from);
+}
+
+/* A day's reads of what lies on a tier. */
+static double
+serve(const struct vt_optimum *o, size_t k, double rested, double idle,
+    const struct vt_event *e)
+{
+	double usd = vt_cost_serve(o->c, k, e->gets, e->bytes);
+
+	return has_levels(o, k) ? usd + vt_levels_back(o->m, k,
+	    o->c->size_bytes, idle + e->at - rested) : usd;
 }
 
 /* Note how a state comes about; its step. */
@@ -137,7 +178,7 @@ advance(struct vt_optimum *o, double from, double t)
 		for (i = 0; i < n && s[i].until <= t; i++) {
 			double paid = s[i].until > from ? s[i].until : from;
 
-			s[i].cost += o->c->day[k] * (t - paid);
+			s[i].cost += keep(o, k, o->rested, o->idle, paid, t);
 			s[i].until = t;
 		}
 		/* all those whose minimum has passed are alike now */
@@ -255,11 +296,11 @@ static void
 read_day(struct vt_optimum *o, const struct vt_event *e)
 {
 	const struct vt_cost *c = o->c;
-	double hot = INFINITY, serve, promote, cost;
+	double hot = INFINITY, here, promote, cost;
 	size_t k, i, step = 0;
 
 	for (k = 0; k < c->count; k++) {
-		serve = vt_cost_serve(c, k, e->gets, e->bytes);
+		here = serve(o, k, o->rested, o->idle, e);
 		promote = vt_cost_serve_promote(c, k, e->gets, e->bytes);
 		for (i = 0; i < o->n[k]; i++) {
 			cost = o->s[k][i].cost + promote;
@@ -267,9 +308,11 @@ read_day(struct vt_optimum *o, const struct vt_event *e)
 				hot = cost;
 				step = o->s[k][i].step;
 			}
-			o->s[k][i].cost += serve;
+			o->s[k][i].cost += here;
 		}
 	}
+	o->rested = e->at;
+	o->idle = 0;
 	o->seen++;
 	if (isfinite(hot) && !c->excluded[0])
 		offer(o, 0, e->at + c->min_days[0],
@@ -287,6 +330,10 @@ change(struct vt_optimum *o, const struct vt_reach_step *s)
 	vt_reach_bar(s->barred, &o->bound);
 	if (must == 0)
 		return;
+	if (has_levels(o, must)) {
+		o->rested = s->at;
+		o->idle = 0;
+	}
 	move_all(o, s->at, 0);
 	for (i = 0; i < must; i++) {
 		for (x = 0; x < o->n[i]; x++)
@@ -296,6 +343,19 @@ change(struct vt_optimum *o, const struct vt_reach_step *s)
 			    o->s[i][x].step, s->at, 0);
 		o->n[i] = 0;
 	}
+}
+
+/* Covered days since it was read, by `from`: what was covered of a rest is
+ * spread over it. */
+static double
+idle_at(const struct vt_past *p, size_t seen, double from)
+{
+	double before = seen > 0 ? p->e[seen - 1].at : p->from;
+	double next = seen < p->count ? p->e[seen].at : p->to;
+	double covered = seen < p->count ? p->e[seen].idle : p->tail_idle;
+
+	return next > before ? covered * (from - before) / (next - before) :
+	    0;
 }
 
 /* The least there is, and the step it came by last. */
@@ -322,6 +382,8 @@ least_bill(struct vt_optimum *o, const struct vt_cost *c,
 		vt_reach_bar(r->step[n].barred, &o->bound);
 		start = r->step[n].home;
 	}
+	o->rested = from;
+	o->idle = idle_at(p, o->seen, from);
 	offer(o, start, from, 0, 0, from, 0);
 	for (i = o->seen; i <= p->count; i++) {
 		next = i < p->count ? p->e[i].at : p->to > t ? p->to : t;
@@ -351,6 +413,29 @@ least_bill(struct vt_optimum *o, const struct vt_cost *c,
 	return least;
 }
 
+/* Keeping and reading it on the step's tier, where that is billed by levels. */
+static void
+tell_levels(const struct vt_optimum *o, const struct vt_past *p,
+    const struct step *s, size_t last, double end,
+    const struct vt_spending *told)
+{
+	int is_first = s->before == (size_t)(s - o->steps);
+	double idle = is_first ? idle_at(p, s->seen, s->at) : 0, t = s->at;
+	const struct vt_event *e;
+	size_t i;
+
+	for (i = s->seen; i < last; i++) {
+		e = &p->e[i];
+		told->spend(told->ctx, t, e->at, keep(o, s->tier, t, idle, t,
+		    e->at));
+		told->spend(told->ctx, e->at, e->at, serve(o, s->tier, t,
+		    idle, e));
+		t = e->at;
+		idle = 0;
+	}
+	told->spend(told->ctx, t, end, keep(o, s->tier, t, idle, t, end));
+}
+
 /* The stay that begins with a step and ends with `next`, or with the past. */
 static void
 tell_stay(const struct vt_optimum *o, const struct vt_past *p,
@@ -373,6 +458,10 @@ tell_stay(const struct vt_optimum *o, const struct vt_past *p,
 	}
 	if (s->before != (size_t)(s - o->steps))
 		least = c->min_days[s->tier];
+	if (has_levels(o, s->tier)) {
+		tell_levels(o, p, s, last, end, told);
+		return;
+	}
 	told->spend(told->ctx, s->at, end, c->day[s->tier] * (end - s->at));
 	/* the rest of a minimum, but for what lies past the end */
 	if ((next != NULL || o->r->ends) && least > end - s->at)
