@@ -614,8 +614,10 @@ begin(const struct turn *u, double now, int old)
 		vt_seat_begin(&d->e, u->c, s, home, old ? -1e9 : now);
 		if (k->scored[u->i] && old && u->t->clock > u->p->from)
 			memcpy(s->w, w, sizeof(w));
-		if ((int)home == k->o.self_moving)
+		if ((int)home == k->o.self_moving) {
 			s->level_idle = u->t->idle;
+			continue;
+		}
 		if (!rather_self_moving(u, d))
 			continue;
 		s->at = (unsigned char)engine_for(u, d)->self_moving;

@@ -284,6 +284,17 @@ test_rule_self_moving(void)
 	ok(score("auto").usd == score("hot").usd &&
 	    same(score("hazard+auto").usd, score("hot").usd),
 	    "that class, as a baseline, too");
+	fresh();
+	options.self_moving = 3;
+	options.allow_self_moving = 1;
+	options.score_from = 1150;
+	reach = &rule;
+	add("a/x", 1000, 1400, &read, 1);
+	run();
+	/* 50 days after it came there, and 150 since it was made */
+	all_pay(50 * 0.4 + 2.001 + 30 + 170 * 0.4,
+	    "who begins there has rested for as long as the log says");
+	ok(score("auto").usd == score("hot").usd, "and pays for no way in");
 }
 
 static unsigned
