@@ -183,6 +183,43 @@ test_rule(void)
 	    "the move, which needs no history, was before");
 }
 
+/* To warm on day 1200: what could have been paid by one who were hot still is
+ * no measure any more. */
+static void
+test_work_after(void)
+{
+	static struct vt_reach_step to_warm = { 1200, 1u << 0, 1, 1 };
+	const struct vt_reach rule = {
+		.barred = 1u << 1 | 1u << 2, .step = &to_warm, .steps = 1
+	};
+	const struct vt_reach open = { .step = &to_warm, .steps = 1 };
+	static double daily[250];
+	/* 15.001 there and 45.001 back */
+	double gone = 1249.5 + 60.002 / 0.19;
+	size_t i;
+
+	for (i = 0; i < 250; i++)
+		daily[i] = 1000.5 + (double)i;
+	fresh();
+	make_model(3);
+	reach = &rule;
+	add("a/x", 1000, 2000, daily, 250);
+	run();
+	costs("work", 200 * 1.001 + 5.001 + 50 * 10.001 +
+	    (gone - 1200) * 0.2 + 15.001 + (2000 - gone) * 0.01,
+	    "after its day the work function goes on without the hot tier");
+	fresh();
+	options.min_history = 200;
+	reach = &open;
+	add("a/x", 1000, 2000, NULL, 0);
+	run();
+	ok(score("work").moves == 2 &&
+	    same(score("hazard").usd, score("work").usd) &&
+	    same(score("plan").usd, score("work").usd),
+	    "who leaves it to the work function then, has all that this "
+	    "learned");
+}
+
 /* What was barred may be gone to from its day on. */
 static void
 test_until(void)
@@ -373,6 +410,7 @@ main(void)
 	test_reach_end();
 	test_reach();
 	test_rule();
+	test_work_after();
 	test_until();
 	test_end();
 	test_rule_self_moving();
