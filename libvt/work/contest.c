@@ -721,7 +721,7 @@ take_steps(struct turn *u, double now)
 		take_step(u, &r->step[a->step++]);
 }
 
-/* A rule has removed it: a minimum that is not over is paid for all the same. */
+/* A rule has removed it: a minimum that is not over is paid all the same. */
 static void
 end_life(const struct turn *u)
 {
