@@ -225,11 +225,11 @@ print_foot(const struct run *r)
 		    (unsigned long long)r->bound);
 	if (r->ruled > 0)
 		cli_printf("%llu versions are bound by lifecycle rules: in "
-		    "each line they go where these ask\non its day, and "
-		    "nowhere else before.\n", (unsigned long long)r->ruled);
+		    "each line they go where these\nask on the day, and no "
+		    "colder before.\n", (unsigned long long)r->ruled);
 	if (r->ended > 0)
 		cli_printf("%llu versions, %s, are removed by lifecycle "
-		    "rules: from that day on nobody\npays for them.\n",
+		    "rules: from then on nobody\npays for them.\n",
 		    (unsigned long long)r->ended,
 		    vt_num_human_bytes(r->ended_bytes, size));
 	if (vt_sample_count(r->sample) < vt_sample_offered(r->sample))

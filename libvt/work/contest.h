@@ -104,8 +104,9 @@ const struct vt_engine *vt_contest_winner(const struct vt_contest *k);
 const struct vt_engine *vt_contest_prefix(const struct vt_contest *k,
     size_t prefix);
 /* The least possible, in hindsight, from score_from on, over the tiers that
- * are not excluded and not self-moving, but where rules have it.  Computed when first asked for;
- * blocks for about as long as a replay.  A negative number: no memory. */
+ * are not excluded and not self-moving, but where rules have it.  Computed when
+ * first asked for; blocks for about as long as a replay.  A negative number: no
+ * memory. */
 double vt_contest_optimum(struct vt_contest *k);
 /* The same, and what is paid when; it adds up to that.  VT_NOMEM. */
 enum vt_code vt_contest_optimum_told(struct vt_contest *k,
