@@ -60,12 +60,10 @@ bind_to_rules(const struct run *r, const struct bucket_rules *b,
 	struct vt_lc_subject s;
 
 	vt_rules_record(&p->rec, &s);
-	vt_place_classes(p->place, r->classes, r->model.count, classes);
+	rules_classes(r, p->place, classes);
 	vt_rules_bounds(b->lc, &s, classes, r->model.count,
 	    rules_now(r, b), bounds);
-	/* --tiers is for this run; a rule must wait for another */
-	if (bounds->must >= 0 && r->tiers != NULL &&
-	    r->model.tier[bounds->must].excluded)
+	if (bounds->must >= 0 && rules_wait(r) >> bounds->must & 1)
 		bounds->must = -1;
 	vt_plan_bar(bounds, &p->cost);
 }
@@ -96,6 +94,20 @@ engine_within(const struct run *r, const struct vt_scan_record *rec,
 	for (i = 0; i < r->model.count; i++)
 		if (!r->model.tier[i].excluded && !vt_place_allows(w, i))
 			return NULL;
+	return e;
+}
+
+/* The same of what lifecycle rules bar by now. */
+static const struct vt_engine *
+engine_ruled(const struct run *r, const struct vt_engine *e,
+    const struct vt_bounds *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->count; i++)
+		if (b->barred[i] && !r->model.tier[i].excluded)
+			return e != NULL && e->kind == VT_ENGINE_HOT ? e :
+			    NULL;
 	return e;
 }
 
@@ -208,8 +220,10 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 		return;
 	if (p->place != NULL)
 		bind_to_policies(r, p->place, &options, &p->cost);
-	if (rules != NULL)
+	if (rules != NULL) {
 		bind_to_rules(r, rules, p, &bounds);
+		e = engine_ruled(r, e, &bounds);
+	}
 	while (vt_plan_decide(&r->model, &options, e, &p->cost, rec, &p->past,
 	    rules != NULL ? &bounds : NULL, &p->d) != 0) {
 		fill_past(r, from, INFINITY, p);

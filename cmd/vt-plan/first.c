@@ -16,6 +16,10 @@ struct candidate {
 	uint64_t size_bytes;
 	int64_t mtime_us;
 	struct vt_reach reach;
+	/* of a version in a bucket with rules, which are read by then: all but
+	 * its heat; else NULL */
+	struct vt_scan_record *ruled;
+	uint64_t buckets;		/* whose lines came before it */
 };
 
 #define KEPT_MAX ((size_t)1 << 30)
@@ -77,12 +81,33 @@ reach_of(const struct run *r, const struct vt_scan_record *rec,
 	(void)vt_reach_of(&r->model, &r->policy, r->places, rec, out);
 }
 
+/* What of its record tells what rules say of it. */
 static int
-put_aside(const struct run *r, struct first_pass *f,
+keep_ruled(struct vt_arena *a, struct candidate *c,
     const struct vt_scan_record *rec)
 {
+	struct vt_scan_record *k;
+
+	k = (struct vt_scan_record *)(void *)vt_arena_dup(a, rec,
+	    sizeof(*rec));
+	c->ruled = k;
+	if (k == NULL)
+		return -1;
+	k->bucket = c->bucket;
+	k->key = c->key;
+	k->tags = vt_arena_str(a, rec->tags != NULL ? rec->tags : "");
+	k->lock = vt_arena_str(a, rec->lock != NULL ? rec->lock : "");
+	k->h_count = k->gap_count = k->also_count = 0;
+	return k->tags != NULL && k->lock != NULL ? 0 : -1;
+}
+
+static int
+put_aside(const struct run *r, struct first_pass *f,
+    const struct vt_scan_record *rec, uint64_t buckets)
+{
 	struct candidate c = { .key_len = rec->key_len,
-	    .size_bytes = rec->size_bytes, .mtime_us = rec->mtime_us };
+	    .size_bytes = rec->size_bytes, .mtime_us = rec->mtime_us,
+	    .buckets = buckets };
 	struct vt_err err;
 
 	if (vt_past_fill(&f->past, rec, r->now_us, &err) != VT_OK)
@@ -94,12 +119,13 @@ put_aside(const struct run *r, struct first_pass *f,
 	c.bucket = vt_arena_str(f->kept, rec->bucket);
 	c.key = vt_arena_dup(f->kept, rec->key, rec->key_len);
 	return c.past.e == NULL || c.bucket == NULL || c.key == NULL ||
+	    (rec->is_ruled && keep_ruled(f->kept, &c, rec) < 0) ||
 	    vt_buf_add(&f->candidates, &c, sizeof(c)) < 0 ? -1 : 0;
 }
 
 int
 first_see(const struct run *r, struct first_pass *f,
-    const struct vt_scan_record *rec, double floor)
+    const struct vt_scan_record *rec, double floor, uint64_t buckets)
 {
 	double rank;
 
@@ -126,12 +152,26 @@ first_see(const struct run *r, struct first_pass *f,
 			return 0;
 		}
 	}
-	return put_aside(r, f, rec);
+	return put_aside(r, f, rec, buckets);
+}
+
+/* 0: rules have removed it before its past begins. */
+static int
+bind_candidate(const struct run *r, struct candidate *c, uint64_t buckets,
+    struct vt_reach_step step[VT_REACH_STEPS])
+{
+	const struct bucket_rules *b;
+
+	buckets += c->buckets;
+	b = rules_for(buckets > 0 ? &r->rules[buckets - 1] : NULL, c->ruled);
+	return b == NULL || !(rules_reach(r, b, c->ruled, &c->past, &c->reach,
+	    step) & RULES_END) || c->past.to > c->past.from;
 }
 
 void
-first_take(struct run *r, struct first_pass *f)
+first_take(struct run *r, struct first_pass *f, uint64_t buckets)
 {
+	struct vt_reach_step step[VT_REACH_STEPS];
 	struct vt_err err;
 	size_t i;
 
@@ -150,8 +190,10 @@ first_take(struct run *r, struct first_pass *f)
 		r->covered_days = f->covered_days;
 	vt_sample_passed(r->sample, f->passed, f->highest_passed);
 	for (i = 0; i < candidate_count(f); i++) {
-		const struct candidate *c = candidate_at(f, i);
+		struct candidate *c = candidate_at(f, i);
 
+		if (c->ruled != NULL && !bind_candidate(r, c, buckets, step))
+			continue;
 		if (vt_sample_wants(r->sample, c->size_bytes, c->bucket,
 		    c->key, c->key_len, c->mtime_us) &&
 		    vt_sample_add(r->sample, &c->past, c->size_bytes,

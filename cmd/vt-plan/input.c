@@ -115,35 +115,39 @@ decide_block(void *ctx, void *item)
 		    "no memory for a block of versions");
 }
 
-/* The past that is simulated is of what is there still; of what will not be
- * for long the reader is told. */
+/* What binds it while the past is replayed. */
 static void
-count_due(struct run *r, const struct decided *p)
+count_bound(struct run *r, const struct decided *p)
 {
 	const struct bucket_rules *b = rules_of(p);
-	struct vt_lc_removal removal;
+	struct vt_reach_step step[VT_REACH_STEPS];
+	struct vt_past past = p->past;
+	struct vt_reach reach;
+	unsigned what;
 
-	if (b == NULL ||
-	    find_removal(r, b, &p->rec, &removal) != REMOVAL_DUE)
+	r->bound += (uint64_t)vt_reach_of(&r->model, &r->policy, r->places,
+	    &p->rec, &reach);
+	if (b == NULL)
 		return;
-	r->removals[removal.action]++;
-	r->removed_bytes += p->rec.size_bytes;
+	what = rules_reach(r, b, &p->rec, &past, &reach, step);
+	r->ruled += what & RULES_BIND;
+	if (what & RULES_END) {
+		r->ended++;
+		r->ended_bytes += p->rec.size_bytes;
+	}
 }
 
 static void
 simulate_one(struct run *r, const struct decided *p)
 {
-	struct vt_reach reach;
 	struct outcome o;
 
 	if (p->rec.kind != VT_SCAN_VERSION)
 		return;
-	r->bound += (uint64_t)vt_reach_of(&r->model, &r->policy, r->places,
-	    &p->rec, &reach);
+	count_bound(r, p);
 	memset(&o, 0, sizeof(o));
 	o.state = REMOVAL_DUE;		/* nothing is decided of it */
 	count_one(&r->sum, p, &o);
-	count_due(r, p);
 	if (p->rec.size_bytes <= r->pack.max_bytes)
 		packs_take(r, p, NULL);
 }

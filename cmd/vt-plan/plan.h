@@ -186,6 +186,7 @@ struct run {
 	uint64_t asked;		/* moves that rules ask for */
 	uint64_t placed;	/* moves that policies ask for */
 	uint64_t removals[VT_LC_ACTIONS], removed_bytes;
+	uint64_t ruled, ended, ended_bytes;	/* simulated: by rules */
 	int explains;		/* a version that is there, with --explain */
 	uint64_t bound;		/* by policies, pins or locks; of what is
 				   simulated */
@@ -223,9 +224,11 @@ void read_files(struct run *r);
 int first_init(struct first_pass *f);
 void first_release(struct first_pass *f);
 void first_reset(struct first_pass *f);
+/* `buckets`: whose lines came before it in the batch. */
 int first_see(const struct run *r, struct first_pass *f,
-    const struct vt_scan_record *rec, double floor);
-void first_take(struct run *r, struct first_pass *f);
+    const struct vt_scan_record *rec, double floor, uint64_t buckets);
+/* `buckets`: whose lines came before the batch; those in it were taken. */
+void first_take(struct run *r, struct first_pass *f, uint64_t buckets);
 void first_end(struct run *r);
 
 /* input.c: both passes. */
@@ -256,8 +259,24 @@ double rounded(double d);
 enum vt_code take_bucket(struct run *r, const struct vt_scan_record *rec,
     struct vt_err *err) VT_MUST_CHECK;
 void rules_forget(struct run *r);
-/* Those that hold for a line, or NULL. */
+/* Those that hold for a line, or NULL; `b`: what came last, or NULL. */
+const struct bucket_rules *rules_for(const struct bucket_rules *b,
+    const struct vt_scan_record *rec);
 const struct bucket_rules *rules_of(const struct decided *p);
+/* The storage classes of tiers as rules may name them (of VT_COST_TIERS). */
+void rules_classes(const struct run *r, const struct vt_place *w,
+    const char **classes);
+/* 1 << tier: --tiers is for this run; a rule must wait for another. */
+uint32_t rules_wait(const struct run *r);
+/*
+ * What they make of a version's past, which may be cut, and of its reach, which
+ * borrows `step`: RULES_BIND: less is left of the tiers at some time in it;
+ * RULES_END: it is removed in it.
+ */
+enum { RULES_BIND = 1, RULES_END = 2 };
+unsigned rules_reach(const struct run *r, const struct bucket_rules *b,
+    const struct vt_scan_record *rec, struct vt_past *p,
+    struct vt_reach *reach, struct vt_reach_step step[VT_REACH_STEPS]);
 int64_t rules_now(const struct run *r, const struct bucket_rules *b);
 enum removal_state find_removal(const struct run *r,
     const struct bucket_rules *b, const struct vt_scan_record *rec,

@@ -124,7 +124,7 @@ parse_line(struct batch *b, size_t at, size_t len, uint64_t number,
 	}
 	if (vt_spool_pack(b->block, &rec, *buckets) < 0 ||
 	    (rec.kind == VT_SCAN_VERSION &&
-	    first_see(b->r, &b->first, &rec, b->floor) < 0))
+	    first_see(b->r, &b->first, &rec, b->floor, *buckets) < 0))
 		b->no_memory = 1;
 }
 
@@ -203,7 +203,7 @@ take_batch(struct run *r, struct batch *b)
 	r->lines += b->lines;
 	cli_progress_add(0, b->lines);
 	take_odd(r, b);
-	first_take(r, &b->first);
+	first_take(r, &b->first, buckets);
 	if (vt_spool_put(r->spool, b->block, buckets, &err) != VT_OK)
 		plan_die(&err);
 }

@@ -1,6 +1,6 @@
 /*
- * Lifecycle rules of buckets, as their lines have them, and what is due to be
- * removed by them.
+ * Lifecycle rules of buckets, as their lines have them, what is due to be
+ * removed by them, and what they make of the past that is replayed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,19 +58,48 @@ take_bucket(struct run *r, const struct vt_scan_record *rec,
 
 /* Unless they were changed while it was scanned. */
 const struct bucket_rules *
+rules_for(const struct bucket_rules *b, const struct vt_scan_record *rec)
+{
+	return b != NULL && b->lc != NULL && rec->is_ruled &&
+	    strcmp(b->bucket, rec->bucket) == 0 &&
+	    b->generation == rec->bucket_generation ? b : NULL;
+}
+
+const struct bucket_rules *
 rules_of(const struct decided *p)
 {
-	const struct bucket_rules *b = p->rules;
-
-	return b != NULL && b->lc != NULL && p->rec.is_ruled &&
-	    strcmp(b->bucket, p->rec.bucket) == 0 &&
-	    b->generation == p->rec.bucket_generation ? b : NULL;
+	return rules_for(p->rules, &p->rec);
 }
 
 int64_t
 rules_now(const struct run *r, const struct bucket_rules *b)
 {
 	return r->now_us != INT64_MAX ? r->now_us : b->at_us;
+}
+
+void
+rules_classes(const struct run *r, const struct vt_place *w,
+    const char **classes)
+{
+	size_t i;
+
+	vt_place_classes(w, r->classes, r->model.count, classes);
+	/* there for comparing alone */
+	for (i = 0; r->config != NULL && i < r->model.count; i++)
+		if (i >= r->config->tier_count)
+			classes[i] = "";
+}
+
+uint32_t
+rules_wait(const struct run *r)
+{
+	uint32_t mask = 0;
+	size_t i;
+
+	for (i = 0; r->tiers != NULL && i < r->model.count; i++)
+		if (r->model.tier[i].excluded)
+			mask |= UINT32_C(1) << i;
+	return mask;
 }
 
 /* A lock always wins; a marker that is added removes nothing. */
@@ -97,4 +126,28 @@ find_removal(const struct run *r, const struct bucket_rules *b,
 	if (out->due_us > rules_now(r, b))
 		return REMOVAL_LATER;
 	return removal_locked(r, b, rec, out) ? REMOVAL_LOCKED : REMOVAL_DUE;
+}
+
+unsigned
+rules_reach(const struct run *r, const struct bucket_rules *b,
+    const struct vt_scan_record *rec, struct vt_past *p,
+    struct vt_reach *reach, struct vt_reach_step step[VT_REACH_STEPS])
+{
+	const char *classes[VT_COST_TIERS];
+	struct vt_reach_rules rules = { .lc = b->lc, .classes = classes,
+	    .wait = rules_wait(r) };
+	struct vt_lc_removal removal;
+	unsigned what = 0;
+
+	/* where there are versions, what expires stays as one of them */
+	if (find_removal(r, b, rec, &removal) == REMOVAL_DUE &&
+	    (removal.action != VT_LC_EXPIRE || !b->marks) &&
+	    vt_reach_end(reach, p, (double)removal.due_us / (double)DAY_US))
+		what |= RULES_END;
+	vt_rules_record(rec, &rules.version);
+	rules_classes(r, vt_places_find(r->places, rec->bucket, rec->key,
+	    rec->key_len), classes);
+	if (vt_reach_rules_of(reach, &r->model, &rules, p, step))
+		what |= RULES_BIND;
+	return what;
 }

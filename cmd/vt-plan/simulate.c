@@ -207,6 +207,7 @@ print_foot(const struct run *r)
 {
 	const char *prefix;
 	double worst = worst_prefix(r, &prefix), best, plan, hot;
+	char size[16];
 
 	best = vt_contest_optimum(r->contest);
 	plan = engine_usd(r, VT_ENGINE_PLAN);
@@ -222,6 +223,15 @@ print_foot(const struct run *r)
 		    "locks: in each line, the best\npossible too, they are "
 		    "only where they may be.\n",
 		    (unsigned long long)r->bound);
+	if (r->ruled > 0)
+		cli_printf("%llu versions are bound by lifecycle rules: in "
+		    "each line they go where these\nask on the day, and no "
+		    "colder before.\n", (unsigned long long)r->ruled);
+	if (r->ended > 0)
+		cli_printf("%llu versions, %s, are removed by lifecycle "
+		    "rules: from then on nobody\npays for them.\n",
+		    (unsigned long long)r->ended,
+		    vt_num_human_bytes(r->ended_bytes, size));
 	if (vt_sample_count(r->sample) < vt_sample_offered(r->sample))
 		cli_printf("From a sample of %zu of %llu versions, the "
 		    "largest in it for sure.\n", vt_sample_count(r->sample),
@@ -334,6 +344,10 @@ print_json(struct run *r)
 		}
 		vt_json_u64(&b, "versions", r->sum.versions);
 		vt_json_u64(&b, "bound", r->bound);
+		if (r->rules_count > 0) {
+			vt_json_u64(&b, "ruled", r->ruled);
+			vt_json_u64(&b, "ended", r->ended);
+		}
 		vt_json_u64(&b, "sampled", vt_sample_count(r->sample));
 		vt_json_u64(&b, "bytes", r->sum.bytes);
 		vt_json_double(&b, "days", scored_days(r));
@@ -348,8 +362,6 @@ print_json(struct run *r)
 void
 print_simulation(struct run *r)
 {
-	char size[16];
-
 	if (r->contest == NULL)
 		cli_warn("no log covers any of their time: nothing to "
 		    "simulate");
@@ -357,12 +369,6 @@ print_simulation(struct run *r)
 		print_json(r);
 	else
 		print_text(r);
-	if (!r->quiet && r->removed_bytes > 0)
-		cli_warn("these figures include %llu versions, %s, that "
-		    "lifecycle rules remove by now",
-		    (unsigned long long)(r->removals[VT_LC_EXPIRE] +
-		    r->removals[VT_LC_EXPIRE_VERSION]),
-		    vt_num_human_bytes(r->removed_bytes, size));
 	if (r->contest != NULL && !r->quiet && r->sum.versions > 0)
 		cli_warn("trying engines took %.1f seconds of a core, %.0f "
 		    "for a million versions", r->contest_seconds,

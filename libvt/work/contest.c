@@ -5,6 +5,8 @@
 
 #include "libvt/work/contest_internal.h"
 #include "libvt/work/expect.h"
+#include "libvt/work/levels.h"
+#include "libvt/work/workfn.h"
 
 #define WEEKS_MAX 5200		/* a century; what is longer ends there */
 
@@ -25,6 +27,8 @@
  * bound: they teach no survival statistics, and a class that would have moved
  * these few well says nothing of the next. */
 #define LEARN_OBJECTS 10
+
+#define GONE 2			/* begun once, and removed by a rule */
 
 #define GUARD 1.2		/* times the plain work function's bill */
 
@@ -214,7 +218,7 @@ prepare(struct vt_contest *k, struct vt_err *err)
 		/* only who asks for it may go there */
 		if (move >= 0)
 			k->cost[i].excluded[move] = 1;
-		vt_reach_bar(&o->reach, &k->cost[i]);
+		vt_reach_bar(o->reach.barred, &k->cost[i]);
 		if (k->table != NULL)
 			vt_hazard_table_size(k->table, size);
 		if (k->table_auto != NULL)
@@ -301,6 +305,7 @@ struct turn {
 	const struct vt_past *p;
 	const struct vt_cost *c;
 	struct vt_track *t;
+	uint32_t barred;	/* of its reach, by now */
 	/* the work function as it was before the step at hand: it is the same
 	 * for all who follow it, wherever they have the object */
 	double w[VT_COST_TIERS];
@@ -337,33 +342,11 @@ pay(const struct turn *u, struct side *d, enum item what, double usd)
 		m->hot += usd;
 }
 
-/* What a self-moving class bills for `days` when it has counted `idle`. */
-static double
-level_storage(const struct vt_contest *k, size_t tier, uint64_t size_bytes,
-    double idle, double days)
-{
-	const struct vt_price *p = &k->m->tier[tier].price;
-	double gb = (double)size_bytes / k->m->bytes_per_gb, usd = 0, a, b;
-	size_t n = size_bytes < p->monitor_min_bytes ? 1 : p->level_count, l;
-
-	for (l = 0; l < n; l++) {
-		a = p->level[l].idle_days;
-		b = l + 1 < n ? p->level[l + 1].idle_days : INFINITY;
-		a = a > idle ? a : idle;
-		b = b < idle + days ? b : idle + days;
-		if (b > a)
-			usd += p->level[l].storage_gb_month * gb * (b - a);
-	}
-	if (size_bytes >= p->monitor_min_bytes)
-		usd += p->monitor_month * days;
-	return usd / k->m->month_days;
-}
-
 static double
 storage(const struct turn *u, const struct vt_seat *s, double days)
 {
 	if ((int)s->at == u->k->o.self_moving)
-		return level_storage(u->k, s->at, u->o->size_bytes,
+		return vt_levels_storage(u->k->m, s->at, u->o->size_bytes,
 		    s->level_idle, days);
 	return u->c->day[s->at] * days;
 }
@@ -372,18 +355,10 @@ storage(const struct turn *u, const struct vt_seat *s, double days)
 static double
 level_back(const struct turn *u, const struct vt_seat *s)
 {
-	const struct vt_price *p;
-	size_t l;
-
 	if ((int)s->at != u->k->o.self_moving)
 		return 0;
-	p = &u->k->m->tier[s->at].price;
-	if (u->o->size_bytes < p->monitor_min_bytes)
-		return 0;
-	for (l = p->level_count - 1; l > 0; l--)
-		if (s->level_idle >= p->level[l].idle_days)
-			break;
-	return p->level[l].back;
+	return vt_levels_back(u->k->m, s->at, u->o->size_bytes,
+	    s->level_idle);
 }
 
 /* The age rule's moves are the provider's. */
@@ -416,7 +391,7 @@ engine_within(const struct turn *u, const struct side *d,
     const struct vt_engine *e)
 {
 	const struct vt_contest *k = u->k;
-	uint32_t barred = u->o->reach.barred;
+	uint32_t barred = u->barred;
 
 	if (d->e.kind == VT_ENGINE_AUTO)
 		return barred >> e->self_moving & 1 ? &k->side[k->hot].e : e;
@@ -434,7 +409,7 @@ engine_for(const struct turn *u, const struct side *d)
 	if (e->kind == VT_ENGINE_PLAN)
 		e = u->o->prefix < k->marks && k->mark[u->o->prefix].guarded ?
 		    &k->side[k->work].e : &k->side[k->in_charge].e;
-	return u->o->reach.barred != 0 ? engine_within(u, d, e) : e;
+	return u->barred != 0 ? engine_within(u, d, e) : e;
 }
 
 /* The plan keeps no work function of its own: it follows the work engine's
@@ -493,7 +468,7 @@ static int
 may_go(const struct turn *u, const struct side *d, const struct vt_engine *e,
     const struct vt_seat *s, const struct vt_track *t, size_t to, double now)
 {
-	return u->c->excluded[to] != VT_COST_BARRED && may_move(u, d, t) &&
+	return !(u->c->excluded[to] & VT_COST_BARRED) && may_move(u, d, t) &&
 	    pays_back(u, d, e, s, t, to, now);
 }
 
@@ -590,6 +565,15 @@ rather_self_moving(const struct turn *u, const struct side *d)
 	    u->o->size_bytes, u->t->group, u->t->idle);
 }
 
+/* The step of its reach that came last, or NULL. */
+static const struct vt_reach_step *
+step_of(const struct turn *u)
+{
+	unsigned n = u->k->ahead[u->i].step;
+
+	return n > 0 ? &u->o->reach.step[n - 1] : NULL;
+}
+
 /* What one object may cost more than the bound: the guard looks after each rest
  * and each day with reads, and handing over takes a move. */
 static double
@@ -615,7 +599,8 @@ static void
 begin(const struct turn *u, double now, int old)
 {
 	struct vt_contest *k = u->k;
-	size_t home = u->o->reach.home, x;
+	const struct vt_reach_step *last = step_of(u);
+	size_t home = last != NULL ? last->home : u->o->reach.home, x;
 
 	if (k->scored[u->i] && u->o->prefix < k->marks)
 		k->mark[u->o->prefix].grace += u->o->stands_for *
@@ -629,8 +614,10 @@ begin(const struct turn *u, double now, int old)
 		vt_seat_begin(&d->e, u->c, s, home, old ? -1e9 : now);
 		if (k->scored[u->i] && old && u->t->clock > u->p->from)
 			memcpy(s->w, w, sizeof(w));
-		if ((int)home == k->o.self_moving)
+		if ((int)home == k->o.self_moving) {
 			s->level_idle = u->t->idle;
+			continue;
+		}
 		if (!rather_self_moving(u, d))
 			continue;
 		s->at = (unsigned char)engine_for(u, d)->self_moving;
@@ -701,6 +688,56 @@ pass_event(struct turn *u)
 	guard(u);
 }
 
+/* A lifecycle transition is due: whoever has it on a tier before that one pays
+ * for the move, as a plan has it made whether it pays or not.  What the work
+ * function may count on is another from now on. */
+static void
+take_step(struct turn *u, const struct vt_reach_step *s)
+{
+	struct vt_contest *k = u->k;
+	struct vt_seat *seat, *work = &k->side[k->work].seat[u->i];
+	size_t x;
+
+	vt_reach_bar(s->barred, &k->cost[u->i]);
+	u->barred = s->barred;
+	if (s->must >= 0)
+		vt_workfn_force(u->c, work->w, (size_t)s->must);
+	for (x = 0; x < k->sides; x++) {
+		seat = &k->side[x].seat[u->i];
+		memcpy(seat->w, work->w, sizeof(seat->w));
+		if (seat->at < s->must)
+			move(u, &k->side[x], seat, (size_t)s->must, s->at);
+	}
+	guard(u);
+}
+
+__attribute__((noinline)) static void
+take_steps(struct turn *u, double now)
+{
+	const struct vt_reach *r = &u->o->reach;
+	struct ahead *a = &u->k->ahead[u->i];
+
+	while (a->step < r->steps && r->step[a->step].at <= now)
+		take_step(u, &r->step[a->step++]);
+}
+
+/* A rule has removed it: a minimum that is not over is paid all the same. */
+static void
+end_life(const struct turn *u)
+{
+	struct vt_contest *k = u->k;
+	size_t x;
+
+	for (x = 0; x < k->sides; x++) {
+		struct vt_seat *s = &k->side[x].seat[u->i];
+
+		pay(u, &k->side[x], MOVING, vt_cost_early(u->c, s->at,
+		    u->p->to - s->entered));
+	}
+	guard(u);
+	k->begun[u->i] = GONE;
+}
+
 static void
 look(const struct vt_past *p, const struct vt_track *t, struct ahead *out)
 {
@@ -719,12 +756,14 @@ run_object(struct vt_contest *k, size_t i, double end)
 {
 	const struct vt_object *o = vt_sample_at(k->sample, i);
 	struct turn u = { k, i, o, &o->past, &k->cost[i], &k->track[i],
-	    { 0 } };
+	    o->reach.barred, { 0 } };
 	struct ahead *a = &k->ahead[i];
 	double next;
 
-	if (u.p->from >= end)
+	if (u.p->from >= end || k->begun[i] == GONE)
 		return;
+	if (a->step > 0)
+		u.barred = step_of(&u)->barred;
 	if (!k->begun[i]) {
 		k->begun[i] = 1;
 		vt_track_begin(u.t, u.p, o->size_bytes);
@@ -734,12 +773,22 @@ run_object(struct vt_contest *k, size_t i, double end)
 	}
 	for (;;) {
 		next = a->at < end ? a->at : end;
+		if (a->step < o->reach.steps &&
+		    o->reach.step[a->step].at < next)
+			next = o->reach.step[a->step].at;
 		if (!k->scored[i] && next >= k->o.score_from) {
 			pass(&u, k->o.score_from, a->share);
+			take_steps(&u, k->o.score_from);
 			k->scored[i] = 1;
 			begin(&u, k->o.score_from, 1);
 		}
 		pass(&u, next, a->share);
+		if (a->step < o->reach.steps)
+			take_steps(&u, next);
+		if (next < a->at && next < end)
+			continue;
+		if (a->is_end && next == a->at && o->reach.ends)
+			end_life(&u);
 		if (a->is_end || a->at >= end)
 			return;
 		pass_event(&u);

@@ -23,9 +23,11 @@
  * each object more, the prefix is the work function's until that is no longer
  * so.
  *
- * What policies, pins and locks say of an object (reach.h) holds for every
- * engine, the baselines and the optimum; an engine that would have the object
- * where it may not be leaves it to the work function, as the plan does.
+ * What policies, pins, locks and lifecycle rules say of an object (reach.h)
+ * holds for every engine, the baselines and the optimum; an engine that would
+ * have the object where it may not be leaves it to the work function, as the
+ * plan does.  On the day of a transition each has it moved, at its own cost; on
+ * that of a removal the bill ends, with what leaving early costs.
  *
  * The bill begins at `score_from`, every object then being on tier 0, or the
  * first that it may be on, with its true idle time; where the self-moving
@@ -102,8 +104,9 @@ const struct vt_engine *vt_contest_winner(const struct vt_contest *k);
 const struct vt_engine *vt_contest_prefix(const struct vt_contest *k,
     size_t prefix);
 /* The least possible, in hindsight, from score_from on, over the tiers that
- * are not excluded and not self-moving.  Computed when first asked for;
- * blocks for about as long as a replay.  A negative number: no memory. */
+ * are not excluded and not self-moving, but where rules have it.  Computed when
+ * first asked for; blocks for about as long as a replay.  A negative number: no
+ * memory. */
 double vt_contest_optimum(struct vt_contest *k);
 /* The same, and what is paid when; it adds up to that.  VT_NOMEM. */
 enum vt_code vt_contest_optimum_told(struct vt_contest *k,

@@ -33,6 +33,7 @@ struct ahead {
 	double at;		/* its next event, or the end */
 	double share;		/* of the time until then that is covered */
 	int is_end;
+	unsigned step;		/* of its reach that comes next */
 };
 
 struct vt_contest {
@@ -46,7 +47,7 @@ struct vt_contest {
 	struct vt_cost *cost;
 	struct vt_track *track;
 	struct ahead *ahead;
-	unsigned char *begun;	/* the object is there */
+	unsigned char *begun;	/* the object is there, or GONE */
 	unsigned char *scored;	/* it has passed score_from */
 	double *learn;		/* weight in what is learned */
 	struct side side[VT_CONTEST_ENGINES];

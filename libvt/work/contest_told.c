@@ -69,18 +69,16 @@ add_optimum(struct vt_contest *k, const struct vt_spending *told,
 
 	if (o == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for the optimum");
+	if (k->o.self_moving >= 0)
+		vt_optimum_levels(o, k->m, (size_t)k->o.self_moving);
 	for (i = 0; i < k->count && rc == VT_OK; i++) {
 		const struct vt_object *b = vt_sample_at(k->sample, i);
 
 		if (b->past.to < k->o.score_from)
 			continue;
 		scaled.by = b->stands_for;
-		if (told == NULL)
-			usd = vt_optimum_usd(o, &k->cost[i], &b->past,
-			    b->reach.home, k->o.score_from);
-		else
-			rc = vt_optimum_told(o, &k->cost[i], &b->past,
-			    b->reach.home, k->o.score_from, &each, &usd, err);
+		rc = vt_optimum_bound(o, &k->cost[i], &b->past, &b->reach,
+		    k->o.score_from, told != NULL ? &each : NULL, &usd, err);
 		if (rc == VT_OK)
 			sum += b->stands_for * usd;
 	}

@@ -116,9 +116,9 @@ struct vt_cost {
 					   a whole read that is paid: the
 					   request and transfer */
 	int needs_restore[VT_COST_TIERS];
-	int excluded[VT_COST_TIERS];	/* never a target; VT_COST_BARRED: it
-					   may not lie there at all, of what
-					   others do as well (P6) */
+	int excluded[VT_COST_TIERS];	/* never a target; with VT_COST_BARRED
+					   in it: of what others do as well
+					   (P6) */
 };
 #define VT_COST_BARRED 2
 

@@ -179,7 +179,7 @@ age_want(const struct vt_engine *e, const struct vt_cost *c,
 
 	for (i = 0; i < e->age_count && c->size_bytes >= e->age_min_bytes; i++)
 		if (now - p->created >= e->age_days[i] - 1e-9 &&
-		    c->excluded[e->age_tier[i]] != VT_COST_BARRED)
+		    !(c->excluded[e->age_tier[i]] & VT_COST_BARRED))
 			to = e->age_tier[i];
 	return to;
 }

@@ -45,6 +45,13 @@ vt_sample_new(size_t max_objects, size_t max_events)
 	return s;
 }
 
+static void
+release(struct vt_object *o)
+{
+	vt_past_release(&o->past);
+	free(o->reach.step);
+}
+
 void
 vt_sample_free(struct vt_sample *s)
 {
@@ -53,7 +60,7 @@ vt_sample_free(struct vt_sample *s)
 	if (s == NULL)
 		return;
 	for (i = 0; i < s->count; i++)
-		vt_past_release(&s->o[i].past);
+		release(&s->o[i]);
 	for (i = 0; i < s->prefix_count; i++)
 		free(s->prefix[i].name);
 	free(s->prefix);
@@ -206,7 +213,7 @@ drop_lowest(struct vt_sample *s)
 	if (s->o[0].rank > s->left_out)
 		s->left_out = s->o[0].rank;
 	s->events -= s->o[0].past.count;
-	vt_past_release(&s->o[0].past);
+	release(&s->o[0]);
 	s->o[0] = s->o[--s->count];
 	for (;;) {
 		least = i;
@@ -251,6 +258,20 @@ copy_past(struct vt_past *to, const struct vt_past *from)
 	if (to->e == NULL)
 		return -1;
 	memcpy(to->e, from->e, from->count * sizeof(*to->e));
+	return 0;
+}
+
+static int
+copy_reach(struct vt_reach *to, const struct vt_reach *from)
+{
+	*to = *from;
+	to->step = NULL;
+	if (from->steps == 0)
+		return 0;
+	to->step = malloc(from->steps * sizeof(*to->step));
+	if (to->step == NULL)
+		return -1;
+	memcpy(to->step, from->step, from->steps * sizeof(*to->step));
 	return 0;
 }
 
@@ -320,12 +341,14 @@ vt_sample_add(struct vt_sample *s, const struct vt_past *p,
 	if (!(p->to > p->from))
 		return VT_OK;
 	rank(&o, size_bytes, bucket, key, key_len, version);
-	if (reach != NULL)
-		o.reach = *reach;
 	if (grow(s) < 0 ||
 	    prefix_index(s, bucket, key, key_len, &o.prefix) < 0 ||
 	    copy_past(&o.past, p) < 0)
 		return vt_fail(err, VT_NOMEM, "no memory for a sample");
+	if (reach != NULL && copy_reach(&o.reach, reach) < 0) {
+		vt_past_release(&o.past);
+		return vt_fail(err, VT_NOMEM, "no memory for a sample");
+	}
 	s->events += p->count;
 	s->o[s->count++] = o;
 	sift_up(s, s->count - 1);

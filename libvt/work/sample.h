@@ -30,7 +30,7 @@ struct vt_object {
 	double rank;
 	uint64_t name;		/* a digest, to tell equal ranks apart */
 	uint32_t prefix;	/* index for vt_sample_prefix */
-	struct vt_reach reach;
+	struct vt_reach reach;	/* its steps are the sample's */
 };
 
 struct vt_sample;
@@ -44,7 +44,8 @@ void vt_sample_free(struct vt_sample *s);
  * a key apart. */
 int vt_sample_wants(struct vt_sample *s, uint64_t size_bytes,
     const char *bucket, const char *key, size_t key_len, int64_t version);
-/* Add it; its past is copied, and `reach` (NULL: nothing binds it).  A past
+/* Add it; its past is copied, and `reach` (NULL: nothing binds it) with its
+ * steps.  A past
  * without any time is left out.  VT_NOMEM. */
 enum vt_code vt_sample_add(struct vt_sample *s, const struct vt_past *p,
     uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,

@@ -107,6 +107,22 @@ vt_workfn_read(const struct vt_cost *c, double w[VT_COST_TIERS], double gets,
 	close_over(c, w);
 }
 
+void
+vt_workfn_force(const struct vt_cost *c, double w[VT_COST_TIERS],
+    size_t must)
+{
+	double x;
+	size_t i;
+
+	close_over(c, w);
+	for (i = 0; i < must; i++) {
+		x = w[i] + c->move[i][must] +
+		    c->day[must] * c->min_days[must];
+		w[must] = x < w[must] ? x : w[must];
+		w[i] = INFINITY;
+	}
+}
+
 size_t
 vt_workfn_want(const struct vt_cost *c, const double w[VT_COST_TIERS],
     size_t at, double down)

@@ -25,6 +25,10 @@ void vt_workfn_idle(const struct vt_cost *c, double w[VT_COST_TIERS],
  * (may be NULL) is what one has paid who is always on each tier. */
 void vt_workfn_read(const struct vt_cost *c, double w[VT_COST_TIERS],
     double gets, double bytes, int promote, double *spent);
+/* From now on it is on tier `must` or a later one, of those that are targets,
+ * and nobody is on the others any more. */
+void vt_workfn_force(const struct vt_cost *c, double w[VT_COST_TIERS],
+    size_t must);
 /*
  * The tier that one should be on who is on `at`.  `down`: the part of going to
  * a cheaper tier and back that must have been lost, 1 as published.  From a

@@ -387,6 +387,116 @@ why() {
 	[[ $output == *" versions are bound by policies, pins or locks: "* ]]
 }
 
+# ruled SCAN RULE [FIELDS]: its versions under a rule of their bucket
+ruled() {
+	printf '{"v":1,"kind":"bucket","bucket":"%s","bucket_generation":1,' \
+	    "$(head -n 1 "$1" | field bucket)"
+	printf '"at":"2026-10-01T00:00:00Z"%s,' "${3:+,$3}"
+	printf '"lifecycle":"<LifecycleConfiguration><Rule><ID>r</ID>'
+	printf '<Status>Enabled</Status><Filter/>%s</Rule>' "$2"
+	printf '</LifecycleConfiguration>"}\n'
+	sed 's/"bucket"/"ruled":true,"current":true,"bucket_generation":1,&/' \
+	    "$1"
+}
+
+# after DAYS CLASS: a transition
+after() {
+	printf '<Transition><Days>%s</Days><StorageClass>%s' "$1" "$2"
+	printf '</StorageClass></Transition>'
+}
+
+@test "P6 a replay does what lifecycle rules ask, and what they bar it does not" {
+	local gone='<Expiration><Days>365</Days></Expiration>'
+	vt-scan --from csv --history all "$sample" |
+	    awk 'NR % 20 == 0 && /"size":[0-9][0-9][0-9][0-9][0-9][0-9][0-9]/' \
+	    >few
+	vt-plan -q --simulate --json few >free
+	ruled few "$(after 36500 GLACIER_IR)" >late.scan
+	vt-plan -q --simulate --json late.scan >late
+	vt-plan -q --simulate --json --engines work --tiers hot,warm few >tiers
+	ruled few "$(after 0 GLACIER_IR)" | vt-plan -q --simulate --json >cold
+	ruled few "$(after 0 DEEP_ARCHIVE)" | vt-plan -q --simulate --json >deep
+	ruled few "$(after 0 INTELLIGENT_TIERING)" |
+	    vt-plan -q --simulate --json >auto
+	ruled few "$gone" >gone.scan
+	vt-plan -q --simulate --json gone.scan >gone
+	ruled few "$gone" '"versioning":"enabled"' |
+	    vt-plan -q --simulate --json >kept
+	ruled few "$gone$(after 30 GLACIER_IR)" |
+	    sed 's/"ruled"/"legal_hold":true,&/' |
+	    vt-plan -q --simulate --json >held
+	python3 - <<-'END'
+	import datetime, json
+	def rows(name):
+	    return {r["policy"]: r for r in map(json.loads, open(name))}
+	free, late, tiers, cold, deep, auto, gone, kept, held = map(rows, ("free",
+	    "late", "tiers", "cold", "deep", "auto", "gone", "kept", "held"))
+	def near(a, b):
+	    return abs(a - b) <= 1e-5 * b
+	assert "ruled" not in free["plan"], free["plan"]
+	for name in "late", "cold", "deep", "auto", "gone", "kept", "held":
+	    for n, r in rows(name).items():
+	        # the provider moves by itself, and cheaper
+	        if n not in ("age", "auto", "hazard+auto", "plan"):
+	            assert r["of_optimum"] >= 0.999999, (name, r)
+	        assert r["bound"] == (r["versions"] if name == "held" else 0), r
+	        assert r["ruled"] == (r["versions"] if name in ("late", "cold",
+	            "deep", "auto") else 0), (name, r)
+	        assert r["ended"] > 40 if name == "gone" else r["ended"] == 0, r
+	# what is never due is barred for good, as an option bars it
+	for n in "work", "work-quick", "idle", "optimum":
+	    assert near(late[n]["usd"], tiers[n]["usd"]), (late[n], tiers[n])
+	assert near(late["auto"]["usd"], free["hot"]["usd"]), late["auto"]
+	# who keeps it hot is made to move what was not there from the start,
+	# once, and keep it there
+	for to in cold, deep, auto:
+	    for n in "hot", "optimum":
+	        assert not near(to[n]["usd"], free[n]["usd"]), to[n]
+	    assert to["hot"]["versions"] >= to["hot"]["moves"] > 30, to["hot"]
+	assert cold["hot"]["storage_usd"] < 0.3 * free["hot"]["storage_usd"]
+	assert deep["hot"]["storage_usd"] < 0.1 * free["hot"]["storage_usd"]
+	for n in "auto", "plan", "work", "optimum":
+	    assert near(auto[n]["usd"], auto["hot"]["usd"]), auto[n]
+	# removed on its day; where there are versions, it stays as one
+	def days(t):
+	    return datetime.datetime.fromisoformat(t.replace("Z",
+	        "+00:00")).timestamp() / 86400
+	usd = 0
+	for r in map(json.loads, open("few")):
+	    made = days(r["mtime"])
+	    usd += r["size"] / 2 ** 30 * 0.023 / (365.25 / 12) * max(0, min(days(
+	        r["covered_to"]), -(-made // 1) + 365) - max(made,
+	        days(r["covered_from"])))
+	assert abs(gone["hot"]["storage_usd"] / usd - 1) < 1e-3, (gone["hot"], usd)
+	assert gone["optimum"]["usd"] < 0.9 * free["optimum"]["usd"]
+	for n in free:
+	    assert gone[n]["usd"] < free[n]["usd"], gone[n]
+	    assert near(kept[n]["usd"], free[n]["usd"]), kept[n]
+	    assert near(held[n]["usd"], free["hot"]["usd"]), held[n]
+	END
+	run -0 vt-plan -q --simulate late.scan
+	[[ $output == *" versions are bound by lifecycle rules: "* ]]
+	run -0 vt-plan -q --simulate gone.scan
+	[[ $output == *" are removed by lifecycle rules: "* ]]
+	# the plan is held to the same: what rules bar no engine is asked for
+	vt-plan -q late.scan >plan
+	[ "$(field to <plan | sort -u)" = warm ]
+}
+
+@test "a transition to a class that no tier has asks nothing" {
+	object a 1073741824 200 >one
+	ruled one "$(after 0 INTELLIGENT_TIERING)" >scan
+	echo '{"tiers": [
+	    {"name": "hot", "url": "file:hot", "storage_class": "STANDARD"},
+	    {"name": "cold", "url": "file:cold",
+	    "storage_class": "GLACIER_IR"}]}' >config.json
+	vt-plan -q --config config.json scan >plan
+	[ "$(field to <plan)" = cold ]
+	[ "$(field rule <plan)" = '' ]
+	vt-plan -q --config config.json --simulate --json scan >sim
+	[ "$(field ruled <sim | sort -u)" = 0 ]
+}
+
 @test "a wrong --policy is refused by line and field" {
 	policies '[{"bucket": "b"},
 	    {"bucket": "c", "pin": "nowhere"}]'
