@@ -1,7 +1,8 @@
 # Vaultaire.  `make help` lists the targets.
 PREFIX  ?= /usr/local
 BUILD   ?= build/release
-CFLAGS  ?= -O2 -g
+OPT     := -O2
+CFLAGS  ?= $(OPT) -g
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 DEPS    := libcurl libcrypto jansson libzstd sqlite3 libarchive libmicrohttpd expat libisal
 
@@ -33,6 +34,10 @@ HISTORY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/history/*.c)) \
 PARALLEL = $(if $(shell command -v parallel),-j 2 --no-parallelize-within-files)
 LIB     := $(BUILD)/libvt.a
 CLI     := $(BUILD)/cli.a
+# What each of ten million versions goes through.
+HOT     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard libvt/base/*.c libvt/proto/*.c \
+           libvt/work/*.c cmd/vt-plan/*.c cmd/vt-scan/*.c))
+$(HOT): OPT := -O3
 objs     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
 # vt-serve without its main, for fuzz targets: they link what they name of it.
 SERVE   := $(BUILD)/serve.a

@@ -2,6 +2,7 @@
  * Time: see clock.h.  Calendar arithmetic is done here on days since the
  * epoch: gmtime and timegm take locks and read the environment.
  */
+#include <endian.h>
 #include <string.h>
 #include <time.h>
 
@@ -300,15 +301,34 @@ zone(struct cursor *s, const char *colon)
 	return (west ? -1 : 1) * (hour * 3600 + minute * 60) * SECOND_US;
 }
 
-/* Two digits; `odd` is set when they are none. */
-static inline int
-two(const char *p, unsigned *odd)
-{
-	unsigned a = (unsigned)(uint8_t)p[0] - '0';
-	unsigned b = (unsigned)(uint8_t)p[1] - '0';
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-	*odd |= (unsigned)(a > 9) | (unsigned)(b > 9);
-	return (int)(a * 10 + b);
+/*
+ * Eight bytes that are a digit where `form` has a '0', and else as there, the
+ * first in the lowest byte: their digits' values, and 0 for what is none.
+ * `odd` gets a bit when they are otherwise.
+ */
+static inline uint64_t
+eight(const char *p, const char form[static 8], uint64_t *odd)
+{
+	uint64_t v, f, digit;
+
+	memcpy(&v, p, 8);
+	memcpy(&f, form, 8);
+	v = le64toh(v ^ f);
+	f = le64toh(f) ^ EACH('0');
+	/* 0x80 where the form has a digit, else 0: of at most 0x7f each */
+	digit = ~((f & EACH(0x7f)) + EACH(0x7f)) & EACH(0x80);
+	/* a digit over 9, or any other byte over 0, comes to 0x80 and more */
+	*odd |= (v | (v + EACH(0x7f) - (digit >> 7) * 9)) & EACH(0x80);
+	return v;
+}
+
+/* Two digits from byte `at` on, of ten times each and the one behind it. */
+static inline int
+pair(uint64_t tens, unsigned at)
+{
+	return (int)(tens >> 8 * at & 0xff);
 }
 
 /* "2026-11-22T12:00:00.000Z", as vt_time_rfc3339_ms writes it and most lines
@@ -316,18 +336,22 @@ two(const char *p, unsigned *odd)
 static int
 usual_form(const char *p, struct civil *c)
 {
-	unsigned odd = 0;
+	uint64_t odd = 0, v, tens;
 
-	c->year = two(p, &odd) * 100 + two(p + 2, &odd);
-	c->month = two(p + 5, &odd);
-	c->day = two(p + 8, &odd);
-	c->hour = two(p + 11, &odd);
-	c->minute = two(p + 14, &odd);
-	c->second = two(p + 17, &odd);
-	/* the digit before the last two is read twice */
-	c->us = two(p + 20, &odd) * 10000 + two(p + 21, &odd) % 10 * 1000;
-	return !odd && p[4] == '-' && p[7] == '-' && p[10] == 'T' &&
-	    p[13] == ':' && p[16] == ':' && p[19] == '.' && p[23] == 'Z';
+	v = eight(p, "0000-00-", &odd);
+	tens = v * 10 + (v >> 8);
+	c->year = pair(tens, 0) * 100 + pair(tens, 2);
+	c->month = pair(tens, 5);
+	v = eight(p + 8, "00T00:00", &odd);
+	tens = v * 10 + (v >> 8);
+	c->day = pair(tens, 0);
+	c->hour = pair(tens, 3);
+	c->minute = pair(tens, 6);
+	v = eight(p + 16, ":00.000Z", &odd);
+	tens = v * 10 + (v >> 8);
+	c->second = pair(tens, 1);
+	c->us = (pair(tens, 4) * 10 + (int)(v >> 48 & 0xff)) * 1000;
+	return odd == 0;
 }
 
 int

@@ -79,6 +79,40 @@ test_calendar(void)
 	ok(same, "every day of 800 years as gmtime has it, and back");
 }
 
+/* The usual form is read at once, any other one byte by byte: each byte of it
+ * changed to each other must be the same to both. */
+static void
+test_usual_form(void)
+{
+	static const char *const texts[] = {
+		"2026-11-22T12:34:56.789Z", "1999-12-31T23:59:59.999Z",
+		"2024-02-29T00:00:00.000Z"
+	};
+	char text[25], slow[26];
+	int64_t us, slow_us;
+	unsigned wrong = 0, read = 0;
+	size_t i, at;
+	int c, rc;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		for (at = 0; at < 24; at++)
+			for (c = 0; c < 256; c++) {
+				strcpy(text, texts[i]);
+				text[at] = (char)c;
+				/* with one more digit it is not usual */
+				memcpy(slow, text, 23);
+				memcpy(slow + 23, "0", 1);
+				slow[24] = text[23];
+				us = slow_us = 0;
+				rc = vt_time_parse_rfc3339(text, 24, &us);
+				read += rc == 0;
+				wrong += rc != vt_time_parse_rfc3339(slow, 25,
+				    &slow_us) || us != slow_us;
+			}
+	is_int(wrong, 0, "of %u texts that are times all are the same", read);
+	ok(read > 3 * 24, "there are more than the first ones");
+}
+
 static void
 test_parse_rfc3339(void)
 {
@@ -187,6 +221,7 @@ main(void)
 	test_format();
 	test_calendar();
 	test_parse_rfc3339();
+	test_usual_form();
 	test_parse_others();
 	return test_done();
 }
