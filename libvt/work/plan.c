@@ -371,7 +371,9 @@ put_expected(char *p, double idle_days, double share)
 
 	p = stpcpy(stpcpy(p, "idle for "), days_text(idle_days, text));
 	p = stpcpy(p, "; of objects like it ");
-	p = stpcpy(p, three_digits(100 * share, text));
+	/* nobody knows a ten-thousandth better than that */
+	p = stpcpy(p, share < 1e-4 ? "under 0.01" :
+	    three_digits(100 * share, text));
 	return stpcpy(p, " % are read within 30 days");
 }
 
