@@ -779,27 +779,38 @@ put_bounds(char *p, const struct vt_scan_record *r, const struct plain *s,
 	return p;
 }
 
+/* Nine digits of a fraction, without the zeros that it ends with. */
+static char *
+put_fraction(char *p, uint32_t billionths)
+{
+	uint32_t rest = billionths % 10000000;
+
+	*p++ = '.';
+	put_pair(p, billionths / 10000000);
+	put_pair(p + 2, rest / 100000);
+	put_pair(p + 4, rest / 1000 % 100);
+	rest %= 1000;
+	put_pair(p + 6, rest / 10);
+	p[8] = (char)('0' + rest % 10);
+	for (p += 9; p[-1] == '0'; p--)
+		;
+	return p;
+}
+
 /* A number of days: nine digits behind the point at most, as a rule.  Two
  * decimals of 15 digits are never one double, so what is equal has the same
  * text as the plain way's. */
 static char *
 put_covered(char *p, struct vt_buf *out, double days)
 {
-	uint64_t n, part, i;
+	uint64_t n;
 
 	n = days >= 0 && days < 1e6 ? (uint64_t)(days * 1e9 + 0.5) : 0;
 	if (signbit(days) || (double)n / 1e9 != days)
 		return put_double(p, out, "covered_days", days);
 	p = put_u64(PUT(p, ",\"covered_days\":"), n / 1000000000);
-	part = n % 1000000000;
-	if (part == 0)
-		return p;
-	*p++ = '.';
-	for (i = 100000000; part > 0; i /= 10) {
-		*p++ = (char)('0' + part / i);
-		part %= i;
-	}
-	return p;
+	n %= 1000000000;
+	return n != 0 ? put_fraction(p, (uint32_t)n) : p;
 }
 
 static char *

@@ -70,32 +70,35 @@ begin(void)
 	return h;
 }
 
+/* What lists of the last record are borrowed from. */
+static struct vt_heat_merge *merge;
+
 /* What the gatherer knows of one key, told as of then; ends gathering. */
 static struct vt_heat_teller *
 fill(struct vt_heat *h, const char *key, uint32_t exact, double created,
     double now)
 {
 	struct vt_heat_source source = vt_heat_as_source(h);
-	struct vt_heat_merge *m = vt_heat_merge_new(&source, 1);
 	struct vt_heat_teller *t = vt_heat_teller_new(exact,
 	    vt_heat_coverage(h));
 	const struct vt_heat_object *o;
 	struct vt_log_name name;
 	struct vt_buf text;
 
+	vt_heat_merge_free(merge);
+	merge = vt_heat_merge_new(&source, 1);
 	vt_buf_init(&text, 1000);
 	must(vt_heat_finish(h, &err));
 	must(vt_coverage_finish(vt_heat_coverage(h), &err));
 	memset(&rec, 0, sizeof(rec));
 	rec.mtime_us = (int64_t)((D0 + created) * DAY);
-	while (vt_heat_merge_next(m, &o, &err) == VT_OK) {
+	while (vt_heat_merge_next(merge, &o, &err) == VT_OK) {
 		must(vt_heat_name_split(o->name, o->name_len, &text, &name,
 		    &err));
 		if (strcmp(name.key, key) == 0)
 			break;
 	}
 	must(vt_heat_tell(t, &o, 1, (int64_t)((D0 + now) * DAY), &rec, &err));
-	vt_heat_merge_free(m);
 	vt_buf_release(&text);
 	return t;
 }
@@ -608,5 +611,6 @@ main(void)
 	test_writes();
 	test_names();
 	test_splits();
+	vt_heat_merge_free(merge);
 	return test_done();
 }
