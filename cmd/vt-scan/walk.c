@@ -33,7 +33,7 @@ struct group {
 	struct vt_buf key;	/* how the names of its objects begin */
 	char bucket[64], plain[VT_KEY_MAX];	/* what that is made of */
 	size_t plain_len;
-	const char *ahead;	/* the name of the next in the merge; NULL: none */
+	const char *ahead;	/* name of the next in the merge; NULL: none */
 	size_t ahead_len;
 	int is_started;
 	struct vt_buf next, name;	/* for passing by */
@@ -585,8 +585,10 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	if (r->rewrite != NULL)
 		pass_before(g, b->name, v->key, v->key_len);
 	group_seek(g, b->name, v->key, v->key_len);
-	if (g->count > 0) {
+	if (g->count > 0)
 		parts[0] = group_find(g, v->version_id, VT_ID_LEN);
+	/* mostly that was all */
+	if (g->count > (parts[0] != NULL)) {
 		if (v->is_null)
 			parts[1] = group_find(g, "null", 4);
 		if (v->is_current)
