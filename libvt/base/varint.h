@@ -35,12 +35,6 @@ vt_varint_get_slow(const char **p, const char *end, uint64_t *out)
 	uint64_t n = 0;
 	uint8_t c = 0x80;
 
-	/* most are of one byte */
-	if (at < end && (uint8_t)*at < 0x80) {
-		*out = (uint8_t)*at;
-		*p = at + 1;
-		return 0;
-	}
 	for (shift = 0; (c & 0x80) && shift < 63; shift += 7) {
 		if (at == end)
 			return -1;
@@ -66,6 +60,7 @@ vt_varint_get(const char **p, const char *end, uint64_t *out)
 	const char *at = *p;
 	uint64_t n, last;
 
+	/* most are of one byte */
 	if (at != end && (uint8_t)*at < 0x80) {
 		*out = (uint8_t)*at;
 		*p = at + 1;

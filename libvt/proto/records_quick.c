@@ -615,55 +615,11 @@ struct written {
 	char text[25];		/* "": none was */
 };
 
-/* Days as text: those that lines tell are few. */
-#define DAYS_KEPT 1024		/* a power of two */
-struct written_day {
-	uint32_t day;		/* since 1970, and one more; 0: none */
-	char text[12];
-};
-
-/* As vt_time_rfc3339_ms. */
-static void
-write_time(int64_t us, char out[25])
-{
-	static __thread struct written_day kept[DAYS_KEPT];
-	const uint64_t end_us = UINT64_C(253402300800000000);	/* 10000 */
-	struct written_day *d;
-	uint32_t day, ms, second;
-
-	if ((uint64_t)us >= end_us) {
-		vt_time_rfc3339_ms(us, out);
-		return;
-	}
-	day = (uint32_t)((uint64_t)us / 86400000000);
-	ms = (uint32_t)(((uint64_t)us - day * UINT64_C(86400000000)) / 1000);
-	d = &kept[day % DAYS_KEPT];
-	if (d->day != day + 1) {
-		vt_time_rfc3339_ms(us, out);
-		memcpy(d->text, out, 11);
-		d->day = day + 1;
-		return;
-	}
-	second = ms / 1000;
-	ms %= 1000;
-	memcpy(out, d->text, 12);
-	put_pair(out + 11, second / 3600);
-	out[13] = ':';
-	put_pair(out + 14, second / 60 % 60);
-	out[16] = ':';
-	put_pair(out + 17, second % 60);
-	out[19] = '.';
-	put_pair(out + 20, ms / 10);
-	out[22] = (char)('0' + ms % 10);
-	out[23] = 'Z';
-	out[24] = '\0';
-}
-
 static char *
 put_when(char *p, int64_t us, struct written *last)
 {
 	if (us != last->us || *last->text == '\0') {
-		write_time(us, last->text);
+		vt_time_rfc3339_ms(us, last->text);
 		last->us = us;
 	}
 	*p++ = '"';
@@ -687,37 +643,6 @@ put_plain(char *p, const struct plain *t)
 	return p;
 }
 
-#ifdef __SSE2__
-/* The bytes of 16 that are to be escaped: quotes, backslashes, what is below a
- * space and, having a sign, what is no ASCII. */
-static inline __m128i
-escapes(const char *p)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-
-	return _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')),
-	    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-}
-
-static inline int
-is_plain(const char *s, size_t len)
-{
-	__m128i found;
-	size_t i;
-
-	if (len < 16)
-		return vt_json_is_ascii(s, len);
-	/* the last sixteen may be some of those before once more */
-	found = escapes(s + len - 16);
-	for (i = 0; i + 16 < len; i += 16)
-		found = _mm_or_si128(found, escapes(s + i));
-	return _mm_movemask_epi8(found) == 0;
-}
-#else
-#define is_plain(s, len) vt_json_is_ascii(s, len)
-#endif
-
 /* The strings of a line, and the bytes that they take; 0: one has to be
  * escaped.  All but that numbered `key` end in a NUL; NULL is "". */
 static int
@@ -733,7 +658,7 @@ find_strings(const char *const *from, size_t count, size_t key,
 		/* most are empty in most lines */
 		if (i != key && *s[i].s != '\0')
 			s[i].len = strlen(s[i].s);
-		if (s[i].len > 0 && !is_plain(s[i].s, s[i].len))
+		if (s[i].len > 0 && !vt_json_is_ascii(s[i].s, s[i].len))
 			return 0;
 		*bytes += s[i].len;
 	}
