@@ -432,7 +432,32 @@ add_many(struct vt_heat *h, uint32_t step, uint32_t from, uint32_t to)
 	}
 }
 
-/* The next object as bytes, taken apart or as the merge gives it. */
+/* The next object, its name seen first. */
+static const struct vt_heat_object *
+seen_first(struct vt_heat_merge *m)
+{
+	static struct vt_heat_object o;
+	static char name[200];
+	const char *seen;
+	enum vt_code rc = vt_heat_merge_name(m, &seen, &o.name_len, &err);
+	size_t len = o.name_len;
+
+	must(rc == VT_ABSENT ? VT_OK : rc);
+	if (rc == VT_ABSENT) {
+		vt_heat_release(&o);
+		return NULL;
+	}
+	if (len > sizeof(name))
+		exit(1);
+	memcpy(name, seen, len);
+	must(vt_heat_merge_take(m, &o, &err));
+	o.name = name;
+	o.name_len = len;
+	return &o;
+}
+
+/* The next object as bytes: taken apart, its name seen first or not, or as the
+ * merge gives it. */
 static enum vt_code
 take(struct vt_heat_merge *m, int apart, struct vt_buf *bytes,
     struct vt_sorter_record *out)
@@ -441,7 +466,7 @@ take(struct vt_heat_merge *m, int apart, struct vt_buf *bytes,
 
 	if (!apart)
 		return vt_heat_merge_bytes(m, out, &err);
-	o = after(m);
+	o = apart == 1 ? after(m) : seen_first(m);
 	if (o == NULL)
 		return VT_ABSENT;
 	vt_buf_reset(bytes);
@@ -576,7 +601,7 @@ test_splits(void)
 	free(got);
 	part[0] = gathered(half, &part_len[0]);
 	part[1] = gathered(rest, &part_len[1]);
-	for (apart = 0; apart < 2; apart++) {
+	for (apart = 0; apart < 3; apart++) {
 		got = merged(part, part_len, apart, &got_len);
 		ok(want_len == got_len && memcmp(want, got, want_len) == 0,
 		    "two files of parts merged: the same");
