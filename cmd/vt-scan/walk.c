@@ -33,7 +33,8 @@ struct group {
 	struct vt_buf key;	/* how the names of its objects begin */
 	char bucket[64], plain[VT_KEY_MAX];	/* what that is made of */
 	size_t plain_len;
-	const struct vt_heat_object *ahead;	/* the next in the merge */
+	const char *ahead;	/* name of the next in the merge; NULL: none */
+	size_t ahead_len;
 	int is_started;
 	struct vt_buf next, name;	/* for passing by */
 };
@@ -53,10 +54,22 @@ group_release(struct group *g)
 }
 
 static void
-keep_ahead(struct group *g)
+look_ahead(struct group *g)
 {
-	const struct vt_heat_object *from = g->ahead;
-	struct vt_heat_day *days;
+	struct vt_err err;
+	enum vt_code rc = vt_heat_merge_name(g->r->merge, &g->ahead,
+	    &g->ahead_len, &err);
+
+	if (rc != VT_OK && rc != VT_ABSENT)
+		die(&err);
+}
+
+/* The object ahead is one of the group's. */
+static void
+take_ahead(struct group *g)
+{
+	const char *version = g->ahead + g->key.len;
+	struct vt_err err;
 	struct entry *e;
 	size_t cap;
 
@@ -69,45 +82,27 @@ keep_ahead(struct group *g)
 		g->cap = cap;
 	}
 	e = &g->entries[g->count++];
-	days = e->o.days;
-	cap = e->o.day_cap;
-	if (from->day_count > cap) {
-		cap = from->day_count * 2;
-		days = realloc(days, cap * sizeof(*days));
-		if (days == NULL)
-			out_of_memory();
-	}
-	e->o = *from;
-	e->o.name = NULL;
-	e->o.days = days;
-	e->o.day_cap = cap;
-	if (from->day_count > 0)
-		memcpy(days, from->days, from->day_count * sizeof(*days));
 	e->at = g->text.len;
-	e->len = from->name_len - g->key.len;
+	e->len = g->ahead_len - g->key.len;
 	/* what speaks of no version in particular is about the key */
 	e->is_there = e->len == 0 || (e->len == 4 &&
-	    memcmp(from->name + g->key.len, "null", 4) == 0);
-	if (vt_buf_add(&g->text, from->name + g->key.len, e->len) < 0)
+	    memcmp(version, "null", 4) == 0);
+	if (vt_buf_add(&g->text, version, e->len) < 0)
 		out_of_memory();
+	if (vt_heat_merge_take(g->r->merge, &e->o, &err) != VT_OK)
+		die(&err);
+	look_ahead(g);
 }
 
-/* Where the name of `o` stands to those of a key: before, among or behind
+/* Where the object ahead stands to those of a key: before, among or behind
  * them. */
-static int
-place_to(const struct vt_buf *key, const struct vt_heat_object *o)
+static inline int
+place_to(const struct group *g, const struct vt_buf *key)
 {
-	size_t len = o->name_len < key->len ? o->name_len : key->len;
-	int c = memcmp(o->name, key->data, len);
+	size_t len = g->ahead_len < key->len ? g->ahead_len : key->len;
+	int c = memcmp(g->ahead, key->data, len);
 
-	return c != 0 ? c : o->name_len < key->len ? -1 : 0;
-}
-
-/* The same of the group's key. */
-static int
-place_of(const struct group *g, const struct vt_heat_object *o)
-{
-	return place_to(&g->key, o);
+	return c != 0 ? c : g->ahead_len < key->len ? -1 : 0;
 }
 
 /* Go on to the heat of this key, which is behind those asked for before. */
@@ -116,6 +111,7 @@ group_seek(struct group *g, const char *bucket, const char *key,
     size_t key_len)
 {
 	int is_bucket = g->is_started && strcmp(bucket, g->bucket) == 0;
+	int place;
 
 	if (is_bucket && key_len == g->plain_len &&
 	    memcmp(key, g->plain, key_len) == 0)
@@ -126,7 +122,7 @@ group_seek(struct group *g, const char *bucket, const char *key,
 	g->plain_len = key_len;
 	if (!g->is_started) {
 		g->is_started = 1;
-		g->ahead = next_object(g->r);
+		look_ahead(g);
 	}
 	/* the name without a version is the beginning of all with one */
 	vt_buf_reset(&g->key);
@@ -135,11 +131,16 @@ group_seek(struct group *g, const char *bucket, const char *key,
 		out_of_memory();
 	g->count = 0;
 	vt_buf_reset(&g->text);
-	while (g->ahead != NULL && place_of(g, g->ahead) < 0)
-		g->ahead = next_object(g->r);
-	while (g->ahead != NULL && place_of(g, g->ahead) == 0) {
-		keep_ahead(g);
-		g->ahead = next_object(g->r);
+	while (g->ahead != NULL) {
+		place = place_to(g, &g->key);
+		if (place > 0)
+			break;
+		if (place == 0) {
+			take_ahead(g);
+			continue;
+		}
+		(void)next_object(g->r);
+		look_ahead(g);
 	}
 }
 
@@ -186,11 +187,11 @@ is_beside(const struct vt_heat_object *o, const struct vt_buf *key)
 static void
 pass_ahead(struct group *g)
 {
-	const struct vt_heat_object *o = g->ahead;
+	const struct vt_heat_object *o = next_object(g->r);
 
 	rewrite_object(g->r, o->name, o->name_len, o,
 	    !is_beside(o, &g->key) && !is_beside(o, &g->next));
-	g->ahead = next_object(g->r);
+	look_ahead(g);
 }
 
 /* The objects of the group's key, all versions of which were asked for. */
@@ -210,7 +211,7 @@ pass_group(struct group *g)
 		    e->is_there);
 	}
 	if (!g->is_started)
-		g->ahead = next_object(g->r);
+		look_ahead(g);
 	g->is_started = 1;
 }
 
@@ -228,7 +229,7 @@ pass_before(struct group *g, const char *bucket, const char *key,
 		return;
 	pass_group(g);
 	while (g->ahead != NULL && g->r->rewrite != NULL &&
-	    place_to(&g->next, g->ahead) < 0)
+	    place_to(g, &g->next) < 0)
 		pass_ahead(g);
 }
 
@@ -584,8 +585,10 @@ visit_version(void *ctx, const struct vt_bucket *b, const struct vt_version *v)
 	if (r->rewrite != NULL)
 		pass_before(g, b->name, v->key, v->key_len);
 	group_seek(g, b->name, v->key, v->key_len);
-	if (g->count > 0) {
+	if (g->count > 0)
 		parts[0] = group_find(g, v->version_id, VT_ID_LEN);
+	/* mostly that was all */
+	if (g->count > (parts[0] != NULL)) {
 		if (v->is_null)
 			parts[1] = group_find(g, "null", 4);
 		if (v->is_current)

@@ -159,14 +159,28 @@ when(struct fields *s, const char *name)
 }
 
 static void
-put_when(struct vt_buf *out, const char *name, int64_t us)
+put_time(struct vt_buf *out, const char *name, int64_t us)
 {
 	char t[25];
 
-	if (us == 0)
-		return;
 	vt_time_rfc3339_ms(us, t);
 	vt_json_str(out, name, t);
+}
+
+static void
+put_when(struct vt_buf *out, const char *name, int64_t us)
+{
+	if (us != 0)
+		put_time(out, name, us);
+}
+
+/* Unless it is the one that is taken when none is there. */
+static void
+put_when_unusual(struct vt_buf *out, const char *name, int64_t us,
+    int64_t usual)
+{
+	if (!vt_scan_same_time(us, usual))
+		put_time(out, name, us);
 }
 
 static void
@@ -345,8 +359,39 @@ vt_move_format_plain(const struct vt_move *m, struct vt_buf *out)
 
 /* --- versions with their heat --------------------------------------------- */
 
+/* A whole number, and behind it ',' or ']': where that is, or NULL. */
+static const char *
+row_number(const char *p, int64_t *n)
+{
+	int digits = 0, minus = *p == '-';
+	uint64_t u = 0;
+
+	for (p += minus; *p >= '0' && *p <= '9'; p++, digits++)
+		u = u * 10 + (uint64_t)(*p - '0');
+	if (digits == 0 || digits > 18 || (*p != ',' && *p != ']'))
+		return NULL;
+	*n = minus ? -(int64_t)u : (int64_t)u;
+	return p;
+}
+
+/* Those behind '[', up to ']': where that is, or NULL. */
+static const char *
+row_numbers(const char *p, int64_t n[5], int *count)
+{
+	for (*count = 0; *p != ']' && *count < 5;) {
+		p++;
+		while (*p == ' ')
+			p++;
+		p = row_number(p, &n[(*count)++]);
+		if (p == NULL)
+			return NULL;
+	}
+	/* a number alone stands without brackets */
+	return *p == ']' && *count > 1 ? p : NULL;
+}
+
 /*
- * Numbers of "[[1,2,3],[4,5,6]]", row by row.  Returns rows, or -1; `visit`
+ * Numbers of "[[1,2,3],7,[4,5,6]]", row by row.  Returns rows, or -1; `visit`
  * gets each row and how many numbers it has (at most 5).
  */
 static long
@@ -365,26 +410,13 @@ rows(const char *p, size_t len, int (*visit)(void *ctx, const int64_t n[5],
 			return total;
 		if (*p == ',' || *p == ' ')
 			continue;
-		if (*p != '[')
+		count = 1;
+		p = *p == '[' ? row_numbers(p, n, &count) : row_number(p, n);
+		if (p == NULL || visit(ctx, n, count) < 0)
 			return -1;
-		for (count = 0; *p != ']' && p + 1 < end; ) {
-			uint64_t u = 0;
-			int digits = 0, minus = 0;
-
-			p++;
-			while (*p == ' ')
-				p++;
-			minus = *p == '-';
-			p += minus;
-			for (; *p >= '0' && *p <= '9'; p++, digits++)
-				u = u * 10 + (uint64_t)(*p - '0');
-			if (digits == 0 || digits > 18 || count == 5 ||
-			    (*p != ',' && *p != ']'))
-				return -1;
-			n[count++] = minus ? -(int64_t)u : (int64_t)u;
-		}
-		if (*p != ']' || visit(ctx, n, count) < 0)
-			return -1;
+		/* what ended a number alone may end the list */
+		if (count == 1)
+			p--;
 		total++;
 	}
 	return -1;
@@ -402,6 +434,7 @@ count_row(void *ctx, const int64_t n[5], int count)
 struct day_rows {
 	struct vt_heat_day *h;
 	size_t count;
+	uint64_t size_bytes;	/* of the version */
 };
 
 static int
@@ -411,7 +444,8 @@ day_row(void *ctx, const int64_t n[5], int count)
 	const struct vt_heat_day *before =
 	    d->count > 0 ? &d->h[d->count - 1] : NULL;
 
-	if (vt_heat_day_row(n, count, before, &d->h[d->count]) < 0)
+	if (vt_heat_day_row(n, count, d->size_bytes, before,
+	    &d->h[d->count]) < 0)
 		return -1;
 	d->count++;
 	return 0;
@@ -421,7 +455,7 @@ static void
 read_days(struct fields *s, struct vt_scan_record *out)
 {
 	const struct vt_json_field *f = find(s, "h");
-	struct day_rows d = { NULL, 0 };
+	struct day_rows d = { NULL, 0, out->size_bytes };
 	long n;
 
 	if (f == NULL || s->rc != VT_OK)
@@ -429,7 +463,8 @@ read_days(struct fields *s, struct vt_scan_record *out)
 	n = f->type == 'a' ? rows(f->value, f->value_len, count_row, NULL) :
 	    -1;
 	if (n < 0) {
-		wrong(s, "h", "is not a list of lists of numbers");
+		wrong(s, "h", "is not a list of numbers and lists of "
+		    "them");
 		return;
 	}
 	d.h = vt_arena_alloc(s->a, ((size_t)n + 1) * sizeof(*d.h));
@@ -438,7 +473,7 @@ read_days(struct fields *s, struct vt_scan_record *out)
 		return;
 	}
 	if (rows(f->value, f->value_len, day_row, &d) < 0)
-		wrong(s, "h", "is not [day,gets,bytes] or "
+		wrong(s, "h", "is not day, [day,gets,bytes] or "
 		    "[day,gets,bytes,days,last], ascending");
 	out->h = d.h;
 	out->h_count = d.count;
@@ -577,6 +612,20 @@ read_lifecycle(struct fields *s, struct vt_scan_record *out)
 		out->upload = text(s, "upload", 1, NULL);
 }
 
+/* What a line of a version leaves to its other fields. */
+static void
+read_usual(struct fields *s, struct vt_scan_record *out)
+{
+	if (out->kind != VT_SCAN_VERSION)
+		return;
+	if (find(s, "copy_since") == NULL)
+		out->copy_since_us = vt_scan_usual_since(out);
+	if (find(s, "stored_bytes") == NULL)
+		out->stored_bytes = vt_scan_usual_stored(out);
+	if (find(s, "covered_from") == NULL)
+		out->covered_from_us = vt_scan_usual_from(out);
+}
+
 enum vt_code
 vt_scan_record_parse_plain(const char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out, struct vt_err *err)
@@ -627,6 +676,7 @@ vt_scan_record_parse_plain(const char *line, size_t len, struct vt_arena *a,
 	out->covered_from_us = when(&s, "covered_from");
 	out->covered_to_us = when(&s, "covered_to");
 	out->covered_days = number(&s, "covered_days");
+	read_usual(&s, out);
 	if (out->covered_days < 0)
 		wrong(&s, "covered_days", "is negative");
 	if (out->covered_to_us < out->covered_from_us)
@@ -647,7 +697,13 @@ put_days(const struct vt_scan_record *r, struct vt_buf *out)
 	for (i = 0; i < r->h_count; i++) {
 		const struct vt_heat_day *h = &r->h[i];
 
-		vt_buf_str(out, i == 0 ? "[" : ",[");
+		if (i > 0)
+			vt_buf_char(out, ',');
+		if (vt_heat_day_is_plain(h, r->size_bytes)) {
+			vt_buf_i64(out, h->day);
+			continue;
+		}
+		vt_buf_char(out, '[');
 		vt_buf_i64(out, h->day);
 		vt_buf_char(out, ',');
 		vt_buf_u64(out, h->gets);
@@ -764,8 +820,10 @@ vt_scan_record_format_plain(const struct vt_scan_record *r,
 	put_text(out, "class", r->storage_class);
 	if (r->copy != 0)
 		vt_json_i64(out, "copy", r->copy);
-	put_when(out, "copy_since", r->copy_since_us);
-	vt_json_u64(out, "stored_bytes", r->stored_bytes);
+	put_when_unusual(out, "copy_since", r->copy_since_us,
+	    vt_scan_usual_since(r));
+	if (r->stored_bytes != vt_scan_usual_stored(r))
+		vt_json_u64(out, "stored_bytes", r->stored_bytes);
 	if (r->adopted)
 		vt_json_bool(out, "adopted", 1);
 	if (r->pack != 0) {
@@ -791,9 +849,12 @@ vt_scan_record_format_plain(const struct vt_scan_record *r,
 	vt_json_u64(out, "reads", r->reads);
 	vt_json_u64(out, "bytes_read", r->bytes_read);
 	put_when(out, "last_read", r->last_read_us);
-	vt_json_u64(out, "r30", r->r30);
-	vt_json_u64(out, "r90", r->r90);
-	put_when(out, "covered_from", r->covered_from_us);
+	if (r->r30 != 0)
+		vt_json_u64(out, "r30", r->r30);
+	if (r->r90 != 0)
+		vt_json_u64(out, "r90", r->r90);
+	put_when_unusual(out, "covered_from", r->covered_from_us,
+	    vt_scan_usual_from(r));
 	put_when(out, "covered_to", r->covered_to_us);
 	vt_json_double(out, "covered_days", r->covered_days);
 	put_gaps(r, out);

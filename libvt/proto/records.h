@@ -156,7 +156,9 @@ struct vt_scan_record {
 
 /*
  * Parse one line as above.  Required: "v":1, bucket, and as the kind has them
- * key, size, tier, lifecycle, upload.  `h` and `gaps` must be ascending.
+ * key, size, tier, lifecycle, upload.  Of a version with a copy, or a foreign
+ * one, copy_since and stored_bytes are mtime and size where there is none, and
+ * covered_from is mtime with a covered_to.  `h` and `gaps` must be ascending.
  * VT_INVALID, VT_NOMEM.
  */
 enum vt_code vt_scan_record_parse(const char *line, size_t len,

@@ -27,22 +27,68 @@ int vt_scan_record_format_quick(const struct vt_scan_record *r,
 void vt_move_format_plain(const struct vt_move *m, struct vt_buf *out);
 int vt_move_format_quick(const struct vt_move *m, struct vt_buf *out);
 
-/* A row of "h" of `count` numbers, behind the row before it (NULL: none).
- * 0, or -1 when it cannot be. */
+/* --- what a line leaves to its other fields ------------------------------- *
+ * Of versions: when the copy came, what it takes and since when it is covered
+ * are mostly what is said already, and then not said again.
+ */
+
+/* When the copy came, unless it is said: when the version did.  Of those in a
+ * catalog that have no copy never. */
+static inline int64_t
+vt_scan_usual_since(const struct vt_scan_record *r)
+{
+	return r->copy != 0 || r->seq == 0 ? r->mtime_us : 0;
+}
+
+/* The bytes it takes: those of the version. */
+static inline uint64_t
+vt_scan_usual_stored(const struct vt_scan_record *r)
+{
+	return r->copy != 0 || r->seq == 0 ? r->size_bytes : 0;
+}
+
+/* From when on it is covered, when it is at all: all its life. */
+static inline int64_t
+vt_scan_usual_from(const struct vt_scan_record *r)
+{
+	return r->mtime_us < r->covered_to_us ? r->mtime_us :
+	    r->covered_to_us;
+}
+
+/* Are two times the same in a line, which tells milliseconds? */
 static inline int
-vt_heat_day_row(const int64_t n[5], int count,
+vt_scan_same_time(int64_t a, int64_t b)
+{
+	return a == b || a / 1000 - (a % 1000 < 0) ==
+	    b / 1000 - (b % 1000 < 0);
+}
+
+/* A row of "h" that is its day alone: read once, all of it. */
+static inline int
+vt_heat_day_is_plain(const struct vt_heat_day *h, uint64_t size_bytes)
+{
+	return h->gets == 1 && h->bytes == size_bytes && h->last <= h->day;
+}
+
+/* A row of "h" of `count` numbers, 1 of them being the day alone, behind the
+ * row before it (NULL: none).  0, or -1 when it cannot be. */
+static inline int
+vt_heat_day_row(const int64_t n[5], int count, uint64_t size_bytes,
     const struct vt_heat_day *before, struct vt_heat_day *h)
 {
-	if (count != 3 && count != 5)
-		return -1;
 	/* days beyond these are no dates, and would overflow sums */
-	if (n[0] < -1000000 || n[0] > 10000000 || n[1] < 0 || n[2] < 0)
+	if (n[0] < -1000000 || n[0] > 10000000)
 		return -1;
-	h->day = (int32_t)n[0];
-	h->gets = (uint64_t)n[1];
-	h->bytes = (uint64_t)n[2];
+	h->day = h->last = (int32_t)n[0];
 	h->days = 1;
-	h->last = h->day;
+	h->gets = 1;
+	h->bytes = size_bytes;
+	if (count != 1) {
+		if ((count != 3 && count != 5) || n[1] < 0 || n[2] < 0)
+			return -1;
+		h->gets = (uint64_t)n[1];
+		h->bytes = (uint64_t)n[2];
+	}
 	if (count == 5) {
 		if (n[3] < 1 || n[4] < n[0] || n[4] > 10000000 ||
 		    n[3] > n[4] - n[0] + 1)

@@ -191,7 +191,8 @@ number(struct quick *q)
 	return d;
 }
 
-/* The numbers of a row behind its '[', up to its ']': how many. */
+/* The numbers of a row behind its '[', up to its ']': how many.  One alone has
+ * no brackets. */
 static inline int
 row(struct quick *q, int64_t n[5])
 {
@@ -203,7 +204,7 @@ row(struct quick *q, int64_t n[5])
 			break;
 		q->p++;
 	}
-	if (*q->p == ']')
+	if (*q->p == ']' && count > 1)
 		q->p++;
 	else
 		q->odd = 1;
@@ -270,56 +271,98 @@ short_row(struct quick *q, int64_t n[5])
 #define short_row(q, n) 0
 #endif
 
-/* Behind "[": rows up to "]".  A row is `least` bytes of the line at least,
- * its comma included, which tells how many there may be. */
-#define ROWS(q, list, list_count, one, least) do {			\
-	size_t max_ = (size_t)((q)->end - (q)->p) / (least) + 1;	\
-	size_t at_ = 0;							\
-	int64_t n_[5];							\
-	int count_;							\
-									\
-	(list) = vt_arena_alloc((q)->a, max_ * sizeof(*(list)));	\
-	if ((list) == NULL)						\
-		(q)->odd = 1;						\
-	while (!(q)->odd) {						\
-		if (*(q)->p != '[' || at_ == max_) {			\
-			(q)->odd = 1;					\
-			break;						\
-		}							\
-		(q)->p++;						\
-		count_ = short_row(q, n_);				\
-		if (count_ == 0)					\
-			count_ = row(q, n_);				\
-		if ((q)->odd || one(n_, count_, at_ > 0 ?		\
-		    &(list)[at_ - 1] : NULL, &(list)[at_]) < 0) {	\
-			(q)->odd = 1;					\
-			break;						\
-		}							\
-		at_++;							\
-		if (*(q)->p != ',')					\
-			break;						\
-		(q)->p++;						\
-	}								\
-	(list_count) = at_;						\
-	MUST(q, "]");							\
-} while (0)
+/* The numbers of a row, in brackets or one alone: how many. */
+static inline int
+any_row(struct quick *q, int64_t n[5])
+{
+	int count;
 
+	if (*q->p != '[') {
+		n[0] = (int64_t)natural(q);
+		return 1;
+	}
+	q->p++;
+	count = short_row(q, n);
+	return count != 0 ? count : row(q, n);
+}
+
+/* Five digits, which is a day from 1997 to 2243, and what ends them: the day,
+ * or -1. */
+static inline int64_t
+plain_day(const char *p)
+{
+	uint64_t v, other;
+
+	memcpy(&v, p, 8);
+	v = le64toh(v);
+	other = ((v + EACH(0x46)) | (v - EACH(0x30))) & EACH(0x80);
+	/* of the first six bytes the last is the first that is no digit */
+	if ((other & UINT64_C(0xffffffffffff)) != UINT64_C(0x80) << 40 ||
+	    *p == '0')
+		return -1;
+	return (int64_t)eight_digits(v << 24);
+}
+
+/* Behind "[": rows up to "]", of which a plain one takes six bytes with its
+ * comma; where they are shorter there may be too many for this way. */
 static void
 read_days(struct quick *q, struct vt_scan_record *out)
 {
-	struct vt_heat_day *h;
+	size_t max = (size_t)(q->end - q->p) / 6 + 1, at = 0;
+	struct vt_heat_day *h = vt_arena_alloc(q->a, max * sizeof(*h));
+	int64_t n[5];
+	int count;
 
-	ROWS(q, h, out->h_count, vt_heat_day_row, 8);
+	if (h == NULL)
+		q->odd = 1;
+	while (!q->odd) {
+		count = 1;
+		n[0] = plain_day(q->p);
+		if (n[0] >= 0)
+			q->p += 5;
+		else
+			count = any_row(q, n);
+		if (q->odd || at == max || vt_heat_day_row(n, count,
+		    out->size_bytes, at > 0 ? &h[at - 1] : NULL, &h[at]) < 0) {
+			q->odd = 1;
+			break;
+		}
+		at++;
+		if (*q->p != ',')
+			break;
+		q->p++;
+	}
+	MUST(q, "]");
 	out->h = h;
+	out->h_count = at;
 }
 
+/* The same of gaps: at least six bytes a row. */
 static void
 read_gaps(struct quick *q, struct vt_scan_record *out)
 {
-	struct vt_heat_gap *g;
+	size_t max = (size_t)(q->end - q->p) / 6 + 1, at = 0;
+	struct vt_heat_gap *g = vt_arena_alloc(q->a, max * sizeof(*g));
+	int64_t n[5];
+	int count;
 
-	ROWS(q, g, out->gap_count, vt_heat_gap_row, 6);
+	if (g == NULL)
+		q->odd = 1;
+	while (!q->odd) {
+		count = any_row(q, n);
+		if (q->odd || at == max || vt_heat_gap_row(n, count, at > 0 ?
+		    &g[at - 1] : NULL, &g[at]) < 0) {
+			q->odd = 1;
+			break;
+		}
+		at++;
+		if (*q->p != ',')
+			break;
+		q->p++;
+	}
+	MUST(q, "]");
 	out->gaps = g;
+	out->gap_count = at;
 }
 
 /* Behind "[": tiers up to "]". */
@@ -380,10 +423,10 @@ read_place(struct quick *q, struct vt_scan_record *out)
 		out->storage_class = text(q, NULL);
 	if (IS(q, ",\"copy\":"))
 		out->copy = (int64_t)natural(q);
-	if (IS(q, ",\"copy_since\":\""))
-		out->copy_since_us = when(q);
-	MUST(q, ",\"stored_bytes\":");
-	out->stored_bytes = natural(q);
+	out->copy_since_us = IS(q, ",\"copy_since\":\"") ? when(q) :
+	    vt_scan_usual_since(out);
+	out->stored_bytes = IS(q, ",\"stored_bytes\":") ? natural(q) :
+	    vt_scan_usual_stored(out);
 	out->adopted = IS(q, ",\"adopted\":true");
 	if (IS(q, ",\"pack\":")) {
 		out->pack = (int64_t)natural(q);
@@ -430,6 +473,7 @@ static void
 read_heat(struct quick *q, struct vt_scan_record *out)
 {
 	static __thread struct known_time from, to;
+	int is_from;
 
 	MUST(q, ",\"reads\":");
 	out->reads = natural(q);
@@ -437,14 +481,17 @@ read_heat(struct quick *q, struct vt_scan_record *out)
 	out->bytes_read = natural(q);
 	if (IS(q, ",\"last_read\":\""))
 		out->last_read_us = when(q);
-	MUST(q, ",\"r30\":");
-	out->r30 = natural(q);
-	MUST(q, ",\"r90\":");
-	out->r90 = natural(q);
-	if (IS(q, ",\"covered_from\":\""))
+	if (IS(q, ",\"r30\":"))
+		out->r30 = natural(q);
+	if (IS(q, ",\"r90\":"))
+		out->r90 = natural(q);
+	is_from = IS(q, ",\"covered_from\":\"");
+	if (is_from)
 		out->covered_from_us = when_known(q, &from);
 	if (IS(q, ",\"covered_to\":\""))
 		out->covered_to_us = when_known(q, &to);
+	if (!is_from)
+		out->covered_from_us = vt_scan_usual_from(out);
 	MUST(q, ",\"covered_days\":");
 	out->covered_days = number(q);
 	if (out->covered_to_us < out->covered_from_us)
@@ -607,8 +654,11 @@ find_strings(const char *const *from, size_t count, size_t key,
 	*bytes = 0;
 	for (i = 0; i < count; i++) {
 		s[i].s = from[i] != NULL ? from[i] : "";
-		s[i].len = i == key ? key_len : strlen(s[i].s);
-		if (!vt_json_is_ascii(s[i].s, s[i].len))
+		s[i].len = i == key ? key_len : 0;
+		/* most are empty in most lines */
+		if (i != key && *s[i].s != '\0')
+			s[i].len = strlen(s[i].s);
+		if (s[i].len > 0 && !vt_json_is_ascii(s[i].s, s[i].len))
 			return 0;
 		*bytes += s[i].len;
 	}
@@ -691,10 +741,11 @@ put_place(char *p, struct vt_buf *out, const struct vt_scan_record *r,
 	p = PUT_SOME(p, ",\"class\":", &s[CLASS]);
 	if (r->copy != 0)
 		p = put_i64(PUT(p, ",\"copy\":"), r->copy);
-	if (r->copy_since_us != 0)
+	if (!vt_scan_same_time(r->copy_since_us, vt_scan_usual_since(r)))
 		p = put_when(PUT(p, ",\"copy_since\":"), r->copy_since_us,
 		    last);
-	p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
+	if (r->stored_bytes != vt_scan_usual_stored(r))
+		p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
 	if (r->adopted)
 		p = PUT(p, ",\"adopted\":true");
 	if (r->pack != 0) {
@@ -731,27 +782,38 @@ put_bounds(char *p, const struct vt_scan_record *r, const struct plain *s,
 	return p;
 }
 
+/* Nine digits of a fraction, without the zeros that it ends with. */
+static char *
+put_fraction(char *p, uint32_t billionths)
+{
+	uint32_t rest = billionths % 10000000;
+
+	*p++ = '.';
+	put_pair(p, billionths / 10000000);
+	put_pair(p + 2, rest / 100000);
+	put_pair(p + 4, rest / 1000 % 100);
+	rest %= 1000;
+	put_pair(p + 6, rest / 10);
+	p[8] = (char)('0' + rest % 10);
+	for (p += 9; p[-1] == '0'; p--)
+		;
+	return p;
+}
+
 /* A number of days: nine digits behind the point at most, as a rule.  Two
  * decimals of 15 digits are never one double, so what is equal has the same
  * text as the plain way's. */
 static char *
 put_covered(char *p, struct vt_buf *out, double days)
 {
-	uint64_t n, part, i;
+	uint64_t n;
 
 	n = days >= 0 && days < 1e6 ? (uint64_t)(days * 1e9 + 0.5) : 0;
 	if (signbit(days) || (double)n / 1e9 != days)
 		return put_double(p, out, "covered_days", days);
 	p = put_u64(PUT(p, ",\"covered_days\":"), n / 1000000000);
-	part = n % 1000000000;
-	if (part == 0)
-		return p;
-	*p++ = '.';
-	for (i = 100000000; part > 0; i /= 10) {
-		*p++ = (char)('0' + part / i);
-		part %= i;
-	}
-	return p;
+	n %= 1000000000;
+	return n != 0 ? put_fraction(p, (uint32_t)n) : p;
 }
 
 static char *
@@ -765,29 +827,47 @@ put_heat(char *p, const struct vt_scan_record *r, struct written *last)
 	if (r->last_read_us != 0)
 		p = put_when(PUT(p, ",\"last_read\":"), r->last_read_us,
 		    last);
-	p = put_u64(PUT(p, ",\"r30\":"), r->r30);
-	p = put_u64(PUT(p, ",\"r90\":"), r->r90);
-	if (r->covered_from_us != 0)
+	if (r->r30 != 0)
+		p = put_u64(PUT(p, ",\"r30\":"), r->r30);
+	if (r->r90 != 0)
+		p = put_u64(PUT(p, ",\"r90\":"), r->r90);
+	if (!vt_scan_same_time(r->covered_from_us, vt_scan_usual_from(r)))
 		p = put_when(PUT(p, ",\"covered_from\":"),
-		    r->covered_from_us, r->covered_from_us == r->mtime_us ?
-		    last : &from);
+		    r->covered_from_us, &from);
 	if (r->covered_to_us != 0)
 		p = put_when(PUT(p, ",\"covered_to\":"), r->covered_to_us,
 		    &to);
 	return p;
 }
 
+/* Five digits, as days from 1997 to 2243 have, or however many. */
+static inline char *
+put_day(char *p, int32_t day)
+{
+	uint32_t n = (uint32_t)day, high = n / 10000;
+
+	if (day < 10000 || day > 99999)
+		return put_i64(p, day);
+	n -= high * 10000;
+	*p = (char)('0' + high);
+	put_pair(p + 1, n / 100);
+	put_pair(p + 3, n % 100);
+	return p + 5;
+}
+
 static char *
 put_days(char *p, const struct vt_scan_record *r)
 {
-	const struct vt_heat_day *h;
-	size_t i;
+	const struct vt_heat_day *h = r->h, *end = h + r->h_count;
 
-	p = PUT(p, ",\"h\":[");
-	for (i = 0; i < r->h_count; i++) {
-		h = &r->h[i];
-		p = i == 0 ? PUT(p, "[") : PUT(p, ",[");
-		p = put_i64(p, h->day);
+	for (p = PUT(p, ",\"h\":["); h < end; h++) {
+		if (vt_heat_day_is_plain(h, r->size_bytes)) {
+			p = put_day(p, h->day);
+			*p++ = ',';
+			continue;
+		}
+		*p++ = '[';
+		p = put_day(p, h->day);
 		*p++ = ',';
 		p = put_u64(p, h->gets);
 		*p++ = ',';
@@ -798,9 +878,9 @@ put_days(char *p, const struct vt_scan_record *r)
 			*p++ = ',';
 			p = put_i64(p, h->last);
 		}
-		*p++ = ']';
+		p = PUT(p, "],");
 	}
-	*p++ = ']';
+	p[-1] = ']';
 	return p;
 }
 

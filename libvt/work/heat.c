@@ -391,7 +391,12 @@ vt_heat_settle(struct vt_heat_object *o)
 	struct vt_heat_day *d = o->days;
 	size_t i, keep = 0;
 
-	for (i = 1; i < o->day_count; i++)
+	/* mostly they are as they should be */
+	for (i = 1; i < o->day_count && d[i].day > d[i - 1].day; i++)
+		;
+	if (i >= o->day_count)
+		return;
+	for (; i < o->day_count; i++)
 		if (d[i].day < d[i - 1].day) {
 			qsort(d, o->day_count, sizeof(*d), by_day);
 			break;
@@ -545,53 +550,74 @@ has_more(const struct vt_heat_merge *m)
 	    memcmp(r->key, m->name.data, m->name.len) == 0;
 }
 
-/* Keep the name of the next object; VT_ABSENT when there is none. */
-static enum vt_code
-begin_object(struct vt_heat_merge *m, struct vt_err *err)
+enum vt_code
+vt_heat_merge_name(struct vt_heat_merge *m, const char **name, size_t *len,
+    struct vt_err *err)
 {
-	const struct vt_sorter_record *r;
 	enum vt_code rc = m->started ? VT_OK : start(m, err);
 
+	*name = NULL;
+	*len = 0;
 	if (rc != VT_OK)
 		return rc;
 	if (m->heap_count == 0)
 		return VT_ABSENT;
-	r = &m->heap[0]->record;
-	vt_buf_reset(&m->name);
-	return vt_buf_add(&m->name, r->key, r->key_len) < 0 ?
-	    no_memory(err) : VT_OK;
+	*name = m->heap[0]->record.key;
+	*len = m->heap[0]->record.key_len;
+	return VT_OK;
 }
 
-/* Join all that sources say of it to what is in m->object. */
+/* Keep the name of the next object; VT_ABSENT when there is none. */
 static enum vt_code
-join_object(struct vt_heat_merge *m, struct vt_err *err)
+begin_object(struct vt_heat_merge *m, struct vt_err *err)
+{
+	const char *name;
+	size_t len;
+	enum vt_code rc = vt_heat_merge_name(m, &name, &len, err);
+
+	if (rc != VT_OK)
+		return rc;
+	vt_buf_reset(&m->name);
+	return vt_buf_add(&m->name, name, len) < 0 ? no_memory(err) : VT_OK;
+}
+
+/* Join all that sources say of it to what is in `o`. */
+static enum vt_code
+join_object(struct vt_heat_merge *m, struct vt_heat_object *o,
+    struct vt_err *err)
 {
 	const struct vt_sorter_record *r;
 	enum vt_code rc;
 
 	do {
 		r = &m->heap[0]->record;
-		rc = vt_heat_decode(&m->object, r->payload, r->payload_len,
-		    err);
+		rc = vt_heat_decode(o, r->payload, r->payload_len, err);
 		if (rc == VT_OK)
 			rc = advance(m, err);
 		if (rc != VT_OK)
 			return rc;
 	} while (has_more(m));
-	vt_heat_settle(&m->object);
+	vt_heat_settle(o);
 	return VT_OK;
+}
+
+enum vt_code
+vt_heat_merge_take(struct vt_heat_merge *m, struct vt_heat_object *o,
+    struct vt_err *err)
+{
+	enum vt_code rc = begin_object(m, err);
+
+	vt_heat_clear(o);
+	return rc == VT_OK ? join_object(m, o, err) : rc;
 }
 
 enum vt_code
 vt_heat_merge_next(struct vt_heat_merge *m,
     const struct vt_heat_object **out, struct vt_err *err)
 {
-	enum vt_code rc = begin_object(m, err);
+	enum vt_code rc = vt_heat_merge_take(m, &m->object, err);
 
 	*out = NULL;
-	vt_heat_clear(&m->object);
-	if (rc == VT_OK)
-		rc = join_object(m, err);
 	if (rc != VT_OK)
 		return rc;
 	m->object.name = m->name.data;
@@ -619,7 +645,7 @@ vt_heat_merge_bytes(struct vt_heat_merge *m, struct vt_sorter_record *out,
 		rc = vt_heat_decode(&m->object, m->payload.data,
 		    m->payload.len, err);
 		if (rc == VT_OK)
-			rc = join_object(m, err);
+			rc = join_object(m, &m->object, err);
 		vt_buf_reset(&m->payload);
 		vt_heat_encode(&m->object, &m->payload);
 		if (m->payload.failed)

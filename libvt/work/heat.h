@@ -128,8 +128,14 @@ void vt_heat_merge_free(struct vt_heat_merge *m);
  * VT_CORRUPT, VT_NOMEM and what sources fail with. */
 enum vt_code vt_heat_merge_next(struct vt_heat_merge *m,
     const struct vt_heat_object **out, struct vt_err *err) VT_MUST_CHECK;
+/* Its name alone, borrowed likewise: it stays the next one. */
+enum vt_code vt_heat_merge_name(struct vt_heat_merge *m, const char **name,
+    size_t *len, struct vt_err *err) VT_MUST_CHECK;
+/* The next object but its name into `o`, which owns its days. */
+enum vt_code vt_heat_merge_take(struct vt_heat_merge *m,
+    struct vt_heat_object *o, struct vt_err *err) VT_MUST_CHECK;
 /* The same, as sources give it: what one source alone knows is not taken
- * apart.  Of both calls either may be the next. */
+ * apart.  Of all these calls any may be the next. */
 enum vt_code vt_heat_merge_bytes(struct vt_heat_merge *m,
     struct vt_sorter_record *out, struct vt_err *err) VT_MUST_CHECK;
 
@@ -147,9 +153,9 @@ void vt_heat_teller_free(struct vt_heat_teller *t);
 /*
  * Put heat into a record: reads since r->mtime_us, windows that end at
  * `now_us`, coverage within the version's life.  `parts`: what is known of the
- * object, as a version may go by several names ("null", its id, none); NULLs
- * are skipped.  The record's lists are borrowed from the teller until its next
- * call.  VT_NOMEM.
+ * object, as a version may go by several names ("null", its id, none), each
+ * settled; NULLs are skipped.  The record's lists are borrowed from the parts
+ * or from the teller until its next call.  VT_NOMEM.
  */
 enum vt_code vt_heat_tell(struct vt_heat_teller *t,
     const struct vt_heat_object *const *parts, size_t count, int64_t now_us,

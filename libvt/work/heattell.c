@@ -131,32 +131,68 @@ join_days(struct vt_heat_object *all,
 	return 0;
 }
 
+/* Do the record's days come as they are from one part at most?  Then those
+ * since creation are told, unless they must be folded: 0. */
+static int
+take_days(const struct vt_heat_object *const *parts, size_t count,
+    int32_t born, uint32_t exact, struct vt_scan_record *r)
+{
+	const struct vt_heat_object *one = NULL;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (parts[i] == NULL || parts[i]->day_count == 0)
+			continue;
+		if (one != NULL)
+			return 0;
+		one = parts[i];
+	}
+	r->h = NULL;
+	r->h_count = 0;
+	if (one == NULL)
+		return 1;
+	for (i = 0; i < one->day_count && one->days[i].day < born; i++)
+		;
+	r->h = one->days + i;
+	r->h_count = one->day_count - i;
+	return r->h_count <= exact;
+}
+
+static void
+sum_days(const struct vt_heat_day *d, size_t count, int32_t today,
+    struct vt_scan_record *r)
+{
+	const struct vt_heat_day *end = d + count;
+
+	r->reads = r->bytes_read = r->r30 = r->r90 = 0;
+	for (; d < end; d++) {
+		r->reads += d->gets;
+		r->bytes_read += d->bytes;
+		r->r30 += d->day > today - 30 ? d->gets : 0;
+		r->r90 += d->day > today - 90 ? d->gets : 0;
+	}
+}
+
 enum vt_code
 vt_heat_tell(struct vt_heat_teller *t,
     const struct vt_heat_object *const *parts, size_t count, int64_t now_us,
     struct vt_scan_record *r, struct vt_err *err)
 {
 	int32_t today = (int32_t)(now_us / DAY_US);
-	const struct vt_heat_day *d;
+	int32_t born = (int32_t)(r->mtime_us / DAY_US);
 	size_t i;
 
-	r->reads = r->bytes_read = r->r30 = r->r90 = 0;
-	r->last_read_us = 0;
 	vt_coverage_fill(t->coverage, r->mtime_us, now_us, r);
-	if (join_days(&t->all, parts, count, (int32_t)(r->mtime_us / DAY_US)) <
-	    0)
-		return vt_fail(err, VT_NOMEM, "no memory for heat");
-	for (i = 0; i < t->all.day_count; i++) {
-		d = &t->all.days[i];
-		r->reads += d->gets;
-		r->bytes_read += d->bytes;
-		if (d->day > today - 30)
-			r->r30 += d->gets;
-		if (d->day > today - 90)
-			r->r90 += d->gets;
+	if (take_days(parts, count, born, t->exact, r)) {
+		sum_days(r->h, r->h_count, today, r);
+	} else {
+		if (join_days(&t->all, parts, count, born) < 0)
+			return vt_fail(err, VT_NOMEM, "no memory for heat");
+		sum_days(t->all.days, t->all.day_count, today, r);
+		r->h_count = fold(t->all.days, t->all.day_count, t->exact);
+		r->h = t->all.days;
 	}
-	r->h_count = fold(t->all.days, t->all.day_count, t->exact);
-	r->h = t->all.days;
+	r->last_read_us = 0;
 	for (i = 0; i < count; i++)
 		if (parts[i] != NULL &&
 		    parts[i]->last_read_us > r->last_read_us &&

@@ -44,7 +44,7 @@ for l in sys.stdin: print(json.loads(l).get(sys.argv[1], ""))' "$1"
 	[ "$(printf '%s\n' "${lines[@]}" | field key)" = $'a\nb' ]
 	[ "$(printf '%s\n' "${lines[@]}" | field reads)" = $'3\n1' ]
 	[ "$(printf '%s\n' "${lines[0]}" | field h)" = \
-	    '[[18519, 2, 2000], [18530, 1, 1000]]' ]
+	    '[[18519, 2, 2000], 18530]' ]
 	[ "$(printf '%s\n' "${lines[0]}" | field bucket)" = log ]
 	[ "$(printf '%s\n' "${lines[0]}" | field mtime)" = \
 	    2020-09-13T12:26:40.000Z ]
@@ -127,6 +127,8 @@ fields() {
 	python3 -c 'import json,sys
 for l in sys.stdin:
     r = json.loads(l)
+    if "covered_to" in r:  # from its creation on, unless it is said
+        r.setdefault("covered_from", r["mtime"])
     print(*(r.get(n, "-") for n in sys.argv[1:]))' "$@"
 }
 
@@ -413,7 +415,10 @@ b 2020-09-15T20:00:00.000Z 2020-09-20T00:00:00.000Z" ]
 	[ "$(field reads <all)" = 301 ]
 	[ "$(field reads <few)" = 301 ]
 	python3 -c 'import json
-a = json.load(open("all"))["h"]; f = json.load(open("few"))["h"]
+def rows(name):
+    r = json.load(open(name))
+    return [h if type(h) is list else [h, 1, r["size"]] for h in r["h"]]
+a = rows("all"); f = rows("few")
 assert len(a) == 301 and len(f) < 40, len(f)
 assert f[-8:] == a[-8:]
 assert sum(x[1] for x in f) == 301

@@ -108,6 +108,7 @@ scanned() {
 import json, sys
 for l in sys.stdin:
 	r = json.loads(l)
+	r.setdefault("stored_bytes", r["size"])
 	if [r["bucket"], r["key"]] == sys.argv[1:3]: print(r[sys.argv[3]])
 ' "$B" "$1" "$2"
 }

@@ -268,7 +268,15 @@ static void
 test_bad_records(void)
 {
 	bad_record("\"h\":7");
-	bad_record("\"h\":[1,2,3]");
+	bad_record("\"h\":[1,3,2]");
+	bad_record("\"h\":[1,1]");
+	bad_record("\"h\":[[1]]");
+	bad_record("\"h\":[[1,1,1],1]");
+	bad_record("\"h\":[1 2]");
+	bad_record("\"h\":[1,\"2\"]");
+	bad_record("\"h\":[1,2.5]");
+	bad_record("\"h\":[-]");
+	bad_record("\"h\":[10000001]");
 	bad_record("\"h\":[[1,2]]");
 	bad_record("\"h\":[[]]");
 	bad_record("\"h\":[[1,2,-3]]");
@@ -279,6 +287,7 @@ test_bad_records(void)
 	bad_record("\"h\":[[1,1,99999999999999999999]]");
 	bad_record("\"gaps\":[[5,5],[9,1]]");
 	bad_record("\"gaps\":[[5]]");
+	bad_record("\"gaps\":[5]");
 	bad_record("\"covered_from\":\"2026-01-02T00:00:00Z\","
 	    "\"covered_to\":\"2026-01-01T00:00:00Z\"");
 	bad_record("\"size\":-1,\"covered_days\":-1");

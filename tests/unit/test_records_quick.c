@@ -1,11 +1,15 @@
 /* The quick way through the pipe's lines holds to the plain one: over lines as
- * vt-scan writes them, and over each of them with one thing changed. */
+ * vt-scan writes them, and over each of them with one thing changed.  Either
+ * way a record comes back as it was, and lines that tell what goes without
+ * saying, as earlier ones did, are the same records. */
 #include <stdint.h>
+#include <string.h>
 
 #include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
 #include "libvt/proto/records_internal.h"
 
+#include "tests/bench/random.h"
 #include "tests/unit/same_record.h"
 #include "tests/unit/test.h"
 
@@ -37,6 +41,9 @@ static const char *const lines[] = {
 	    "[1738468000,61]],\"h\":[[20150,9,90,3,20160],[20161,1,10]]}",
 	HEAD STATE ",\"tier\":\"cold\",\"stored_bytes\":0,"
 	    "\"legal_hold\":true" HEAT ",\"h\":[[1,1,1]]}",
+	HEAD STATE ",\"tier\":\"hot\",\"reads\":4,\"bytes_read\":21,"
+	    "\"r90\":1,\"covered_to\":\"2026-04-01T00:00:00.000Z\","
+	    "\"covered_days\":1,\"h\":[20445,20448,[20450,2,6],99999,100000]}",
 	HEAD STATE PLACE ",\"pack\":71,\"pack_bytes\":64000000,"
 	    "\"pack_dead\":0.25" HEAT "}",
 };
@@ -100,7 +107,11 @@ spoil(const char *line)
 static void
 test_reading(void)
 {
+	static const char bracket[] = HEAD STATE PLACE HEAT ",\"h\":[[20445]]}";
 	size_t i, n;
+
+	is_int(compare(bracket, sizeof(bracket) - 1), 0,
+	    "a day alone in brackets does not");
 
 	for (i = 0; i < LINES; i++) {
 		is_int(compare(lines[i], strlen(lines[i])), 1,
@@ -112,6 +123,271 @@ test_reading(void)
 		is_int(n, strlen(lines[i]), "cut short it does not");
 	}
 }
+
+/* --- there and back ------------------------------------------------------- */
+
+#define OLD_HEAT ",\"reads\":2,\"bytes_read\":10,\"r30\":0,\"r90\":0"
+#define HEAT_OF ",\"reads\":2,\"bytes_read\":10"
+#define SINCE ",\"mtime\":\"2025-02-01T00:00:00.000Z\""
+#define TO ",\"covered_to\":\"2026-04-01T00:00:00.000Z\"," \
+    "\"covered_days\":9"
+#define SEQ ",\"seq\":9,\"generation\":2,\"bucket_generation\":3"
+#define EPOCH "\"1970-01-01T00:00:00.000Z\""
+
+/* A line as earlier ones were, and what is written of it now. */
+static const struct {
+	const char *old, *now, *what;
+} pairs[] = {
+	{ HEAD SEQ STATE SINCE ",\"tier\":\"hot\",\"copy\":4,"
+	    "\"copy_since\":\"2025-02-01T00:00:00.000Z\","
+	    "\"stored_bytes\":5" OLD_HEAT
+	    ",\"covered_from\":\"2025-02-01T00:00:00.000Z\"" TO
+	    ",\"h\":[[20150,1,5],[20161,1,5]]}",
+	  HEAD SEQ STATE SINCE ",\"tier\":\"hot\",\"copy\":4" HEAT_OF TO
+	    ",\"h\":[20150,20161]}", "a version that came with its copy" },
+	{ HEAD STATE SINCE ",\"tier\":\"hot\","
+	    "\"copy_since\":\"2025-02-01T00:00:00.000Z\","
+	    "\"stored_bytes\":5" OLD_HEAT ",\"covered_days\":0}",
+	  HEAD STATE SINCE ",\"tier\":\"hot\"" HEAT_OF
+	    ",\"covered_days\":0}", "one of a foreign log" },
+	{ HEAD SEQ STATE SINCE ",\"tier\":\"hot\",\"stored_bytes\":0"
+	    OLD_HEAT ",\"covered_days\":0}",
+	  HEAD SEQ STATE SINCE ",\"tier\":\"hot\"" HEAT_OF
+	    ",\"covered_days\":0}", "one without a copy" },
+	{ HEAD SEQ STATE SINCE ",\"tier\":\"hot\",\"copy\":4,"
+	    "\"copy_since\":\"2025-02-01T00:00:00.001Z\","
+	    "\"stored_bytes\":4" OLD_HEAT
+	    ",\"covered_from\":\"2025-02-01T00:00:00.002Z\"" TO
+	    ",\"h\":[[20150,2,5],[20161,1,4],[20162,1,5,1,20163],"
+	    "[99999,1,5],[100000,1,5]]}",
+	  HEAD SEQ STATE SINCE ",\"tier\":\"hot\",\"copy\":4,"
+	    "\"copy_since\":\"2025-02-01T00:00:00.001Z\","
+	    "\"stored_bytes\":4" HEAT_OF
+	    ",\"covered_from\":\"2025-02-01T00:00:00.002Z\"" TO
+	    ",\"h\":[[20150,2,5],[20161,1,4],[20162,1,5,1,20163],"
+	    "99999,100000]}", "one of which all is otherwise" },
+};
+
+static int
+round_trip(const char *line, struct vt_scan_record *r, struct vt_buf *out)
+{
+	struct vt_err err;
+
+	vt_buf_reset(out);
+	if (vt_scan_record_parse(line, strlen(line), arena, r, &err) != VT_OK)
+		return 0;
+	vt_scan_record_format(r, out);
+	return !out->failed;
+}
+
+static void
+test_earlier(void)
+{
+	struct vt_scan_record old, now;
+	struct vt_buf b;
+	size_t i;
+
+	vt_buf_init(&b, 1 << 20);
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		ok(round_trip(pairs[i].old, &old, &b), "%s is read",
+		    pairs[i].what);
+		b.data[b.len - 1] = '\0';
+		is_str(b.data, pairs[i].now, "and written shorter");
+		ok(round_trip(pairs[i].now, &now, &b) &&
+		    same_record(&old, &now), "which is the same record");
+		is_int(compare(pairs[i].now, strlen(pairs[i].now)), 1,
+		    "the quick way");
+	}
+	vt_buf_release(&b);
+}
+
+/* What is not usual is said, be it 0. */
+static void
+test_unusual(void)
+{
+	static const char line[] = HEAD SEQ STATE SINCE ",\"tier\":\"hot\","
+	    "\"copy\":4,\"copy_since\":" EPOCH ",\"stored_bytes\":0" HEAT_OF
+	    ",\"covered_from\":" EPOCH TO "}\n";
+	static const char none[] = HEAD SEQ STATE SINCE ",\"tier\":\"hot\","
+	    "\"copy_since\":\"2025-02-01T00:00:00.000Z\","
+	    "\"stored_bytes\":5" HEAT_OF ",\"covered_days\":0}\n";
+	struct vt_scan_record r;
+	struct vt_buf b;
+
+	vt_buf_init(&b, 1 << 20);
+	ok(round_trip(line, &r, &b) && r.copy_since_us == 0 &&
+	    r.stored_bytes == 0 && r.covered_from_us == 0, "zeros are read");
+	is_str(b.data, line, "and written");
+	ok(round_trip(none, &r, &b) && r.copy_since_us == r.mtime_us &&
+	    r.stored_bytes == 5, "so is what a version without a copy has");
+	is_str(b.data, none, "if it should");
+	vt_buf_release(&b);
+}
+
+/* A made-up record and what it points to. */
+struct made {
+	struct vt_scan_record r;
+	char key[64];
+	struct vt_heat_gap gaps[2];
+	struct vt_heat_day days[40];
+};
+
+static int
+chance(struct rng *g, unsigned of)
+{
+	return rng_below(g, of) == 0;
+}
+
+/* Of up to 59 bits, so that all its digits are read. */
+static int64_t
+number(struct rng *g)
+{
+	return (int64_t)(rng_next(g) >> (5 + rng_below(g, 59)));
+}
+
+/* Milliseconds, of dates and of none; mostly that one. */
+static int64_t
+a_time(struct rng *g, int64_t usual)
+{
+	if (chance(g, 9))
+		return 0;
+	if (chance(g, 9))
+		return (int64_t)rng_below(g, 9) * 1000;
+	return chance(g, 2) ? usual : INT64_C(1700000000000000) +
+	    (int64_t)rng_below(g, 100000000) * 1000000;
+}
+
+static void
+make_lists(struct rng *g, struct made *m)
+{
+	struct vt_scan_record *r = &m->r;
+	int day = chance(g, 9) ? (int)rng_below(g, 200000) - 100000 : 20000;
+	size_t i;
+
+	r->gap_count = chance(g, 9) ? 1 + rng_below(g, 2) : 0;
+	for (i = 0; i < r->gap_count; i++) {
+		m->gaps[i].from_us = (int64_t)(i + 1) * 1000000000;
+		m->gaps[i].length_us = number(g) % 1000 * 1000000;
+	}
+	r->gaps = m->gaps;
+	r->h_count = rng_below(g, 2) * rng_below(g, 40);
+	for (i = 0; i < r->h_count; i++) {
+		day += 1 + (int)rng_below(g, 500);
+		m->days[i].day = m->days[i].last = day;
+		m->days[i].days = 1;
+		m->days[i].gets = chance(g, 3) ? (uint64_t)number(g) : 1;
+		m->days[i].bytes = chance(g, 3) ? (uint64_t)number(g) :
+		    r->size_bytes;
+		if (!chance(g, 9))
+			continue;
+		day += 1 + (int)rng_below(g, 30);
+		m->days[i].days = 1 + (uint32_t)rng_below(g, (uint64_t)(day -
+		    m->days[i].day));
+		m->days[i].last = day;
+	}
+	r->h = m->days;
+}
+
+static void
+make(struct rng *g, struct made *m)
+{
+	struct vt_scan_record *r = &m->r;
+	size_t i;
+
+	memset(m, 0, sizeof(*m));
+	r->bucket = "photos";
+	r->key = m->key;
+	r->key_len = rng_below(g, 60);
+	for (i = 0; i < r->key_len; i++)
+		m->key[i] = (char)('a' + rng_below(g, 26));
+	if (chance(g, 9) && r->key_len > 0)
+		m->key[0] = (char)rng_next(g);
+	r->version = chance(g, 9) ? "" : "0123456789abcdef0123456789abcdef";
+	if (!chance(g, 5)) {
+		r->seq = 1 + number(g);
+		r->generation = number(g);
+		r->bucket_generation = number(g);
+	}
+	r->is_current = chance(g, 2);
+	r->size_bytes = chance(g, 9) ? 0 : (uint64_t)number(g);
+	r->mtime_us = a_time(g, 1720000000000000);
+	r->tier = chance(g, 3) ? "cold" : "hot";
+	r->storage_class = chance(g, 9) ? "" : "STANDARD";
+	r->copy = chance(g, 5) ? 0 : 1 + number(g);
+	r->copy_since_us = a_time(g, r->mtime_us);
+	r->stored_bytes = chance(g, 5) ? 0 : chance(g, 5) ?
+	    (uint64_t)number(g) : r->size_bytes;
+	r->adopted = chance(g, 9);
+	if (chance(g, 9)) {
+		r->pack = 1 + number(g);
+		r->pack_bytes = (uint64_t)number(g);
+		r->pack_dead = rng_unit(g);
+	}
+	r->is_ruled = chance(g, 9);
+	r->tags = r->is_ruled && chance(g, 2) ? "a=b&c=d" : "";
+	r->noncurrent_since_us = r->is_ruled ? a_time(g, 0) : 0;
+	r->newer = r->is_ruled ? (uint32_t)rng_below(g, 3) : 0;
+	r->upload = "";
+	r->pin = chance(g, 9) ? "hot" : "";
+	r->lock = chance(g, 9) ? "compliance" : "";
+	r->retain_until_us = a_time(g, 0);
+	r->legal_hold = chance(g, 9);
+	r->reads = chance(g, 2) ? (uint64_t)number(g) : 0;
+	r->bytes_read = r->reads / 2;
+	r->r30 = chance(g, 2) ? r->reads / 3 : 0;
+	r->r90 = chance(g, 2) ? r->reads / 3 : 0;
+	r->last_read_us = a_time(g, 0);
+	r->covered_to_us = a_time(g, 1790000000000000);
+	r->covered_from_us = a_time(g, r->mtime_us);
+	if (r->covered_from_us > r->covered_to_us)
+		r->covered_from_us = r->covered_to_us;
+	r->covered_days = chance(g, 3) ? 0 : rng_unit(g) * 400;
+	make_lists(g, m);
+}
+
+#define RECORDS 20000
+
+static void
+test_any(void)
+{
+	unsigned quick = 0, differ = 0, changed = 0, lost = 0;
+	struct vt_scan_record got;
+	struct vt_buf plain, b;
+	struct rng g = { 11 };
+	struct vt_err err;
+	struct made m;
+	int i, was_quick;
+
+	vt_buf_init(&plain, 1 << 20);
+	vt_buf_init(&b, 1 << 20);
+	for (i = 0; i < RECORDS; i++) {
+		make(&g, &m);
+		vt_buf_reset(&plain);
+		vt_buf_reset(&b);
+		vt_scan_record_format_plain(&m.r, &plain);
+		was_quick = vt_scan_record_format_quick(&m.r, &b);
+		differ += was_quick && strcmp(b.data, plain.data) != 0;
+		/* both ways of reading, which agree */
+		if (compare(plain.data, plain.len - 1) < 0)
+			lost++;
+		vt_arena_reset(arena);
+		if (vt_scan_record_parse(plain.data, plain.len - 1, arena,
+		    &got, &err) != VT_OK)
+			lost++;
+		else
+			changed += !same_record(&m.r, &got);
+		quick += was_quick;
+	}
+	ok(quick > RECORDS / 2, "%u records of %d, %u the quick way", i, i,
+	    quick);
+	is_int(differ, 0, "which has the same bytes");
+	is_int(lost, 0, "all are read");
+	is_int(changed, 0, "and as they were");
+	vt_buf_release(&plain);
+	vt_buf_release(&b);
+}
+
+/* --- writing -------------------------------------------------------------- */
 
 static void
 agree(const struct vt_scan_record *r, int want, const char *what)
@@ -273,6 +549,9 @@ main(void)
 	if (arena == NULL)
 		return 1;
 	test_reading();
+	test_earlier();
+	test_unusual();
+	test_any();
 	test_writing();
 	test_moves();
 	vt_arena_free(arena);
