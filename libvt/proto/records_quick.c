@@ -172,17 +172,51 @@ truth(struct quick *q)
 	return yes;
 }
 
+/* The digits behind a point, nine at most: how many, and in *n their value;
+ * 0: there are none or more. */
+static inline unsigned
+decimals(const char *p, uint64_t *n)
+{
+	uint64_t v, other;
+	unsigned len = 8, digit;
+
+	memcpy(&v, p, 8);
+	v = le64toh(v);
+	other = ((v + EACH(0x46)) | (v - EACH(0x30))) & EACH(0x80);
+	if (other != 0) {
+		len = (unsigned)__builtin_ctzll(other) >> 3;
+		*n = len > 0 ? eight_digits(v << (64 - 8 * len)) : 0;
+		return len;
+	}
+	*n = eight_digits(v);
+	digit = (unsigned)(uint8_t)p[8] - '0';
+	if (digit > 9)
+		return len;
+	*n = *n * 10 + digit;
+	return (unsigned)(uint8_t)p[9] - '0' > 9 ? 9 : 0;
+}
+
 static double
 number(struct quick *q)
 {
+	static const uint64_t ten[] = { 1, 10, 100, 1000, 10000, 100000,
+		1000000, 10000000, 100000000, 1000000000 };
 	char *start = q->p;
+	uint64_t n, part;
 	double d = 0;
-	uint64_t n;
+	unsigned len;
 
 	/* mostly whole days */
 	n = natural(q);
 	if (*q->p == ',' || *q->p == '}')
 		return (double)n;
+	/* fifteen digits over a power of ten, both exact: one rounding */
+	if (*q->p == '.' && n < 1000000 &&
+	    (len = decimals(q->p + 1, &part)) > 0 &&
+	    (q->p[len + 1] == ',' || q->p[len + 1] == '}')) {
+		q->p += len + 1;
+		return (double)(n * ten[len] + part) / (double)ten[len];
+	}
 	q->p = start;
 	while ((*q->p >= '0' && *q->p <= '9') || *q->p == '.')
 		q->p++;

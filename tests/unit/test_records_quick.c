@@ -342,6 +342,10 @@ make(struct rng *g, struct made *m)
 	if (r->covered_from_us > r->covered_to_us)
 		r->covered_from_us = r->covered_to_us;
 	r->covered_days = chance(g, 3) ? 0 : rng_unit(g) * 400;
+	/* mostly it is of so many milliseconds or microseconds */
+	if (chance(g, 2))
+		r->covered_days = (double)rng_below(g, 400000000) /
+		    (chance(g, 2) ? 1e6 : 1e3);
 	make_lists(g, m);
 }
 
