@@ -380,10 +380,10 @@ vt_hazard_table_free(struct vt_hazard_table *t)
 	free(t);
 }
 
-void
-vt_hazard_table_size(struct vt_hazard_table *t, uint64_t size_bytes)
+static void
+use(struct vt_hazard_table *t, size_t o)
 {
-	size_t o = octave_of(size_bytes), b, k;
+	size_t b, k;
 	unsigned g;
 
 	if (t->used[o])
@@ -394,6 +394,12 @@ vt_hazard_table_size(struct vt_hazard_table *t, uint64_t size_bytes)
 		for (b = 0; b < BINS; b++)
 			for (k = 0; k < VT_COST_TIERS; k++)
 				t->want[o][g][b][k] = (unsigned char)k;
+}
+
+void
+vt_hazard_table_size(struct vt_hazard_table *t, uint64_t size_bytes)
+{
+	use(t, octave_of(size_bytes));
 }
 
 static void
@@ -640,4 +646,149 @@ vt_hazard_value(const struct vt_hazard_table *t, uint64_t size_bytes,
 
 	return (double)t->value[o][group][bin_of(idle)][k] *
 	    ((double)size_bytes / size);
+}
+
+/* --- kept ----------------------------------------------------------------- */
+
+void
+vt_hazard_put(const struct vt_hazard *h, struct vt_buf *out)
+{
+	unsigned g;
+	size_t b;
+
+	for (g = 0; g < GROUPS; g++) {
+		for (b = 0; b < BINS; b++)
+			vt_exact_put_double(out, h->rate[g][b]);
+		vt_exact_put_double(out, h->mean_gets[g]);
+		vt_exact_put_double(out, h->mean_part[g]);
+	}
+}
+
+/* A rate or a mean. */
+static double
+get_known(struct vt_exact *in)
+{
+	double d = vt_exact_get_double(in);
+
+	if (!(d >= 0 && isfinite(d)))
+		in->failed = 1;
+	return d;
+}
+
+enum vt_code
+vt_hazard_get(struct vt_exact *in, struct vt_hazard **out, struct vt_err *err)
+{
+	struct vt_hazard *h = vt_hazard_new();
+	unsigned g;
+	size_t b;
+
+	*out = NULL;
+	if (h == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for engines");
+	for (g = 0; g < GROUPS && !in->failed; g++) {
+		for (b = 0; b < BINS; b++)
+			h->rate[g][b] = get_known(in);
+		h->mean_gets[g] = get_known(in);
+		h->mean_part[g] = get_known(in);
+	}
+	if (in->failed) {
+		vt_hazard_free(h);
+		return vt_fail(err, VT_CORRUPT, "these are no statistics");
+	}
+	*out = h;
+	return VT_OK;
+}
+
+/* A group's objects stay where they are, however long they rest. */
+static int
+stays(const struct vt_hazard_table *t, size_t o, unsigned g)
+{
+	size_t b, k;
+
+	for (b = 0; b < BINS; b++)
+		for (k = 0; k < t->tiers; k++)
+			if (t->want[o][g][b][k] != k)
+				return 0;
+	return 1;
+}
+
+static void
+put_group(const struct vt_hazard_table *t, size_t o, unsigned g,
+    struct vt_buf *out)
+{
+	size_t b;
+
+	if (stays(t, o, g)) {
+		(void)vt_buf_char(out, 0);	/* sticks, as all of them do */
+		return;
+	}
+	(void)vt_buf_char(out, 1);
+	for (b = 0; b < BINS; b++)
+		(void)vt_buf_add(out, t->want[o][g][b], t->tiers);
+}
+
+void
+vt_hazard_table_put(const struct vt_hazard_table *t, struct vt_buf *out)
+{
+	unsigned g;
+	size_t o;
+
+	vt_exact_put(out, t->tiers);
+	vt_exact_put(out, t->barred);
+	vt_exact_put(out, (uint64_t)t->solved);
+	for (o = 0; o < OCTAVES; o++) {
+		vt_exact_put(out, t->used[o]);
+		for (g = 0; t->used[o] && g < GROUPS; g++)
+			put_group(t, o, g, out);
+	}
+}
+
+static void
+get_group(struct vt_exact *in, struct vt_hazard_table *t, size_t o, unsigned g)
+{
+	const char *flag = vt_exact_bytes(in, 1), *want;
+	size_t b, k;
+
+	if (flag == NULL || *flag == 0)
+		return;
+	for (b = 0; b < BINS; b++) {
+		want = vt_exact_bytes(in, t->tiers);
+		for (k = 0; want != NULL && k < t->tiers; k++) {
+			t->want[o][g][b][k] = (unsigned char)want[k];
+			if ((unsigned char)want[k] >= t->tiers)
+				in->failed = 1;
+		}
+	}
+}
+
+enum vt_code
+vt_hazard_table_get(struct vt_exact *in, const struct vt_cost_model *m,
+    struct vt_hazard_table **out, struct vt_err *err)
+{
+	uint64_t tiers = vt_exact_get_to(in, VT_COST_TIERS);
+	unsigned barred = (unsigned)vt_exact_get_to(in, UINT32_MAX), g;
+	struct vt_hazard_table *t;
+	size_t o;
+
+	*out = NULL;
+	if (in->failed || tiers != m->count)
+		return vt_fail(err, VT_CORRUPT, "this is no table of %zu tiers",
+		    m->count);
+	t = vt_hazard_table_new(m, barred);
+	if (t == NULL)
+		return vt_fail(err, VT_NOMEM, "no memory for engines");
+	t->solved = (int)vt_exact_get_to(in, 1);
+	for (o = 0; o < OCTAVES && !in->failed; o++) {
+		if (vt_exact_get_to(in, 1) == 0)
+			continue;
+		use(t, o);
+		for (g = 0; g < GROUPS && !in->failed; g++)
+			get_group(in, t, o, g);
+	}
+	if (in->failed) {
+		vt_hazard_table_free(t);
+		return vt_fail(err, VT_CORRUPT, "this is no table");
+	}
+	*out = t;
+	return VT_OK;
 }

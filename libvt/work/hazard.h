@@ -23,7 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libvt/base/buf.h"
 #include "libvt/base/err.h"
+#include "libvt/base/exact.h"
 #include "libvt/work/cost.h"
 
 /* What was counted, and the rates that follow. */
@@ -64,6 +66,14 @@ double vt_hazard_gets(const struct vt_hazard *h, unsigned group);
 /* The part of their size that they ask for. */
 double vt_hazard_part(const struct vt_hazard *h, unsigned group);
 
+/* Append the rates, exactly; what was counted is not kept.  As vt_buf_add:
+ * sticky failure. */
+void vt_hazard_put(const struct vt_hazard *h, struct vt_buf *out);
+/* Statistics with these rates, that can be asked and not learn.  VT_NOMEM;
+ * VT_CORRUPT: there are none. */
+enum vt_code vt_hazard_get(struct vt_exact *in, struct vt_hazard **out,
+    struct vt_err *err) VT_MUST_CHECK;
+
 /* A solved policy. */
 struct vt_hazard_table;
 /* For the tiers of `m`, but never to those of `barred` (a bit each).  NULL: no
@@ -90,5 +100,13 @@ int vt_hazard_rather(const struct vt_hazard_table *t, uint64_t size_bytes,
 /* The expected bill of the future, discounted, of an object on tier `k`. */
 double vt_hazard_value(const struct vt_hazard_table *t, uint64_t size_bytes,
     unsigned group, double idle, size_t k);
+/* The same as for statistics: where objects should be, and not what that is
+ * worth. */
+void vt_hazard_table_put(const struct vt_hazard_table *t, struct vt_buf *out);
+/* A table of which vt_hazard_want and vt_hazard_solved can be asked.  VT_NOMEM;
+ * VT_CORRUPT: there is none, or not of the tiers of `m`. */
+enum vt_code vt_hazard_table_get(struct vt_exact *in,
+    const struct vt_cost_model *m, struct vt_hazard_table **out,
+    struct vt_err *err) VT_MUST_CHECK;
 
 #endif

@@ -110,8 +110,8 @@ prefix_length(const char *key, size_t len)
 	return 0;
 }
 
-static uint64_t
-prefix_hash(const char *bucket, const char *key, size_t key_len)
+uint64_t
+vt_sample_prefix_hash(const char *bucket, const char *key, size_t key_len)
 {
 	return mixed(hash_bytes(hash_bytes(HASH_START, bucket,
 	    strlen(bucket) + 1), key, prefix_length(key, key_len)));
@@ -132,7 +132,7 @@ size_t
 vt_sample_prefix_of(const struct vt_sample *s, const char *bucket,
     const char *key, size_t key_len)
 {
-	size_t i = prefix_slot(s, prefix_hash(bucket, key, key_len));
+	size_t i = prefix_slot(s, vt_sample_prefix_hash(bucket, key, key_len));
 
 	if (s->slot[i] != 0)
 		return s->slot[i] - 1;
@@ -144,7 +144,7 @@ prefix_index(struct vt_sample *s, const char *bucket, const char *key,
     size_t key_len, uint32_t *out)
 {
 	size_t bucket_len, len = prefix_length(key, key_len);
-	uint64_t h = prefix_hash(bucket, key, key_len);
+	uint64_t h = vt_sample_prefix_hash(bucket, key, key_len);
 	size_t i = prefix_slot(s, h);
 	struct prefix *p;
 
@@ -410,6 +410,18 @@ const char *
 vt_sample_prefix(const struct vt_sample *s, size_t prefix)
 {
 	return prefix < s->prefix_count ? s->prefix[prefix].name : "";
+}
+
+uint64_t
+vt_sample_prefix_hash_at(const struct vt_sample *s, size_t prefix)
+{
+	return prefix < s->prefix_count ? s->prefix[prefix].hash : 0;
+}
+
+int
+vt_sample_prefix_is_shared(const struct vt_sample *s, size_t prefix)
+{
+	return prefix == SHARED && s->prefix_count == VT_SAMPLE_PREFIXES;
 }
 
 void

@@ -74,6 +74,13 @@ size_t vt_sample_prefix_count(const struct vt_sample *s);
 /* The index of a key's prefix, or one that is no prefix's. */
 size_t vt_sample_prefix_of(const struct vt_sample *s, const char *bucket,
     const char *key, size_t key_len);
+/* What tells prefixes apart, whatever sample they are in: a digest; of a key
+ * and of a prefix of the sample. */
+uint64_t vt_sample_prefix_hash(const char *bucket, const char *key,
+    size_t key_len);
+uint64_t vt_sample_prefix_hash_at(const struct vt_sample *s, size_t prefix);
+/* Is it the one that all prefixes share which are too many? */
+int vt_sample_prefix_is_shared(const struct vt_sample *s, size_t prefix);
 /* "bucket/first folder/", or "bucket/" for keys in none; borrowed. */
 const char *vt_sample_prefix(const struct vt_sample *s, size_t prefix);
 /* The first and the last time that any past speaks of; 0, 0 when empty. */
