@@ -151,6 +151,20 @@ price(const struct run *r, int all, struct decided *p)
 		    &p->cost);
 }
 
+/* As vt_spool_days, of a record that has all its days. */
+static void
+last_days(struct decided *p, double within)
+{
+	const struct vt_heat_day *h = p->all_days;
+	size_t i = p->all_day_count;
+
+	for (; i > 0 && (double)h[p->all_day_count - 1].last -
+	    (double)h[i - 1].last <= within; i--)
+		;
+	p->rec.h = h + i;
+	p->rec.h_count = p->all_day_count - i;
+}
+
 static void
 fill_past(const struct run *r, struct vt_spool_reader *from, double within,
     struct decided *p)
@@ -158,7 +172,9 @@ fill_past(const struct run *r, struct vt_spool_reader *from, double within,
 	struct vt_scan_record *rec = &p->rec;
 	double to = vt_days_floor((double)rec->covered_to_us / DAY_US);
 
-	if (vt_spool_days(from, within, rec) < 0) {
+	if (from == NULL) {
+		last_days(p, within);
+	} else if (vt_spool_days(from, within, rec) < 0) {
 		(void)vt_fail(&p->err, VT_NOMEM,
 		    "no memory for the reads of an object");
 		return;
@@ -202,6 +218,8 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 
 	p->err.code = VT_OK;
 	p->place = NULL;
+	p->all_days = rec->h;
+	p->all_day_count = rec->h_count;
 	if (rec->kind != VT_SCAN_VERSION ||
 	    (r->explain != NULL && !is_explained(r, rec)))
 		return;
@@ -408,6 +426,8 @@ add_tally(struct tally *to, const struct tally *t)
 	to->bill_now += t->bill_now;
 	to->bill_after += t->bill_after;
 	to->read_day += t->read_day;
+	to->proposed += t->proposed;
+	to->beyond += t->beyond;
 	for (i = 0; i < VT_PLAN_VERDICTS; i++)
 		to->verdicts[i] += t->verdicts[i];
 }

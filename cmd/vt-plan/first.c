@@ -54,7 +54,7 @@ first_reset(struct first_pass *f)
 	f->highest_passed = 0;
 	f->ends_us = f->covered_from = f->covered_to = 0;
 	f->covered_days = 0;
-	f->packed = f->explained = 0;
+	f->explained = 0;
 }
 
 void
@@ -132,7 +132,6 @@ first_see(const struct run *r, struct first_pass *f,
 	f->seen++;
 	if (f->ends_us == 0)
 		f->ends_us = rec->covered_to_us;
-	f->packed |= rec->pack != 0;
 	f->explained |= r->explain != NULL && is_explained(r, rec);
 	if (rec->covered_days <= 0)
 		return 0;
@@ -142,6 +141,8 @@ first_see(const struct run *r, struct first_pass *f,
 		f->covered_to = rec->covered_to_us;
 	if (rec->covered_days > f->covered_days)
 		f->covered_days = rec->covered_days;
+	if (r->is_kept)
+		return 0;
 	if (floor > 0) {
 		rank = vt_sample_rank(rec->size_bytes, rec->bucket, rec->key,
 		    rec->key_len, rec->mtime_us);
@@ -163,7 +164,7 @@ bind_candidate(const struct run *r, struct candidate *c, uint64_t buckets,
 	const struct bucket_rules *b;
 
 	buckets += c->buckets;
-	b = rules_for(buckets > 0 ? &r->rules[buckets - 1] : NULL, c->ruled);
+	b = rules_for(buckets > 0 ? r->rules[buckets - 1] : NULL, c->ruled);
 	return b == NULL || !(rules_reach(r, b, c->ruled, &c->past, &c->reach,
 	    step) & RULES_END) || c->past.to > c->past.from;
 }
@@ -175,11 +176,12 @@ first_take(struct run *r, struct first_pass *f, uint64_t buckets)
 	struct vt_err err;
 	size_t i;
 
-	/* before much is read, and nothing is decided */
+	if (r->first_ends_us == 0)
+		r->first_ends_us = f->ends_us;
+	/* before much is read, and nothing is printed */
 	if (f->seen > 0)
 		check_prices(r, r->now_us != INT64_MAX ? r->now_us :
 		    f->ends_us);
-	r->has_packs |= f->packed;
 	r->explains |= f->explained;
 	if (f->covered_from != 0 && (r->covered_from == 0 ||
 	    f->covered_from < r->covered_from))
@@ -206,6 +208,8 @@ first_take(struct run *r, struct first_pass *f, uint64_t buckets)
 void
 first_end(struct run *r)
 {
+	if (r->is_kept)
+		return;
 	/* the first half is what engines learn from */
 	if (r->split_half || !r->simulate)
 		r->split_us = r->covered_from +

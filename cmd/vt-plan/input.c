@@ -1,6 +1,7 @@
 /*
  * Two passes over the versions: when all are read, and what is told of the
- * whole is known, they are decided on one by one, in their order.
+ * whole is known, they are decided on one by one, in their order.  With a model
+ * that knows of the whole already, one (read.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,7 @@ struct block {
 	struct vt_spool_reader *reader;
 	size_t number, count, cap;
 	struct decided *version;	/* `count`, or one to work with */
-	struct tally sum;
-	struct vt_buf proposals;
+	struct settled settled;
 	struct vt_err err;		/* err.code: it could not be read */
 };
 
@@ -64,22 +64,6 @@ make_room(struct block *b, size_t count)
 	return 0;
 }
 
-/* What comes of one, as far as sums and proposals go. */
-static void
-settle(struct block *b, const struct decided *p)
-{
-	struct outcome o;
-	int k;
-
-	if (p->rec.kind == VT_SCAN_VERSION)
-		work_out(b->r, p, &o);
-	else
-		work_out_other(b->r, p, &o, &k);
-	count_one(&b->sum, p, &o);
-	if (o.is_proposed)
-		pack_proposal(&b->proposals, &o.p);
-}
-
 static void
 decide_block(void *ctx, void *item)
 {
@@ -93,7 +77,7 @@ decide_block(void *ctx, void *item)
 	(void)ctx;
 	b->count = 0;
 	b->err.code = VT_OK;
-	memset(&b->sum, 0, sizeof(b->sum));
+	settled_reset(&b->settled);
 	if (more == 0 && vt_spool_open(b->reader, b->number, &b->err) !=
 	    VT_OK)
 		return;
@@ -102,13 +86,13 @@ decide_block(void *ctx, void *item)
 		more = vt_spool_next(b->reader, &p->rec, &rules);
 		if (more <= 0)
 			break;
-		p->rules = rules > 0 ? &r->rules[rules - 1] : NULL;
+		p->rules = rules > 0 ? r->rules[rules - 1] : NULL;
 		decide(r, b->reader, p);
 		b->count++;
 		if (p->err.code != VT_OK)
 			b->err = p->err;
 		else if (!r->one_by_one)
-			settle(b, p);
+			settle(r, &b->settled, p);
 	}
 	if (more < 0)
 		(void)vt_fail(&b->err, VT_NOMEM,
@@ -176,8 +160,11 @@ plan_one(struct run *r, const struct decided *p)
 	count_one(&r->sum, p, &o);
 	o.p.is_placed = r->report != NULL;
 	o.p.place = report_version(r, p, &o);
-	if (p->rec.pack != 0 && p->d.from >= 0)
-		repacks_saw(r, &p->rec, &p->d);
+	r->sum.beyond += (uint64_t)is_beyond(r, &p->rec);
+	if (p->rec.pack != 0 && p->d.from >= 0) {
+		repacks_note(&r->packed, p);
+		repacks_saw(r, &r->packed);
+	}
 	if (o.state != REMOVAL_DUE && p->d.from >= 0 &&
 	    packs_take(r, p, &o.p))
 		return;
@@ -207,8 +194,7 @@ take_block(struct run *r, struct block *b)
 		plan_die(&b->err);
 	for (i = 0; r->one_by_one && i < b->count && !cli_stopping(); i++)
 		take_one(r, &b->version[i]);
-	add_tally(&r->sum, &b->sum);
-	keep_packed(r, &b->proposals);
+	take_settled(r, &b->settled);
 }
 
 static void
@@ -218,7 +204,7 @@ free_blocks(struct block *b, size_t count)
 
 	for (i = 0; i < count; i++) {
 		vt_spool_reader_free(b[i].reader);
-		vt_buf_release(&b[i].proposals);
+		settled_release(&b[i].settled);
 		for (k = 0; k < b[i].cap; k++)
 			vt_past_release(&b[i].version[k].past);
 		free(b[i].version);
@@ -236,7 +222,7 @@ decide_all(struct run *r)
 
 	for (i = 0; i < depth; i++) {
 		block[i].r = r;
-		vt_buf_init(&block[i].proposals, SIZE_MAX / 2);
+		settled_init(&block[i].settled);
 		block[i].reader = vt_spool_reader_new(r->spool);
 		if (block[i].reader == NULL)
 			plan_no_memory();
@@ -259,11 +245,11 @@ void
 read_input(struct run *r)
 {
 	cli_progress_start(r->quiet, "planning");
+	r->one_by_one = r->simulate || r->explain != NULL ||
+	    r->packer != NULL || r->report != NULL;
 	read_files(r);
 	first_end(r);
-	r->one_by_one = r->simulate || r->explain != NULL ||
-	    r->packer != NULL || r->report != NULL || r->has_packs;
-	if (!cli_stopping())
+	if (!r->is_direct && !cli_stopping())
 		decide_all(r);
 	cli_progress_stop();
 }

@@ -70,20 +70,22 @@ static const char usage[] =
 "Else:\n"
 "      --memory SIZE      for versions and moves; more of them go to files in\n"
 "                         $TMPDIR (384M)\n"
+"      --model FILE       keep what engines learn here, for a week of plans\n"
 "      --now TIME         plan as of then (RFC 3339; the end of the logs)\n"
 "      --threads N        that read and decide (one a core, at most 8)\n"
 "  -q, --quiet            no summary, no progress\n"
 "  -h, --help             this text\n"
 "  -V, --version          version\n"
 "\n"
-"Status 1: malformed lines were left out, or --explain found nothing.\n";
+"Status 1: malformed lines were left out, --explain found nothing, or FILE of\n"
+"--model is somebody's or could not be written.\n";
 
 enum {
 	OPT_ALLOW_RESTORE = 256, OPT_CLIENTS, OPT_CONFIG, OPT_DATA,
 	OPT_ENGINES, OPT_EXPLAIN, OPT_JSON, OPT_LIST_PRICES, OPT_MAX_BYTES,
-	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MOVES,
-	OPT_NOW, OPT_PACK_DEAD, OPT_PACK_MAX, OPT_PACK_RATIO, OPT_PACK_SIZE,
-	OPT_PACKS, OPT_PAYBACK_MAX, OPT_POLICY, OPT_PRICES,
+	OPT_MAX_OBJECTS, OPT_MAX_USD, OPT_MEMORY, OPT_MIN_HISTORY, OPT_MODEL,
+	OPT_MOVES, OPT_NOW, OPT_PACK_DEAD, OPT_PACK_MAX, OPT_PACK_RATIO,
+	OPT_PACK_SIZE, OPT_PACKS, OPT_PAYBACK_MAX, OPT_POLICY, OPT_PRICES,
 	OPT_PRICES_MAX_AGE, OPT_REPORT, OPT_RESTORE_SPEED, OPT_SIMULATE,
 	OPT_SPLIT, OPT_STALE_PRICES, OPT_THREADS, OPT_TIERS, OPT_VALID,
 	OPT_VOLUME
@@ -104,6 +106,7 @@ static const struct option options[] = {
 	{ "max-usd", required_argument, NULL, OPT_MAX_USD },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "min-history", required_argument, NULL, OPT_MIN_HISTORY },
+	{ "model", required_argument, NULL, OPT_MODEL },
 	{ "moves", required_argument, NULL, OPT_MOVES },
 	{ "now", required_argument, NULL, OPT_NOW },
 	{ "pack-dead", required_argument, NULL, OPT_PACK_DEAD },
@@ -254,6 +257,9 @@ parse_more(struct run *r, int c)
 		r->policy.min_history_days =
 		    days_option("--min-history", optarg);
 		break;
+	case OPT_MODEL:
+		r->model_path = optarg;
+		break;
 	case OPT_MOVES:
 		if (strcmp(optarg, "copy") == 0)
 			r->how = VT_MOVE_COPY;
@@ -335,6 +341,9 @@ parse(struct run *r, int argc, char **argv)
 	if (r->simulate && r->explain != NULL)
 		return cli_usage_error("--simulate and --explain exclude "
 		    "each other");
+	if (r->model_path != NULL && r->simulate)
+		return cli_usage_error("--model is for plans: --simulate "
+		    "tries the engines anew");
 	if (r->report_path != NULL && (r->simulate || r->explain != NULL))
 		return cli_usage_error("--report is of a plan: neither "
 		    "--simulate nor --explain makes one");
@@ -350,7 +359,7 @@ static void
 init(struct run *r)
 {
 	memset(r, 0, sizeof(*r));
-	r->now_us = INT64_MAX;
+	r->now_us = r->learned_until_us = INT64_MAX;
 	r->max_bytes = r->max_objects = UINT64_MAX;
 	r->max_usd = INFINITY;
 	r->memory_bytes = UINT64_C(384) << 20;
@@ -384,7 +393,10 @@ prepare(struct run *r)
 static int
 finish(struct run *r)
 {
-	int status = r->failed != 0 ? r->failed :
+	int status;
+
+	model_end(r);
+	status = r->failed != 0 ? r->failed :
 	    r->bad_lines > 0 ? CLI_SOME : CLI_OK;
 
 	if (r->bad_lines > 1)
@@ -396,6 +408,8 @@ finish(struct run *r)
 		if (status == CLI_OK)
 			status = CLI_SOME;
 	}
+	if (status == CLI_OK && r->model_failed)
+		status = CLI_SOME;
 	rules_forget(r);
 	report_end(r);
 	vt_contest_free(r->contest);
@@ -435,6 +449,7 @@ main(int argc, char **argv)
 	choose_rivals(&r);
 	packs_begin(&r);
 	report_start(&r);
+	model_open(&r);
 	read_input(&r);
 	packs_end(&r);
 	repacks_end(&r);

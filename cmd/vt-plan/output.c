@@ -11,7 +11,7 @@
 
 /* --- the plan ------------------------------------------------------------- */
 
-/* The plan's name: of all that it follows from. */
+/* The plan's name: of what it proposes, of how much, under which options. */
 static void
 name_plan(struct run *r)
 {
@@ -20,9 +20,11 @@ name_plan(struct run *r)
 	size_t i;
 
 	vt_buf_init(&b, 1 << 16);
-	vt_buf_printf(&b, "2 %016llx %016llx %llu ",
-	    (unsigned long long)vt_spool_digest(r->spool),
-	    (unsigned long long)r->id, (unsigned long long)r->lines);
+	vt_buf_printf(&b, "3 %016llx %llu %llu %llu %lld ",
+	    (unsigned long long)r->sum.proposed,
+	    (unsigned long long)r->lines,
+	    (unsigned long long)r->sum.versions,
+	    (unsigned long long)r->sum.bytes, (long long)r->covered_to);
 	vt_buf_printf(&b, "%s %d %d %s %lld %llu %llu %.17g %lld %.17g "
 	    "%.17g", vt_prices_digest(r->prices), (int)r->how,
 	    r->allow_restore, r->engines != NULL ? r->engines : "-",
@@ -222,6 +224,7 @@ void
 summarize(const struct run *r)
 {
 	char size[16], from[11], to[11], now[32], after[32];
+	const struct vt_learned_facts *f;
 	char beside[BESIDE_TEXT];
 	size_t i;
 
@@ -261,11 +264,12 @@ summarize(const struct run *r)
 	packs_summarize(r);
 	repacks_summarize(r);
 	summarize_held(r);
-	if (r->contest != NULL && vt_contest_optimum(r->contest) > 0)
-		cli_warn("over the last half of that time this planner would "
+	model_summarize(r);
+	f = r->learned != NULL ? vt_learned_facts(r->learned) : NULL;
+	if (f != NULL && f->best_usd > 0)
+		cli_warn("over the last half of %s time this planner would "
 		    "have paid %.3f times the least possible, all hot %.3f "
-		    "times", ratio(engine_usd(r, VT_ENGINE_PLAN),
-		    vt_contest_optimum(r->contest)),
-		    ratio(engine_usd(r, VT_ENGINE_HOT),
-		    vt_contest_optimum(r->contest)));
+		    "times", r->is_kept ? "its" : "that",
+		    ratio(f->plan_usd, f->best_usd),
+		    ratio(f->hot_usd, f->best_usd));
 }

@@ -14,6 +14,7 @@
 #include "libvt/work/config.h"
 #include "libvt/work/cost.h"
 #include "libvt/work/contest.h"
+#include "libvt/work/learned.h"
 #include "libvt/work/packplan.h"
 #include "libvt/work/plan.h"
 #include "libvt/work/report.h"
@@ -69,6 +70,8 @@ struct bucket_rules {
  * alone, by any thread. */
 struct decided {
 	struct vt_scan_record rec;
+	const struct vt_heat_day *all_days;	/* rec.h, if it is a part */
+	size_t all_day_count;
 	const struct bucket_rules *rules;	/* that came last, or NULL */
 	struct vt_past past;
 	const struct vt_place *place;	/* what policies ask, or NULL */
@@ -94,6 +97,15 @@ struct tally {
 	uint64_t versions, bytes, verdicts[VT_PLAN_VERDICTS], locked;
 	double bill_now, bill_after;
 	double read_day;	/* bytes that clients read in a day */
+	uint64_t proposed;	/* a digest of what is proposed */
+	uint64_t beyond;	/* is_beyond */
+};
+
+/* What comes of the versions of a block or a batch, as far as sums, proposals
+ * and packs that are there go: made by a thread, then taken in order. */
+struct settled {
+	struct tally sum;
+	struct vt_buf proposals, in_packs;
 };
 
 /* What is gathered of a batch of lines before anything is decided. */
@@ -102,7 +114,6 @@ struct first_pass {
 	int64_t ends_us;		/* of the log, as the first has it */
 	int64_t covered_from, covered_to;
 	double covered_days;
-	int packed;			/* some lie in packs */
 	int explained;			/* one is of the key of --explain */
 	/* what the sample may want, and what it will not */
 	struct vt_buf candidates;
@@ -116,6 +127,7 @@ struct run {
 	/* options */
 	const char *config_path, *data, *price_path, *tiers, *explain;
 	const char *policy_path;
+	const char *model_path;		/* --model */
 	const char *volumes, *restore_speed, *clients;
 	const char *engines;
 	const char *report_path;	/* --report */
@@ -149,8 +161,8 @@ struct run {
 	size_t age_tier[2], age_count;
 
 	/* the lifecycle rules of buckets in the order of their lines */
-	struct bucket_rules *rules;
-	size_t rules_count;
+	struct bucket_rules **rules;
+	size_t rules_count, rules_cap;
 	char class_name[VT_COST_TIERS][VT_PRICE_NAME];
 	const char *classes[VT_COST_TIERS];
 
@@ -159,21 +171,32 @@ struct run {
 	struct vt_buf command;
 
 	/* the input */
-	uint64_t id;		/* CRC64NVME of the rules of buckets */
 	char plan_id[17];
 	char *temp_folder;
 	struct vt_spool *spool;		/* what waits for the second pass */
 	struct vt_sample *sample;	/* that engines are tried on */
-	struct vt_contest *contest;	/* NULL: there was nothing to try */
-	int guards;			/* it took some prefixes back */
+	struct vt_contest *contest;	/* NULL: there was nothing to try, or
+					   it is over and learned from */
 	double contest_seconds;
+	/* what was learned of it, now or in a run before; NULL: nothing, and
+	 * the work function decides */
+	struct vt_learned *learned;
+	int64_t learned_until_us;	/* of what ends later it says nothing */
+	int is_kept;			/* it was learned before */
+	int is_direct;			/* and lines are decided on at once */
+	struct vt_learned *kept;	/* what --model has, not yet used */
+	int model_chosen;		/* it is known if it will be */
+	int model_foreign;		/* the file is somebody else's */
+	int model_failed;
+	uint8_t terms_digest[32];
+	char model_why[512];		/* it is not used */
+	int64_t first_ends_us;		/* covered_to of the first with any */
 	struct vt_packer *packer;	/* NULL: nobody asks for packs */
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
 	/* of the one that came back last */
 	char version[33], reason[VT_PLAN_EXPECTED];
 	uint64_t lines, bad_lines, found;
-	int has_packs;			/* some versions lie in them */
 	int one_by_one;			/* more is asked for than a plan */
 	int failed;
 
@@ -216,7 +239,18 @@ void load_prices(struct run *r, const struct vt_config *config);
 void check_prices(struct run *r, int64_t as_of_us);
 int list_prices(const struct run *r);
 
-/* read.c: the lines, read once and packed. */
+/* model.c: --model. */
+void model_open(struct run *r);
+/* By the first lines, before any is decided on. */
+void model_choose(struct run *r, const struct vt_buf *text);
+/* The contest is over: learn of it, and keep that. */
+void model_learn(struct run *r);
+/* Is what the log covers of it too new for what was learned? */
+int is_beyond(const struct run *r, const struct vt_scan_record *rec);
+void model_summarize(const struct run *r);
+void model_end(struct run *r);
+
+/* read.c: the lines, read once; packed, or decided on at once. */
 void read_files(struct run *r);
 
 /* first.c: what has to be known of all versions before any is decided on.
@@ -238,8 +272,16 @@ struct vt_crew *start_crew(const struct run *r,
 size_t crew_depth(const struct run *r);
 void read_input(struct run *r);
 
+/* settle.c: by a thread, and by the one who takes. */
+void settled_init(struct settled *s);
+void settled_release(struct settled *s);
+void settled_reset(struct settled *s);
+void settle(const struct run *r, struct settled *s, const struct decided *p);
+void take_settled(struct run *r, struct settled *s);
+
 /* decide.c: what is decided of one line, and what comes of it.  They only read
- * the run: several threads may be at it. */
+ * the run: several threads may be at it.  `from`: the reader that gave it;
+ * NULL: it has all its days. */
 void decide(const struct run *r, struct vt_spool_reader *from,
     struct decided *p);
 void place_foreign(const struct run *r, struct vt_scan_record *rec);
@@ -255,9 +297,12 @@ void add_tally(struct tally *to, const struct tally *t);
 double expires_days(const struct run *r, const struct decided *p);
 double rounded(double d);
 
-/* rules.c: lifecycle rules of buckets, as their lines have them. */
-enum vt_code take_bucket(struct run *r, const struct vt_scan_record *rec,
-    struct vt_err *err) VT_MUST_CHECK;
+/* rules.c: lifecycle rules of buckets, as their lines have them.  What cannot
+ * be understood makes rules that bind nobody, beside the error; NULL with
+ * VT_NOMEM. */
+enum vt_code rules_new(const struct vt_scan_record *rec,
+    struct bucket_rules **out, struct vt_err *err) VT_MUST_CHECK;
+void rules_take(struct run *r, struct bucket_rules *b);
 void rules_forget(struct run *r);
 /* Those that hold for a line, or NULL; `b`: what came last, or NULL. */
 const struct bucket_rules *rules_for(const struct bucket_rules *b,
@@ -282,6 +327,23 @@ enum removal_state find_removal(const struct run *r,
     const struct bucket_rules *b, const struct vt_scan_record *rec,
     struct vt_lc_removal *out);
 
+/*
+ * rulechain.c: which rules came last before a batch of lines, for threads that
+ * each have one.  Batches are numbered from 0, at most `depth` of them in hand,
+ * and each must be told of.
+ */
+struct rule_chain;
+struct rule_chain *rule_chain_new(size_t depth,
+    const struct bucket_rules *last);
+void rule_chain_free(struct rule_chain *c);
+/* The last rules in the batch; NULL: there are none. */
+void rule_chain_tell(struct rule_chain *c, uint64_t batch,
+    const struct bucket_rules *last);
+/* Those before it into *out, NULL if there are none: 1; 0: all before it have
+ * not been told of yet.  With `wait` it waits until they are. */
+int rule_chain_ask(struct rule_chain *c, uint64_t batch, int wait,
+    const struct bucket_rules **out);
+
 /* explain.c: --explain. */
 int is_explained(const struct run *r, const struct vt_scan_record *rec);
 void explain(struct run *r, const struct decided *p);
@@ -298,9 +360,10 @@ void packs_summarize(const struct run *r);
 void packs_simulated(const struct run *r);
 void packs_json(const struct run *r, struct vt_buf *b);
 void packs_explain(const struct run *r, const struct decided *d);
-/* repacks.c: packs that are there, of which much is dead. */
-void repacks_saw(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_decision *d);
+/* repacks.c: packs that are there, of which much is dead.  A version that lies
+ * in one, as it is noted, and taken. */
+void repacks_note(struct vt_buf *b, const struct decided *p);
+void repacks_saw(struct run *r, struct vt_buf *b);
 void repacks_end(struct run *r);
 int is_repack(const struct proposal *p);
 void repacks_summarize(const struct run *r);
@@ -323,8 +386,8 @@ char *usd_text(double usd, char out[32]);
 void day_text(int64_t us, char out[11]);
 
 /* propose.c: proposals, kept until all are there and come in their order. */
-/* Append it with its strings. */
-void pack_proposal(struct vt_buf *b, const struct proposal *p);
+/* Append it with its strings; a digest of it. */
+uint64_t pack_proposal(struct vt_buf *b, const struct proposal *p);
 /* Take all that were packed, and empty the buffer. */
 void keep_packed(struct run *r, struct vt_buf *b);
 void keep_proposal(struct run *r, const struct proposal *p);
@@ -339,6 +402,10 @@ void summarize(const struct run *r);
  * -1 beyond the last. */
 #define BESIDE_TEXT 240
 int beside_text(const struct run *r, size_t i, char out[BESIDE_TEXT]);
+
+/* Replace what the path points at by the bytes, as a whole. */
+enum vt_code replace_file(const char *path, const struct vt_buf *b,
+    struct vt_err *err) VT_MUST_CHECK;
 
 /* report.c: the page of --report; without it, these do nothing. */
 void report_start(struct run *r);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libvt/base/clear.h"
+#include "libvt/base/hash.h"
 #include "libvt/base/hex.h"
 #include "libvt/base/varint.h"
 #include "libvt/work/order.h"
@@ -223,7 +224,7 @@ most_bytes(const struct proposal *o)
 	    length(m->upload) + length(m->action) + length(m->pack);
 }
 
-void
+uint64_t
 pack_proposal(struct vt_buf *b, const struct proposal *p)
 {
 	const struct vt_move *m = &p->m;
@@ -233,7 +234,7 @@ pack_proposal(struct vt_buf *b, const struct proposal *p)
 
 	start = vt_buf_reserve(b, most_bytes(p));
 	if (start == NULL)
-		return;
+		return 0;
 	first = put_order(start + sizeof(head), p);
 	head.order_len = (uint32_t)(first - start - sizeof(head));
 	at = first + FLAG_BYTES;
@@ -253,6 +254,8 @@ pack_proposal(struct vt_buf *b, const struct proposal *p)
 	head.len = (uint32_t)(at - first);
 	memcpy(start, &head, sizeof(head));
 	b->len = (size_t)(at - b->data);
+	/* where it stands: what it saves and costs, and its name */
+	return vt_crc64nvme(0, start + sizeof(head), head.order_len);
 }
 
 void
@@ -278,7 +281,7 @@ keep_packed(struct run *r, struct vt_buf *b)
 void
 keep_proposal(struct run *r, const struct proposal *p)
 {
-	pack_proposal(&r->packed, p);
+	r->sum.proposed += pack_proposal(&r->packed, p);
 	keep_packed(r, &r->packed);
 }
 

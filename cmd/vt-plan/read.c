@@ -1,7 +1,8 @@
 /*
  * The lines are read once, a block of them at a time: a thread parses it, packs
  * its versions for the second pass, and gathers what has to be known of all
- * before any is decided on.
+ * before any is decided on.  Where a model knows that already, it decides on
+ * each at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #include "libvt/base/crew.h"
-#include "libvt/base/hash.h"
 #include "libvt/base/lines.h"
 
 #include "plan.h"
@@ -35,11 +35,10 @@ note_bad(struct run *r, const char *path, uint64_t number, const char *line,
 	    err->text, cli_shown(line, len, shown));
 }
 
-/* A line that the one who takes the batch has to see. */
-struct odd {
-	size_t at, len;			/* in the text */
-	uint64_t number;
-	int is_bucket;			/* else it is bad */
+/* A record whose rules may be in a batch before. */
+struct waiting {
+	struct vt_scan_record rec;
+	const struct bucket_rules *rules;	/* NULL: those are its */
 };
 
 struct batch {
@@ -53,10 +52,22 @@ struct batch {
 	struct vt_arena *a;		/* of one line */
 	struct vt_spool_block *block;
 	struct first_pass first;
-	uint64_t lines;			/* with something in them */
-	struct vt_buf odd;
-	struct vt_err err;		/* of rc, or of the first bad line */
+	uint64_t lines, bad_lines;	/* with something in them */
+	size_t bad_at, bad_len;		/* the first bad one, in the text */
+	uint64_t bad_number;
+	struct vt_err err;		/* of rc, or of that line */
+	struct vt_buf rules;		/* pointers to new ones, in order */
+	const struct bucket_rules *last;	/* of those; NULL: none yet */
 	int no_memory;
+	struct rule_chain *chain;
+	uint64_t place;			/* in that */
+	/* when they are decided on at once: */
+	int is_direct;
+	int knows_before;
+	const struct bucket_rules *before;	/* rules before the batch */
+	struct vt_buf waiting;
+	struct decided one;		/* at hand */
+	struct settled settled;
 };
 
 static struct batch *
@@ -68,7 +79,10 @@ new_batches(const struct run *r, size_t count)
 	for (i = 0; i < count; i++) {
 		b[i].r = r;
 		vt_buf_init(&b[i].text, BATCH_MAX);
-		vt_buf_init(&b[i].odd, BATCH_MAX * sizeof(struct odd));
+		vt_buf_init(&b[i].rules, BATCH_MAX);
+		vt_buf_init(&b[i].waiting, SIZE_MAX / 2);
+		vt_past_init(&b[i].one.past);
+		settled_init(&b[i].settled);
 		b[i].a = vt_arena_new(ARENA_MAX);
 		b[i].block = vt_spool_block_new();
 		if (b[i].a == NULL || b[i].block == NULL ||
@@ -85,7 +99,10 @@ free_batches(struct batch *b, size_t count)
 
 	for (i = 0; i < count; i++) {
 		vt_buf_release(&b[i].text);
-		vt_buf_release(&b[i].odd);
+		vt_buf_release(&b[i].rules);
+		vt_buf_release(&b[i].waiting);
+		vt_past_release(&b[i].one.past);
+		settled_release(&b[i].settled);
 		vt_arena_free(b[i].a);
 		vt_spool_block_free(b[i].block);
 		first_release(&b[i].first);
@@ -93,99 +110,163 @@ free_batches(struct batch *b, size_t count)
 	free(b);
 }
 
+/* --- by any thread: decided at once --------------------------------------- */
+
+static void
+decide_now(struct batch *b, const struct bucket_rules *rules)
+{
+	b->one.rules = rules;
+	decide(b->r, NULL, &b->one);
+	if (b->one.err.code != VT_OK)
+		b->no_memory = 1;
+	else
+		settle(b->r, &b->settled, &b->one);
+}
+
+/* Those that waited, in their order, if what they wait for is known. */
+static void
+decide_waiting(struct batch *b, int wait)
+{
+	const struct waiting *w =
+	    (const struct waiting *)(const void *)b->waiting.data;
+	size_t count = b->waiting.len / sizeof(*w), i;
+
+	b->knows_before = rule_chain_ask(b->chain, b->place, wait,
+	    &b->before);
+	if (!b->knows_before)
+		return;
+	for (i = 0; i < count && !b->no_memory; i++) {
+		b->one.rec = w[i].rec;
+		decide_now(b, w[i].rules != NULL ? w[i].rules : b->before);
+	}
+	vt_buf_reset(&b->waiting);
+}
+
+/* Never without its rules: who comes behind one that waits waits as well, so
+ * that all are settled in their order. */
+static void
+decide_line(struct batch *b)
+{
+	struct waiting w;
+
+	if (b->knows_before || (b->waiting.len == 0 &&
+	    (!b->one.rec.is_ruled || b->last != NULL))) {
+		decide_now(b, b->last != NULL ? b->last : b->before);
+		return;
+	}
+	w.rec = b->one.rec;
+	w.rules = b->last;
+	if (vt_buf_add(&b->waiting, &w, sizeof(w)) < 0)
+		b->no_memory = 1;
+	else
+		decide_waiting(b, 0);
+}
+
 /* --- by any thread -------------------------------------------------------- */
 
 static void
-put_aside(struct batch *b, const struct odd *line)
+note_line(struct batch *b, size_t at, size_t len, uint64_t number,
+    const struct vt_err *err)
 {
-	if (vt_buf_add(&b->odd, line, sizeof(*line)) < 0)
+	if (b->bad_lines++ > 0)
+		return;
+	b->bad_at = at;
+	b->bad_len = len;
+	b->bad_number = number;
+	b->err = *err;
+}
+
+/* They stay, whatever is read after them. */
+static enum vt_code
+take_bucket(struct batch *b, const struct vt_scan_record *rec,
+    struct vt_err *err)
+{
+	struct bucket_rules *rules;
+	enum vt_code rc = rules_new(rec, &rules, err);
+
+	if (rules == NULL ||
+	    vt_buf_add(&b->rules, &rules, sizeof(rules)) < 0) {
+		b->no_memory = 1;
+		return VT_OK;
+	}
+	b->last = rules;
+	return rc;
+}
+
+static void
+parse_line(struct batch *b, size_t at, size_t len, uint64_t number)
+{
+	uint64_t buckets = b->rules.len / sizeof(struct bucket_rules *);
+	struct vt_scan_record *rec = &b->one.rec;
+	struct vt_err err;
+	enum vt_code rc;
+
+	if (b->waiting.len == 0)
+		vt_arena_reset(b->a);
+	rc = vt_scan_record_parse_here(b->text.data + at, len, b->a, rec,
+	    &err);
+	if (rc == VT_OK && rec->kind == VT_SCAN_BUCKET)
+		rc = take_bucket(b, rec, &err);
+	if (rc != VT_OK)
+		note_line(b, at, len, number, &err);
+	if (rc != VT_OK || rec->kind == VT_SCAN_BUCKET)
+		return;
+	if (rec->kind == VT_SCAN_VERSION &&
+	    first_see(b->r, &b->first, rec, b->floor, buckets) < 0)
+		b->no_memory = 1;
+	if (b->is_direct)
+		decide_line(b);
+	else if (vt_spool_pack(b->block, rec, buckets) < 0)
 		b->no_memory = 1;
 }
 
 static void
-parse_line(struct batch *b, size_t at, size_t len, uint64_t number,
-    uint64_t *buckets)
+parse_lines(struct batch *b)
 {
-	struct odd odd = { at, len, number, 0 };
-	struct vt_scan_record rec;
-	struct vt_err err;
-	enum vt_code rc;
+	char *start = b->text.data, *p = start, *end = start + b->text.len;
+	uint64_t number = b->number;
+	char *stop;
 
-	vt_arena_reset(b->a);
-	rc = vt_scan_record_parse_here(b->text.data + at, len, b->a, &rec,
-	    &err);
-	if (rc != VT_OK || rec.kind == VT_SCAN_BUCKET) {
-		odd.is_bucket = rc == VT_OK;
-		*buckets += rc == VT_OK;
-		if (rc != VT_OK && b->err.code == VT_OK)
-			b->err = err;
-		put_aside(b, &odd);
-		return;
+	for (; p < end && !b->no_memory; p = stop + 1, number++) {
+		stop = memchr(p, '\n', (size_t)(end - p));
+		if (stop == p)
+			continue;
+		b->lines++;
+		parse_line(b, (size_t)(p - start), (size_t)(stop - p), number);
 	}
-	if (vt_spool_pack(b->block, &rec, *buckets) < 0 ||
-	    (rec.kind == VT_SCAN_VERSION &&
-	    first_see(b->r, &b->first, &rec, b->floor, *buckets) < 0))
-		b->no_memory = 1;
 }
 
 static void
 parse_batch(void *ctx, void *item)
 {
 	struct batch *b = item;
-	char *start = b->text.data, *p = start, *end = start + b->text.len;
-	char *stop;
-	uint64_t number = b->number, buckets = 0;
 
 	(void)ctx;
-	b->lines = 0;
-	b->no_memory = 0;
+	b->lines = b->bad_lines = 0;
+	b->no_memory = b->knows_before = 0;
+	b->last = b->before = NULL;
 	first_reset(&b->first);
-	if (b->rc != VT_OK)
-		return;
-	b->err.code = VT_OK;
-	for (; p < end && !b->no_memory; p = stop + 1, number++) {
-		stop = memchr(p, '\n', (size_t)(end - p));
-		if (stop == p)
-			continue;
-		b->lines++;
-		parse_line(b, (size_t)(p - start), (size_t)(stop - p), number,
-		    &buckets);
-	}
+	settled_reset(&b->settled);
+	if (b->rc == VT_OK)
+		parse_lines(b);
+	rule_chain_tell(b->chain, b->place, b->last);
+	if (b->waiting.len > 0)
+		decide_waiting(b, 1);
 }
 
 /* --- by one, in order ----------------------------------------------------- */
 
-/* A bucket's rules are read once more, to stay. */
-static enum vt_code
-read_bucket(struct run *r, struct batch *b, const struct odd *line,
-    struct vt_err *err)
-{
-	struct vt_scan_record rec;
-	enum vt_code rc;
-
-	vt_arena_reset(b->a);
-	r->id = vt_crc64nvme(r->id, b->text.data + line->at, line->len);
-	rc = vt_scan_record_parse_here(b->text.data + line->at, line->len,
-	    b->a, &rec, err);
-	return rc == VT_OK ? take_bucket(r, &rec, err) : rc;
-}
-
 static void
-take_odd(struct run *r, struct batch *b)
+take_rules(struct run *r, struct batch *b)
 {
-	size_t count = b->odd.len / sizeof(struct odd), i;
-	struct vt_err err;
-	struct odd line;
+	struct bucket_rules *rules;
+	size_t i;
 
-	for (i = 0; i < count; i++) {
-		memcpy(&line, b->odd.data + i * sizeof(line), sizeof(line));
-		if (!line.is_bucket)
-			err = b->err;
-		else if (read_bucket(r, b, &line, &err) == VT_OK)
-			continue;
-		note_bad(r, b->path, line.number, b->text.data + line.at,
-		    line.len, &err);
+	for (i = 0; i < b->rules.len; i += sizeof(rules)) {
+		memcpy(&rules, b->rules.data + i, sizeof(rules));
+		rules_take(r, rules);
 	}
+	vt_buf_reset(&b->rules);
 }
 
 static void
@@ -194,17 +275,24 @@ take_batch(struct run *r, struct batch *b)
 	uint64_t buckets = r->rules_count;
 	struct vt_err err;
 
+	if (b->no_memory)
+		plan_no_memory();
 	if (b->rc != VT_OK) {
 		note_bad(r, b->path, b->number, "", 0, &b->err);
 		return;
 	}
-	if (b->no_memory)
-		plan_no_memory();
 	r->lines += b->lines;
 	cli_progress_add(0, b->lines);
-	take_odd(r, b);
+	if (b->bad_lines > 0)
+		note_bad(r, b->path, b->bad_number, b->text.data + b->bad_at,
+		    b->bad_len, &b->err);
+	if (b->bad_lines > 1)
+		r->bad_lines += b->bad_lines - 1;
+	take_rules(r, b);
 	first_take(r, &b->first, buckets);
-	if (vt_spool_put(r->spool, b->block, buckets, &err) != VT_OK)
+	if (b->is_direct)
+		take_settled(r, &b->settled);
+	else if (vt_spool_put(r->spool, b->block, buckets, &err) != VT_OK)
 		plan_die(&err);
 }
 
@@ -215,7 +303,6 @@ read_batch(struct run *r, struct vt_lines *l, struct batch *b)
 	size_t count;
 
 	vt_buf_reset(&b->text);
-	vt_buf_reset(&b->odd);
 	if (cli_stopping())
 		return 0;
 	b->floor = vt_sample_floor(r->sample);
@@ -228,6 +315,9 @@ read_batch(struct run *r, struct vt_lines *l, struct batch *b)
 		r->failed = cli_status_of(b->rc);
 		return 0;
 	}
+	if (!r->model_chosen && b->text.len > 0)
+		model_choose(r, &b->text);
+	b->is_direct = r->is_direct;
 	/* what is behind a line may be looked at */
 	if (vt_buf_reserve(&b->text, VT_RECORD_BEHIND) == NULL)
 		plan_no_memory();
@@ -240,12 +330,16 @@ read_lines(struct run *r, struct vt_lines *l, const char *path)
 	struct vt_crew *crew = start_crew(r, parse_batch, NULL);
 	size_t depth = crew_depth(r), next = 0;
 	struct batch *batch = new_batches(r, depth), *b;
+	struct rule_chain *chain = rule_chain_new(depth, r->rules_count > 0 ?
+	    r->rules[r->rules_count - 1] : NULL);
 	int more = 1;
 
 	do {
 		if (more) {
 			b = &batch[next % depth];
 			b->path = path;
+			b->chain = chain;
+			b->place = next;
 			more = read_batch(r, l, b);
 			if (more) {
 				vt_crew_give(crew, b);
@@ -259,8 +353,9 @@ read_lines(struct run *r, struct vt_lines *l, const char *path)
 				take_batch(r, b);
 		}
 	} while (more || b != NULL);
-	free_batches(batch, depth);
 	vt_crew_stop(crew);
+	free_batches(batch, depth);
+	rule_chain_free(chain);
 }
 
 void

@@ -57,8 +57,19 @@ grow(struct repack_table *t)
 }
 
 void
-repacks_saw(struct run *r, const struct vt_scan_record *rec,
-    const struct vt_decision *d)
+repacks_note(struct vt_buf *b, const struct decided *p)
+{
+	const struct vt_scan_record *rec = &p->rec;
+	struct entry e = { .blob = rec->pack, .k = (uint32_t)p->d.from,
+	    .members = 1, .bytes = rec->pack_bytes, .dead = rec->pack_dead,
+	    .since_us = rec->copy_since_us, .idle_days = p->d.idle_days };
+
+	snprintf(e.bucket, sizeof(e.bucket), "%s", rec->bucket);
+	(void)vt_buf_add(b, &e, sizeof(e));	/* sticks until it is taken */
+}
+
+static void
+add(struct run *r, const struct entry *one)
 {
 	struct repack_table *t;
 	struct entry *e;
@@ -68,22 +79,31 @@ repacks_saw(struct run *r, const struct vt_scan_record *rec,
 	t = r->repacks;
 	if (t->count * 2 >= t->cap)
 		grow(t);
-	e = find(t, rec->pack);
+	e = find(t, one->blob);
 	if (e->blob == 0) {
-		e->blob = rec->pack;
-		e->k = (uint32_t)d->from;
-		e->bytes = rec->pack_bytes;
-		e->since_us = rec->copy_since_us;
-		e->idle_days = INFINITY;
-		snprintf(e->bucket, sizeof(e->bucket), "%s", rec->bucket);
+		*e = *one;
 		t->count++;
+		return;
 	}
 	/* scans tolerate changes: the latest is as good as any */
-	e->dead = rec->pack_dead;
+	e->dead = one->dead;
 	e->members++;
-	if (rec->copy_since_us > e->since_us)
-		e->since_us = rec->copy_since_us;
-	e->idle_days = fmin(e->idle_days, d->idle_days);
+	if (one->since_us > e->since_us)
+		e->since_us = one->since_us;
+	e->idle_days = fmin(e->idle_days, one->idle_days);
+}
+
+void
+repacks_saw(struct run *r, struct vt_buf *b)
+{
+	const struct entry *e = (const struct entry *)(const void *)b->data;
+	size_t i;
+
+	if (b->failed)
+		plan_no_memory();
+	for (i = 0; i < b->len / sizeof(*e); i++)
+		add(r, &e[i]);
+	vt_buf_reset(b);
 }
 
 static int

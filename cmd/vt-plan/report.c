@@ -377,14 +377,24 @@ take_notes(const struct run *r, struct notes *n)
 		    "are locked: %llu.", (unsigned long long)r->sum.locked);
 }
 
+enum vt_code
+replace_file(const char *path, const struct vt_buf *b, struct vt_err *err)
+{
+	mode_t mask = umask(0);
+	char real[PATH_MAX];
+
+	umask(mask);
+	/* not the link, but what it points at */
+	return vt_fs_replace(realpath(path, real) != NULL ? real : path,
+	    0666 & ~mask, b->data, b->len, err);
+}
+
 /* A file is replaced, as a whole; anything else is written to. */
 static enum vt_code
 write_page(const char *path, const struct vt_buf *b, struct vt_err *err)
 {
 	enum vt_code rc = VT_OK;
-	char real[PATH_MAX];
 	struct stat st;
-	mode_t mask;
 	int fd;
 
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
@@ -396,11 +406,7 @@ write_page(const char *path, const struct vt_buf *b, struct vt_err *err)
 		close(fd);
 		return rc;
 	}
-	mask = umask(0);
-	umask(mask);
-	/* not the link, but what it points at */
-	return vt_fs_replace(realpath(path, real) != NULL ? real : path,
-	    0666 & ~mask, b->data, b->len, err);
+	return replace_file(path, b, err);
 }
 
 void

@@ -10,35 +10,41 @@
 
 #define RULES_BYTES_MAX ((size_t)32 << 20)	/* of one bucket, parsed */
 
+static void
+rules_free(struct bucket_rules *b)
+{
+	vt_arena_free(b->arena);
+	free(b);
+}
+
 void
 rules_forget(struct run *r)
 {
 	size_t i;
 
 	for (i = 0; i < r->rules_count; i++)
-		vt_arena_free(r->rules[i].arena);
+		rules_free(r->rules[i]);
 	free(r->rules);
 	r->rules = NULL;
-	r->rules_count = 0;
+	r->rules_count = r->rules_cap = 0;
 }
 
-/* A bucket's rules come before its versions. */
 enum vt_code
-take_bucket(struct run *r, const struct vt_scan_record *rec,
+rules_new(const struct vt_scan_record *rec, struct bucket_rules **out,
     struct vt_err *err)
 {
-	struct bucket_rules *b;
+	struct bucket_rules *b = calloc(1, sizeof(*b));
 	enum vt_code rc;
 
-	b = realloc(r->rules, (r->rules_count + 1) * sizeof(*b));
+	*out = NULL;
 	if (b == NULL)
-		plan_no_memory();
-	r->rules = b;
-	b += r->rules_count++;
-	memset(b, 0, sizeof(*b));
+		return vt_fail(err, VT_NOMEM, "no memory for rules");
 	b->arena = vt_arena_new(RULES_BYTES_MAX);
-	if (b->arena == NULL)
-		plan_no_memory();
+	if (b->arena == NULL) {
+		free(b);
+		return vt_fail(err, VT_NOMEM, "no memory for rules");
+	}
+	*out = b;
 	rc = vt_lifecycle_parse(b->arena, rec->lifecycle, rec->lifecycle_len,
 	    &b->lc, NULL, err);
 	if (rc != VT_OK) {
@@ -54,6 +60,22 @@ take_bucket(struct run *r, const struct vt_scan_record *rec,
 	b->at_us = rec->at_us;
 	b->marks = *rec->versioning != '\0';
 	return VT_OK;
+}
+
+/* A bucket's rules come before its versions. */
+void
+rules_take(struct run *r, struct bucket_rules *b)
+{
+	struct bucket_rules **more;
+
+	if (r->rules_count == r->rules_cap) {
+		r->rules_cap = r->rules_cap != 0 ? r->rules_cap * 2 : 64;
+		more = realloc(r->rules, r->rules_cap * sizeof(*more));
+		if (more == NULL)
+			plan_no_memory();
+		r->rules = more;
+	}
+	r->rules[r->rules_count++] = b;
 }
 
 /* Unless they were changed while it was scanned. */

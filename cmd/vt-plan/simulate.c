@@ -58,7 +58,7 @@ hold_contest(struct run *r)
 	struct vt_contest_options o;
 	double begun = seconds();
 	struct vt_err err;
-	size_t weeks = 0, i;
+	size_t weeks = 0;
 
 	memset(&o, 0, sizeof(o));
 	o.only = engine_mask(r->engines);
@@ -84,21 +84,24 @@ hold_contest(struct run *r)
 		if (++weeks % 16 == 0)
 			cli_progress_add(0, 16);
 	cli_progress_stop();
-	for (i = 0; i < vt_sample_prefix_count(r->sample); i++)
-		r->guards |= vt_contest_prefix(r->contest, i) !=
-		    vt_contest_winner(r->contest);
 	r->contest_seconds = seconds() - begun;
+	model_learn(r);
+	if (r->simulate || r->report != NULL)
+		return;
+	/* nothing else is asked of them */
+	vt_contest_free(r->contest);
+	vt_sample_free(r->sample);
+	r->contest = NULL;
+	r->sample = NULL;
 }
 
 const struct vt_engine *
 engine_for(const struct run *r, const struct vt_scan_record *rec)
 {
-	if (r->contest == NULL)
+	if (r->learned == NULL || is_beyond(r, rec))
 		return NULL;
-	if (!r->guards)
-		return vt_contest_winner(r->contest);
-	return vt_contest_prefix(r->contest, vt_sample_prefix_of(r->sample,
-	    rec->bucket, rec->key, rec->key_len));
+	return vt_learned_engine(r->learned, rec->bucket, rec->key,
+	    rec->key_len);
 }
 
 double

@@ -67,7 +67,7 @@ struct vt_spool {
 	char *folder;
 	int fd;
 	size_t memory_max, memory;
-	uint64_t file_bytes, count, digest;
+	uint64_t file_bytes, count;
 	struct block *blocks;
 	size_t block_count, block_cap;
 };
@@ -121,12 +121,6 @@ size_t
 vt_spool_block_count(const struct vt_spool *s, size_t block)
 {
 	return s->blocks[block].count;
-}
-
-uint64_t
-vt_spool_digest(const struct vt_spool *s)
-{
-	return s->digest;
 }
 
 uint64_t
@@ -447,6 +441,7 @@ spill(struct vt_spool *s, const struct vt_buf *b, struct block *to,
 	if (vt_fs_write_all(s->fd, b->data, b->len) < 0)
 		return vt_fail_errno(err, "cannot write %zu bytes of versions "
 		    "to a file in '%s'", b->len, s->folder);
+	to->crc64 = vt_crc64nvme(0, b->data, b->len);
 	to->at = s->file_bytes;
 	s->file_bytes += b->len;
 	return VT_OK;
@@ -489,15 +484,12 @@ vt_spool_put(struct vt_spool *s, struct vt_spool_block *k, uint64_t tag,
 	to->len = k->b.len;
 	to->count = k->count;
 	to->tag = tag;
-	to->crc64 = vt_crc64nvme(0, k->b.data, k->b.len);
 	rc = s->fd < 0 && to->len <= s->memory_max - s->memory ?
 	    keep(s, &k->b, to, err) : spill(s, &k->b, to, err);
 	if (rc != VT_OK)
 		return rc;
 	s->block_count++;
 	s->count += k->count;
-	s->digest = vt_crc64nvme(s->digest, (const char *)&to->crc64,
-	    sizeof(to->crc64));
 	vt_buf_reset(&k->b);
 	k->count = 0;
 	k->bucket = k->tier = k->class_name = k->gaps = 0;

@@ -44,8 +44,6 @@ int vt_spool_pack(struct vt_spool_block *k, const struct vt_scan_record *r,
 enum vt_code vt_spool_put(struct vt_spool *s, struct vt_spool_block *k,
     uint64_t tag, struct vt_err *err) VT_MUST_CHECK;
 
-/* Of all records, in their blocks. */
-uint64_t vt_spool_digest(const struct vt_spool *s);
 /* Records, blocks, records of a block, and bytes of those blocks that are in
  * the file. */
 uint64_t vt_spool_count(const struct vt_spool *s);
