@@ -155,7 +155,7 @@ open("m", "wb").write(b)' "$1"
 	size=$(stat -c %s m)
 	[ "$size" -lt 500 ]
 	cp m kept
-	for ((i = 8; i < size; i += 7)); do
+	for ((i = 8; i < size; i += 23)); do
 		flip $i
 		vt-plan -q --model m scan >anew 2>told
 		grep -q "'m' is not used: it is" told
