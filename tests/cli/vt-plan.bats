@@ -466,7 +466,7 @@ after() {
 	    made = days(r["mtime"])
 	    usd += r["size"] / 2 ** 30 * 0.023 / (365.25 / 12) * max(0, min(days(
 	        r["covered_to"]), -(-made // 1) + 365) - max(made,
-	        days(r["covered_from"])))
+	        days(r.get("covered_from", r["mtime"]))))
 	assert abs(gone["hot"]["storage_usd"] / usd - 1) < 1e-3, (gone["hot"], usd)
 	assert gone["optimum"]["usd"] < 0.9 * free["optimum"]["usd"]
 	for n in free:
