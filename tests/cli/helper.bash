@@ -101,7 +101,7 @@ serve_stop() {
 		echo "vt-serve did not stop" >&2
 		return 1
 	fi
-	SERVE_PID=''
+	[ "$pid" != "${SERVE_PID:-}" ] || SERVE_PID=''
 	wait "$pid" 2>/dev/null || status=$?
 	# 127: another shell's, who knows
 	if [ "$status" -ne 0 ] && [ "$status" -ne 127 ]; then
