@@ -1,8 +1,9 @@
 /*
  * What the two ways of reading and writing the pipe's lines share: the plain
  * one of records.c, which takes any JSON, and the quick one of
- * records_quick.c, which knows the very line that vt-scan writes and leaves
- * all else to the plain one.  For these files and their tests.
+ * records_quick.c and records_write.c, which knows the very line that vt-scan
+ * writes and leaves all else to the plain one.  For these files and their
+ * tests.
  */
 #ifndef VT_PROTO_RECORDS_INTERNAL_H
 #define VT_PROTO_RECORDS_INTERNAL_H
