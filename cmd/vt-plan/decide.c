@@ -151,7 +151,7 @@ price(const struct run *r, int all, struct decided *p)
 		    &p->cost);
 }
 
-/* As vt_spool_days, of a record that has all its days. */
+/* As vt_record_days, of a record that has all its days. */
 static void
 last_days(struct decided *p, double within)
 {
@@ -166,23 +166,27 @@ last_days(struct decided *p, double within)
 }
 
 static void
-fill_past(const struct run *r, struct vt_spool_reader *from, double within,
+fill_past(const struct run *r, struct vt_days_room *room, double within,
     struct decided *p)
 {
 	struct vt_scan_record *rec = &p->rec;
 	double to = vt_days_floor((double)rec->covered_to_us / DAY_US);
+	enum vt_code rc = VT_OK;
 
-	if (from == NULL) {
+	if (rec->packed_days == NULL)
 		last_days(p, within);
-	} else if (vt_spool_days(from, within, rec) < 0) {
-		(void)vt_fail(&p->err, VT_NOMEM,
-		    "no memory for the reads of an object");
+	else
+		rc = vt_record_days(rec, within, room);
+	if (rc != VT_OK) {
+		(void)vt_fail(&p->err, rc, rc == VT_NOMEM ?
+		    "no memory for the reads of an object" :
+		    "the reads of an object are not what was written");
 		return;
 	}
 	/* days behind the covered time are left out, and may be all of them */
 	if (isfinite(within) && rec->h_count > 0 &&
 	    rec->h[rec->h_count - 1].last > to) {
-		fill_past(r, from, INFINITY, p);
+		fill_past(r, room, INFINITY, p);
 		return;
 	}
 	if (vt_past_fill(&p->past, rec, r->now_us, &p->err) == VT_OK)
@@ -207,7 +211,7 @@ looks_back_little(const struct vt_engine *e)
 }
 
 void
-decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
+decide(const struct run *r, struct vt_days_room *room, struct decided *p)
 {
 	struct vt_scan_record *rec = &p->rec;
 	const struct bucket_rules *rules = rules_of(p);
@@ -231,7 +235,7 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 	whole = r->one_by_one || rules != NULL || p->place != NULL ||
 	    r->now_us != INT64_MAX || e == NULL || !looks_back_little(e);
 	price(r, whole, p);
-	fill_past(r, from, whole ? INFINITY : tail_days(r), p);
+	fill_past(r, room, whole ? INFINITY : tail_days(r), p);
 	/* of what is simulated only packing is decided */
 	if (p->err.code != VT_OK ||
 	    (r->simulate && rec->size_bytes > r->pack.max_bytes))
@@ -244,7 +248,7 @@ decide(const struct run *r, struct vt_spool_reader *from, struct decided *p)
 	}
 	while (vt_plan_decide(&r->model, &options, e, &p->cost, rec, &p->past,
 	    rules != NULL ? &bounds : NULL, &p->d) != 0) {
-		fill_past(r, from, INFINITY, p);
+		fill_past(r, room, INFINITY, p);
 		if (p->err.code != VT_OK)
 			return;
 	}

@@ -3,6 +3,7 @@
  * time the log covers, and a sample for engines to be tried on.  Threads
  * gather it of a batch each; batches are taken in order.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ first_release(struct first_pass *f)
 	first_reset(f);
 	vt_buf_release(&f->candidates);
 	vt_past_release(&f->past);
+	free(f->room.h);
 	vt_arena_free(f->kept);
 }
 
@@ -98,20 +100,25 @@ keep_ruled(struct vt_arena *a, struct candidate *c,
 	k->tags = vt_arena_str(a, rec->tags != NULL ? rec->tags : "");
 	k->lock = vt_arena_str(a, rec->lock != NULL ? rec->lock : "");
 	k->h_count = k->gap_count = k->also_count = 0;
+	k->packed_days = NULL;
 	return k->tags != NULL && k->lock != NULL ? 0 : -1;
 }
 
-static int
+static enum vt_code
 put_aside(const struct run *r, struct first_pass *f,
-    const struct vt_scan_record *rec, uint64_t buckets)
+    struct vt_scan_record *rec, uint64_t buckets)
 {
 	struct candidate c = { .key_len = rec->key_len,
 	    .size_bytes = rec->size_bytes, .mtime_us = rec->mtime_us,
 	    .buckets = buckets };
-	struct vt_err err;
+	enum vt_code rc = VT_OK;
 
-	if (vt_past_fill(&f->past, rec, r->now_us, &err) != VT_OK)
-		return -1;
+	if (rec->packed_days != NULL)
+		rc = vt_record_days(rec, INFINITY, &f->room);
+	if (rc == VT_OK)
+		rc = vt_past_fill(&f->past, rec, r->now_us, NULL);
+	if (rc != VT_OK)
+		return rc;
 	reach_of(r, rec, &c.reach);
 	c.past = f->past;
 	c.past.e = (struct vt_event *)(void *)vt_arena_dup(f->kept,
@@ -120,12 +127,12 @@ put_aside(const struct run *r, struct first_pass *f,
 	c.key = vt_arena_dup(f->kept, rec->key, rec->key_len);
 	return c.past.e == NULL || c.bucket == NULL || c.key == NULL ||
 	    (rec->is_ruled && keep_ruled(f->kept, &c, rec) < 0) ||
-	    vt_buf_add(&f->candidates, &c, sizeof(c)) < 0 ? -1 : 0;
+	    vt_buf_add(&f->candidates, &c, sizeof(c)) < 0 ? VT_NOMEM : VT_OK;
 }
 
-int
+enum vt_code
 first_see(const struct run *r, struct first_pass *f,
-    const struct vt_scan_record *rec, double floor, uint64_t buckets)
+    struct vt_scan_record *rec, double floor, uint64_t buckets)
 {
 	double rank;
 
@@ -134,7 +141,7 @@ first_see(const struct run *r, struct first_pass *f,
 		f->ends_us = rec->covered_to_us;
 	f->explained |= r->explain != NULL && is_explained(r, rec);
 	if (rec->covered_days <= 0)
-		return 0;
+		return VT_OK;
 	if (f->covered_from == 0 || rec->covered_from_us < f->covered_from)
 		f->covered_from = rec->covered_from_us;
 	if (rec->covered_to_us > f->covered_to)
@@ -142,7 +149,7 @@ first_see(const struct run *r, struct first_pass *f,
 	if (rec->covered_days > f->covered_days)
 		f->covered_days = rec->covered_days;
 	if (r->is_kept)
-		return 0;
+		return VT_OK;
 	if (floor > 0) {
 		rank = vt_sample_rank(rec->size_bytes, rec->bucket, rec->key,
 		    rec->key_len, rec->mtime_us);
@@ -150,7 +157,7 @@ first_see(const struct run *r, struct first_pass *f,
 			f->passed++;
 			if (rank > f->highest_passed)
 				f->highest_passed = rank;
-			return 0;
+			return VT_OK;
 		}
 	}
 	return put_aside(r, f, rec, buckets);

@@ -40,6 +40,7 @@ struct block {
 	struct vt_spool_reader *reader;
 	size_t number, count, cap;
 	struct decided *version;	/* `count`, or one to work with */
+	struct vt_days_room room;
 	struct settled settled;
 	struct vt_err err;		/* err.code: it could not be read */
 };
@@ -72,31 +73,33 @@ decide_block(void *ctx, void *item)
 	size_t count = vt_spool_block_count(r->spool, b->number);
 	struct decided *p;
 	uint64_t rules;
-	int more = make_room(b, r->one_by_one ? count : 1);
+	enum vt_code rc = VT_OK;
 
 	(void)ctx;
 	b->count = 0;
 	b->err.code = VT_OK;
 	settled_reset(&b->settled);
-	if (more == 0 && vt_spool_open(b->reader, b->number, &b->err) !=
-	    VT_OK)
+	if (make_room(b, r->one_by_one ? count : 1) < 0)
+		rc = VT_NOMEM;
+	else if (vt_spool_open(b->reader, b->number, &b->err) != VT_OK)
 		return;
-	while (more >= 0 && b->err.code == VT_OK && b->count < count) {
+	while (rc == VT_OK && b->err.code == VT_OK && b->count < count) {
 		p = &b->version[r->one_by_one ? b->count : 0];
-		more = vt_spool_next(b->reader, &p->rec, &rules);
-		if (more <= 0)
+		rc = vt_spool_next(b->reader, &p->rec, &rules);
+		if (rc != VT_OK)
 			break;
 		p->rules = rules > 0 ? r->rules[rules - 1] : NULL;
-		decide(r, b->reader, p);
+		decide(r, &b->room, p);
 		b->count++;
 		if (p->err.code != VT_OK)
 			b->err = p->err;
 		else if (!r->one_by_one)
 			settle(r, &b->settled, p);
 	}
-	if (more < 0)
-		(void)vt_fail(&b->err, VT_NOMEM,
-		    "no memory for a block of versions");
+	if (rc != VT_OK && rc != VT_ABSENT)
+		(void)vt_fail(&b->err, rc, rc == VT_NOMEM ?
+		    "no memory for a block of versions" :
+		    "a block of versions is not what was kept");
 }
 
 /* What binds it while the past is replayed. */
@@ -204,6 +207,7 @@ free_blocks(struct block *b, size_t count)
 
 	for (i = 0; i < count; i++) {
 		vt_spool_reader_free(b[i].reader);
+		free(b[i].room.h);
 		settled_release(&b[i].settled);
 		for (k = 0; k < b[i].cap; k++)
 			vt_past_release(&b[i].version[k].past);

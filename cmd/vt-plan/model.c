@@ -124,32 +124,6 @@ model_open(struct run *r)
 	cli_warn("%s", err.text);
 }
 
-/* The end of the time that the log covers, as the first of these lines has it
- * that tells of any; 0: none does.  The lines stay as they are. */
-static int64_t
-first_end_us(const struct vt_buf *text)
-{
-	const char *p = text->data, *end = p + text->len, *stop;
-	struct vt_arena *a = vt_arena_new(LINE_ARENA_MAX);
-	struct vt_scan_record rec;
-	int64_t us = 0;
-
-	if (a == NULL)
-		plan_no_memory();
-	for (; us == 0 && p < end; p = stop + 1) {
-		stop = memchr(p, '\n', (size_t)(end - p));
-		if (stop == NULL)
-			stop = end;
-		vt_arena_reset(a);
-		/* what is malformed is told when it is read */
-		if (vt_scan_record_parse(p, (size_t)(stop - p), a, &rec,
-		    NULL) == VT_OK && rec.kind == VT_SCAN_VERSION)
-			us = rec.covered_to_us;
-	}
-	vt_arena_free(a);
-	return us;
-}
-
 /* Is it of a log that ends then, or did up to a week before? */
 static int
 is_fresh(struct run *r, int64_t as_of_us)
@@ -176,7 +150,7 @@ is_fresh(struct run *r, int64_t as_of_us)
 }
 
 void
-model_choose(struct run *r, const struct vt_buf *text)
+model_choose(struct run *r, int64_t first_end_us)
 {
 	const struct vt_learned_facts *f;
 
@@ -185,7 +159,7 @@ model_choose(struct run *r, const struct vt_buf *text)
 		return;
 	/* a page tells of the contest: one is held */
 	if (r->report != NULL || !is_fresh(r, r->now_us != INT64_MAX ?
-	    r->now_us : first_end_us(text))) {
+	    r->now_us : first_end_us)) {
 		vt_learned_free(r->kept);
 		r->kept = NULL;
 		return;

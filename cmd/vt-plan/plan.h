@@ -110,6 +110,7 @@ struct settled {
 
 /* What is gathered of a batch of lines before anything is decided. */
 struct first_pass {
+	struct vt_days_room room;
 	uint64_t seen;
 	int64_t ends_us;		/* of the log, as the first has it */
 	int64_t covered_from, covered_to;
@@ -241,8 +242,9 @@ int list_prices(const struct run *r);
 
 /* model.c: --model. */
 void model_open(struct run *r);
-/* By the first lines, before any is decided on. */
-void model_choose(struct run *r, const struct vt_buf *text);
+/* By the end of the log, as the first versions have it (0: they do not), before
+ * any is decided on. */
+void model_choose(struct run *r, int64_t first_end_us);
 /* The contest is over: learn of it, and keep that. */
 void model_learn(struct run *r);
 /* Is what the log covers of it too new for what was learned? */
@@ -250,17 +252,18 @@ int is_beyond(const struct run *r, const struct vt_scan_record *rec);
 void model_summarize(const struct run *r);
 void model_end(struct run *r);
 
-/* read.c: the lines, read once; packed, or decided on at once. */
+/* read.c: the lines or records, read once; kept, or decided on at once. */
 void read_files(struct run *r);
 
 /* first.c: what has to be known of all versions before any is decided on.
- * -1: no memory.  `floor` is the sample's. */
+ * -1: no memory. */
 int first_init(struct first_pass *f);
 void first_release(struct first_pass *f);
 void first_reset(struct first_pass *f);
-/* `buckets`: whose lines came before it in the batch. */
-int first_see(const struct run *r, struct first_pass *f,
-    const struct vt_scan_record *rec, double floor, uint64_t buckets);
+/* `floor` is the sample's; `buckets`: whose lines came before it in the batch.
+ * VT_NOMEM; VT_CORRUPT: its days are no days. */
+enum vt_code first_see(const struct run *r, struct first_pass *f,
+    struct vt_scan_record *rec, double floor, uint64_t buckets);
 /* `buckets`: whose lines came before the batch; those in it were taken. */
 void first_take(struct run *r, struct first_pass *f, uint64_t buckets);
 void first_end(struct run *r);
@@ -280,9 +283,8 @@ void settle(const struct run *r, struct settled *s, const struct decided *p);
 void take_settled(struct run *r, struct settled *s);
 
 /* decide.c: what is decided of one line, and what comes of it.  They only read
- * the run: several threads may be at it.  `from`: the reader that gave it;
- * NULL: it has all its days. */
-void decide(const struct run *r, struct vt_spool_reader *from,
+ * the run: several threads may be at it.  `room`: the thread's. */
+void decide(const struct run *r, struct vt_days_room *room,
     struct decided *p);
 void place_foreign(const struct run *r, struct vt_scan_record *rec);
 void work_out(const struct run *r, const struct decided *p,

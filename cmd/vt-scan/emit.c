@@ -8,11 +8,30 @@
 
 #define OUT_BLOCK ((size_t)256 << 10)
 
+/* The block as it is, behind those that were written. */
+static void
+write_block(struct run *r)
+{
+	if (vt_block_seal(&r->block, r->records_out) < 0)
+		out_of_memory();
+	r->records_out += r->block.count;
+	if (cli_out_buf(&r->block.bytes) < 0)
+		r->stop = 1;
+	vt_block_reset(&r->block);
+}
+
 void
 put(struct run *r, const struct vt_scan_record *rec)
 {
 	struct vt_err err;
 
+	if (r->binary) {
+		if (vt_block_add(&r->block, rec) < 0)
+			out_of_memory();
+		if (vt_block_len(&r->block) >= OUT_BLOCK)
+			write_block(r);
+		return;
+	}
 	vt_scan_record_format(rec, &r->out);
 	if (vt_buf_check(&r->out, "the output", &err) != VT_OK)
 		die(&err);
@@ -23,8 +42,15 @@ put(struct run *r, const struct vt_scan_record *rec)
 void
 end_output(struct run *r)
 {
+	/* the last block, which says that it is, is for who got that far */
+	if (r->binary && !r->stop && !cli_stopping()) {
+		if (r->block.count > 0)
+			write_block(r);
+		write_block(r);
+	}
 	if (r->out.len > 0)
 		(void)cli_out_buf(&r->out);	/* sticks; cli_finish tells */
+	vt_block_release(&r->block);
 	vt_buf_release(&r->out);
 }
 

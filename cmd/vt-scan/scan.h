@@ -9,6 +9,7 @@
  *	forget.c	kept files written anew, without what is gone
  *	walk.c		the catalog joined with it
  *	emit.c		records without a catalog, partial results, output
+ *	show.c		records in blocks as lines
  *	adopt.c		no scan: what another store holds becomes ours
  *	task.h		what is done beside scanning
  */
@@ -21,7 +22,7 @@
 
 #include "libvt/base/buf.h"
 #include "libvt/proto/foreignlog.h"
-#include "libvt/proto/records.h"
+#include "libvt/proto/recordblock.h"
 #include "libvt/proto/zstream.h"
 #include "libvt/store/catalog_heat.h"
 #include "libvt/work/config.h"
@@ -105,7 +106,7 @@ struct bad {
 
 struct run {
 	/* options */
-	const char *data, *config_path, *bucket, *state, *partial;
+	const char *data, *config_path, *bucket, *state, *partial, *show;
 	int foreign, rescan, update, has_now, quiet;
 	struct task task;	/* not scanning, but this */
 	struct source *sources;
@@ -152,6 +153,9 @@ struct run {
 
 	/* output */
 	struct vt_buf out;
+	int binary;		/* records in blocks, not lines: */
+	struct vt_block block;
+	uint64_t records_out;
 	int stop;		/* output is gone */
 };
 
@@ -215,6 +219,10 @@ void put_foreign(struct run *r);
 void put_partial(struct run *r);
 /* The next object; NULL at the end. */
 const struct vt_heat_object *next_object(struct run *r);
+
+/* show.c: no scan, but the lines of records that were written as blocks; the
+ * exit status. */
+int show(const char *path);
 
 /* walk.c */
 /* Ends the program when the catalog is not ours to read: before anything is

@@ -49,6 +49,13 @@ vt_lines_close(struct vt_lines *l)
 	free(l);
 }
 
+void
+vt_lines_begin(struct vt_lines *l, const char *data, size_t len)
+{
+	memcpy(l->data, data, len);
+	l->end = len;
+}
+
 /* Make room behind `end`: move what is kept to the front, then grow. */
 static int
 make_room(struct vt_lines *l)

@@ -15,6 +15,9 @@ struct vt_lines;
 /* Read lines from `fd` (not closed by us) of at most `max_line` bytes. */
 struct vt_lines *vt_lines_open(int fd, size_t max_line);
 void vt_lines_close(struct vt_lines *l);
+/* Bytes that were read of it already, fewer than 256 KiB, come first: before
+ * anything is read here. */
+void vt_lines_begin(struct vt_lines *l, const char *data, size_t len);
 /*
  * The next line without its newline, borrowed until the next call; not
  * NUL-terminated.  VT_OK; VT_ABSENT at the end; VT_TOO_LARGE for a line over

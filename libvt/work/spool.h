@@ -1,9 +1,8 @@
 /*
  * Versions that have been read and wait to be decided on, as what is decided
- * of one may hang on what was read of all.  They are packed into blocks, each
- * by one thread and knowing of no other block; the spool keeps the blocks in
- * the order in which they are put, in memory up to a limit and then in an
- * unlinked file.
+ * of one may hang on what was read of all.  They are in blocks; the spool keeps
+ * the blocks in the order in which they are put, in memory up to a limit and
+ * then in an unlinked file.
  *
  * Knows nothing of what is decided.  Putting belongs to one thread; once it is
  * finished, each thread has its own reader.
@@ -15,7 +14,7 @@
 #include <stdint.h>
 
 #include "libvt/base/err.h"
-#include "libvt/proto/records.h"
+#include "libvt/proto/recordblock.h"
 
 struct vt_spool;
 
@@ -25,23 +24,14 @@ struct vt_spool *vt_spool_new(const char *folder, size_t memory_bytes);
 /* NULL is accepted. */
 void vt_spool_free(struct vt_spool *s);
 
-/* A block on its way: a thread fills it, and re-uses it once it was put. */
-struct vt_spool_block;
-/* NULL: no memory. */
-struct vt_spool_block *vt_spool_block_new(void);
-/* NULL is accepted. */
-void vt_spool_block_free(struct vt_spool_block *k);
-/* Pack a record of any kind but VT_SCAN_BUCKET, and a number to find with it.
- * 0; -1: no memory, then the block is good for vt_spool_block_free alone. */
-int vt_spool_pack(struct vt_spool_block *k, const struct vt_scan_record *r,
-    uint64_t tag);
 /*
- * Put the block behind those that are there, and empty it; what is found with
- * its records is their number and `tag`.  An empty one is left out.  VT_NOMEM;
- * VT_NOSPACE, VT_IO or another code of errno, naming the folder: then the spool
- * is good for vt_spool_free alone.
+ * Put the records of the block behind those that are there, and empty it; what
+ * is found with a record is `tag` and the number of VT_SCAN_BUCKET records that
+ * are before it in its block.  An empty one is left out.  VT_NOMEM; VT_NOSPACE,
+ * VT_IO or another code of errno, naming the folder: then the spool is good for
+ * vt_spool_free alone.
  */
-enum vt_code vt_spool_put(struct vt_spool *s, struct vt_spool_block *k,
+enum vt_code vt_spool_put(struct vt_spool *s, struct vt_block *k,
     uint64_t tag, struct vt_err *err) VT_MUST_CHECK;
 
 /* Records, blocks, records of a block, and bytes of those blocks that are in
@@ -59,18 +49,9 @@ void vt_spool_reader_free(struct vt_spool_reader *r);
 /* Go to the start of a block.  VT_NOMEM, VT_IO, VT_CORRUPT. */
 enum vt_code vt_spool_open(struct vt_spool_reader *r, size_t block,
     struct vt_err *err) VT_MUST_CHECK;
-/* The next record of the block in the order of packing, but for its days: 1; 0
- * at its end; -1: no memory.  What it points to is borrowed until the next call
- * of vt_spool_open. */
-int vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *out,
-    uint64_t *tag);
-/*
- * The days of the record that vt_spool_next gave last, of `out`: those that end
- * at most `within` days before the newest does (INFINITY: all), borrowed until
- * the next call of it.  Few objects are asked for more than their last days.
- * 0; -1: no memory.
- */
-int vt_spool_days(struct vt_spool_reader *r, double within,
-    struct vt_scan_record *out);
+/* The next record of the block that is not of a bucket, as vt_block_next gives
+ * it. */
+enum vt_code vt_spool_next(struct vt_spool_reader *r,
+    struct vt_scan_record *out, uint64_t *tag) VT_MUST_CHECK;
 
 #endif
