@@ -497,6 +497,34 @@ test_blocks(void)
 
 /* Megabytes of lines through two buffers by turns, as those who work on one
  * while the next is read have them. */
+/* Some of the stream was read before. */
+static void
+test_begun(void)
+{
+	int fd = file_of("def\ng", 5);
+	struct vt_lines *l = vt_lines_open(fd, 10);
+	const char *line;
+	uint64_t number;
+	size_t len;
+
+	vt_lines_begin(l, "ab\nc", 4);
+	ok(vt_lines_next(l, &line, &len, &number, NULL) == VT_OK &&
+	    len == 2 && memcmp(line, "ab", 2) == 0 && number == 1,
+	    "what was read of a stream comes first");
+	ok(vt_lines_next(l, &line, &len, &number, NULL) == VT_OK &&
+	    len == 4 && memcmp(line, "cdef", 4) == 0 && number == 2,
+	    "and what follows goes on with it");
+	vt_lines_close(l);
+	close(fd);
+	fd = file_of("", 0);
+	l = vt_lines_open(fd, 10);
+	vt_lines_begin(l, "x", 1);
+	ok(vt_lines_next(l, &line, &len, &number, NULL) == VT_OK && len == 1,
+	    "if anything does");
+	vt_lines_close(l);
+	close(fd);
+}
+
 static void
 test_large_blocks(void)
 {
@@ -661,6 +689,7 @@ main(void)
 	test_doubles();
 	test_lines();
 	test_blocks();
+	test_begun();
 	test_large_blocks();
 	test_pieces();
 	test_load();
