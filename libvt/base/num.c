@@ -1,4 +1,5 @@
 /* Numbers from text and text from numbers: see num.h. */
+#include <endian.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -154,13 +155,17 @@ vt_num_scan_double(const char *text, size_t len, double *out)
 	return scan_slow(text, len, out);
 }
 
-/* The power of ten that makes six digits before the point of it. */
-static int
+/* The power of ten that makes six digits before the point of a number over
+ * 1e-15 and under 1e20. */
+static inline int
 six_scale(double size, double *scaled)
 {
-	/* 1233 / 4096 is a little less than log10(2) */
-	int k = 5 - (ilogb(size) * 1233 >> 12);
+	uint64_t bits;
+	int k;
 
+	memcpy(&bits, &size, sizeof(bits));
+	/* 1233 / 4096 is a little less than log10(2) */
+	k = 5 - (((int)(bits >> 52) - 1023) * 1233 >> 12);
 	*scaled = k >= 0 ? size * ten[k] : size / ten[-k];
 	if (*scaled >= 1e6) {
 		k--;
@@ -172,19 +177,20 @@ six_scale(double size, double *scaled)
 double
 vt_num_six_digits(double d)
 {
-	double size = fabs(d), scaled, digits, out = d;
+	double size = fabs(d), scaled, rest, out = d;
+	uint32_t digits;
 	char text[40];
 	int k;
 
 	if (!(size > 1e-15 && size < 1e20))
 		goto slow;
 	k = six_scale(size, &scaled);
-	digits = floor(scaled);
+	digits = (uint32_t)scaled;
+	rest = scaled - digits;
 	/* where the scaling's own rounding might tell, printf decides */
-	if (digits < 100000 || digits >= 1000000 ||
-	    fabs(scaled - digits - 0.5) < 1e-6)
+	if (digits < 100000 || digits >= 1000000 || fabs(rest - 0.5) < 1e-6)
 		goto slow;
-	digits += scaled - digits > 0.5;
+	digits += rest > 0.5;
 	/* both exact, so the one rounding is the right one */
 	size = k >= 0 ? digits / ten[k] : digits * ten[-k];
 	return signbit(d) ? -size : size;
@@ -195,63 +201,69 @@ slow:
 	return out;
 }
 
-/* Six digits, and how many of them are left when no zeros are at the end. */
-static int
-put_six_digits(char out[6], uint32_t n)
+/* Six digits, and how many of them are left when no zeros are at the end; what
+ * is behind them may be read. */
+static inline int
+put_six_digits(char out[16], uint32_t n)
 {
-	int count = 6;
+	uint64_t v;
 
+	memset(out, '0', 16);
 	memcpy(out, vt_num_pairs + 2 * (n / 10000), 2);
 	memcpy(out + 2, vt_num_pairs + 2 * (n / 100 % 100), 2);
 	memcpy(out + 4, vt_num_pairs + 2 * (n % 100), 2);
-	while (count > 1 && out[count - 1] == '0')
-		count--;
-	return count;
+	memcpy(&v, out, sizeof(v));
+	/* the first is not 0 */
+	v = le64toh(v) ^ UINT64_C(0x3030303030303030);
+	return 8 - (__builtin_clzll(v) >> 3);
 }
 
 size_t
 vt_num_put_six(char *p, double d)
 {
-	double size = fabs(d), scaled, n;
-	char digits[6], *start = p;
+	double size = fabs(d), scaled;
+	char digits[16], *start = p;
 	int k, count, whole;
+	uint32_t n;
 
 	if (!(size > 1e-15 && size < 1e15))
 		return 0;
 	k = six_scale(size, &scaled);
-	n = rint(scaled);
+	n = (uint32_t)(scaled + 0.5);
 	/* both exact: is it this number, and no other? */
 	if (n < 100000 || n >= 1000000 ||
 	    (k >= 0 ? n / ten[k] : n * ten[-k]) != size)
 		return 0;
-	count = put_six_digits(digits, (uint32_t)n);
+	count = put_six_digits(digits, n);
 	whole = 6 - k;		/* digits before the point; or zeros behind */
 	if (signbit(d))
 		*p++ = '-';
-	/* nine decimals, and of what is not that small never more */
+	/* nine decimals, and of what is not that small never more; there is
+	 * room for more than is said, so copies are of fixed lengths */
 	if (k - (6 - count) > 9) {
 		*p++ = digits[0];
 		if (count > 1) {
 			*p++ = '.';
-			p = mempcpy(p, digits + 1, (size_t)count - 1);
+			memcpy(p, digits + 1, 5);
+			p += count - 1;
 		}
 		*p++ = 'e';
 		*p++ = '-';
-		p = mempcpy(p, vt_num_pairs + 2 * (1 - whole), 2);
+		memcpy(p, vt_num_pairs + 2 * (1 - whole), 2);
+		p += 2;
 	} else if (whole <= 0) {
-		*p++ = '0';
-		*p++ = '.';
-		for (; whole < 0; whole++)
-			*p++ = '0';
-		p = mempcpy(p, digits, (size_t)count);
+		memcpy(p, "0.00000000", 10);
+		p += 2 - whole;
+		memcpy(p, digits, 6);
+		p += count;
 	} else if (whole >= count) {
-		p = mempcpy(p, digits, (size_t)count);
-		for (; count < whole; count++)
-			*p++ = '0';
+		memcpy(p, digits, 15);
+		p += whole;
 	} else {
-		p = mempcpy(p, digits, (size_t)whole);
-		*p++ = '.';
-		p = mempcpy(p, digits + whole, (size_t)(count - whole));
+		memcpy(p, digits, 6);
+		p[whole] = '.';
+		memcpy(p + whole + 1, digits + whole, 6);
+		p += count + 1;
 	}
 	return (size_t)(p - start);
 }
