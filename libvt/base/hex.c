@@ -1,5 +1,8 @@
 /* Hexadecimal and base64: see hex.h. */
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "libvt/base/hex.h"
 
@@ -12,17 +15,66 @@ static const char hex_pairs[] =
 static const char b64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+#ifdef __SSE2__
+/* Eight bytes: sixteen digits at once. */
+static inline void
+encode_eight(const uint8_t *p, char *out)
+{
+	const __m128i four = _mm_set1_epi8(0x0f);
+	__m128i v, n, letters;
+
+	v = _mm_loadl_epi64((const __m128i *)(const void *)p);
+	n = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(v, 4), four),
+	    _mm_and_si128(v, four));
+	letters = _mm_and_si128(_mm_cmpgt_epi8(n, _mm_set1_epi8(9)),
+	    _mm_set1_epi8('a' - '0' - 10));
+	n = _mm_add_epi8(_mm_add_epi8(n, _mm_set1_epi8('0')), letters);
+	_mm_storeu_si128((__m128i *)(void *)out, n);
+}
+
+/* Where all bytes of `v` are from 0 to `max`. */
+static inline __m128i
+up_to(__m128i v, char max)
+{
+	return _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(max)), v);
+}
+
+/* Sixteen digits, the letters small; 0 or -1. */
+static inline int
+decode_eight(const char *text, uint8_t *out)
+{
+	__m128i c, digit, letter, is_digit, is_letter, n;
+
+	c = _mm_loadu_si128((const __m128i *)(const void *)text);
+	digit = _mm_sub_epi8(c, _mm_set1_epi8('0'));
+	letter = _mm_sub_epi8(c, _mm_set1_epi8('a'));
+	is_digit = up_to(digit, 9);
+	is_letter = up_to(letter, 5);
+	if (_mm_movemask_epi8(_mm_or_si128(is_digit, is_letter)) != 0xffff)
+		return -1;
+	n = _mm_or_si128(_mm_and_si128(is_digit, digit),
+	    _mm_and_si128(is_letter,
+	    _mm_add_epi8(letter, _mm_set1_epi8(10))));
+	/* the first digit of a pair is in the low byte, and is the high one */
+	n = _mm_and_si128(_mm_or_si128(_mm_slli_epi16(n, 4),
+	    _mm_srli_epi16(n, 8)), _mm_set1_epi16(0xff));
+	n = _mm_packus_epi16(n, n);
+	_mm_storel_epi64((__m128i *)(void *)out, n);
+	return 0;
+}
+#endif
+
 void
 vt_hex_encode(const void *data, size_t len, char *out)
 {
 	const uint8_t *p = data;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i + 2 <= len; i += 2) {
-		memcpy(out + 2 * i, hex_pairs + 2 * p[i], 2);
-		memcpy(out + 2 * i + 2, hex_pairs + 2 * p[i + 1], 2);
-	}
-	if (i < len)
+#ifdef __SSE2__
+	for (; i + 8 <= len; i += 8)
+		encode_eight(p + i, out + 2 * i);
+#endif
+	for (; i < len; i++)
 		memcpy(out + 2 * i, hex_pairs + 2 * p[i], 2);
 	out[2 * len] = '\0';
 }
@@ -58,6 +110,26 @@ vt_hex_decode(const char *text, void *out, size_t len)
 			return -1;
 		p[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
+	return 0;
+}
+
+int
+vt_hex_decode_own(const char *text, size_t text_len, void *out)
+{
+	size_t i = 0, len = text_len / 2;
+	uint8_t *p = out;
+
+	if (text_len % 2 != 0)
+		return -1;
+#ifdef __SSE2__
+	for (; i + 8 <= len; i += 8)
+		if (decode_eight(text + 2 * i, p + i) < 0)
+			return -1;
+#endif
+	for (; i < len; i++)
+		if (vt_hex_decode(text + 2 * i, p + i, 1) < 0 ||
+		    memcmp(hex_pairs + 2 * p[i], text + 2 * i, 2) != 0)
+			return -1;
 	return 0;
 }
 

@@ -9,6 +9,9 @@
 void vt_hex_encode(const void *data, size_t len, char *out);
 /* Exactly 2 * len hex digits of either case into `out`; 0 or -1. */
 int vt_hex_decode(const char *text, void *out, size_t len);
+/* The same of the lower-case digits that vt_hex_encode writes, and no others,
+ * of which `text_len` are there. */
+int vt_hex_decode_own(const char *text, size_t text_len, void *out);
 /* 0..15, or -1. */
 int vt_hex_digit(char c);
 

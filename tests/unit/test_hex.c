@@ -27,6 +27,40 @@ test_hex(void)
 	is_str(text, "", "nothing encoded");
 }
 
+/* What is read back as it was written, at all lengths, and what is not. */
+static void
+test_own(void)
+{
+	char text[65], odd[65];
+	uint8_t bytes[32], back[32];
+	unsigned wrong = 0, taken = 0;
+	size_t i, len;
+	int c;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 151 + 7);
+	for (len = 0; len <= sizeof(bytes); len++) {
+		vt_hex_encode(bytes, len, text);
+		memset(back, 0, sizeof(back));
+		wrong += strlen(text) != 2 * len ||
+		    vt_hex_decode_own(text, 2 * len, back) != 0 ||
+		    memcmp(back, bytes, len) != 0;
+		taken += len > 0 &&
+		    vt_hex_decode_own(text, 2 * len - 1, back) == 0;
+	}
+	is_int(wrong, 0, "own digits are read back");
+	is_int(taken, 0, "half a byte is none");
+	vt_hex_encode(bytes, 19, text);
+	for (i = wrong = 0; i < 38; i++)
+		for (c = 0; c < 256; c++) {
+			memcpy(odd, text, sizeof(odd));
+			odd[i] = (char)c;
+			wrong += (vt_hex_decode_own(odd, 38, back) == 0) !=
+			    (c != 0 && strchr("0123456789abcdef", c) != NULL);
+		}
+	is_int(wrong, 0, "no other character is taken");
+}
+
 static void
 test_b64(void)
 {
@@ -73,6 +107,7 @@ int
 main(void)
 {
 	test_hex();
+	test_own();
 	test_b64();
 	return test_done();
 }
