@@ -893,8 +893,19 @@ vt_scan_record_format(const struct vt_scan_record *r, struct vt_buf *out)
 }
 
 void
+vt_move_format_in(const struct vt_move_frame *f, const struct vt_move *m,
+    const struct vt_move_known *known, struct vt_buf *out)
+{
+	if (!vt_move_format_quick(f, m, known, out))
+		vt_move_format_plain(m, out);
+}
+
+void
 vt_move_format(const struct vt_move *m, struct vt_buf *out)
 {
-	if (!vt_move_format_quick(m, out))
-		vt_move_format_plain(m, out);
+	static const struct vt_move_known nothing;
+	struct vt_move_frame none;
+
+	none.head_len = 0;
+	vt_move_format_in(&none, m, &nothing, out);
 }

@@ -71,6 +71,27 @@ int vt_move_is_packing(const struct vt_move *m);
 /* Append the line with its newline.  As vt_buf_add: sticky failure. */
 void vt_move_format(const struct vt_move *m, struct vt_buf *out);
 
+/*
+ * For who writes many: what the lines of a plan have in common, looked at once.
+ * Strings that a move has at these addresses are taken to be what they were.
+ */
+struct vt_move_frame {
+	const char *plan, *prices, *policies;
+	char head[256];		/* a line of theirs up to its bucket */
+	size_t head_len;	/* 0: it is written anew each time */
+};
+/* Its strings are borrowed. */
+void vt_move_frame_init(struct vt_move_frame *f, const char *plan,
+    const char *prices, const char *policies);
+/* Lengths of those strings of a move that are known to be printable ASCII
+ * without quotes and backslashes; 0: nothing is known of it. */
+struct vt_move_known {
+	size_t version, from, to, reason;
+};
+/* As vt_move_format, and the same line. */
+void vt_move_format_in(const struct vt_move_frame *f, const struct vt_move *m,
+    const struct vt_move_known *known, struct vt_buf *out);
+
 /* --- a version with its heat ---------------------------------------------- */
 
 /*

@@ -26,7 +26,9 @@ int vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out);
 /* The same of a move. */
 void vt_move_format_plain(const struct vt_move *m, struct vt_buf *out);
-int vt_move_format_quick(const struct vt_move *m, struct vt_buf *out);
+int vt_move_format_quick(const struct vt_move_frame *f,
+    const struct vt_move *m, const struct vt_move_known *known,
+    struct vt_buf *out);
 
 /* --- what a line leaves to its other fields ------------------------------- *
  * Of versions: when the copy came, what it takes and since when it is covered

@@ -117,25 +117,34 @@ put_plain(char *p, const struct plain *t)
 	return p;
 }
 
-/* The strings of a line, and the bytes that they take; 0: one has to be
- * escaped.  All but that numbered `key` end in a NUL; NULL is "". */
-static int
-find_strings(const char *const *from, size_t count, size_t key,
-    size_t key_len, struct plain *s, size_t *bytes)
+/* A string of `len` bytes, which are added to *bytes; 0: it must be escaped. */
+static inline int
+find_bytes(const char *s, size_t len, struct plain *t, size_t *bytes)
 {
-	size_t i;
+	t->s = s;
+	t->len = len;
+	*bytes += len;
+	/* most are empty in most lines */
+	return len == 0 || vt_json_is_ascii(s, len);
+}
 
-	*bytes = 0;
-	for (i = 0; i < count; i++) {
-		s[i].s = from[i] != NULL ? from[i] : "";
-		s[i].len = i == key ? key_len : 0;
-		/* most are empty in most lines */
-		if (i != key && *s[i].s != '\0')
-			s[i].len = strlen(s[i].s);
-		if (s[i].len > 0 && !vt_json_is_ascii(s[i].s, s[i].len))
-			return 0;
-		*bytes += s[i].len;
-	}
+/* The same of one that ends in a NUL; NULL is "". */
+static inline int
+find_string(const char *s, struct plain *t, size_t *bytes)
+{
+	return find_bytes(s, s == NULL || *s == '\0' ? 0 : strlen(s), t,
+	    bytes);
+}
+
+/* Of one whose length may be known, and then that it need not be escaped. */
+static inline int
+find_known(const char *s, size_t known, struct plain *t, size_t *bytes)
+{
+	if (known == 0)
+		return find_string(s, t, bytes);
+	t->s = s;
+	t->len = known;
+	*bytes += known;
 	return 1;
 }
 
@@ -151,25 +160,22 @@ put_some(char *p, const char *name, size_t name_len, const struct plain *t)
 #define PUT_SOME(p, name, t) put_some(p, name, sizeof(name) - 1, t)
 
 /* A fraction, as the plain way writes it; room for it is reserved. */
-static char *
-put_double(char *p, struct vt_buf *out, const char *name, double d)
+static inline char *
+put_double(char *p, struct vt_buf *out, const char *field, size_t field_len,
+    const char *name, double d)
 {
-	size_t name_len = strlen(name), len;
+	size_t len = vt_num_put_six(p + field_len, d);
 
-	len = vt_num_put_six(p + name_len + 4, d);
-	if (len > 0) {
-		*p++ = ',';
-		*p++ = '"';
-		p = put(p, name, name_len);
-		*p++ = '"';
-		*p++ = ':';
-		return p + len;
-	}
+	if (len > 0)
+		return put(p, field, field_len) + len;
 	*p = '\0';
 	out->len = (size_t)(p - out->data);
 	vt_json_double(out, name, d);
 	return out->data + out->len;
 }
+
+#define PUT_DOUBLE(p, out, name, d) put_double(p, out, ",\"" name "\":", \
+	sizeof(",\"" name "\":") - 1, name, d)
 
 static void
 put_end(char *p, struct vt_buf *out)
@@ -225,7 +231,7 @@ put_place(char *p, struct vt_buf *out, const struct vt_scan_record *r,
 	if (r->pack != 0) {
 		p = put_i64(PUT(p, ",\"pack\":"), r->pack);
 		p = put_u64(PUT(p, ",\"pack_bytes\":"), r->pack_bytes);
-		p = put_double(p, out, "pack_dead", r->pack_dead);
+		p = PUT_DOUBLE(p, out, "pack_dead", r->pack_dead);
 	}
 	return p;
 }
@@ -284,7 +290,7 @@ put_covered(char *p, struct vt_buf *out, double days)
 
 	n = days >= 0 && days < 1e6 ? (uint64_t)(days * 1e9 + 0.5) : 0;
 	if (signbit(days) || (double)n / 1e9 != days)
-		return put_double(p, out, "covered_days", days);
+		return PUT_DOUBLE(p, out, "covered_days", days);
 	p = put_u64(PUT(p, ",\"covered_days\":"), n / 1000000000);
 	n %= 1000000000;
 	return n != 0 ? put_fraction(p, (uint32_t)n) : p;
@@ -372,22 +378,30 @@ begin_line(struct vt_buf *out, size_t bytes)
 	return vt_buf_reserve(out, bytes + FRAME_MAX);
 }
 
+static int
+find_strings(const struct vt_scan_record *r, struct plain *s, size_t *bytes)
+{
+	return find_string(r->bucket, &s[BUCKET], bytes) &&
+	    find_bytes(r->key, r->key_len, &s[KEY], bytes) &&
+	    find_string(r->version, &s[VERSION], bytes) &&
+	    find_string(r->tier, &s[TIER], bytes) &&
+	    find_string(r->storage_class, &s[CLASS], bytes) &&
+	    find_string(r->pin, &s[PIN], bytes) &&
+	    find_string(r->lock, &s[LOCK], bytes) &&
+	    find_string(r->is_ruled ? r->tags : "", &s[TAGS], bytes);
+}
+
 int
 vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out)
 {
-	const char *const from[STRINGS] = {
-		r->bucket, r->key, r->version, r->tier, r->storage_class,
-		r->pin, r->lock, r->is_ruled ? r->tags : ""
-	};
 	struct plain s[STRINGS];
 	struct written last;
-	size_t bytes;
+	size_t bytes = 0;
 	char *p;
 
 	if (r->kind != VT_SCAN_VERSION || r->also_count > 0 ||
-	    r->gap_count > 0 ||
-	    !find_strings(from, STRINGS, KEY, r->key_len, s, &bytes))
+	    r->gap_count > 0 || !find_strings(r, s, &bytes))
 		return 0;
 	p = begin_line(out, bytes + r->h_count * ROW_MAX);
 	if (p == NULL)
@@ -406,35 +420,96 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 
 /* --- moves ---------------------------------------------------------------- */
 
+/* Those up to the policy are mostly the same in a whole plan. */
 enum { M_RULE, M_PLAN, M_PRICES, M_POLICIES, M_POLICY, M_BUCKET, M_KEY,
 	M_VERSION, M_FROM, M_TO, M_REASON, M_STRINGS };
 
-int
-vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
+static int
+find_head(const struct vt_move *m, struct plain *s, size_t *bytes)
 {
-	const char *const from[M_STRINGS] = {
-		m->rule, m->plan, m->prices, m->policies, m->policy,
-		m->bucket, m->key, m->version, m->from, m->to, m->reason
-	};
-	/* the same in all lines of a plan, but where rules ask */
-	static __thread struct written last;
-	struct plain s[M_STRINGS];
-	size_t bytes;
-	char *p;
+	return find_string(m->rule, &s[M_RULE], bytes) &&
+	    find_string(m->plan, &s[M_PLAN], bytes) &&
+	    find_string(m->prices, &s[M_PRICES], bytes) &&
+	    find_string(m->policies, &s[M_POLICIES], bytes) &&
+	    find_string(m->policy, &s[M_POLICY], bytes);
+}
 
-	if ((m->action != NULL && *m->action != '\0') ||
-	    (m->upload != NULL && *m->upload != '\0') ||
-	    !find_strings(from, M_STRINGS, M_KEY, m->key_len, s, &bytes))
-		return 0;
-	p = begin_line(out, bytes);
-	if (p == NULL)
-		return 0;
+/* A line up to its bucket. */
+static char *
+put_head(char *p, const struct plain *s)
+{
 	p = PUT(p, "{\"v\":1");
 	p = PUT_SOME(p, ",\"rule\":", &s[M_RULE]);
 	p = PUT_SOME(p, ",\"plan\":", &s[M_PLAN]);
 	p = PUT_SOME(p, ",\"prices\":", &s[M_PRICES]);
 	p = PUT_SOME(p, ",\"policies\":", &s[M_POLICIES]);
-	p = PUT_SOME(p, ",\"policy\":", &s[M_POLICY]);
+	return PUT_SOME(p, ",\"policy\":", &s[M_POLICY]);
+}
+
+void
+vt_move_frame_init(struct vt_move_frame *f, const char *plan,
+    const char *prices, const char *policies)
+{
+	struct vt_move m = { .plan = plan, .prices = prices,
+	    .policies = policies };
+	struct plain s[M_STRINGS];
+	size_t bytes = 0;
+
+	f->plan = plan;
+	f->prices = prices;
+	f->policies = policies;
+	f->head_len = 0;
+	/* the names of the fields take less than half of it */
+	if (find_head(&m, s, &bytes) && bytes <= sizeof(f->head) / 2)
+		f->head_len = (size_t)(put_head(f->head, s) - f->head);
+}
+
+static int
+is_empty(const char *s)
+{
+	return s == NULL || *s == '\0';
+}
+
+static int
+has_head(const struct vt_move_frame *f, const struct vt_move *m)
+{
+	return f->head_len > 0 && m->plan == f->plan &&
+	    m->prices == f->prices && m->policies == f->policies &&
+	    is_empty(m->rule) && is_empty(m->policy);
+}
+
+/* The strings behind the head. */
+static int
+find_rest(const struct vt_move *m, const struct vt_move_known *known,
+    struct plain *s, size_t *bytes)
+{
+	return find_string(m->bucket, &s[M_BUCKET], bytes) &&
+	    find_bytes(m->key, m->key_len, &s[M_KEY], bytes) &&
+	    find_known(m->version, known->version, &s[M_VERSION], bytes) &&
+	    find_known(m->from, known->from, &s[M_FROM], bytes) &&
+	    find_known(m->to, known->to, &s[M_TO], bytes) &&
+	    find_known(m->reason, known->reason, &s[M_REASON], bytes);
+}
+
+int
+vt_move_format_quick(const struct vt_move_frame *f, const struct vt_move *m,
+    const struct vt_move_known *known, struct vt_buf *out)
+{
+	/* the same in all lines of a plan, but where rules ask */
+	static __thread struct written last;
+	int is_framed = has_head(f, m);
+	struct plain s[M_STRINGS];
+	size_t bytes = 0;
+	char *p;
+
+	if (!is_empty(m->action) || !is_empty(m->upload) ||
+	    !find_rest(m, known, s, &bytes) ||
+	    (!is_framed && !find_head(m, s, &bytes)))
+		return 0;
+	p = begin_line(out, bytes);
+	if (p == NULL)
+		return 0;
+	p = is_framed ? put(p, f->head, f->head_len) : put_head(p, s);
 	p = put_plain(PUT(p, ",\"bucket\":"), &s[M_BUCKET]);
 	p = put_plain(PUT(p, ",\"key\":"), &s[M_KEY]);
 	p = PUT_SOME(p, ",\"version\":", &s[M_VERSION]);
@@ -446,9 +521,9 @@ vt_move_format_quick(const struct vt_move *m, struct vt_buf *out)
 	p = put_plain(PUT(p, ",\"from\":"), &s[M_FROM]);
 	p = put_plain(PUT(p, ",\"to\":"), &s[M_TO]);
 	p = put_u64(PUT(p, ",\"size\":"), m->size_bytes);
-	p = put_double(p, out, "saving_usd_month", m->saving_usd_month);
-	p = put_double(p, out, "cost_usd", m->cost_usd);
-	p = put_double(p, out, "payback_days", m->payback_days);
+	p = PUT_DOUBLE(p, out, "saving_usd_month", m->saving_usd_month);
+	p = PUT_DOUBLE(p, out, "cost_usd", m->cost_usd);
+	p = PUT_DOUBLE(p, out, "payback_days", m->payback_days);
 	p = PUT_SOME(p, ",\"reason\":", &s[M_REASON]);
 	if (m->not_after_us != 0)
 		p = put_when(PUT(p, ",\"not_after\":"), m->not_after_us,

@@ -494,18 +494,34 @@ test_writing(void)
 static void
 agree_move(const struct vt_move *m, int want, const char *what)
 {
-	struct vt_buf a, b;
+	static const struct vt_move_known nothing;
+	struct vt_move_known known = {
+		m->version != NULL ? strlen(m->version) : 0, strlen(m->from),
+		strlen(m->to), 0
+	};
+	struct vt_move_frame none = { .head_len = 0 }, own, others;
+	struct vt_buf a, b, c, d;
 	int was_quick;
 
 	vt_buf_init(&a, 1 << 20);
 	vt_buf_init(&b, 1 << 20);
+	vt_buf_init(&c, 1 << 20);
+	vt_buf_init(&d, 1 << 20);
 	vt_move_format_plain(m, &a);
-	was_quick = vt_move_format_quick(m, &b);
+	was_quick = vt_move_format_quick(&none, m, &nothing, &b);
 	is_int(was_quick, want, "a move, %s: %s", what,
 	    want ? "quick" : "plain");
 	is_str(b.data, was_quick ? a.data : "", "and the bytes");
+	vt_move_frame_init(&own, m->plan, m->prices, m->policies);
+	vt_move_format_in(&own, m, &known, &c);
+	is_str(c.data, a.data, "and in a frame of its own");
+	vt_move_frame_init(&others, "00", "11", "22");
+	vt_move_format_in(&others, m, &known, &d);
+	is_str(d.data, a.data, "and in another's");
 	vt_buf_release(&a);
 	vt_buf_release(&b);
+	vt_buf_release(&c);
+	vt_buf_release(&d);
 }
 
 static void
@@ -539,6 +555,11 @@ test_moves(void)
 	m.reason = "no read in 90 days";
 	m.not_after_us = 1795348800123000;
 	agree_move(&m, 1, "of all");
+	m.rule = m.policy = "";
+	agree_move(&m, 1, "that nobody asked for");
+	m.plan = "so \"called\"";
+	agree_move(&m, 0, "of a plan with a quote");
+	m.plan = "0123456789abcdef";
 	m.reason = "so he said: \"no\"";
 	agree_move(&m, 0, "with a quote");
 	m.reason = "";
