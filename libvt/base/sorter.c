@@ -14,11 +14,6 @@
 #define AHEAD 8			/* entries whose records are fetched early */
 #define SMALL 16		/* entries that are sorted by insertion */
 
-/* Before the key in memory and on disk. */
-struct head {
-	uint32_t key_len, payload_len;
-};
-
 /* One record: where it is, and eight bytes of its key as a number that
  * compares as they do. */
 struct entry {
@@ -108,17 +103,17 @@ vt_sorter_spilled_bytes(const struct vt_sorter *s)
 
 /* --- in memory ------------------------------------------------------------ */
 
-static struct head
+static struct vt_sorter_head
 head_at(const char *p)
 {
-	struct head h;
+	struct vt_sorter_head h;
 
 	memcpy(&h, p, sizeof(h));
 	return h;
 }
 
 static size_t
-record_len(struct head h)
+record_len(struct vt_sorter_head h)
 {
 	return sizeof(h) + h.key_len + h.payload_len;
 }
@@ -127,7 +122,7 @@ record_len(struct head h)
 static uint64_t
 bytes_at(const char *record, size_t depth)
 {
-	struct head h = head_at(record);
+	struct vt_sorter_head h = head_at(record);
 	uint64_t v = 0;
 
 	if (depth >= h.key_len)
@@ -140,7 +135,7 @@ bytes_at(const char *record, size_t depth)
 static int
 compare_keys(const char *a, const char *b, size_t depth)
 {
-	struct head x = head_at(a), y = head_at(b);
+	struct vt_sorter_head x = head_at(a), y = head_at(b);
 	uint32_t len = x.key_len < y.key_len ? x.key_len : y.key_len;
 	int c = 0;
 
@@ -380,45 +375,89 @@ spill(struct vt_sorter *s, struct vt_err *err)
 	return rc;
 }
 
-enum vt_code
-vt_sorter_add(struct vt_sorter *s, const void *key, size_t key_len,
-    const void *payload, size_t payload_len, struct vt_err *err)
+/* Have room for a record at the end of what is used. */
+static enum vt_code
+make_room(struct vt_sorter *s, size_t len, struct vt_err *err)
 {
-	struct head h = { (uint32_t)key_len, (uint32_t)payload_len };
-	struct entry *e;
-	enum vt_code rc;
-	size_t len;
-
-	if (key_len > s->memory || payload_len > s->memory ||
-	    record_len(h) > s->memory / 4)
-		return vt_fail(err, VT_TOO_LARGE, "a record of %zu bytes is "
-		    "over %zu, a quarter of the memory to sort in",
-		    key_len + payload_len + sizeof(h), s->memory / 4);
 	if (s->block == NULL) {
 		s->block = vt_bigmem_alloc(s->memory);
 		if (s->block == NULL)
 			return vt_fail(err, VT_NOMEM, "no memory to sort");
 	}
-	len = record_len(h);
-	if (s->used + len + (s->entry_count + 1) * sizeof(*e) > s->memory) {
-		rc = spill(s, err);
-		if (rc != VT_OK)
-			return rc;
-	}
-	memcpy(s->block + s->used, &h, sizeof(h));
-	if (key_len != 0)
-		memcpy(s->block + s->used + sizeof(h), key, key_len);
-	if (payload_len != 0)
-		memcpy(s->block + s->used + sizeof(h) + key_len, payload,
-		    payload_len);
-	s->entry_count++;
-	e = (struct entry *)(void *)(s->block + s->memory) - s->entry_count;
+	return s->used + len + (s->entry_count + 1) * sizeof(struct entry) >
+	    s->memory ? spill(s, err) : VT_OK;
+}
+
+/* The record that was put there. */
+static void
+note_record(struct vt_sorter *s, size_t len)
+{
+	struct entry *e = (struct entry *)(void *)(s->block + s->memory) -
+	    ++s->entry_count;
+
 	e->at = s->used;
 	e->bytes = bytes_at(s->block + s->used, 0);
 	s->used += len;
 	if (len > s->largest)
 		s->largest = len;
 	s->count++;
+}
+
+/* Of lengths that may be anything. */
+static enum vt_code
+check_size(const struct vt_sorter *s, size_t key_len, size_t payload_len,
+    struct vt_err *err)
+{
+	size_t most = s->memory / 4 - sizeof(struct vt_sorter_head);
+
+	if (key_len <= most && payload_len <= most - key_len)
+		return VT_OK;
+	return vt_fail(err, VT_TOO_LARGE, "a record of %zu bytes is over %zu, "
+	    "a quarter of the memory to sort in",
+	    key_len + payload_len + sizeof(struct vt_sorter_head),
+	    s->memory / 4);
+}
+
+enum vt_code
+vt_sorter_add(struct vt_sorter *s, const void *key, size_t key_len,
+    const void *payload, size_t payload_len, struct vt_err *err)
+{
+	struct vt_sorter_head h = { (uint32_t)key_len, (uint32_t)payload_len };
+	enum vt_code rc = check_size(s, key_len, payload_len, err);
+	char *p;
+
+	if (rc == VT_OK)
+		rc = make_room(s, record_len(h), err);
+	if (rc != VT_OK)
+		return rc;
+	p = s->block + s->used;
+	memcpy(p, &h, sizeof(h));
+	if (key_len != 0)
+		memcpy(p + sizeof(h), key, key_len);
+	if (payload_len != 0)
+		memcpy(p + sizeof(h) + key_len, payload, payload_len);
+	note_record(s, record_len(h));
+	return VT_OK;
+}
+
+enum vt_code
+vt_sorter_add_packed(struct vt_sorter *s, const char *records, size_t len,
+    struct vt_err *err)
+{
+	const char *end = records + len;
+	struct vt_sorter_head h;
+	enum vt_code rc;
+
+	for (; records < end; records += record_len(h)) {
+		h = head_at(records);
+		rc = check_size(s, h.key_len, h.payload_len, err);
+		if (rc == VT_OK)
+			rc = make_room(s, record_len(h), err);
+		if (rc != VT_OK)
+			return rc;
+		memcpy(s->block + s->used, records, record_len(h));
+		note_record(s, record_len(h));
+	}
 	return VT_OK;
 }
 
@@ -431,7 +470,7 @@ fill_window(struct vt_sorter *s, struct run *r, struct vt_err *err)
 	size_t room;
 	ssize_t n;
 
-	if (r->len < sizeof(struct head) ||
+	if (r->len < sizeof(struct vt_sorter_head) ||
 	    r->len < record_len(head_at(r->window + r->start))) {
 		if (r->len == 0 && r->at == r->end)
 			return VT_ABSENT;
@@ -446,7 +485,8 @@ fill_window(struct vt_sorter *s, struct run *r, struct vt_err *err)
 			    "in '%s'", s->folder);
 		r->at += (uint64_t)n;
 		r->len += (size_t)n;
-		if ((size_t)n < room || r->len < sizeof(struct head) ||
+		if ((size_t)n < room ||
+		    r->len < sizeof(struct vt_sorter_head) ||
 		    r->len < record_len(head_at(r->window)))
 			return vt_fail(err, VT_IO, "a file to sort in '%s' "
 			    "has lost its end", s->folder);
@@ -631,7 +671,7 @@ vt_sorter_next(struct vt_sorter *s, struct vt_sorter_record *out,
 {
 	const char *record = NULL;
 	enum vt_code rc;
-	struct head h;
+	struct vt_sorter_head h;
 
 	memset(out, 0, sizeof(*out));
 	if (s->run_count > 0) {

@@ -44,6 +44,15 @@ void vt_sorter_free(struct vt_sorter *s);
 enum vt_code vt_sorter_add(struct vt_sorter *s, const void *key,
     size_t key_len, const void *payload, size_t payload_len,
     struct vt_err *err) VT_MUST_CHECK;
+
+/* Before a record's key and payload, which follow one another. */
+struct vt_sorter_head {
+	uint32_t key_len, payload_len;
+};
+/* The same of all the records that lie one behind the other in `len` bytes. */
+enum vt_code vt_sorter_add_packed(struct vt_sorter *s, const char *records,
+    size_t len, struct vt_err *err) VT_MUST_CHECK;
+
 /* After the last record, once.  Codes as above. */
 enum vt_code vt_sorter_finish(struct vt_sorter *s, struct vt_err *err)
     VT_MUST_CHECK;

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "libvt/base/buf.h"
 #include "libvt/base/sorter.h"
 
 #include "tests/unit/test.h"
@@ -56,18 +57,49 @@ items(size_t n)
 	return list;
 }
 
+/* As vt_sorter_add_packed takes them. */
+static void
+put_packed(struct vt_buf *b, const struct item *i, const char *text,
+    size_t payload)
+{
+	struct vt_sorter_head h = { (uint32_t)i->len, (uint32_t)payload };
+
+	(void)vt_buf_add(b, &h, sizeof(h));
+	(void)vt_buf_add(b, i->key, i->len);
+	(void)vt_buf_add(b, text, payload);
+}
+
+static void
+take_packed(struct vt_sorter *s, struct vt_buf *b)
+{
+	if (b->failed || vt_sorter_add_packed(s, b->data, b->len, &err) !=
+	    VT_OK)
+		exit(1);
+	vt_buf_reset(b);
+}
+
+/* One by one and many together, by turns. */
 static void
 fill(struct vt_sorter *s, const struct item *list, size_t n, size_t payload)
 {
 	static char text[4096];
+	struct vt_buf b;
 	size_t i;
 
+	vt_buf_init(&b, 1 << 20);
 	for (i = 0; i < n; i++) {
 		memcpy(text, &list[i].number, sizeof(list[i].number));
+		if (i % 100 < 50) {
+			put_packed(&b, &list[i], text, payload);
+			continue;
+		}
+		take_packed(s, &b);
 		if (vt_sorter_add(s, list[i].key, list[i].len, text, payload,
 		    &err) != VT_OK)
 			exit(1);
 	}
+	take_packed(s, &b);
+	vt_buf_release(&b);
 }
 
 static void
@@ -132,6 +164,12 @@ test_refusals(void)
 	ok(vt_sorter_add(s, big, sizeof(big), "", 0, &err) == VT_TOO_LARGE &&
 	    strstr(err.text, "16384") != NULL, "a record over the limit: %s",
 	    err.text);
+	ok(vt_sorter_add(s, big, 1, big, SIZE_MAX, &err) == VT_TOO_LARGE,
+	    "one as large as can be said");
+	memset(big, 0xff, sizeof(struct vt_sorter_head));
+	ok(vt_sorter_add_packed(s, big, sizeof(big), &err) == VT_TOO_LARGE,
+	    "one that comes with others");
+	memset(big, 0, sizeof(struct vt_sorter_head));
 	for (i = 0; rc == VT_OK && i < 100; i++)
 		rc = vt_sorter_add(s, big, 1000, "", 0, &err);
 	ok(rc == VT_ABSENT && strstr(err.text, "/nonexistent") != NULL,
