@@ -352,6 +352,36 @@ vt_crc_combine(enum vt_hash_alg alg, uint64_t a, uint64_t b, uint64_t b_len)
 	return a ^ b;
 }
 
+/* --- fingerprints --------------------------------------------------------- */
+
+/* Odd, with about as many ones as zeros: the golden ratio's fraction. */
+#define FINGER UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t
+finger_more(uint64_t sum, uint64_t v)
+{
+	sum = (sum ^ v) * FINGER;
+	return sum ^ sum >> 32;
+}
+
+uint64_t
+vt_fingerprint(const void *data, size_t len)
+{
+	const uint8_t *p = data, *end = p + len;
+	uint64_t sum = FINGER ^ len, last = 0;
+
+	for (; end - p >= 16; p += 16)
+		sum = finger_more(finger_more(sum, load_le64(p)),
+		    load_le64(p + 8));
+	if (end - p >= 8) {
+		sum = finger_more(sum, load_le64(p));
+		p += 8;
+	}
+	for (; p < end; p++)
+		last = last << 8 | *p;
+	return finger_more(finger_more(finger_more(sum, last), 0), 0);
+}
+
 /* --- digests ------------------------------------------------------------- */
 
 size_t

@@ -253,6 +253,30 @@ test_threads(void)
 	ok(all, "eight threads hash at once, from the first call on");
 }
 
+/* It is the same on every machine, and another of other bytes. */
+static void
+test_fingerprint(void)
+{
+	uint8_t zeros[64] = { 0 }, bytes[64];
+	uint64_t seen[64 + 512], sum;
+	size_t n = 0, i, j, equal = 0;
+
+	for (i = 0; i < 64; i++)
+		seen[n++] = vt_fingerprint(zeros, i);
+	for (i = 0; i < 512; i++) {
+		memcpy(bytes, zeros, sizeof(bytes));
+		bytes[i / 8] = (uint8_t)(1 << i % 8);
+		seen[n++] = vt_fingerprint(bytes, sizeof(bytes));
+	}
+	for (i = 0; i < n; i++)
+		for (j = 0; j < i; j++)
+			equal += seen[i] == seen[j];
+	is_int(equal, 0, "lengths and single bits are told apart");
+	sum = vt_fingerprint("123456789", 9);
+	ok(sum == UINT64_C(0xcced10d415282b37), "a known one (%016llx)",
+	    (unsigned long long)sum);
+}
+
 static void
 test_secrets(void)
 {
@@ -275,6 +299,7 @@ main(void)
 	test_streams();
 	test_crc64();
 	test_combine();
+	test_fingerprint();
 	test_secrets();
 	return test_done();
 }
