@@ -288,6 +288,7 @@ make_move(const struct run *r, const struct decided *d, double after_month,
 	begin_proposal(p, rec, w->reason);
 	p->m.copy = rec->copy;
 	p->m.from = r->model.tier[w->from].name;
+	p->from_tier = 1 + (unsigned)w->from;
 	p->now_month = d->now_month;
 	p->after_month = after_month;
 	if (w->verdict != VT_PLAN_MOVE)
@@ -302,12 +303,13 @@ make_move(const struct run *r, const struct decided *d, double after_month,
 		p->asked_us = rules_now(r, d->rules);
 	}
 	p->m.to = r->model.tier[w->to].name;
+	p->to_tier = 1 + (unsigned)w->to;
 	p->m.saving_usd_month = rounded(w->choice.saving_day *
 	    r->model.month_days);
 	p->m.cost_usd = rounded(w->choice.cost);
 	p->m.payback_days = rounded(w->choice.payback_days);
 	p->evidence_days = w->choice.evidence_days;
-	p->is_expected = w->is_expected;
+	p->told = w->told;
 	p->idle_days = w->idle_days;
 	p->share = w->share;
 }

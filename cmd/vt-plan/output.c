@@ -20,7 +20,7 @@ name_plan(struct run *r)
 	size_t i;
 
 	vt_buf_init(&b, 1 << 16);
-	vt_buf_printf(&b, "3 %016llx %llu %llu %llu %lld ",
+	vt_buf_printf(&b, "4 %016llx %llu %llu %llu %lld ",
 	    (unsigned long long)r->sum.proposed,
 	    (unsigned long long)r->lines,
 	    (unsigned long long)r->sum.versions,
@@ -104,13 +104,15 @@ void
 print_plan(struct run *r)
 {
 	int64_t now = r->now_us != INT64_MAX ? r->now_us : r->covered_to;
+	struct vt_move_frame common;
 	struct proposal p;
 	struct vt_buf b;
 	struct vt_err err;
 
 	name_plan(r);
-	if (vt_sorter_finish(r->proposals, &err) != VT_OK)
-		plan_die(&err);
+	vt_move_frame_init(&common, r->plan_id, vt_prices_digest(r->prices),
+	    vt_places_digest(r->places));
+	proposals_end(r);
 	vt_buf_init(&b, VT_RECORD_LINE_MAX * 4);
 	while (!cli_stopping() && next_proposal(r, &p)) {
 		if (!fits(r, &p)) {
@@ -119,9 +121,9 @@ print_plan(struct run *r)
 				report_proposal(r, &p, 1);
 			continue;
 		}
-		p.m.plan = r->plan_id;
-		p.m.prices = vt_prices_digest(r->prices);
-		p.m.policies = vt_places_digest(r->places);
+		p.m.plan = common.plan;
+		p.m.prices = common.prices;
+		p.m.policies = common.policies;
 		p.m.not_after_us = p.asked_us != 0 ? p.asked_us : now;
 		/* of a time that no log tells nothing can be said */
 		if (p.m.not_after_us != 0)
@@ -130,7 +132,7 @@ print_plan(struct run *r)
 		if (!is_pack(&p) && !is_repack(&p))
 			report_proposal(r, &p, 0);
 		if (!r->report_only)
-			vt_move_format(&p.m, &b);
+			vt_move_format_in(&common, &p.m, &p.known, &b);
 		if (vt_buf_check(&b, "the plan", &err) != VT_OK)
 			plan_die(&err);
 		if (b.len >= OUT_BLOCK && cli_out_buf(&b) < 0)

@@ -157,11 +157,12 @@ propose_member(struct run *r, const struct vt_pack *p, const char *id,
 	out.m.action = "pack-member";
 	out.m.pack = id;
 	out.m.to = r->model.tier[p->to].name;
+	out.to_tier = 1 + (unsigned)p->to;
 	out.m.saving_usd_month = rounded(saving);
 	out.m.cost_usd = rounded(o->move + p->bill.put * o->bytes / p->bytes);
 	out.m.payback_days = rounded(p->payback_days);
 	out.m.reason = reason;
-	out.is_expected = 0;
+	out.told = VT_TOLD_REASON;
 	out.after_month = out.now_month - saving;
 	out.pack = r->found_packs.packs;
 	out.prefix = p->prefix;

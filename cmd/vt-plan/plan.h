@@ -33,11 +33,16 @@
 /* A move that may be printed, and what the summary needs of it. */
 struct proposal {
 	struct vt_move m;	/* strings are borrowed */
-	int is_expected;	/* no m.reason, but what one is made of: */
-	double idle_days, share;	/* see vt_plan_expected_text */
+	struct vt_move_known known;	/* of those that come back */
+	/* 1 + the tier of the model whose name m.from or m.to is; 0: it may be
+	 * of none */
+	unsigned from_tier, to_tier;
+	enum vt_told told;	/* not in m.reason, but of this: */
+	double idle_days, share;	/* see vt_plan_told_text */
 	enum vt_lc_action removal;
 	int64_t asked_us;	/* by rules, then; 0: it is the log that asks */
-	double now_month, after_month;
+	double now_month, after_month;	/* of moves that come back the first
+					   is 0, unless they are placed */
 	/* of a pack and its members: which (from 1; 0: none), what all their
 	 * keys begin with, what all of it saves and costs, and what a pack
 	 * saves beyond what would be done without */
@@ -196,7 +201,8 @@ struct run {
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
 	/* of the one that came back last */
-	char version[33], reason[VT_PLAN_EXPECTED];
+	char version[33], reason[VT_PLAN_TOLD];
+	size_t tier_len[VT_COST_TIERS];	/* of names: struct vt_move_known */
 	uint64_t lines, bad_lines, found;
 	int one_by_one;			/* more is asked for than a plan */
 	int failed;
@@ -393,6 +399,8 @@ uint64_t pack_proposal(struct vt_buf *b, const struct proposal *p);
 /* Take all that were packed, and empty the buffer. */
 void keep_packed(struct run *r, struct vt_buf *b);
 void keep_proposal(struct run *r, const struct proposal *p);
+/* They were the last ones. */
+void proposals_end(struct run *r);
 /* The next one, its strings borrowed until the next call; 0: there is none. */
 int next_proposal(struct run *r, struct proposal *p);
 int is_pack(const struct proposal *p);

@@ -49,16 +49,10 @@ vt_order_bytes(char *p, const char *from, size_t len)
 }
 
 #define PLACE_BUCKET 10		/* behind the rank and the worth */
-
-size_t
-vt_order_most(const struct vt_move *m)
-{
-	return PLACE_BUCKET + VT_ORDER_BYTES(strlen(m->bucket)) +
-	    VT_ORDER_BYTES(m->key_len) + 8;
-}
+#define PLACE_ENDS 4		/* behind bucket and key */
 
 char *
-vt_order_move(char *p, int rank, const struct vt_move *m)
+vt_order_move(char *p, int rank, const struct vt_move *m, size_t bucket_len)
 {
 	int is_free = m->cost_usd <= 0;
 
@@ -66,22 +60,23 @@ vt_order_move(char *p, int rank, const struct vt_move *m)
 	*p++ = (char)!is_free;
 	p = put_falling(p, is_free ? m->saving_usd_month :
 	    m->saving_usd_month / m->cost_usd);
-	p = vt_order_bytes(p, m->bucket, strlen(m->bucket));
+	p = (char *)mempcpy(p, m->bucket, bucket_len);
+	*p++ = '\0';
+	*p++ = '\0';
 	p = vt_order_bytes(p, m->key, m->key_len);
 	return vt_order_i64(p, m->seq);
 }
 
 void
-vt_order_names(const char *place, const char **bucket, const char **key,
-    int64_t *seq)
+vt_order_names(const char *place, size_t len, struct vt_move *out)
 {
-	const char *p = place + PLACE_BUCKET;
+	size_t bucket_len;
 	uint64_t n;
 
-	*bucket = p;
-	p += strlen(p) + 2;
-	*key = p;
-	p += strlen(p) + 2;
-	memcpy(&n, p, sizeof(n));
-	*seq = (int64_t)(be64toh(n) ^ (UINT64_C(1) << 63));
+	out->bucket = place + PLACE_BUCKET;
+	bucket_len = strlen(out->bucket);
+	out->key = out->bucket + bucket_len + 2;
+	out->key_len = len - PLACE_BUCKET - bucket_len - PLACE_ENDS - 8;
+	memcpy(&n, place + len - 8, sizeof(n));
+	out->seq = (int64_t)(be64toh(n) ^ (UINT64_C(1) << 63));
 }

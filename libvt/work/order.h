@@ -6,20 +6,23 @@
 
 #include "libvt/proto/records.h"
 
-/* Bytes that the place of a line takes at most, and bytes of any kind. */
+/* What bytes of any kind take at most, and the place of a line; what it takes
+ * when its key has no NUL. */
 #define VT_ORDER_BYTES(len) (2 * (len) + 2)
-size_t vt_order_most(const struct vt_move *m);
+#define VT_ORDER_MOST(bucket_len, key_len) \
+	(VT_ORDER_PLAIN(bucket_len, key_len) + (key_len))
+#define VT_ORDER_PLAIN(bucket_len, key_len) ((bucket_len) + (key_len) + 22)
 /*
  * Write the place of a line at `p`; where it ends.  Lower ranks first, then
  * what costs nothing, then what saves most per dollar of moving (saves most,
  * where that is free); bucket, key and seq decide the rest, so that the same
  * input makes the same plan.
  */
-char *vt_order_move(char *p, int rank, const struct vt_move *m);
-/* Back from such a place, if the key has no NUL: strings that lie in it, and
- * seq. */
-void vt_order_names(const char *place, const char **bucket, const char **key,
-    int64_t *seq);
+char *vt_order_move(char *p, int rank, const struct vt_move *m,
+    size_t bucket_len);
+/* Back from such a place of `len` bytes, if the key has no NUL: strings that
+ * lie in it, and seq. */
+void vt_order_names(const char *place, size_t len, struct vt_move *out);
 
 /* The parts of it, likewise: numbers that rise, in eight bytes, and bytes of
  * any kind, which come before all bytes that begin with them. */

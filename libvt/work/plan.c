@@ -56,37 +56,51 @@ explain_hold(const struct vt_policy *o, const struct vt_scan_record *r,
 	}
 }
 
+#define DAYS_TEXT 32
+
 /* Whole days when they are many, so that a sentence reads well; of small
- * numbers without printf, which would take longer than deciding. */
-static const char *
-days_text(double days, char out[32])
+ * numbers without printf, which would take longer than deciding.  At most
+ * DAYS_TEXT bytes with a NUL; where that is. */
+static char *
+put_days(char *p, double days)
 {
 	int is_whole = days >= 9.95;
-	double tenths = days * 10, n = rint(is_whole ? days : tenths);
-	char *p = out;
+	double n, rest;
+	unsigned u;
 
+	if (!(days >= 0 && days < 9999))
+		goto slow;
+	n = is_whole ? days : days * 10;
+	u = (unsigned)n;
+	rest = n - u;
 	/* beside a half the product may lie on its wrong side */
-	if (!(days >= 0 && days < 9999) ||
-	    fabs(tenths - floor(tenths) - 0.5) < 1e-6) {
-		snprintf(out, 32, is_whole ? "%.0f days" : "%.1f days", days);
-		return out;
-	}
+	if (!is_whole && fabs(rest - 0.5) < 1e-6)
+		goto slow;
+	u += rest > 0.5 || (rest == 0.5 && u % 2 != 0);
 	if (is_whole) {
-		unsigned whole = (unsigned)n;
-
-		if (whole >= 100) {
-			if (whole >= 1000)
-				*p++ = (char)('0' + whole / 1000);
-			*p++ = (char)('0' + whole / 100 % 10);
-		}
-		*p++ = (char)('0' + whole / 10 % 10);
-		*p++ = (char)('0' + whole % 10);
+		if (u >= 1000)
+			*p++ = (char)('0' + u / 1000);
+		if (u >= 100)
+			*p++ = (char)('0' + u / 100 % 10);
+		memcpy(p, vt_num_pairs + 2 * (u % 100), 2);
+		p += 2;
 	} else {
-		*p++ = (char)('0' + (unsigned)n / 10);
-		*p++ = '.';
-		*p++ = (char)('0' + (unsigned)n % 10);
+		p[0] = (char)('0' + u / 10);
+		p[1] = '.';
+		p[2] = (char)('0' + u % 10);
+		p += 3;
 	}
 	memcpy(p, " days", 6);
+	return p + 5;
+slow:
+	snprintf(p, DAYS_TEXT, is_whole ? "%.0f days" : "%.1f days", days);
+	return p + strlen(p);
+}
+
+static const char *
+days_text(double days, char out[DAYS_TEXT])
+{
+	(void)put_days(out, days);
 	return out;
 }
 
@@ -363,60 +377,72 @@ track_end(const struct vt_past *past, uint64_t size_bytes,
 	t->clock = past->to;
 }
 
-/* What is expected, without printf; returns where it ends. */
+#define PUT(p, text) ((char *)mempcpy(p, text, sizeof(text) - 1))
+
+/* What is expected, without printf; returns where it ends, without a NUL. */
 static char *
-put_expected(char *p, double idle_days, double share)
+put_expected(char *p, enum vt_told told, double idle_days, double share)
 {
 	char text[32];
 
-	p = stpcpy(stpcpy(p, "idle for "), days_text(idle_days, text));
-	p = stpcpy(p, "; of objects like it ");
+	if (told == VT_TOLD_AUTO)
+		return PUT(p, "the class that moves objects by itself would "
+		    "have been cheapest of all ways");
+	if (told == VT_TOLD_HOT)
+		return PUT(p, "no way of moving would have been cheaper than "
+		    "staying hot");
+	p = put_days(PUT(p, "idle for "), idle_days);
+	p = PUT(p, "; of objects like it ");
 	/* nobody knows a ten-thousandth better than that */
 	p = stpcpy(p, share < 1e-4 ? "under 0.01" :
 	    three_digits(100 * share, text));
-	return stpcpy(p, " % are read within 30 days");
+	return PUT(p, " % are read within 30 days");
 }
 
-/* As the plan has it, whose numbers have six digits. */
-static void
+/* Of a number that has six digits, as the plan has it; with a NUL. */
+static char *
 put_payback(char *p, double payback_days)
 {
-	char text[32];
-
-	(void)stpcpy(stpcpy(p, "; pays back in "),
-	    days_text(vt_num_six_digits(payback_days), text));
+	return put_days(PUT(p, "; pays back in "), payback_days);
 }
 
-void
-vt_plan_expected_text(double idle_days, double share, double payback_days,
-    char *out)
+size_t
+vt_plan_told_text(enum vt_told told, double idle_days, double share,
+    double payback_days, char *out)
 {
-	put_payback(put_expected(out, idle_days, share), payback_days);
+	return (size_t)(put_payback(put_expected(out, told, idle_days, share),
+	    payback_days) - out);
+}
+
+/* What engine `e` expects. */
+static void
+tell(const struct vt_engine *e, const struct vt_track *t,
+    struct vt_decision *d)
+{
+	if (e->hazard == NULL) {
+		d->told = e->kind == VT_ENGINE_AUTO ? VT_TOLD_AUTO :
+		    VT_TOLD_HOT;
+		return;
+	}
+	d->told = VT_TOLD_IDLE;
+	d->share = vt_hazard_within(e->hazard, t->group, t->idle, 30);
 }
 
 static void
-explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
-    const struct vt_track *t, struct vt_decision *d)
+explain_told(const struct vt_cost_model *m, struct vt_decision *d)
 {
 	const char *to = d->to >= 0 ? m->tier[d->to].name : "";
-	char back[32];
+	char back[DAYS_TEXT], *end;
 	size_t used;
 
-	if (e->hazard == NULL) {
-		snprintf(d->reason, sizeof(d->reason), "%s",
-		    e->kind == VT_ENGINE_AUTO ?
-		    "the class that moves objects by itself would have been "
-		    "cheapest of all ways" :
-		    "no way of moving would have been cheaper than staying "
-		    "hot");
-	} else {
-		/* there is room for all of it */
-		(void)put_expected(d->reason, t->idle, vt_hazard_within(
-		    e->hazard, t->group, t->idle, 30));
-	}
-	used = strlen(d->reason);
+	/* there is room for all of it */
+	end = put_expected(d->reason, d->told, d->idle_days, d->share);
+	*end = '\0';
+	used = (size_t)(end - d->reason);
+	d->told = VT_TOLD_REASON;
 	if (d->verdict == VT_PLAN_MOVE)
-		put_payback(d->reason + used, d->choice.payback_days);
+		(void)put_payback(end,
+		    vt_num_six_digits(d->choice.payback_days));
 	else if (d->verdict == VT_PLAN_WAIT)
 		snprintf(d->reason + used, sizeof(d->reason) - used,
 		    isfinite(d->choice.payback_days) ?
@@ -544,13 +570,12 @@ vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
 	judge(m, o, r, out);
 	if (o->moves_only && out->verdict != VT_PLAN_MOVE)
 		return 0;
-	if (by_work)
+	if (by_work) {
 		explain_choice(m, r, out);
-	else if (!o->moves_only || e->hazard == NULL)
-		explain_expected(m, e, &t, out);
-	else {
-		out->is_expected = 1;
-		out->share = vt_hazard_within(e->hazard, t.group, t.idle, 30);
+		return 0;
 	}
+	tell(e, &t, out);
+	if (!o->moves_only)
+		explain_told(m, out);
 	return 0;
 }

@@ -49,6 +49,14 @@ enum vt_verdict {
 	VT_PLAN_VERDICTS
 };
 
+/* Who tells the reason of a move. */
+enum vt_told {
+	VT_TOLD_REASON,		/* it is there, as a sentence */
+	VT_TOLD_IDLE,		/* survival statistics */
+	VT_TOLD_AUTO,		/* the class that moves objects by itself */
+	VT_TOLD_HOT		/* what would have left all hot */
+};
+
 struct vt_decision {
 	enum vt_verdict verdict;
 	int from, to;			/* tiers of the model; -1 unknown */
@@ -60,9 +68,10 @@ struct vt_decision {
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
 	const char *policy;		/* the one that does, or NULL */
-	/* With moves_only, of a move that survival statistics ask for: the
-	 * reason is empty, and vt_plan_expected_text tells it of these. */
-	int is_expected;
+	/* With moves_only, of a move that an engine other than the work
+	 * function asks for: the reason is empty, and vt_plan_told_text tells
+	 * it of these. */
+	enum vt_told told;
 	double share;			/* of objects like it that are read
 					   within 30 days, 0 to 1 */
 	/* Last, as they are large and few decisions need them whole.  Of the
@@ -77,10 +86,11 @@ struct vt_decision {
  * model): why it is held where it is; VT_PLAN_MOVE: it is not. */
 enum vt_verdict vt_plan_hold(const struct vt_policy *o,
     const struct vt_scan_record *r, int from);
-/* The reason of a move that survival statistics ask for, of what is idle for
- * `idle_days`: into VT_PLAN_EXPECTED bytes. */
-#define VT_PLAN_EXPECTED 160
-void vt_plan_expected_text(double idle_days, double share,
+/* The reason of a move, into VT_PLAN_TOLD bytes, and its length: printable
+ * ASCII without quotes and backslashes.  `idle_days` and `share` are of
+ * VT_TOLD_IDLE; `payback_days` has six digits, as in the plan. */
+#define VT_PLAN_TOLD 160
+size_t vt_plan_told_text(enum vt_told told, double idle_days, double share,
     double payback_days, char *out);
 /* Has it a copy there, beside the one described? */
 int vt_plan_has_copy(const struct vt_scan_record *r, const char *tier);

@@ -231,7 +231,7 @@ P
 	[[ $stderr == *"'$PWD/temp': File too large"* ]]
 	unshare -rm mount -t tmpfs -o size=1m none temp 2>/dev/null ||
 	    skip "no tmpfs may be mounted here"
-	for size in 1m 3m; do	# of the versions; of the moves
+	for size in 256k 1m; do	# of the versions; of the moves
 		run --separate-stderr unshare -rm bash -c \
 		    "mount -t tmpfs -o size=$size none temp &&
 		    TMPDIR=\$PWD/temp vt-plan -q --memory 1M many"

@@ -75,7 +75,7 @@ make(struct rng *g, struct line *l)
 	static const double savings[] = {
 		0, -0.0, 0.0196, 0.0000001, 77777.7, -0.5, -123456
 	};
-	size_t key = rng_below(g, 10);
+	size_t key = rng_below(g, 10), len;
 	char *p;
 
 	memset(l, 0, sizeof(*l));
@@ -91,26 +91,38 @@ make(struct rng *g, struct line *l)
 		l->m.saving_usd_month *= rng_unit(g);
 	}
 	vt_buf_init(&l->place, 4096);
-	p = vt_buf_reserve(&l->place, vt_order_most(&l->m));
+	len = strlen(l->m.bucket);
+	p = vt_buf_reserve(&l->place, VT_ORDER_MOST(len, l->m.key_len));
 	if (p == NULL)
 		exit(3);
-	l->place.len = (size_t)(vt_order_move(p, l->rank, &l->m) -
+	l->place.len = (size_t)(vt_order_move(p, l->rank, &l->m, len) -
 	    l->place.data);
+}
+
+/* What a place takes, with a NUL in the key and without. */
+static int
+is_long(const struct line *l)
+{
+	size_t len = strlen(l->m.bucket), key = l->m.key_len;
+
+	if (memchr(l->m.key, '\0', key) == NULL)
+		return l->place.len != VT_ORDER_PLAIN(len, key);
+	return l->place.len <= VT_ORDER_PLAIN(len, key) ||
+	    l->place.len > VT_ORDER_MOST(len, key);
 }
 
 /* What a place tells of its line, unless the key has a NUL. */
 static int
 names_back(const struct line *l)
 {
-	const char *bucket, *key;
-	int64_t seq;
+	struct vt_move m;
 
 	if (memchr(l->m.key, '\0', l->m.key_len) != NULL)
 		return 1;
-	vt_order_names(l->place.data, &bucket, &key, &seq);
-	return strcmp(bucket, l->m.bucket) == 0 && seq == l->m.seq &&
-	    strlen(key) == l->m.key_len &&
-	    memcmp(key, l->m.key, l->m.key_len) == 0;
+	vt_order_names(l->place.data, l->place.len, &m);
+	return strcmp(m.bucket, l->m.bucket) == 0 && m.seq == l->m.seq &&
+	    m.key_len == l->m.key_len && strlen(m.key) == m.key_len &&
+	    memcmp(m.key, l->m.key, l->m.key_len) == 0;
 }
 
 int
@@ -134,6 +146,9 @@ main(void)
 	for (i = wrong = 0; i < MOVES; i++)
 		wrong += !names_back(&l[i]);
 	is_int(wrong, 0, "and tell their names");
+	for (i = wrong = 0; i < MOVES; i++)
+		wrong += is_long(&l[i]);
+	is_int(wrong, 0, "they take what is said");
 	ok(equal > MOVES, "some lines are equal");
 	for (i = 0; i < MOVES; i++)
 		vt_buf_release(&l[i].place);

@@ -437,6 +437,43 @@ test_rest_usd(struct vt_past *p, struct vt_optimum *o)
 	    "a split bills its part");
 }
 
+/* The numbers of a reason are those of printf. */
+static void
+test_told(void)
+{
+	static const double some[] = {
+		0, 0.05, 0.15, 0.25, 0.949999, 0.95, 9.85, 9.94, 9.949999,
+		9.95, 10, 10.5, 11.5, 99.4, 99.5, 99.9, 100.5, 999.5, 1000,
+		9998.5, 9999, 1e6, 1e300
+	};
+	char text[VT_PLAN_TOLD], want[VT_PLAN_TOLD + 300];
+	unsigned wrong = 0, i, n = sizeof(some) / sizeof(some[0]);
+	size_t len;
+	double d;
+
+	for (i = 0; i < 200000; i++) {
+		d = i < n ? some[i] : i % 2 == 0 ? i / 1024.0 : i / 12345.0;
+		len = vt_plan_told_text(VT_TOLD_IDLE, 12, 0.5, d, text);
+		snprintf(want, sizeof(want), d >= 9.95 ? "%.0f" : "%.1f", d);
+		if (strlen(want) > 26)
+			want[31] = '\0';
+		else
+			strcat(want, " days");
+		wrong += len != strlen(text) ||
+		    strcmp(strstr(text, "back in ") + 8, want) != 0;
+	}
+	is_int(wrong, 0, "days are written as printf does");
+	vt_plan_told_text(VT_TOLD_IDLE, 12, 0.5, 3, text);
+	is_str(text, "idle for 12 days; of objects like it 50 % are read "
+	    "within 30 days; pays back in 3.0 days", "of survival");
+	vt_plan_told_text(VT_TOLD_AUTO, 0, 0, 3, text);
+	is_str(text, "the class that moves objects by itself would have been "
+	    "cheapest of all ways; pays back in 3.0 days", "of the class");
+	vt_plan_told_text(VT_TOLD_HOT, 0, 0, 3, text);
+	is_str(text, "no way of moving would have been cheaper than staying "
+	    "hot; pays back in 3.0 days", "of staying");
+}
+
 int
 main(void)
 {
@@ -448,6 +485,7 @@ main(void)
 	p.e = calloc(p.cap, sizeof(*p.e));
 	if (p.e == NULL || o == NULL)
 		return 1;
+	test_told();
 	test_bound(&p, o);
 	test_idle();
 	small_model();
