@@ -13,6 +13,7 @@
 #define FAN_IN 64		/* runs merged at a time, at most */
 #define AHEAD 8			/* entries whose records are fetched early */
 #define SMALL 16		/* entries that are sorted by insertion */
+#define MANY 512		/* that are worth counting piles */
 
 /* One record: where it is, and eight bytes of its key as a number that
  * compares as they do. */
@@ -243,28 +244,109 @@ sort_ended(struct vt_sorter *s, struct entry *e, size_t n, size_t depth)
 	return rest;
 }
 
-/* Quicksort by eight bytes of the keys at a time, from `depth` on. */
+static void sort_entries(struct vt_sorter *s, struct entry *e, size_t n,
+    size_t depth);
+
+/* Entries with eight of the bits of their eight bytes in common. */
+struct pile {
+	size_t start, end;
+};
+
+/* Bring each to its pile, whose starts become their ends. */
+static void
+deal(struct entry *e, struct pile pile[256], unsigned shift)
+{
+	struct entry t;
+	unsigned i, to;
+
+	for (i = 0; i < 256; i++)
+		while (pile[i].start < pile[i].end) {
+			t = e[pile[i].start];
+			while ((to = t.bytes >> shift & 255) != i)
+				swap(&t, &e[pile[to].start++]);
+			e[pile[i].start++] = t;
+		}
+}
+
+/*
+ * Of many entries one step by the first eight bits in which they differ, which
+ * is as good as eight of quicksort and guesses nothing.  All piles are sorted
+ * but the largest, which is left to the caller: so calls never nest deeper than
+ * the number of entries can be halved.  0: their eight bytes are equal.
+ */
+static size_t
+sort_piles(struct vt_sorter *s, struct entry **e, size_t n, size_t depth)
+{
+	struct pile pile[256] = { { 0, 0 } };
+	uint64_t differ = 0;
+	size_t i, at = 0, len, largest = 0;
+	unsigned shift;
+
+	for (i = 1; i < n; i++)
+		differ |= (*e)[i].bytes ^ (*e)->bytes;
+	if (differ == 0)
+		return 0;
+	shift = 63 - (unsigned)__builtin_clzll(differ);
+	shift = shift > 7 ? shift - 7 : 0;
+	for (i = 0; i < n; i++)
+		pile[(*e)[i].bytes >> shift & 255].end++;
+	for (i = 0; i < 256; i++) {
+		len = pile[i].end;
+		if (len > pile[largest].end - pile[largest].start)
+			largest = i;
+		pile[i].start = at;
+		at += len;
+		pile[i].end = at;
+	}
+	deal(*e, pile, shift);
+	for (i = 0, at = 0; i < 256; at = pile[i++].end)
+		if (i != largest)
+			sort_entries(s, *e + at, pile[i].end - at, depth);
+	at = largest > 0 ? pile[largest - 1].end : 0;
+	*e += at;
+	return pile[largest].end - at;
+}
+
+/* A step of quicksort: from *low up to *high they are equal, before them less,
+ * behind them more. */
+static void
+part(struct vt_sorter *s, struct entry *e, size_t n, size_t *low, size_t *high)
+{
+	uint64_t v = pivot(s, e, n);
+	size_t i;
+
+	for (*low = i = 0, *high = n; i < *high;) {
+		if (e[i].bytes < v)
+			swap(&e[(*low)++], &e[i++]);
+		else if (e[i].bytes > v)
+			swap(&e[i], &e[--*high]);
+		else
+			i++;
+	}
+}
+
+/* By eight bytes of the keys at a time, from `depth` on. */
 static void
 sort_entries(struct vt_sorter *s, struct entry *e, size_t n, size_t depth)
 {
-	size_t low, high, i, ended;
-	uint64_t v;
+	size_t low, high, left;
 
 	while (n > SMALL) {
-		v = pivot(s, e, n);
-		for (low = i = 0, high = n; i < high;) {
-			if (e[i].bytes < v)
-				swap(&e[low++], &e[i++]);
-			else if (e[i].bytes > v)
-				swap(&e[i], &e[--high]);
-			else
-				i++;
+		left = n > MANY ? sort_piles(s, &e, n, depth) : 0;
+		if (left > 0) {
+			n = left;
+			continue;
 		}
-		sort_entries(s, e, low, depth);
-		sort_entries(s, e + high, n - high, depth);
-		ended = sort_ended(s, e + low, high - low, depth);
-		e += low + ended;
-		n = high - low - ended;
+		low = 0;
+		high = n;
+		if (n <= MANY) {
+			part(s, e, n, &low, &high);
+			sort_entries(s, e, low, depth);
+			sort_entries(s, e + high, n - high, depth);
+		}
+		low += sort_ended(s, e + low, high - low, depth);
+		e += low;
+		n = high - low;
 		depth += 8;
 	}
 	sort_few(s, e, n, depth);

@@ -130,25 +130,26 @@ check(size_t n, size_t memory, size_t payload, int is_spilled)
 	free(list);
 }
 
-/* Keys of which each is another's beginning, thousands of bytes deep. */
+/* Keys of which each is another's beginning, thousands of bytes deep: few of
+ * them and many. */
 static void
-test_deep(void)
+test_deep(size_t n, size_t step)
 {
-	struct vt_sorter *s = vt_sorter_new("/tmp", (size_t)8 << 20);
+	struct vt_sorter *s = vt_sorter_new("/tmp", (size_t)64 << 20);
 	static char key[20000];
 	struct vt_sorter_record r;
 	size_t i, bad = 0;
 
-	for (i = 0; i < 200; i++)
-		if (vt_sorter_add(s, key, (i * 7919 % 200) * 100, "", 0,
+	for (i = 0; i < n; i++)
+		if (vt_sorter_add(s, key, (i * 7919 % n) * step, "", 0,
 		    &err) != VT_OK)
 			exit(1);
 	if (vt_sorter_finish(s, &err) != VT_OK)
 		exit(1);
-	for (i = 0; i < 200; i++)
+	for (i = 0; i < n; i++)
 		bad += vt_sorter_next(s, &r, &err) != VT_OK ||
-		    r.key_len != i * 100;
-	is_int(bad, 0, "long keys that begin alike");
+		    r.key_len != i * step;
+	is_int(bad, 0, "%zu long keys that begin alike", n);
 	vt_sorter_free(s);
 }
 
@@ -198,7 +199,8 @@ main(void)
 	check(40000, 1 << 20, 100, 1);
 	/* hundreds of runs, records as large as they may be: several passes */
 	check(20000, VT_SORTER_MEMORY_MIN, 4000, 1);
-	test_deep();
+	test_deep(200, 100);
+	test_deep(2000, 10);
 	test_refusals();
 	return test_done();
 }
