@@ -156,21 +156,25 @@ vt_num_scan_double(const char *text, size_t len, double *out)
 }
 
 /* The power of ten that makes six digits before the point of a number over
- * 1e-15 and under 1e20. */
+ * 1e-15 and under 1e20; beside a power of ten it may make five or seven. */
 static inline int
 six_scale(double size, double *scaled)
 {
+	static const double from[] = {
+		1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7,
+		1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4,
+		1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+		1e16, 1e17, 1e18, 1e19, 1e20
+	};
 	uint64_t bits;
 	int k;
 
 	memcpy(&bits, &size, sizeof(bits));
 	/* 1233 / 4096 is a little less than log10(2) */
 	k = 5 - (((int)(bits >> 52) - 1023) * 1233 >> 12);
+	/* no branch: nobody could guess it */
+	k -= size >= from[21 - k];
 	*scaled = k >= 0 ? size * ten[k] : size / ten[-k];
-	if (*scaled >= 1e6) {
-		k--;
-		*scaled = k >= 0 ? size * ten[k] : size / ten[-k];
-	}
 	return k;
 }
 

@@ -221,6 +221,30 @@ test_six_digits(void)
 	is_int(wrong, 0, "six digits are those of printf");
 }
 
+/* The doubles about each power of ten. */
+static void
+test_six_powers(void)
+{
+	char text[40], six[VT_NUM_SIX_MAX + 1];
+	double d, back;
+	int e, step, wrong = 0;
+	size_t len;
+
+	for (e = -20; e <= 25; e++)
+		for (step = -5; step <= 5; step++) {
+			snprintf(text, sizeof(text), "1e%d", e);
+			d = strtod(text, NULL) * (1 + step * 0x1p-52);
+			snprintf(text, sizeof(text), "%.6g", d);
+			back = strtod(text, NULL);
+			wrong += vt_num_six_digits(d) != back;
+			len = vt_num_put_six(six, back);
+			six[len] = '\0';
+			wrong += (len > 0) != (e > -15 && e < 15) ||
+			    (len > 0 && strtod(six, NULL) != back);
+		}
+	is_int(wrong, 0, "nor is it otherwise beside powers of ten");
+}
+
 /* The shortest text of a double, as JSON has it. */
 static void
 shortest(double d, char out[64])
@@ -273,6 +297,7 @@ int
 main(void)
 {
 	test_six_digits();
+	test_six_powers();
 	test_put_six();
 	test_u64();
 	test_size();
