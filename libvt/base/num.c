@@ -205,29 +205,33 @@ slow:
 	return out;
 }
 
-/* Six digits, and how many of them are left when no zeros are at the end; what
- * is behind them may be read. */
-static inline int
-put_six_digits(char out[16], uint32_t n)
+static inline uint64_t
+pair_of(uint32_t n)
 {
-	uint64_t v;
+	uint16_t two;
 
-	memset(out, '0', 16);
-	memcpy(out, vt_num_pairs + 2 * (n / 10000), 2);
-	memcpy(out + 2, vt_num_pairs + 2 * (n / 100 % 100), 2);
-	memcpy(out + 4, vt_num_pairs + 2 * (n % 100), 2);
-	memcpy(&v, out, sizeof(v));
-	/* the first is not 0 */
-	v = le64toh(v) ^ UINT64_C(0x3030303030303030);
-	return 8 - (__builtin_clzll(v) >> 3);
+	memcpy(&two, vt_num_pairs + 2 * n, sizeof(two));
+	return le16toh(two);
 }
+
+/* Eight characters, the first in the low byte: in one piece, as they are read
+ * again before they have arrived in memory. */
+static inline void
+put_eight(char *p, uint64_t v)
+{
+	v = htole64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+#define ZEROS UINT64_C(0x3030303030303030)	/* "00000000" */
 
 size_t
 vt_num_put_six(char *p, double d)
 {
 	double size = fabs(d), scaled;
-	char digits[16], *start = p;
 	int k, count, whole;
+	char *start = p;
+	uint64_t digits;
 	uint32_t n;
 
 	if (!(size > 1e-15 && size < 1e15))
@@ -238,35 +242,36 @@ vt_num_put_six(char *p, double d)
 	if (n < 100000 || n >= 1000000 ||
 	    (k >= 0 ? n / ten[k] : n * ten[-k]) != size)
 		return 0;
-	count = put_six_digits(digits, n);
+	digits = pair_of(n / 10000) | pair_of(n / 100 % 100) << 16 |
+	    pair_of(n % 100) << 32 | (ZEROS & UINT64_C(0xffff) << 48);
+	/* those left without the zeros at the end; the first is not 0 */
+	count = 8 - (__builtin_clzll(digits ^ ZEROS) >> 3);
 	whole = 6 - k;		/* digits before the point; or zeros behind */
 	if (signbit(d))
 		*p++ = '-';
-	/* nine decimals, and of what is not that small never more; there is
-	 * room for more than is said, so copies are of fixed lengths */
+	/* nine decimals, and of what is not that small never more */
 	if (k - (6 - count) > 9) {
-		*p++ = digits[0];
+		*p++ = (char)digits;
 		if (count > 1) {
 			*p++ = '.';
-			memcpy(p, digits + 1, 5);
+			put_eight(p, digits >> 8);
 			p += count - 1;
 		}
 		*p++ = 'e';
 		*p++ = '-';
-		memcpy(p, vt_num_pairs + 2 * (1 - whole), 2);
-		p += 2;
+		p = (char *)mempcpy(p, vt_num_pairs + 2 * (1 - whole), 2);
 	} else if (whole <= 0) {
 		memcpy(p, "0.00000000", 10);
-		p += 2 - whole;
-		memcpy(p, digits, 6);
-		p += count;
+		put_eight(p + 2 - whole, digits);
+		p += 2 - whole + count;
 	} else if (whole >= count) {
-		memcpy(p, digits, 15);
+		put_eight(p, digits);
+		put_eight(p + 8, ZEROS);
 		p += whole;
 	} else {
-		memcpy(p, digits, 6);
+		put_eight(p, digits);
 		p[whole] = '.';
-		memcpy(p + whole + 1, digits + whole, 6);
+		put_eight(p + whole + 1, digits >> 8 * whole);
 		p += count + 1;
 	}
 	return (size_t)(p - start);
