@@ -85,6 +85,37 @@ test_idle(void)
 	is_int(bad, 0, "400 days at once are 1600 quarters of one");
 }
 
+/* The reads of a fold are no whole number a day: the one that brings an object
+ * back is found all the same, a whole one or the last part. */
+static void
+test_part_reads(struct vt_past *p)
+{
+	unsigned found = 0, parts = 0, other = 0;
+	double size, n, gets;
+	struct vt_cost c;
+	struct walk w;
+	int i;
+
+	for (i = 0; i < 400; i++) {
+		random_cost(&c, 2 + i % 3, i % 2 ? 30 : 0);
+		size = (double)c.size_bytes;
+		walk_begin(&w, &work, &c, p);
+		walk_idle(&w, 400, 0);
+		for (gets = 4.0 / 3; gets < 40; gets++) {
+			n = vt_seat_promote(&work, &c, &w.t, &w.s, gets,
+			    gets * size / 8, w.t.clock);
+			if (!(n <= gets))
+				continue;
+			found++;
+			parts += same(n, gets);
+			other += !same(n, gets) && n != floor(n);
+		}
+	}
+	ok(found > parts && parts > 0, "%u come back, %u with the last part "
+	    "of a read", found, parts);
+	is_int(other, 0, "and none in the middle of one");
+}
+
 /* --- decisions ------------------------------------------------------------ */
 
 static struct vt_cost_model model;
@@ -450,6 +481,7 @@ main(void)
 		return 1;
 	test_bound(&p, o);
 	test_idle();
+	test_part_reads(&p);
 	small_model();
 	test_rest(&p);
 	test_constraints(&p);
