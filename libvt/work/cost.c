@@ -283,23 +283,31 @@ add_parts(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
 	}
 }
 
-/* All but moves from tiers outside of first..last - 1. */
-static inline void
-fill(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
-    size_t last, struct vt_cost *out)
+/* What is the same for all sizes. */
+static void
+fill_fixed(const struct vt_cost_rates *r, struct vt_cost *out)
 {
 	const struct vt_cost *z = &r->zero;
-	double size = (double)size_bytes;
-	size_t i;
 
 	out->count = z->count;
-	out->size_bytes = size_bytes;
 	memcpy(out->min_days, z->min_days, sizeof(out->min_days));
 	memcpy(out->get, z->get, sizeof(out->get));
 	memcpy(out->byte, z->byte, sizeof(out->byte));
 	memcpy(out->needs_restore, z->needs_restore,
 	    sizeof(out->needs_restore));
 	memcpy(out->excluded, z->excluded, sizeof(out->excluded));
+}
+
+/* All the rest but moves from tiers outside of first..last - 1. */
+static inline void
+fill_sized(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
+    size_t last, struct vt_cost *out)
+{
+	const struct vt_cost *z = &r->zero;
+	double size = (double)size_bytes;
+	size_t i;
+
+	out->size_bytes = size_bytes;
 	line(out->restore, z->restore, r->restore_byte, size);
 	line(out->promote, z->promote, r->promote_byte, size);
 	for (i = 0; i < VT_COST_TIERS; i++)
@@ -314,14 +322,23 @@ void
 vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out)
 {
-	fill(r, size_bytes, 0, r->zero.count, out);
+	fill_fixed(r, out);
+	fill_sized(r, size_bytes, 0, r->zero.count, out);
 }
 
 void
 vt_cost_leaving(const struct vt_cost_rates *r, uint64_t size_bytes, size_t k,
     struct vt_cost *out)
 {
-	fill(r, size_bytes, k, k + 1, out);
+	fill_fixed(r, out);
+	fill_sized(r, size_bytes, k, k + 1, out);
+}
+
+void
+vt_cost_leaving_next(const struct vt_cost_rates *r, uint64_t size_bytes,
+    size_t k, struct vt_cost *out)
+{
+	fill_sized(r, size_bytes, k, k + 1, out);
 }
 
 void

@@ -387,11 +387,23 @@ put_payback(char *p, double payback_days)
 	    days_text(vt_num_six_digits(payback_days), text));
 }
 
+/* Of engines without statistics. */
+static const char *
+plain_reason(enum vt_engine_kind kind)
+{
+	return kind == VT_ENGINE_AUTO ?
+	    "the class that moves objects by itself would have been cheapest "
+	    "of all ways" :
+	    "no way of moving would have been cheaper than staying hot";
+}
+
 void
 vt_plan_expected_text(double idle_days, double share, double payback_days,
     char *out)
 {
-	put_payback(put_expected(out, idle_days, share), payback_days);
+	put_payback(share >= 0 ? put_expected(out, idle_days, share) :
+	    stpcpy(out, plain_reason(share == VT_PLAN_BY_CLASS ?
+	    VT_ENGINE_AUTO : VT_ENGINE_HOT)), payback_days);
 }
 
 static void
@@ -402,18 +414,12 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
 	char back[32];
 	size_t used;
 
-	if (e->hazard == NULL) {
-		snprintf(d->reason, sizeof(d->reason), "%s",
-		    e->kind == VT_ENGINE_AUTO ?
-		    "the class that moves objects by itself would have been "
-		    "cheapest of all ways" :
-		    "no way of moving would have been cheaper than staying "
-		    "hot");
-	} else {
-		/* there is room for all of it */
+	/* there is room for all of it */
+	if (e->hazard == NULL)
+		(void)strcpy(d->reason, plain_reason(e->kind));
+	else
 		(void)put_expected(d->reason, t->idle, vt_hazard_within(
 		    e->hazard, t->group, t->idle, 30));
-	}
 	used = strlen(d->reason);
 	if (d->verdict == VT_PLAN_MOVE)
 		put_payback(d->reason + used, d->choice.payback_days);
@@ -429,20 +435,26 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
 }
 
 /* As an engine other than the work function would have it; 1: more of the past
- * must be known. */
+ * must be known.  With moves_only `t` has not been followed yet: only survival
+ * statistics ask for more of it than how long it rests. */
 static int
-look_ahead(const struct vt_cost_model *m, const struct vt_engine *e,
-    const struct vt_cost *c, const struct vt_past *past,
-    struct vt_decision *d, struct vt_track *t)
+look_ahead(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_engine *e, const struct vt_cost *c,
+    const struct vt_past *past, struct vt_decision *d, struct vt_track *t)
 {
 	struct vt_seat s;
 	size_t to;
 
-	track_end(past, c->size_bytes, t);
-	d->group = t->group;
-	vt_clear(&s);
+	if (o->moves_only && e->hazard != NULL) {
+		track_end(past, c->size_bytes, t);
+		d->group = t->group;
+	} else if (o->moves_only) {
+		t->next = past->count;
+		t->idle = past->tail_idle;
+	}
 	s.at = (unsigned char)d->from;
 	s.entered = past->to - d->stayed_days;
+	s.level_idle = s.rent = 0;
 	to = vt_seat_want(e, c, past, t, &s, past->to);
 	if (c->excluded[to])
 		to = s.at;
@@ -492,65 +504,99 @@ known_enough(const struct vt_policy *o, const struct vt_scan_record *r,
 	    r->covered_days >= life * WHOLE_LIFE;
 }
 
+/* All but the reason and the work. */
+static void
+begin(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_cost *c, const struct vt_scan_record *r,
+    const struct vt_past *past, struct vt_decision *d)
+{
+	double since = past->created;
+
+	if (r->copy_since_us > r->mtime_us)
+		since = (double)r->copy_since_us / DAY_US;
+	d->from = vt_cost_model_tier(m, r->tier);
+	d->to = -1;
+	memset(&d->choice, 0, sizeof(d->choice));
+	d->engine = e;
+	d->group = 0;
+	d->stayed_days = past->to > since ? past->to - since : 0;
+	d->idle_days = past->tail_idle;
+	d->rule = NULL;
+	d->policy = NULL;
+	d->is_expected = 0;
+	d->work.cost = c;
+	*d->reason = '\0';
+}
+
+/* What holds it where it is, if anything does; of what rules and policies ask
+ * for, its move.  VT_PLAN_MOVE without a tier to go to: an engine is asked. */
+static void
+bind(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_scan_record *r, const struct vt_past *past,
+    const struct vt_bounds *bounds, struct vt_decision *d)
+{
+	d->verdict = vt_plan_hold(o, r, d->from);
+	if (d->verdict != VT_PLAN_MOVE)
+		return;
+	if (o->place != NULL && !vt_place_allows(o->place, (size_t)d->from))
+		leave(o, m, r, d);
+	else if (bounds != NULL && d->from < bounds->must)
+		follow_rule(m, r, bounds, d);
+	else if (!known_enough(o, r, past))
+		d->verdict = VT_PLAN_HISTORY;
+}
+
+/* Why it is moved, or where it is; of the usual move what that is made of. */
+static void
+explain(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_scan_record *r, const struct vt_track *t,
+    struct vt_decision *d)
+{
+	const struct vt_engine *e = d->engine;
+
+	if (e == NULL || e->kind == VT_ENGINE_WORK) {
+		explain_choice(m, r, d);
+	} else if (!o->moves_only) {
+		explain_expected(m, e, t, d);
+	} else {
+		d->is_expected = 1;
+		if (e->hazard == NULL)
+			d->choice.share = e->kind == VT_ENGINE_AUTO ?
+			    VT_PLAN_BY_CLASS : VT_PLAN_BY_NONE;
+	}
+}
+
 int
 vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_scan_record *r, const struct vt_past *past,
     const struct vt_bounds *bounds, struct vt_decision *out)
 {
-	double since = (double)r->copy_since_us / DAY_US;
 	int by_work = e == NULL || e->kind == VT_ENGINE_WORK;
 	struct vt_track t;
 
-	vt_clear_bytes(out, offsetof(struct vt_decision, work));
-	*out->reason = '\0';
-	out->engine = e;
-	out->from = vt_cost_model_tier(m, r->tier);
-	out->to = -1;
-	if (since < past->created)
-		since = past->created;
-	out->stayed_days = past->to > since ? past->to - since : 0;
-	out->idle_days = past->tail_idle;
-	out->work.cost = c;
+	begin(m, e, c, r, past, out);
 	if (by_work || bounds != NULL || o->place != NULL || !o->moves_only)
 		replay_work(c, past, start_tier(past, r, out), &out->work);
 	if (!o->moves_only) {
 		track_end(past, c->size_bytes, &t);
 		out->group = t.group;
 	}
-	out->verdict = vt_plan_hold(o, r, out->from);
-	if (out->verdict == VT_PLAN_MOVE) {
-		if (!vt_place_allows(o->place, (size_t)out->from)) {
-			leave(o, m, r, out);
-			return 0;
-		}
-		if (bounds != NULL && out->from < bounds->must) {
-			follow_rule(m, r, bounds, out);
-			return 0;
-		}
-		if (!known_enough(o, r, past))
-			out->verdict = VT_PLAN_HISTORY;
-	}
+	bind(m, o, r, past, bounds, out);
 	if (out->verdict != VT_PLAN_MOVE) {
 		if (!o->moves_only)
 			explain_hold(o, r, out);
 		return 0;
 	}
+	if (out->to >= 0)
+		return 0;
 	if (by_work)
 		vt_work_choose(&out->work, (size_t)out->from,
 		    out->stayed_days, &out->choice);
-	else if (look_ahead(m, e, c, past, out, &t))
+	else if (look_ahead(m, o, e, c, past, out, &t))
 		return 1;
 	judge(m, o, r, out);
-	if (o->moves_only && out->verdict != VT_PLAN_MOVE)
-		return 0;
-	if (by_work)
-		explain_choice(m, r, out);
-	else if (!o->moves_only || e->hazard == NULL)
-		explain_expected(m, e, &t, out);
-	else {
-		out->is_expected = 1;
-		out->share = vt_hazard_within(e->hazard, t.group, t.idle, 30);
-	}
+	if (!o->moves_only || out->verdict == VT_PLAN_MOVE)
+		explain(m, o, r, &t, out);
 	return 0;
 }

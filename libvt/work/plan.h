@@ -55,16 +55,16 @@ struct vt_decision {
 	struct vt_choice choice;
 	const struct vt_engine *engine;	/* that was asked; NULL: none was */
 	unsigned group;			/* of hazard.h; unless moves_only, of
-					   what is held as well */
+					   what is held as well, and if no
+					   engine asks */
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
 	const char *policy;		/* the one that does, or NULL */
-	/* With moves_only, of a move that survival statistics ask for: the
-	 * reason is empty, and vt_plan_expected_text tells it of these. */
+	/* With moves_only, of a move that another engine than the work function
+	 * asks for: the reason is empty, and vt_plan_expected_text tells it of
+	 * idle_days, choice.share and what the plan says of its payback. */
 	int is_expected;
-	double share;			/* of objects like it that are read
-					   within 30 days, 0 to 1 */
 	/* Last, as they are large and few decisions need them whole.  Of the
 	 * work only its bill is set, unless the work function decided, or is
 	 * asked by rules, by policies, or for explaining: then it is as it
@@ -77,9 +77,15 @@ struct vt_decision {
  * model): why it is held where it is; VT_PLAN_MOVE: it is not. */
 enum vt_verdict vt_plan_hold(const struct vt_policy *o,
     const struct vt_scan_record *r, int from);
-/* The reason of a move that survival statistics ask for, of what is idle for
- * `idle_days`: into VT_PLAN_EXPECTED bytes. */
+/*
+ * The reason of a move that an engine asks for, of what is idle for
+ * `idle_days`: into VT_PLAN_EXPECTED bytes.  In the place of a share, of engines
+ * that know of none: it is better off in the class that moves objects by
+ * itself, or hot.
+ */
 #define VT_PLAN_EXPECTED 160
+#define VT_PLAN_BY_CLASS (-1.0)
+#define VT_PLAN_BY_NONE (-2.0)
 void vt_plan_expected_text(double idle_days, double share,
     double payback_days, char *out);
 /* Has it a copy there, beside the one described? */
