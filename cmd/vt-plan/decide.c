@@ -206,28 +206,26 @@ tail_days(const struct run *r)
 	return (days > 30 ? days : 30) + 2;
 }
 
+/* All else that may be in charge: hot, the class that moves objects by itself,
+ * and survival statistics. */
+static int
+goes_by_work(const struct vt_engine *e)
+{
+	return e == NULL || e->kind == VT_ENGINE_WORK;
+}
+
 /*
- * Does an engine ask for the whole past of what is on tier `from`?  Not for
- * staying hot, nor the one that asks for the group of an object and for how
- * long it has been idle, unless it turns out that it would go to the class that
- * moves objects by itself: what that would have cost hangs on all.
+ * Does an engine ask for the whole past of what is on tier `from`?  Others than
+ * the work function do not, unless the object would go to the class that moves
+ * objects by itself: what that would have cost hangs on all.
  */
 static int
 looks_back(const struct vt_engine *e, const struct vt_scan_record *rec,
     int from)
 {
-	if (e == NULL)
-		return 1;
-	switch (e->kind) {
-	case VT_ENGINE_HOT:
-	case VT_ENGINE_HAZARD:
-		return 0;
-	case VT_ENGINE_AUTO:
-		return from != e->self_moving &&
-		    rec->size_bytes >= e->self_moving_min_bytes;
-	default:
-		return 1;
-	}
+	return goes_by_work(e) || (e->kind == VT_ENGINE_AUTO &&
+	    from != e->self_moving &&
+	    rec->size_bytes >= e->self_moving_min_bytes);
 }
 
 /* With what rules and policies ask of its place: its whole past is there. */
@@ -285,10 +283,13 @@ decide(const struct run *r, struct vt_days_room *room, struct decided *p)
 	e = engine_within(r, p->is_beyond ? NULL : engine_for(r, rec),
 	    p->place);
 	tier = vt_cost_model_tier(&r->model, rec->tier);
+	/* whose name is found at once from now on */
+	if (tier >= 0)
+		rec->tier = r->model.tier[tier].name;
 	is_bound = rules != NULL || p->place != NULL;
 	whole = r->one_by_one || is_bound || r->now_us != INT64_MAX ||
 	    looks_back(e, rec, tier);
-	price(r, whole, tier, p);
+	price(r, r->one_by_one || is_bound || goes_by_work(e), tier, p);
 	fill_past(r, room, whole ? INFINITY : tail_days(r), p);
 	/* of what is simulated only packing is decided */
 	if (p->err.code != VT_OK ||

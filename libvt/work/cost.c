@@ -120,9 +120,11 @@ vt_cost_model_tier(const struct vt_cost_model *m, const char *name)
 {
 	size_t i;
 
+	/* often it is the model's own */
 	for (i = 0; i < m->count; i++)
-		if (m->tier[i].name[0] == name[0] &&
-		    strcmp(m->tier[i].name, name) == 0)
+		if (m->tier[i].name == name ||
+		    (m->tier[i].name[0] == name[0] &&
+		    strcmp(m->tier[i].name, name) == 0))
 			return (int)i;
 	return -1;
 }
@@ -278,9 +280,23 @@ add_parts(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
 		for (i = first; i < last; i++)
 			if (r->copied[i] >> j & 1)
 				out->move[i][j] += usd;
-		for (i = 1; j == 0 && i < out->count; i++)
-			out->promote[i] += usd;
 	}
+}
+
+static void
+fill_promote(const struct vt_cost_rates *r, uint64_t size_bytes,
+    struct vt_cost *out)
+{
+	double usd;
+	size_t i;
+
+	line(out->promote, r->zero.promote, r->promote_byte,
+	    (double)size_bytes);
+	if (size_bytes <= r->whole_bytes)
+		return;
+	usd = parts_usd(&r->parts[0], r->part[0], size_bytes);
+	for (i = 1; i < out->count; i++)
+		out->promote[i] += usd;
 }
 
 /* What is the same for all sizes. */
@@ -298,7 +314,8 @@ fill_fixed(const struct vt_cost_rates *r, struct vt_cost *out)
 	memcpy(out->excluded, z->excluded, sizeof(out->excluded));
 }
 
-/* All the rest but moves from tiers outside of first..last - 1. */
+/* All the rest but for rewriting it hot with a read, and for moves from tiers
+ * outside of first..last - 1. */
 static inline void
 fill_sized(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
     size_t last, struct vt_cost *out)
@@ -309,7 +326,6 @@ fill_sized(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
 
 	out->size_bytes = size_bytes;
 	line(out->restore, z->restore, r->restore_byte, size);
-	line(out->promote, z->promote, r->promote_byte, size);
 	for (i = 0; i < VT_COST_TIERS; i++)
 		out->day[i] = keep(r, i, size);
 	for (i = first; i < last; i++)
@@ -324,6 +340,7 @@ vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
 {
 	fill_fixed(r, out);
 	fill_sized(r, size_bytes, 0, r->zero.count, out);
+	fill_promote(r, size_bytes, out);
 }
 
 void

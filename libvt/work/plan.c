@@ -67,7 +67,7 @@ days_text(double days, char out[32])
 
 	/* beside a half the product may lie on its wrong side */
 	if (!(days >= 0 && days < 9999) ||
-	    fabs(tenths - floor(tenths) - 0.5) < 1e-6) {
+	    fabs(tenths - (double)(int)tenths - 0.5) < 1e-6) {
 		snprintf(out, 32, is_whole ? "%.0f days" : "%.1f days", days);
 		return out;
 	}
@@ -103,7 +103,7 @@ three_digits(double d, char out[32])
 		places++;
 	scaled = d * ten[places];
 	if (!(scaled >= 100 && scaled < 999) ||
-	    fabs(scaled - floor(scaled) - 0.5) < 1e-6) {
+	    fabs(scaled - (double)(int)scaled - 0.5) < 1e-6) {
 		snprintf(out, 32, "%.3g", d);
 		return out;
 	}
@@ -363,47 +363,49 @@ track_end(const struct vt_past *past, uint64_t size_bytes,
 	t->clock = past->to;
 }
 
-/* What is expected, without printf; returns where it ends. */
+/* Without printf; each returns where it ends.  A text of known length: */
+#define PUT(p, s) ((char *)memcpy(p, s, sizeof(s)) + sizeof(s) - 1)
+
 static char *
 put_expected(char *p, double idle_days, double share)
 {
 	char text[32];
 
-	p = stpcpy(stpcpy(p, "idle for "), days_text(idle_days, text));
-	p = stpcpy(p, "; of objects like it ");
+	p = stpcpy(PUT(p, "idle for "), days_text(idle_days, text));
+	p = PUT(p, "; of objects like it ");
 	/* nobody knows a ten-thousandth better than that */
-	p = stpcpy(p, share < 1e-4 ? "under 0.01" :
-	    three_digits(100 * share, text));
-	return stpcpy(p, " % are read within 30 days");
+	p = share < 1e-4 ? PUT(p, "under 0.01") :
+	    stpcpy(p, three_digits(100 * share, text));
+	return PUT(p, " % are read within 30 days");
 }
 
-/* As the plan has it, whose numbers have six digits. */
-static void
+static char *
+put_plain(char *p, enum vt_engine_kind kind)
+{
+	return kind == VT_ENGINE_AUTO ?
+	    PUT(p, "the class that moves objects by itself would have been "
+	    "cheapest of all ways") :
+	    PUT(p, "no way of moving would have been cheaper than staying "
+	    "hot");
+}
+
+/* Of six digits, as the plan has it. */
+static char *
 put_payback(char *p, double payback_days)
 {
 	char text[32];
 
-	(void)stpcpy(stpcpy(p, "; pays back in "),
-	    days_text(vt_num_six_digits(payback_days), text));
-}
-
-/* Of engines without statistics. */
-static const char *
-plain_reason(enum vt_engine_kind kind)
-{
-	return kind == VT_ENGINE_AUTO ?
-	    "the class that moves objects by itself would have been cheapest "
-	    "of all ways" :
-	    "no way of moving would have been cheaper than staying hot";
+	return stpcpy(PUT(p, "; pays back in "),
+	    days_text(payback_days, text));
 }
 
 void
 vt_plan_expected_text(double idle_days, double share, double payback_days,
     char *out)
 {
-	put_payback(share >= 0 ? put_expected(out, idle_days, share) :
-	    stpcpy(out, plain_reason(share == VT_PLAN_BY_CLASS ?
-	    VT_ENGINE_AUTO : VT_ENGINE_HOT)), payback_days);
+	(void)put_payback(share >= 0 ? put_expected(out, idle_days, share) :
+	    put_plain(out, share == VT_PLAN_BY_CLASS ? VT_ENGINE_AUTO :
+	    VT_ENGINE_HOT), payback_days);
 }
 
 static void
@@ -416,13 +418,14 @@ explain_expected(const struct vt_cost_model *m, const struct vt_engine *e,
 
 	/* there is room for all of it */
 	if (e->hazard == NULL)
-		(void)strcpy(d->reason, plain_reason(e->kind));
+		(void)put_plain(d->reason, e->kind);
 	else
 		(void)put_expected(d->reason, t->idle, vt_hazard_within(
 		    e->hazard, t->group, t->idle, 30));
 	used = strlen(d->reason);
 	if (d->verdict == VT_PLAN_MOVE)
-		put_payback(d->reason + used, d->choice.payback_days);
+		(void)put_payback(d->reason + used,
+		    vt_num_six_digits(d->choice.payback_days));
 	else if (d->verdict == VT_PLAN_WAIT)
 		snprintf(d->reason + used, sizeof(d->reason) - used,
 		    isfinite(d->choice.payback_days) ?
