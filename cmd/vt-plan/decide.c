@@ -159,7 +159,7 @@ static void
 last_days(struct decided *p, double within)
 {
 	const struct vt_heat_day *h = p->all_days;
-	size_t i = p->all_day_count;
+	size_t i = isfinite(within) ? p->all_day_count : 0;
 
 	for (; i > 0 && (double)h[p->all_day_count - 1].last -
 	    (double)h[i - 1].last <= within; i--)
@@ -173,7 +173,6 @@ fill_past(const struct run *r, struct vt_days_room *room, double within,
     struct decided *p)
 {
 	struct vt_scan_record *rec = &p->rec;
-	double to = vt_days_floor((double)rec->covered_to_us / DAY_US);
 	enum vt_code rc = VT_OK;
 
 	if (rec->packed_days == NULL)
@@ -188,7 +187,8 @@ fill_past(const struct run *r, struct vt_days_room *room, double within,
 	}
 	/* days behind the covered time are left out, and may be all of them */
 	if (isfinite(within) && rec->h_count > 0 &&
-	    rec->h[rec->h_count - 1].last > to) {
+	    rec->h[rec->h_count - 1].last >
+	    vt_days_floor((double)rec->covered_to_us / DAY_US)) {
 		fill_past(r, room, INFINITY, p);
 		return;
 	}

@@ -75,7 +75,7 @@ set_event(struct vt_event *e, const struct vt_scan_record *r, double before,
 	at = at < before ? before : at;
 	at = at > to ? to : at;
 	e->at = at;
-	e->idle = covered(r, before, at);
+	e->idle = r->gap_count > 0 ? covered(r, before, at) : at - before;
 	e->gets = gets;
 	e->bytes = bytes;
 	return at;

@@ -461,7 +461,10 @@ look_ahead(const struct vt_cost_model *m, const struct vt_policy *o,
 	to = vt_seat_want(e, c, past, t, &s, past->to);
 	if (c->excluded[to])
 		to = s.at;
-	if (past->is_tail && to != s.at && (int)to == e->self_moving)
+	d->choice.to = to;
+	if (to == s.at)
+		return 0;
+	if (past->is_tail && (int)to == e->self_moving)
 		return 1;
 	vt_expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
 	return 0;
