@@ -334,7 +334,8 @@ void
 vt_cost_leaving_next(const struct vt_cost_rates *restrict r,
     uint64_t size_bytes, size_t k, struct vt_cost *restrict out)
 {
-	/* whole vectors; there is room for them */
+	/* whole vectors, for which there is room */
+	_Static_assert(VT_COST_TIERS % 2 == 0, "tiers in pairs");
 	size_t n = (r->zero.count + 1) & ~(size_t)1, i;
 	double *restrict move = out->move[k], size = (double)size_bytes;
 

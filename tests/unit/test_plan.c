@@ -407,6 +407,27 @@ test_engines(struct vt_past *p)
 	vt_hazard_table_free(t);
 }
 
+/* A sentence that is made later is the same one. */
+static void
+test_later_text(const struct vt_engine *e, struct vt_past *p,
+    const struct vt_scan_record *r, const char *what)
+{
+	struct vt_policy o = { .min_history_days = 30 };
+	struct vt_decision now, later;
+	char text[VT_PLAN_EXPECTED];
+	struct vt_cost c;
+
+	vt_cost_of(&model, r->size_bytes, &c);
+	vt_plan_decide(&model, &o, e, &c, r, p, NULL, &now);
+	o.moves_only = 1;
+	vt_plan_decide(&model, &o, e, &c, r, p, NULL, &later);
+	vt_plan_expected_text(later.idle_days, later.choice.share,
+	    later.choice.payback_days, text);
+	ok(now.verdict == VT_PLAN_MOVE && later.verdict == VT_PLAN_MOVE &&
+	    later.is_expected && *later.reason == '\0', "%s moves it", what);
+	is_str(text, now.reason, "P7 and why is told later as it is now");
+}
+
 /* Of a past whose end alone is known as much is decided, or nothing. */
 static void
 test_tail(struct vt_past *p)
@@ -443,6 +464,12 @@ test_tail(struct vt_past *p)
 	p->is_tail = 0;
 	is_int(vt_plan_decide(&model, &o, &e, &c, &r, p, NULL, &d), 0,
 	    "which is enough");
+	test_later_text(&e, p, &r, "that class");
+	e.kind = VT_ENGINE_HOT;
+	r.tier = "warm";
+	model.tier[1].price.storage_gb_month = 0.05;
+	test_later_text(&e, p, &r, "staying hot");
+	model.tier[1].price.storage_gb_month = 0.0125;
 	model.tier[1].price.level_count = 0;
 }
 
