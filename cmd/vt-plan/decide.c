@@ -128,8 +128,8 @@ place_foreign(const struct run *r, struct vt_scan_record *rec)
 }
 
 /* What it costs, by its size and by what lies of it where: it is on tier `from`
- * or, if that is -1, on none that is known.  With all moves, or those from there
- * alone, and that is what versions mostly ask for, one after the other. */
+ * or, if that is -1, on none that is known.  With all moves, or those from
+ * there alone, which is what most ask for, one after the other. */
 static void
 price(const struct run *r, int all, int from, struct decided *p)
 {

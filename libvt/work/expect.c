@@ -3,10 +3,9 @@
 
 #include "libvt/work/expect.h"
 
-/* Dollars a day on each level of a self-moving tier, and when it ends. */
+/* Dollars a month on each level of a self-moving tier, and when it ends. */
 struct levels {
 	double usd[VT_PRICE_LEVELS], end[VT_PRICE_LEVELS];
-	size_t count;
 };
 
 /* A rest of `idle` days, added to a bill. */
@@ -48,7 +47,7 @@ self_moving_day(const struct vt_cost_model *m, const struct vt_engine *e,
 	days += t->idle;
 	usd = add_rest(&levels, usd, t->idle);
 	usd += p->monitor_month * days;
-	return days > 0 ? usd / days / m->month_days : levels.usd[0];
+	return (days > 0 ? usd / days : levels.usd[0]) / m->month_days;
 }
 
 /* Dollars of the reads of a day on which it is read, as days go. */

@@ -79,9 +79,9 @@ enum vt_verdict vt_plan_hold(const struct vt_policy *o,
     const struct vt_scan_record *r, int from);
 /*
  * The reason of a move that an engine asks for, of what is idle for
- * `idle_days`: into VT_PLAN_EXPECTED bytes.  In the place of a share, of engines
- * that know of none: it is better off in the class that moves objects by
- * itself, or hot.
+ * `idle_days`: into VT_PLAN_EXPECTED bytes.  In the place of a share, of
+ * engines that know of none: it is better off in the class that moves objects
+ * by itself, or hot.
  */
 #define VT_PLAN_EXPECTED 160
 #define VT_PLAN_BY_CLASS (-1.0)

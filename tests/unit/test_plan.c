@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "libvt/base/buf.h"
+#include "libvt/work/expect.h"
 #include "libvt/work/optimum.h"
 #include "libvt/work/plan.h"
 
@@ -473,6 +474,40 @@ test_tail(struct vt_past *p)
 	model.tier[1].price.level_count = 0;
 }
 
+/* What a class that moves by itself would have billed, in the mean of the days
+ * there were. */
+static void
+test_levels(struct vt_past *p)
+{
+	static const struct vt_engine e = { .kind = VT_ENGINE_AUTO,
+	    .self_moving = 1 };
+	struct vt_price *price = &model.tier[1].price, was = *price;
+	struct vt_track t = { .next = 0 };
+	struct vt_choice h;
+	struct vt_cost c;
+
+	price->level_count = 3;
+	price->level[0].storage_gb_month = 0.023;
+	price->level[1].storage_gb_month = 0.0125;
+	price->level[1].idle_days = 30;
+	price->level[2].storage_gb_month = 0.004;
+	price->level[2].idle_days = 90;
+	price->monitor_month = 0.001;
+	vt_cost_of(&model, GIB, &c);
+	vt_expect(&model, &e, &c, p, &t, 0, 1, 400, &h);
+	ok(same(h.saving_day, 0) && h.why == VT_WAIT_PAYBACK,
+	    "of no day at all: its first level");
+	p->e[0].idle = 10;
+	p->e[1].idle = 45;
+	t.next = 2;
+	t.idle = 120;
+	vt_expect(&model, &e, &c, p, &t, 0, 1, 400, &h);
+	ok(same(h.saving_day, c.day[0] - ((10 + 30 + 30) * 0.023 +
+	    (15 + 60) * 0.0125 + 30 * 0.004 + 175 * 0.001) / 175 /
+	    model.month_days), "of 175 days: level by level");
+	*price = was;
+}
+
 /* Two years of a GiB at rest. */
 static void
 test_rest_usd(struct vt_past *p, struct vt_optimum *o)
@@ -515,6 +550,7 @@ main(void)
 	test_reads(&p);
 	test_engines(&p);
 	test_tail(&p);
+	test_levels(&p);
 	test_rest_usd(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);
