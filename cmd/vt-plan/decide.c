@@ -83,10 +83,9 @@ bind_to_policies(const struct run *r, const struct vt_place *w,
 /* The one in charge, unless it would have a version where it may not be: then
  * the work function, which knows of every tier what is excluded. */
 static const struct vt_engine *
-engine_within(const struct run *r, const struct vt_scan_record *rec,
+engine_within(const struct run *r, const struct vt_engine *e,
     const struct vt_place *w)
 {
-	const struct vt_engine *e = engine_for(r, rec);
 	size_t i;
 
 	if (w == NULL || e == NULL || e->kind == VT_ENGINE_HOT)
@@ -128,19 +127,23 @@ place_foreign(const struct run *r, struct vt_scan_record *rec)
 		rec->tier = m->tier[0].name;
 }
 
-/* What it costs, by its size and by what lies of it where; with all moves, or
- * those from there alone. */
+/* What it costs, by its size and by what lies of it where: it is on tier `from`
+ * or, if that is -1, on none that is known.  With all moves, or those from
+ * there alone, which is what most ask for, one after the other. */
 static void
-price(const struct run *r, int all, struct decided *p)
+price(const struct run *r, int all, int from, struct decided *p)
 {
 	const struct vt_scan_record *rec = &p->rec;
-	int from = vt_cost_model_tier(&r->model, rec->tier);
 
 	if (all || from < 0)
 		vt_cost_at(&r->rates, rec->size_bytes, &p->cost);
-	else
+	else if (!p->is_priced)
 		vt_cost_leaving(&r->rates, rec->size_bytes, (size_t)from,
 		    &p->cost);
+	else
+		vt_cost_leaving_next(&r->rates, rec->size_bytes, (size_t)from,
+		    &p->cost);
+	p->is_priced = 1;
 	if (from >= 0 && rec->pack != 0)
 		vt_cost_packed(&r->model, &r->rates, (size_t)from,
 		    (double)rec->stored_bytes, (double)rec->pack_bytes,
@@ -156,7 +159,7 @@ static void
 last_days(struct decided *p, double within)
 {
 	const struct vt_heat_day *h = p->all_days;
-	size_t i = p->all_day_count;
+	size_t i = isfinite(within) ? p->all_day_count : 0;
 
 	for (; i > 0 && (double)h[p->all_day_count - 1].last -
 	    (double)h[i - 1].last <= within; i--)
@@ -170,7 +173,6 @@ fill_past(const struct run *r, struct vt_days_room *room, double within,
     struct decided *p)
 {
 	struct vt_scan_record *rec = &p->rec;
-	double to = vt_days_floor((double)rec->covered_to_us / DAY_US);
 	enum vt_code rc = VT_OK;
 
 	if (rec->packed_days == NULL)
@@ -185,7 +187,8 @@ fill_past(const struct run *r, struct vt_days_room *room, double within,
 	}
 	/* days behind the covered time are left out, and may be all of them */
 	if (isfinite(within) && rec->h_count > 0 &&
-	    rec->h[rec->h_count - 1].last > to) {
+	    rec->h[rec->h_count - 1].last >
+	    vt_days_floor((double)rec->covered_to_us / DAY_US)) {
 		fill_past(r, room, INFINITY, p);
 		return;
 	}
@@ -198,16 +201,61 @@ fill_past(const struct run *r, struct vt_days_room *room, double within,
 static double
 tail_days(const struct run *r)
 {
-	return fmax(r->model.month_days, 30) + 2;
+	double days = r->model.month_days;
+
+	return (days > 30 ? days : 30) + 2;
 }
 
-/* Engines that ask for the group of an object and for how long it has been
- * idle, not for what it would have cost elsewhere. */
+/* All else that may be in charge: hot, the class that moves objects by itself,
+ * and survival statistics. */
 static int
-looks_back_little(const struct vt_engine *e)
+goes_by_work(const struct vt_engine *e)
 {
-	return e->kind == VT_ENGINE_HOT || e->kind == VT_ENGINE_AUTO ||
-	    e->kind == VT_ENGINE_HAZARD;
+	return e == NULL || e->kind == VT_ENGINE_WORK;
+}
+
+/*
+ * Does an engine ask for the whole past of what is on tier `from`?  Others than
+ * the work function do not, unless the object would go to the class that moves
+ * objects by itself: what that would have cost hangs on all.
+ */
+static int
+looks_back(const struct vt_engine *e, const struct vt_scan_record *rec,
+    int from)
+{
+	return goes_by_work(e) || (e->kind == VT_ENGINE_AUTO &&
+	    from != e->self_moving &&
+	    rec->size_bytes >= e->self_moving_min_bytes);
+}
+
+/* With what rules and policies ask of its place: its whole past is there. */
+static void
+decide_bound(const struct run *r, const struct vt_engine *e,
+    const struct bucket_rules *rules, struct decided *p)
+{
+	struct vt_policy options = r->policy;
+	struct vt_bounds bounds;
+
+	/* they bar tiers in its bill */
+	p->is_priced = 0;
+	if (p->place != NULL)
+		bind_to_policies(r, p->place, &options, &p->cost);
+	if (rules != NULL) {
+		bind_to_rules(r, rules, p, &bounds);
+		e = engine_ruled(r, e, &bounds);
+	}
+	(void)vt_plan_decide(&r->model, &options, e, &p->cost, &p->rec,
+	    &p->past, rules != NULL ? &bounds : NULL, &p->d);
+}
+
+/* As most are: nothing has a say but what it costs. */
+static void
+decide_free(const struct run *r, struct vt_days_room *room,
+    const struct vt_engine *e, struct decided *p)
+{
+	while (p->err.code == VT_OK && vt_plan_decide(&r->model, &r->policy, e,
+	    &p->cost, &p->rec, &p->past, NULL, &p->d) != 0)
+		fill_past(r, room, INFINITY, p);
 }
 
 void
@@ -215,13 +263,12 @@ decide(const struct run *r, struct vt_days_room *room, struct decided *p)
 {
 	struct vt_scan_record *rec = &p->rec;
 	const struct bucket_rules *rules = rules_of(p);
-	struct vt_policy options = r->policy;
 	const struct vt_engine *e;
-	struct vt_bounds bounds;
-	int whole;
+	int tier, is_bound, whole;
 
 	p->err.code = VT_OK;
 	p->place = NULL;
+	p->is_beyond = 0;
 	p->all_days = rec->h;
 	p->all_day_count = rec->h_count;
 	if (rec->kind != VT_SCAN_VERSION ||
@@ -229,30 +276,30 @@ decide(const struct run *r, struct vt_days_room *room, struct decided *p)
 		return;
 	if (rec->seq == 0)
 		place_foreign(r, rec);
-	p->place = vt_places_find(r->places, rec->bucket, rec->key,
-	    rec->key_len);
-	e = engine_within(r, rec, p->place);
-	whole = r->one_by_one || rules != NULL || p->place != NULL ||
-	    r->now_us != INT64_MAX || e == NULL || !looks_back_little(e);
-	price(r, whole, p);
+	if (r->places != NULL)
+		p->place = vt_places_find(r->places, rec->bucket, rec->key,
+		    rec->key_len);
+	p->is_beyond = is_beyond(r, rec);
+	e = engine_within(r, p->is_beyond ? NULL : engine_for(r, rec),
+	    p->place);
+	tier = vt_cost_model_tier(&r->model, rec->tier);
+	/* whose name is found at once from now on */
+	if (tier >= 0)
+		rec->tier = r->model.tier[tier].name;
+	is_bound = rules != NULL || p->place != NULL;
+	whole = r->one_by_one || is_bound || r->now_us != INT64_MAX ||
+	    looks_back(e, rec, tier);
+	price(r, r->one_by_one || is_bound || goes_by_work(e), tier, p);
 	fill_past(r, room, whole ? INFINITY : tail_days(r), p);
 	/* of what is simulated only packing is decided */
 	if (p->err.code != VT_OK ||
 	    (r->simulate && rec->size_bytes > r->pack.max_bytes))
 		return;
-	if (p->place != NULL)
-		bind_to_policies(r, p->place, &options, &p->cost);
-	if (rules != NULL) {
-		bind_to_rules(r, rules, p, &bounds);
-		e = engine_ruled(r, e, &bounds);
-	}
-	while (vt_plan_decide(&r->model, &options, e, &p->cost, rec, &p->past,
-	    rules != NULL ? &bounds : NULL, &p->d) != 0) {
-		fill_past(r, room, INFINITY, p);
-		if (p->err.code != VT_OK)
-			return;
-	}
-	if (p->d.from >= 0)
+	if (is_bound)
+		decide_bound(r, e, rules, p);
+	else
+		decide_free(r, room, e, p);
+	if (p->err.code == VT_OK && p->d.from >= 0)
 		p->now_month = month_bill(r, &p->past, &p->cost,
 		    (size_t)p->d.from) + others_bill(r, rec, &p->cost);
 }
@@ -311,7 +358,7 @@ make_move(const struct run *r, const struct decided *d, double after_month,
 	p->evidence_days = w->choice.evidence_days;
 	p->told = w->told;
 	p->idle_days = w->idle_days;
-	p->share = w->share;
+	p->share = w->choice.share;
 }
 
 /* Free of charge: what is due for leaving a tier early is due for staying as

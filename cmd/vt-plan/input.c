@@ -58,8 +58,10 @@ make_room(struct block *b, size_t count)
 	more = realloc(b->version, count * sizeof(*more));
 	if (more == NULL)
 		return -1;
-	for (i = b->cap; i < count; i++)
+	for (i = b->cap; i < count; i++) {
 		vt_past_init(&more[i].past);
+		more[i].is_priced = 0;
+	}
 	b->version = more;
 	b->cap = count;
 	return 0;
@@ -163,7 +165,7 @@ plan_one(struct run *r, const struct decided *p)
 	count_one(&r->sum, p, &o);
 	o.p.is_placed = r->report != NULL;
 	o.p.place = report_version(r, p, &o);
-	r->sum.beyond += (uint64_t)is_beyond(r, &p->rec);
+	r->sum.beyond += (uint64_t)p->is_beyond;
 	if (p->rec.pack != 0 && p->d.from >= 0) {
 		repacks_note(&r->packed, p);
 		repacks_saw(r, &r->packed);

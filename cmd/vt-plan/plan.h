@@ -81,6 +81,9 @@ struct decided {
 	struct vt_past past;
 	const struct vt_place *place;	/* what policies ask, or NULL */
 	struct vt_cost cost;		/* as rules and policies leave it */
+	int is_priced;			/* 0 at first; it is as the run's rates
+					   left it, of this or another one */
+	int is_beyond;			/* no engine knows of so late a log */
 	double now_month;		/* its bill where it is, if known */
 	struct vt_err err;		/* err.code: it could not be done */
 	struct vt_decision d;
@@ -315,7 +318,11 @@ void rules_forget(struct run *r);
 /* Those that hold for a line, or NULL; `b`: what came last, or NULL. */
 const struct bucket_rules *rules_for(const struct bucket_rules *b,
     const struct vt_scan_record *rec);
-const struct bucket_rules *rules_of(const struct decided *p);
+static inline const struct bucket_rules *
+rules_of(const struct decided *p)
+{
+	return p->rules != NULL ? rules_for(p->rules, &p->rec) : NULL;
+}
 /* The storage classes of tiers as rules may name them (of VT_COST_TIERS). */
 void rules_classes(const struct run *r, const struct vt_place *w,
     const char **classes);
@@ -381,6 +388,7 @@ double month_bill(const struct run *r, const struct vt_past *p,
 
 /* simulate.c: what the past would have cost. */
 void hold_contest(struct run *r);
+/* In charge, if the log is not beyond what was learned; NULL: none is. */
 const struct vt_engine *engine_for(const struct run *r,
     const struct vt_scan_record *rec);
 void print_simulation(struct run *r);

@@ -87,12 +87,6 @@ rules_for(const struct bucket_rules *b, const struct vt_scan_record *rec)
 	    b->generation == rec->bucket_generation ? b : NULL;
 }
 
-const struct bucket_rules *
-rules_of(const struct decided *p)
-{
-	return rules_for(p->rules, &p->rec);
-}
-
 int64_t
 rules_now(const struct run *r, const struct bucket_rules *b)
 {

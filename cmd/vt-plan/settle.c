@@ -38,7 +38,7 @@ settle(const struct run *r, struct settled *s, const struct decided *p)
 
 	if (p->rec.kind == VT_SCAN_VERSION) {
 		work_out(r, p, &o);
-		s->sum.beyond += (uint64_t)is_beyond(r, &p->rec);
+		s->sum.beyond += (uint64_t)p->is_beyond;
 		if (p->rec.pack != 0 && p->d.from >= 0)
 			repacks_note(&s->in_packs, p);
 	} else {

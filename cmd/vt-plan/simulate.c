@@ -98,7 +98,7 @@ hold_contest(struct run *r)
 const struct vt_engine *
 engine_for(const struct run *r, const struct vt_scan_record *rec)
 {
-	if (r->learned == NULL || is_beyond(r, rec))
+	if (r->learned == NULL)
 		return NULL;
 	return vt_learned_engine(r->learned, rec->bucket, rec->key,
 	    rec->key_len);

@@ -120,9 +120,11 @@ vt_cost_model_tier(const struct vt_cost_model *m, const char *name)
 {
 	size_t i;
 
+	/* often it is the model's own */
 	for (i = 0; i < m->count; i++)
-		if (m->tier[i].name[0] == name[0] &&
-		    strcmp(m->tier[i].name, name) == 0)
+		if (m->tier[i].name == name ||
+		    (m->tier[i].name[0] == name[0] &&
+		    strcmp(m->tier[i].name, name) == 0))
 			return (int)i;
 	return -1;
 }
@@ -254,8 +256,10 @@ line(double *restrict out, const double *restrict base,
 static inline double
 keep(const struct vt_cost_rates *r, size_t k, double bytes)
 {
-	double kept = bytes > r->min_bytes[k] ? bytes : r->min_bytes[k];
-	double monitor = bytes >= r->monitor_bytes[k] ? r->monitor_day[k] : 0;
+	/* read in any case, so that a compiler may do several at a time */
+	double least = r->min_bytes[k], fee = r->monitor_day[k];
+	double kept = bytes > least ? bytes : least;
+	double monitor = bytes >= r->monitor_bytes[k] ? fee : 0;
 
 	return r->zero.day[k] + r->day_byte[k] * kept + monitor;
 }
@@ -267,15 +271,15 @@ vt_cost_keep(const struct vt_cost_rates *r, size_t k, double bytes)
 }
 
 static void
-add_parts(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
-    size_t last, struct vt_cost *out)
+add_parts(const struct vt_cost_rates *r, uint64_t size_bytes,
+    struct vt_cost *out)
 {
 	size_t i, j;
 	double usd;
 
 	for (j = 0; j < out->count; j++) {
 		usd = parts_usd(&r->parts[j], r->part[j], size_bytes);
-		for (i = first; i < last; i++)
+		for (i = 0; i < out->count; i++)
 			if (r->copied[i] >> j & 1)
 				out->move[i][j] += usd;
 		for (i = 1; j == 0 && i < out->count; i++)
@@ -283,45 +287,71 @@ add_parts(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
 	}
 }
 
-/* All but moves from tiers outside of first..last - 1. */
-static inline void
-fill(const struct vt_cost_rates *r, uint64_t size_bytes, size_t first,
-    size_t last, struct vt_cost *out)
+/* What is the same for all sizes. */
+static void
+fill_fixed(const struct vt_cost_rates *r, struct vt_cost *out)
 {
 	const struct vt_cost *z = &r->zero;
-	double size = (double)size_bytes;
-	size_t i;
 
 	out->count = z->count;
-	out->size_bytes = size_bytes;
 	memcpy(out->min_days, z->min_days, sizeof(out->min_days));
 	memcpy(out->get, z->get, sizeof(out->get));
 	memcpy(out->byte, z->byte, sizeof(out->byte));
 	memcpy(out->needs_restore, z->needs_restore,
 	    sizeof(out->needs_restore));
 	memcpy(out->excluded, z->excluded, sizeof(out->excluded));
-	line(out->restore, z->restore, r->restore_byte, size);
-	line(out->promote, z->promote, r->promote_byte, size);
-	for (i = 0; i < VT_COST_TIERS; i++)
-		out->day[i] = keep(r, i, size);
-	for (i = first; i < last; i++)
-		line(out->move[i], z->move[i], r->move_byte[i], size);
-	if (size_bytes > r->whole_bytes)
-		add_parts(r, size_bytes, first, last, out);
 }
 
 void
 vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out)
 {
-	fill(r, size_bytes, 0, r->zero.count, out);
+	const struct vt_cost *z = &r->zero;
+	double size = (double)size_bytes;
+	size_t i;
+
+	fill_fixed(r, out);
+	out->size_bytes = size_bytes;
+	line(out->restore, z->restore, r->restore_byte, size);
+	line(out->promote, z->promote, r->promote_byte, size);
+	for (i = 0; i < VT_COST_TIERS; i++)
+		out->day[i] = keep(r, i, size);
+	for (i = 0; i < z->count; i++)
+		line(out->move[i], z->move[i], r->move_byte[i], size);
+	if (size_bytes > r->whole_bytes)
+		add_parts(r, size_bytes, out);
 }
 
 void
 vt_cost_leaving(const struct vt_cost_rates *r, uint64_t size_bytes, size_t k,
     struct vt_cost *out)
 {
-	fill(r, size_bytes, k, k + 1, out);
+	fill_fixed(r, out);
+	vt_cost_leaving_next(r, size_bytes, k, out);
+}
+
+void
+vt_cost_leaving_next(const struct vt_cost_rates *restrict r,
+    uint64_t size_bytes, size_t k, struct vt_cost *restrict out)
+{
+	/* whole vectors, for which there is room */
+	_Static_assert(VT_COST_TIERS % 2 == 0, "tiers in pairs");
+	size_t n = (r->zero.count + 1) & ~(size_t)1, i;
+	double *restrict move = out->move[k], size = (double)size_bytes;
+
+	out->size_bytes = size_bytes;
+	for (i = 0; i < n; i++) {
+		out->restore[i] = r->zero.restore[i] +
+		    r->restore_byte[i] * size;
+		out->day[i] = keep(r, i, size);
+		move[i] = r->zero.move[k][i] + r->move_byte[k][i] * size;
+	}
+	if (size_bytes <= r->whole_bytes)
+		return;
+	for (i = 0; i < out->count; i++)
+		if (r->copied[k] >> i & 1)
+			move[i] += parts_usd(&r->parts[i], r->part[i],
+			    size_bytes);
 }
 
 void

@@ -154,8 +154,12 @@ void vt_cost_rates_of(const struct vt_cost_model *m,
 void vt_cost_at(const struct vt_cost_rates *r, uint64_t size_bytes,
     struct vt_cost *out);
 /* The same of an object on tier `k`, for who asks for moves from there alone:
- * what others cost is not set. */
+ * what others cost is not set, nor `promote`. */
 void vt_cost_leaving(const struct vt_cost_rates *r, uint64_t size_bytes,
+    size_t k, struct vt_cost *out);
+/* That again, into a bill that any of these have filled by the same rates, and
+ * in which nothing was changed that is the same for all sizes. */
+void vt_cost_leaving_next(const struct vt_cost_rates *r, uint64_t size_bytes,
     size_t k, struct vt_cost *out);
 
 /* Then, of one that tier `k` keeps as `stored` bytes: what keeping them costs

@@ -73,7 +73,8 @@ work_goes_hot(const struct vt_engine *e, const struct vt_cost *c,
 }
 
 /* The first read after which it would go there, by bisection: each read adds
- * the same to every tier. */
+ * the same to every tier.  The reads of a fold are no whole number a day: what
+ * all of them together have done alone, the last part of one did. */
 static double
 work_promote(const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_seat *s, double gets, double each)
@@ -84,14 +85,15 @@ work_promote(const struct vt_engine *e, const struct vt_cost *c,
 		return 1;
 	if (gets <= 1 || !work_goes_hot(e, c, s, gets, each))
 		return INFINITY;
-	while (hi - lo > 1) {
+	for (;;) {
 		mid = floor((lo + hi) / 2);
+		if (mid <= lo)
+			return hi;
 		if (work_goes_hot(e, c, s, mid, each))
 			hi = mid;
 		else
 			lo = mid;
 	}
-	return hi;
 }
 
 /* --- hazard --------------------------------------------------------------- */

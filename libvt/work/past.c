@@ -46,32 +46,82 @@ covered(const struct vt_scan_record *r, double a, double b)
 	return days > 0 ? days : 0;
 }
 
+/* Room for so many more events. */
 static int
-add_event(struct vt_past *p, const struct vt_scan_record *r, double at,
-    double gets, double bytes)
+make_room(struct vt_past *p, size_t more)
 {
-	double before = p->count > 0 ? p->e[p->count - 1].at : p->from;
+	size_t cap = p->cap != 0 ? p->cap : 256;
 	struct vt_event *e;
 
-	if (p->count == p->cap) {
-		size_t cap = p->cap ? p->cap * 2 : 256;
+	if (p->cap - p->count >= more)
+		return 0;
+	while (cap - p->count < more)
+		cap *= 2;
+	e = realloc(p->e, cap * sizeof(*e));
+	if (e == NULL)
+		return -1;
+	p->e = e;
+	p->cap = cap;
+	return 0;
+}
 
-		e = realloc(p->e, cap * sizeof(*e));
-		if (e == NULL)
-			return -1;
-		p->e = e;
-		p->cap = cap;
-	}
-	if (at < before)
-		at = before;
-	if (at > p->to)
-		at = p->to;
-	e = &p->e[p->count++];
+/* On `day` at noon, but not before `before`; when it was. */
+static inline double
+set_event(struct vt_event *e, const struct vt_scan_record *r, double before,
+    double to, double day, double gets, double bytes)
+{
+	double at = day + 0.5;
+
+	at = at < before ? before : at;
+	at = at > to ? to : at;
 	e->at = at;
-	e->idle = covered(r, before, at);
+	e->idle = r->gap_count > 0 ? covered(r, before, at) : at - before;
 	e->gets = gets;
 	e->bytes = bytes;
-	return 0;
+	return at;
+}
+
+/* As most days are, each by itself and none behind the last one that counts:
+ * up to one that is not, or the end.  There is room. */
+static const struct vt_heat_day *
+add_days(struct vt_past *p, const struct vt_scan_record *r,
+    const struct vt_heat_day *h, double last_day, double *before)
+{
+	const struct vt_heat_day *end = r->h + r->h_count;
+	struct vt_event *e = p->e + p->count;
+	double at = *before, to = p->to;
+
+	for (; h < end && h->days == 1 && h->day <= last_day; h++)
+		at = set_event(e++, r, at, to, h->day, (double)h->gets,
+		    (double)h->bytes);
+	p->count = (size_t)(e - p->e);
+	*before = at;
+	return h;
+}
+
+/* The days of a fold, or what is behind the last day; there is room for as many
+ * days as come from there. */
+static int
+unfold(struct vt_past *p, const struct vt_scan_record *r,
+    const struct vt_heat_day *h, double last_day, double *before)
+{
+	size_t behind = (size_t)(r->h + r->h_count - h);
+	double span, day;
+	uint32_t k;
+
+	span = h->days > 1 ? (double)(h->last - h->day) / (h->days - 1) : 0;
+	/* Accesses of days before the log's first whole one are heat all the
+	 * same; they happened at its start. */
+	for (k = 0; k < h->days; k++) {
+		day = vt_days_floor(h->day + span * k + 0.5);
+		if (day > last_day)
+			break;
+		if (make_room(p, behind) < 0)
+			return -1;
+		*before = set_event(&p->e[p->count++], r, *before, p->to, day,
+		    (double)h->gets / h->days, (double)h->bytes / h->days);
+	}
+	return make_room(p, behind);
 }
 
 enum vt_code
@@ -80,10 +130,8 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 {
 	int64_t to = r->covered_to_us < until_us ? r->covered_to_us : until_us;
 	int64_t from = r->covered_from_us;
-	const struct vt_heat_day *h;
-	double last_day, span, last;
-	size_t i;
-	uint32_t k;
+	const struct vt_heat_day *h, *end;
+	double last_day, last;
 
 	p->count = 0;
 	p->is_tail = 0;
@@ -92,34 +140,19 @@ vt_past_fill(struct vt_past *p, const struct vt_scan_record *r,
 		from = r->mtime_us;
 	if (to < from)
 		to = from;
-	p->from = (double)from / DAY_US;
+	p->from = from == r->mtime_us ? p->created : (double)from / DAY_US;
 	p->to = (double)to / DAY_US;
-	last_day = vt_days_floor(p->to);
-	for (i = 0; i < r->h_count; i++) {
-		h = &r->h[i];
-		/* as most are; the same as below of one day */
-		if (h->days == 1 && h->day <= last_day) {
-			if (add_event(p, r, h->day + 0.5, (double)h->gets,
-			    (double)h->bytes) < 0)
+	last = p->from;
+	if (r->h_count > 0) {
+		last_day = vt_days_floor(p->to);
+		if (make_room(p, r->h_count) < 0)
+			goto no_memory;
+		end = r->h + r->h_count;
+		for (h = add_days(p, r, r->h, last_day, &last); h < end;
+		    h = add_days(p, r, h + 1, last_day, &last))
+			if (unfold(p, r, h, last_day, &last) < 0)
 				goto no_memory;
-			continue;
-		}
-		span = h->days > 1 ?
-		    (double)(h->last - h->day) / (h->days - 1) : 0;
-		/* Accesses of days before the log's first whole one are
-		 * heat all the same; they happened at its start. */
-		for (k = 0; k < h->days; k++) {
-			double day = vt_days_floor(h->day + span * k + 0.5);
-
-			if (day > last_day)
-				break;
-			if (add_event(p, r, day + 0.5,
-			    (double)h->gets / h->days,
-			    (double)h->bytes / h->days) < 0)
-				goto no_memory;
-		}
 	}
-	last = p->count > 0 ? p->e[p->count - 1].at : p->from;
 	p->tail_idle = covered(r, last, p->to);
 	return VT_OK;
 

@@ -117,7 +117,7 @@ three_digits(double d, char out[32])
 		places++;
 	scaled = d * ten[places];
 	if (!(scaled >= 100 && scaled < 999) ||
-	    fabs(scaled - floor(scaled) - 0.5) < 1e-6) {
+	    fabs(scaled - (double)(int)scaled - 0.5) < 1e-6) {
 		snprintf(out, 32, "%.3g", d);
 		return out;
 	}
@@ -377,9 +377,9 @@ track_end(const struct vt_past *past, uint64_t size_bytes,
 	t->clock = past->to;
 }
 
+/* Without printf; each returns where it ends.  A text of known length: */
 #define PUT(p, text) ((char *)mempcpy(p, text, sizeof(text) - 1))
 
-/* What is expected, without printf; returns where it ends, without a NUL. */
 static char *
 put_expected(char *p, enum vt_told told, double idle_days, double share)
 {
@@ -414,32 +414,27 @@ vt_plan_told_text(enum vt_told told, double idle_days, double share,
 	    payback_days) - out);
 }
 
-/* What engine `e` expects. */
-static void
-tell(const struct vt_engine *e, const struct vt_track *t,
-    struct vt_decision *d)
+/* How what engine `e` expects is told. */
+static enum vt_told
+told_of(const struct vt_engine *e)
 {
-	if (e->hazard == NULL) {
-		d->told = e->kind == VT_ENGINE_AUTO ? VT_TOLD_AUTO :
-		    VT_TOLD_HOT;
-		return;
-	}
-	d->told = VT_TOLD_IDLE;
-	d->share = vt_hazard_within(e->hazard, t->group, t->idle, 30);
+	return e->hazard != NULL ? VT_TOLD_IDLE :
+	    e->kind == VT_ENGINE_AUTO ? VT_TOLD_AUTO : VT_TOLD_HOT;
 }
 
 static void
-explain_told(const struct vt_cost_model *m, struct vt_decision *d)
+explain_told(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_track *t, struct vt_decision *d)
 {
 	const char *to = d->to >= 0 ? m->tier[d->to].name : "";
 	char back[DAYS_TEXT], *end;
 	size_t used;
 
 	/* there is room for all of it */
-	end = put_expected(d->reason, d->told, d->idle_days, d->share);
+	end = put_expected(d->reason, told_of(e), t->idle, e->hazard == NULL ?
+	    0 : vt_hazard_within(e->hazard, t->group, t->idle, 30));
 	*end = '\0';
 	used = (size_t)(end - d->reason);
-	d->told = VT_TOLD_REASON;
 	if (d->verdict == VT_PLAN_MOVE)
 		(void)put_payback(end,
 		    vt_num_six_digits(d->choice.payback_days));
@@ -455,24 +450,33 @@ explain_told(const struct vt_cost_model *m, struct vt_decision *d)
 }
 
 /* As an engine other than the work function would have it; 1: more of the past
- * must be known. */
+ * must be known.  With moves_only `t` has not been followed yet: only survival
+ * statistics ask for more of it than how long it rests. */
 static int
-look_ahead(const struct vt_cost_model *m, const struct vt_engine *e,
-    const struct vt_cost *c, const struct vt_past *past,
-    struct vt_decision *d, struct vt_track *t)
+look_ahead(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_engine *e, const struct vt_cost *c,
+    const struct vt_past *past, struct vt_decision *d, struct vt_track *t)
 {
 	struct vt_seat s;
 	size_t to;
 
-	track_end(past, c->size_bytes, t);
-	d->group = t->group;
-	vt_clear(&s);
+	if (o->moves_only && e->hazard != NULL) {
+		track_end(past, c->size_bytes, t);
+		d->group = t->group;
+	} else if (o->moves_only) {
+		t->next = past->count;
+		t->idle = past->tail_idle;
+	}
 	s.at = (unsigned char)d->from;
 	s.entered = past->to - d->stayed_days;
+	s.level_idle = s.rent = 0;
 	to = vt_seat_want(e, c, past, t, &s, past->to);
 	if (c->excluded[to])
 		to = s.at;
-	if (past->is_tail && to != s.at && (int)to == e->self_moving)
+	d->choice.to = to;
+	if (to == s.at)
+		return 0;
+	if (past->is_tail && (int)to == e->self_moving)
 		return 1;
 	vt_expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
 	return 0;
@@ -518,64 +522,95 @@ known_enough(const struct vt_policy *o, const struct vt_scan_record *r,
 	    r->covered_days >= life * WHOLE_LIFE;
 }
 
+/* All but the reason and the work. */
+static void
+begin(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_cost *c, const struct vt_scan_record *r,
+    const struct vt_past *past, struct vt_decision *d)
+{
+	double since = past->created;
+
+	if (r->copy_since_us > r->mtime_us)
+		since = (double)r->copy_since_us / DAY_US;
+	d->from = vt_cost_model_tier(m, r->tier);
+	d->to = -1;
+	memset(&d->choice, 0, sizeof(d->choice));
+	d->engine = e;
+	d->group = 0;
+	d->stayed_days = past->to > since ? past->to - since : 0;
+	d->idle_days = past->tail_idle;
+	d->rule = NULL;
+	d->policy = NULL;
+	d->told = VT_TOLD_REASON;
+	d->work.cost = c;
+	*d->reason = '\0';
+}
+
+/* What holds it where it is, if anything does; of what rules and policies ask
+ * for, its move.  VT_PLAN_MOVE without a tier to go to: an engine is asked. */
+static void
+bind(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_scan_record *r, const struct vt_past *past,
+    const struct vt_bounds *bounds, struct vt_decision *d)
+{
+	d->verdict = vt_plan_hold(o, r, d->from);
+	if (d->verdict != VT_PLAN_MOVE)
+		return;
+	if (o->place != NULL && !vt_place_allows(o->place, (size_t)d->from))
+		leave(o, m, r, d);
+	else if (bounds != NULL && d->from < bounds->must)
+		follow_rule(m, r, bounds, d);
+	else if (!known_enough(o, r, past))
+		d->verdict = VT_PLAN_HISTORY;
+}
+
+/* Why it is moved, or where it is; of the usual move what that is made of. */
+static void
+explain(const struct vt_cost_model *m, const struct vt_policy *o,
+    const struct vt_scan_record *r, const struct vt_track *t,
+    struct vt_decision *d)
+{
+	const struct vt_engine *e = d->engine;
+
+	if (e == NULL || e->kind == VT_ENGINE_WORK)
+		explain_choice(m, r, d);
+	else if (o->moves_only)
+		d->told = told_of(e);
+	else
+		explain_told(m, e, t, d);
+}
+
 int
 vt_plan_decide(const struct vt_cost_model *m, const struct vt_policy *o,
     const struct vt_engine *e, const struct vt_cost *c,
     const struct vt_scan_record *r, const struct vt_past *past,
     const struct vt_bounds *bounds, struct vt_decision *out)
 {
-	double since = (double)r->copy_since_us / DAY_US;
 	int by_work = e == NULL || e->kind == VT_ENGINE_WORK;
 	struct vt_track t;
 
-	vt_clear_bytes(out, offsetof(struct vt_decision, work));
-	*out->reason = '\0';
-	out->engine = e;
-	out->from = vt_cost_model_tier(m, r->tier);
-	out->to = -1;
-	if (since < past->created)
-		since = past->created;
-	out->stayed_days = past->to > since ? past->to - since : 0;
-	out->idle_days = past->tail_idle;
-	out->work.cost = c;
+	begin(m, e, c, r, past, out);
 	if (by_work || bounds != NULL || o->place != NULL || !o->moves_only)
 		replay_work(c, past, start_tier(past, r, out), &out->work);
 	if (!o->moves_only) {
 		track_end(past, c->size_bytes, &t);
 		out->group = t.group;
 	}
-	out->verdict = vt_plan_hold(o, r, out->from);
-	if (out->verdict == VT_PLAN_MOVE) {
-		if (!vt_place_allows(o->place, (size_t)out->from)) {
-			leave(o, m, r, out);
-			return 0;
-		}
-		if (bounds != NULL && out->from < bounds->must) {
-			follow_rule(m, r, bounds, out);
-			return 0;
-		}
-		if (!known_enough(o, r, past))
-			out->verdict = VT_PLAN_HISTORY;
-	}
+	bind(m, o, r, past, bounds, out);
 	if (out->verdict != VT_PLAN_MOVE) {
 		if (!o->moves_only)
 			explain_hold(o, r, out);
 		return 0;
 	}
+	if (out->to >= 0)
+		return 0;
 	if (by_work)
 		vt_work_choose(&out->work, (size_t)out->from,
 		    out->stayed_days, &out->choice);
-	else if (look_ahead(m, e, c, past, out, &t))
+	else if (look_ahead(m, o, e, c, past, out, &t))
 		return 1;
 	judge(m, o, r, out);
-	if (o->moves_only && out->verdict != VT_PLAN_MOVE)
-		return 0;
-	if (by_work) {
-		explain_choice(m, r, out);
-		return 0;
-	}
-	tell(e, &t, out);
-	if (!o->moves_only)
-		explain_told(m, out);
+	if (!o->moves_only || out->verdict == VT_PLAN_MOVE)
+		explain(m, o, r, &t, out);
 	return 0;
 }

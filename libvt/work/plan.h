@@ -63,17 +63,16 @@ struct vt_decision {
 	struct vt_choice choice;
 	const struct vt_engine *engine;	/* that was asked; NULL: none was */
 	unsigned group;			/* of hazard.h; unless moves_only, of
-					   what is held as well */
+					   what is held as well, and if no
+					   engine asks */
 	double stayed_days;		/* on `from` */
 	double idle_days;		/* covered days since the last read */
 	const struct vt_lc_rule *rule;	/* that asks for the move, or NULL */
 	const char *policy;		/* the one that does, or NULL */
 	/* With moves_only, of a move that an engine other than the work
 	 * function asks for: the reason is empty, and vt_plan_told_text tells
-	 * it of these. */
+	 * it of these, choice.share and what the plan says of its payback. */
 	enum vt_told told;
-	double share;			/* of objects like it that are read
-					   within 30 days, 0 to 1 */
 	/* Last, as they are large and few decisions need them whole.  Of the
 	 * work only its bill is set, unless the work function decided, or is
 	 * asked by rules, by policies, or for explaining: then it is as it

@@ -77,6 +77,9 @@ struct vt_choice {
 	double evidence_days;	/* also how long it is expected to stay so */
 	double payback_days;	/* of the cost and of the minimum that going
 				   there commits to */
+	double share;		/* of vt_expect, by survival statistics: of
+				   objects like it that are read within 30
+				   days, 0 to 1 */
 };
 /*
  * Days until a move is paid for that costs `cost` and saves so much: also of

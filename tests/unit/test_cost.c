@@ -177,37 +177,69 @@ test_parts(struct vt_cost_model m)
 	ok(close_to(c.move[0][2], 2e-5), "the provider moves it whole");
 }
 
-/* Both ways of asking, over sizes on either side of every threshold. */
+/* But for moves and promote. */
+static int
+same_stay(const struct vt_cost *a, const struct vt_cost *b)
+{
+	int same = a->count == b->count && a->size_bytes == b->size_bytes;
+	size_t i;
+
+	for (i = 0; i < a->count; i++)
+		same &= close_to(a->day[i], b->day[i]) &&
+		    close_to(a->min_days[i], b->min_days[i]) &&
+		    close_to(a->get[i], b->get[i]) &&
+		    close_to(a->byte[i], b->byte[i]) &&
+		    close_to(a->restore[i], b->restore[i]) &&
+		    a->needs_restore[i] == b->needs_restore[i] &&
+		    a->excluded[i] == b->excluded[i];
+	return same;
+}
+
+static int
+same_moves(const struct vt_cost *a, const struct vt_cost *b, size_t from)
+{
+	int same = 1;
+	size_t i;
+
+	for (i = 0; i < a->count; i++)
+		same &= close_to(a->move[from][i], b->move[from][i]);
+	return same;
+}
+
+/* All ways of asking, over sizes on either side of every threshold; of what
+ * leaves one tier, one after the other. */
 static void
-test_rates(const struct vt_cost_model *m)
+test_rates(const struct vt_cost_model *model)
 {
 	static const uint64_t sizes[] = {
 		0, 1, 99999, 100000, 100001, 5000000, GB, 5000 * GB
 	};
+	struct vt_cost_model m = *model;
 	struct vt_cost_rates r;
-	struct vt_cost a, b;
-	size_t i, j, k;
-	int same = 1;
+	struct vt_cost a, b, c;
+	int same = 1, leaving = 1;
+	size_t i, k;
 
-	vt_cost_rates_of(m, &r);
+	vt_parts_of("s3:", 0, &m.tier[0].parts);
+	vt_parts_of("azure:", 64 * MIB, &m.tier[2].parts);
+	m.tier[1].excluded = 1;
+	vt_cost_rates_of(&m, &r);
+	vt_cost_at(&r, GB / 3, &c);
 	for (k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
-		vt_cost_of(m, sizes[k], &a);
+		vt_cost_of(&m, sizes[k], &a);
 		vt_cost_at(&r, sizes[k], &b);
-		same &= a.count == b.count && a.size_bytes == b.size_bytes;
+		same &= same_stay(&a, &b);
 		for (i = 0; i < a.count; i++) {
-			same &= close_to(a.day[i], b.day[i]) &&
-			    close_to(a.min_days[i], b.min_days[i]) &&
-			    close_to(a.get[i], b.get[i]) &&
-			    close_to(a.byte[i], b.byte[i]) &&
-			    close_to(a.restore[i], b.restore[i]) &&
-			    close_to(a.promote[i], b.promote[i]) &&
-			    a.needs_restore[i] == b.needs_restore[i] &&
-			    a.excluded[i] == b.excluded[i];
-			for (j = 0; j < a.count; j++)
-				same &= close_to(a.move[i][j], b.move[i][j]);
+			same &= close_to(a.promote[i], b.promote[i]) &&
+			    same_moves(&a, &b, i);
+			vt_cost_leaving_next(&r, sizes[k], i, &c);
+			leaving &= same_stay(&a, &c) && same_moves(&a, &c, i);
+			vt_cost_leaving(&r, sizes[k], i, &c);
+			leaving &= same_stay(&a, &c) && same_moves(&a, &c, i);
 		}
 	}
 	ok(same, "rates give the same bills");
+	ok(leaving, "and so they do of one tier, into the last bill");
 }
 
 static void

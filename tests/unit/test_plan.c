@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "libvt/base/buf.h"
+#include "libvt/work/expect.h"
 #include "libvt/work/optimum.h"
 #include "libvt/work/plan.h"
 
@@ -83,6 +84,37 @@ test_idle(void)
 			bad++;
 	}
 	is_int(bad, 0, "400 days at once are 1600 quarters of one");
+}
+
+/* The reads of a fold are no whole number a day: the one that brings an object
+ * back is found all the same, a whole one or the last part. */
+static void
+test_part_reads(struct vt_past *p)
+{
+	unsigned found = 0, parts = 0, other = 0;
+	double size, n, gets;
+	struct vt_cost c;
+	struct walk w;
+	int i;
+
+	for (i = 0; i < 400; i++) {
+		random_cost(&c, 2 + i % 3, i % 2 ? 30 : 0);
+		size = (double)c.size_bytes;
+		walk_begin(&w, &work, &c, p);
+		walk_idle(&w, 400, 0);
+		for (gets = 4.0 / 3; gets < 40; gets++) {
+			n = vt_seat_promote(&work, &c, &w.t, &w.s, gets,
+			    gets * size / 8, w.t.clock);
+			if (!(n <= gets))
+				continue;
+			found++;
+			parts += same(n, gets);
+			other += !same(n, gets) && n != floor(n);
+		}
+	}
+	ok(found > parts && parts > 0, "%u come back, %u with the last part "
+	    "of a read", found, parts);
+	is_int(other, 0, "and none in the middle of one");
 }
 
 /* --- decisions ------------------------------------------------------------ */
@@ -376,6 +408,28 @@ test_engines(struct vt_past *p)
 	vt_hazard_table_free(t);
 }
 
+/* A sentence that is made later is the same one. */
+static void
+test_later_text(const struct vt_engine *e, struct vt_past *p,
+    const struct vt_scan_record *r, const char *what)
+{
+	struct vt_policy o = { .min_history_days = 30 };
+	struct vt_decision now, later;
+	char text[VT_PLAN_TOLD];
+	struct vt_cost c;
+
+	vt_cost_of(&model, r->size_bytes, &c);
+	vt_plan_decide(&model, &o, e, &c, r, p, NULL, &now);
+	o.moves_only = 1;
+	vt_plan_decide(&model, &o, e, &c, r, p, NULL, &later);
+	vt_plan_told_text(later.told, later.idle_days, later.choice.share,
+	    later.choice.payback_days, text);
+	ok(now.verdict == VT_PLAN_MOVE && later.verdict == VT_PLAN_MOVE &&
+	    later.told != VT_TOLD_REASON &&
+	    *later.reason == '\0', "%s moves it", what);
+	is_str(text, now.reason, "P7 and why is told later as it is now");
+}
+
 /* Of a past whose end alone is known as much is decided, or nothing. */
 static void
 test_tail(struct vt_past *p)
@@ -412,7 +466,47 @@ test_tail(struct vt_past *p)
 	p->is_tail = 0;
 	is_int(vt_plan_decide(&model, &o, &e, &c, &r, p, NULL, &d), 0,
 	    "which is enough");
+	test_later_text(&e, p, &r, "that class");
+	e.kind = VT_ENGINE_HOT;
+	r.tier = "warm";
+	model.tier[1].price.storage_gb_month = 0.05;
+	test_later_text(&e, p, &r, "staying hot");
+	model.tier[1].price.storage_gb_month = 0.0125;
 	model.tier[1].price.level_count = 0;
+}
+
+/* What a class that moves by itself would have billed, in the mean of the days
+ * there were. */
+static void
+test_levels(struct vt_past *p)
+{
+	static const struct vt_engine e = { .kind = VT_ENGINE_AUTO,
+	    .self_moving = 1 };
+	struct vt_price *price = &model.tier[1].price, was = *price;
+	struct vt_track t = { .next = 0 };
+	struct vt_choice h;
+	struct vt_cost c;
+
+	price->level_count = 3;
+	price->level[0].storage_gb_month = 0.023;
+	price->level[1].storage_gb_month = 0.0125;
+	price->level[1].idle_days = 30;
+	price->level[2].storage_gb_month = 0.004;
+	price->level[2].idle_days = 90;
+	price->monitor_month = 0.001;
+	vt_cost_of(&model, GIB, &c);
+	vt_expect(&model, &e, &c, p, &t, 0, 1, 400, &h);
+	ok(same(h.saving_day, 0) && h.why == VT_WAIT_PAYBACK,
+	    "of no day at all: its first level");
+	p->e[0].idle = 10;
+	p->e[1].idle = 45;
+	t.next = 2;
+	t.idle = 120;
+	vt_expect(&model, &e, &c, p, &t, 0, 1, 400, &h);
+	ok(same(h.saving_day, c.day[0] - ((10 + 30 + 30) * 0.023 +
+	    (15 + 60) * 0.0125 + 30 * 0.004 + 175 * 0.001) / 175 /
+	    model.month_days), "of 175 days: level by level");
+	*price = was;
 }
 
 /* Two years of a GiB at rest. */
@@ -488,12 +582,14 @@ main(void)
 	test_told();
 	test_bound(&p, o);
 	test_idle();
+	test_part_reads(&p);
 	small_model();
 	test_rest(&p);
 	test_constraints(&p);
 	test_reads(&p);
 	test_engines(&p);
 	test_tail(&p);
+	test_levels(&p);
 	test_rest_usd(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);
