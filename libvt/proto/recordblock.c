@@ -15,7 +15,7 @@
 
 #include "libvt/base/clear.h"
 #include "libvt/base/hash.h"
-#include "libvt/base/varint.h"
+#include "libvt/base/packed.h"
 
 #include "libvt/proto/recordblock.h"
 
@@ -91,33 +91,11 @@ vt_block_len(const struct vt_block *k)
 /* --- bytes ---------------------------------------------------------------- */
 
 static inline char *
-put_bits(char *p, uint64_t n)
-{
-	return p + vt_varint_put(p, n);
-}
-
-/* Small ones of either sign are short. */
-static inline char *
-put_signed(char *p, int64_t n)
-{
-	return put_bits(p, ((uint64_t)n << 1) ^ (n < 0 ? UINT64_MAX : 0));
-}
-
-static inline char *
 put_eight(char *p, uint64_t n)
 {
 	n = htole64(n);
 	memcpy(p, &n, sizeof(n));
 	return p + sizeof(n);
-}
-
-static inline char *
-put_double(char *p, double d)
-{
-	uint64_t n;
-
-	memcpy(&n, &d, sizeof(n));
-	return put_eight(p, n);
 }
 
 /* A time, as it is said. */
@@ -131,15 +109,6 @@ static inline char *
 put_time(char *p, int64_t us)
 {
 	return put_eight(p, (uint64_t)milliseconds(us));
-}
-
-static inline char *
-put_bytes(char *p, const char *s, size_t len)
-{
-	p = put_bits(p, len);
-	memcpy(p, s, len);
-	p[len] = '\0';
-	return p + len + 1;
 }
 
 static inline const char *
@@ -158,7 +127,7 @@ length(const char *s)
 static inline char *
 put_text(char *p, const char *s)
 {
-	return put_bytes(p, or_empty(s), length(s));
+	return vt_packed_put_text(p, or_empty(s), length(s));
 }
 
 /* --- adding a record ------------------------------------------------------ */
@@ -173,11 +142,11 @@ is_same(const struct vt_block *k, size_t at, const char *text)
 static char *
 put_gaps(char *p, const struct vt_scan_record *r)
 {
-	size_t i;
+	const struct vt_heat_gap *g;
 
-	for (i = 0; i < r->gap_count; i++) {
-		p = put_bits(p, (uint64_t)(r->gaps[i].from_us / 1000000));
-		p = put_bits(p, (uint64_t)(r->gaps[i].length_us / 1000000));
+	for (g = r->gaps; g < r->gaps + r->gap_count; g++) {
+		p = vt_packed_put(p, (uint64_t)(g->from_us / 1000000));
+		p = vt_packed_put(p, (uint64_t)(g->length_us / 1000000));
 	}
 	return p;
 }
@@ -257,7 +226,7 @@ put_shared(struct vt_block *k, char *p, const char *text, size_t *at)
 {
 	size_t len = length(text);
 
-	p = put_bytes(p, or_empty(text), len);
+	p = vt_packed_put_text(p, or_empty(text), len);
 	*at = (size_t)(p - k->bytes.data) - len - 1;
 	return p;
 }
@@ -265,25 +234,25 @@ put_shared(struct vt_block *k, char *p, const char *text, size_t *at)
 static char *
 put_bucket(char *p, const struct vt_scan_record *r, uint32_t f)
 {
-	p = put_signed(p, r->bucket_generation);
+	p = vt_packed_put_signed(p, r->bucket_generation);
 	p = put_text(p, r->versioning);
 	p = put_time(p, r->at_us);
-	p = put_bits(p, (uint64_t)r->day_ms);
+	p = vt_packed_put(p, (uint64_t)r->day_ms);
 	if (f & HAS_MIN_BYTES)
-		p = put_bits(p, r->min_bytes);
-	return put_bytes(p, or_empty(r->lifecycle), r->lifecycle_len);
+		p = vt_packed_put(p, r->min_bytes);
+	return vt_packed_put_text(p, or_empty(r->lifecycle), r->lifecycle_len);
 }
 
 static char *
 put_names(char *p, const struct vt_scan_record *r, uint32_t f)
 {
-	p = put_bytes(p, r->key, r->key_len);
+	p = vt_packed_put_text(p, r->key, r->key_len);
 	if (f & HAS_VERSION)
 		p = put_text(p, r->version);
 	if (f & HAS_SEQ) {
-		p = put_signed(p, r->seq);
-		p = put_signed(p, r->generation);
-		p = put_signed(p, r->bucket_generation);
+		p = vt_packed_put_signed(p, r->seq);
+		p = vt_packed_put_signed(p, r->generation);
+		p = vt_packed_put_signed(p, r->bucket_generation);
 	}
 	return p;
 }
@@ -294,25 +263,25 @@ put_place(struct vt_block *k, char *p, const struct vt_scan_record *r,
 {
 	size_t i;
 
-	p = put_bits(p, r->size_bytes);
+	p = vt_packed_put(p, r->size_bytes);
 	p = put_time(p, r->mtime_us);
 	if (!(f & SAME_TIER))
 		p = put_shared(k, p, r->tier, &k->tier);
 	if (!(f & SAME_CLASS))
 		p = put_shared(k, p, r->storage_class, &k->class_name);
 	if (f & HAS_COPY)
-		p = put_signed(p, r->copy);
+		p = vt_packed_put_signed(p, r->copy);
 	if (!(f & CAME_AT_BIRTH))
 		p = put_time(p, r->copy_since_us);
 	if (!(f & STORED_PLAIN))
-		p = put_bits(p, r->stored_bytes);
+		p = vt_packed_put(p, r->stored_bytes);
 	if (f & HAS_PACK) {
-		p = put_signed(p, r->pack);
-		p = put_bits(p, r->pack_bytes);
-		p = put_double(p, r->pack_dead);
+		p = vt_packed_put_signed(p, r->pack);
+		p = vt_packed_put(p, r->pack_bytes);
+		p = vt_packed_put_double(p, r->pack_dead);
 	}
 	if (f & HAS_ALSO) {
-		p = put_bits(p, r->also_count);
+		p = vt_packed_put(p, r->also_count);
 		for (i = 0; i < r->also_count; i++)
 			p = put_text(p, r->also[i]);
 	}
@@ -326,7 +295,7 @@ put_rules(char *p, const struct vt_scan_record *r, uint32_t f)
 		p = put_text(p, r->tags);
 		p = put_text(p, r->upload);
 		p = put_time(p, r->noncurrent_since_us);
-		p = put_bits(p, r->newer);
+		p = vt_packed_put(p, r->newer);
 	}
 	if (f & HAS_BOUNDS) {
 		p = put_text(p, r->pin);
@@ -359,8 +328,8 @@ put_days(char *p, const struct vt_scan_record *r)
 	uint16_t token;
 	uint32_t len;
 
-	p = put_bits(start, r->h_count);
-	p = put_signed(p, day);
+	p = vt_packed_put(start, r->h_count);
+	p = vt_packed_put_signed(p, day);
 	for (; h >= r->h; day = h->day, h--) {
 		days = (uint64_t)(day - h->last);
 		token = (uint16_t)((h->last != h->day ? IS_SPAN : 0) |
@@ -373,16 +342,17 @@ put_days(char *p, const struct vt_scan_record *r)
 		p = (char *)mempcpy(p, &token, sizeof(token));
 		token = le16toh(token);
 		if (days >= MANY_DAYS)
-			p = put_bits(p, days);
+			p = vt_packed_put(p, days);
 		if (token & IS_MANY)
-			p = put_bits(p, h->gets);
+			p = vt_packed_put(p, h->gets);
 		if ((token & (IS_PART | IS_ALIKE)) == IS_PART) {
 			bytes = h->bytes;
-			p = put_bits(p, bytes);
+			p = vt_packed_put(p, bytes);
 		}
 		if (token & IS_SPAN) {
-			p = put_bits(p, h->days);
-			p = put_bits(p, (uint64_t)((int64_t)h->last - h->day));
+			p = vt_packed_put(p, h->days);
+			p = vt_packed_put(p,
+			    (uint64_t)((int64_t)h->last - h->day));
 		}
 	}
 	len = htole32((uint32_t)(p - start));
@@ -395,21 +365,21 @@ put_heat(struct vt_block *k, char *p, const struct vt_scan_record *r,
     uint32_t f)
 {
 	if (f & HAS_READS) {
-		p = put_bits(p, r->reads);
-		p = put_bits(p, r->bytes_read);
-		p = put_bits(p, r->r30);
-		p = put_bits(p, r->r90);
+		p = vt_packed_put(p, r->reads);
+		p = vt_packed_put(p, r->bytes_read);
+		p = vt_packed_put(p, r->r30);
+		p = vt_packed_put(p, r->r90);
 		p = put_time(p, r->last_read_us);
 	}
 	if (!(f & FROM_BIRTH))
 		p = put_time(p, r->covered_from_us);
 	if (!(f & SAME_DAYS)) {
 		k->covered_days = r->covered_days;
-		p = put_double(p, r->covered_days);
+		p = vt_packed_put_double(p, r->covered_days);
 	}
 	if (!(f & SAME_COVERED)) {
 		p = put_time(p, r->covered_to_us);
-		p = put_bits(p, r->gap_count);
+		p = vt_packed_put(p, r->gap_count);
 		k->covered_to_us = milliseconds(r->covered_to_us);
 		k->gaps = (size_t)(p - k->bytes.data);
 		k->gap_count = r->gap_count;
