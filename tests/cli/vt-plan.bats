@@ -231,13 +231,13 @@ P
 	[[ $stderr == *"'$PWD/temp': File too large"* ]]
 	unshare -rm mount -t tmpfs -o size=1m none temp 2>/dev/null ||
 	    skip "no tmpfs may be mounted here"
-	for size in 256k 1m; do	# of the versions; of the moves
+	for what in "64k of versions" "1m file to sort"; do	# the moves
 		run --separate-stderr unshare -rm bash -c \
-		    "mount -t tmpfs -o size=$size none temp &&
+		    "mount -t tmpfs -o size=${what%% *} none temp &&
 		    TMPDIR=\$PWD/temp vt-plan -q --memory 1M many"
 		[ "$status" -ge 3 ]
 		[ -z "$output" ]
-		[[ $stderr == *"'$PWD/temp': No space left on device" ]]
+		[[ $stderr == *" ${what#* }"*"'$PWD/temp': No space left"* ]]
 	done
 }
 
