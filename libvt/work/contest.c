@@ -20,9 +20,7 @@
 #define MUCH_BETTER 0.75
 /* Who took charge less than so many weeks ago leaves for the latter alone: the
  * windows are of the time before still, and of few of the reads that come once
- * a month.  For as long after the first policy nobody leaves: what it moves is
- * paid for in the weeks that the windows are of then, and saves in later
- * ones. */
+ * a month. */
 #define TENURE 13
 
 /* Of fewer objects too little is known to put an engine in charge that has no
@@ -852,8 +850,6 @@ choose(struct vt_contest *k)
 	size_t known = k->week + 1, half = known / 2, x, best = k->in_charge;
 	size_t quarter = known - known / 4;
 
-	if (k->solved_at == 0 || k->week - k->solved_first < TENURE)
-		return;
 	for (x = 0; x < k->sides; x++)
 		if (k->side[x].candidate && is_better(k, x, half, quarter) &&
 		    (best == k->in_charge ||
@@ -892,8 +888,6 @@ learn(struct vt_contest *k, double end)
 		vt_hazard_solve(k->hazard, k->table, sweeps);
 	if (k->table_auto != NULL)
 		vt_hazard_solve(k->hazard, k->table_auto, sweeps);
-	if (k->solved_at == 0)
-		k->solved_first = k->week;
 	k->solved_at = k->week;
 	k->solved_events = k->events;
 }

@@ -58,7 +58,7 @@ struct vt_contest {
 	struct vt_hazard *hazard;
 	struct vt_hazard_table *table, *table_auto;	/* NULL: no side
 							   has it */
-	size_t solved_first, solved_at;		/* weeks; 0: not yet */
+	size_t solved_at;	/* week; 0: not yet */
 	double events, solved_events;	/* learned from, by now and then */
 	struct mark *mark;
 	size_t marks;

@@ -14,7 +14,6 @@
 #define SIZES 4
 #define GROUPS (DAYS30 * PARTS * AGES * SIZES)
 #define NEXTS (GROUPS / SIZES)	/* a size never changes */
-#define LIKES (DAYS30 * AGES)	/* of groups of the same days and age */
 
 /* Sizes of which a table is made: each four times the one before. */
 #define OCTAVES 16
@@ -23,11 +22,9 @@
 /* The horizon: what is saved in so many days counts 1/e. */
 #define DISCOUNT_DAYS 90
 
-/* A group's rates lean on those of all objects that were read on as many days
- * and are as old, as if so many had been seen in each bin; theirs on those of
- * all objects; what is read on so many days with reads. */
+/* A group's rates lean on those of all objects as if so many had been seen
+ * in each bin; what is read on so many days with reads. */
 #define PRIOR_BINS 20
-#define PRIOR_LIKES 50
 #define PRIOR_READS 5
 
 #define LAST_BIN_DAYS 365	/* the last bin has no end */
@@ -257,67 +254,22 @@ fit_next(struct vt_hazard *h, unsigned g)
 	h->next_count[g] = n;
 }
 
-static unsigned
-likes_of(unsigned g)
-{
-	return g / (PARTS * AGES * SIZES) * AGES + g / SIZES % AGES;
-}
-
-/* The rate of few objects, who are taken to be like `objects` of a `rate`. */
-static double
-leaning(double events, double exposure, size_t b, double rate, double objects)
-{
-	double seen = objects * width(b);
-
-	return (events + rate * seen) / (exposure + seen);
-}
-
-static void
-fit_rates(struct vt_hazard *h)
-{
-	double exposure[LIKES][BINS] = { { 0 } }, events[LIKES][BINS] =
-	    { { 0 } }, all_exposure, all_events, all, likes[LIKES];
-	unsigned g, l;
-	size_t b;
-
-	for (g = 0; g < GROUPS; g++) {
-		l = likes_of(g);
-		for (b = 0; b < BINS; b++) {
-			exposure[l][b] += h->exposure[g][b];
-			events[l][b] += h->events[g][b];
-		}
-	}
-	for (b = 0; b < BINS; b++) {
-		all_exposure = 2 * width(b);
-		all_events = 0.5;
-		for (l = 0; l < LIKES; l++) {
-			all_exposure += exposure[l][b];
-			all_events += events[l][b];
-		}
-		all = all_events / all_exposure;
-		for (l = 0; l < LIKES; l++)
-			likes[l] = leaning(events[l][b], exposure[l][b], b,
-			    all, PRIOR_LIKES);
-		for (g = 0; g < GROUPS; g++)
-			h->rate[g][b] = leaning(h->events[g][b],
-			    h->exposure[g][b], b, likes[likes_of(g)],
-			    PRIOR_BINS);
-	}
-}
-
 void
 vt_hazard_fit(struct vt_hazard *h)
 {
+	double exposure[BINS] = { 0 }, events[BINS] = { 0 }, all, prior;
 	double reads = PRIOR_READS, gets = PRIOR_READS, part = PRIOR_READS;
 	unsigned g, i;
 	size_t b;
 
-	fit_rates(h);
 	memset(h->known, 0, sizeof(h->known));
 	for (g = 0; g < GROUPS; g++) {
-		for (b = 0; b < BINS; b++)
+		for (b = 0; b < BINS; b++) {
+			exposure[b] += h->exposure[g][b];
+			events[b] += h->events[g][b];
 			if (h->exposure[g][b] > 0)
 				h->known[g] = 1;
+		}
 		/* so that whatever has followers is known, and one step
 		 * below finds all the others */
 		if (h->reads[g] > 0)
@@ -327,6 +279,12 @@ vt_hazard_fit(struct vt_hazard *h)
 		part += h->part[g];
 	}
 	for (g = 0; g < GROUPS; g++) {
+		for (b = 0; b < BINS; b++) {
+			all = (events[b] + 0.5) / (exposure[b] + 2 * width(b));
+			prior = PRIOR_BINS * width(b);
+			h->rate[g][b] = (h->events[g][b] + all * prior) /
+			    (h->exposure[g][b] + prior);
+		}
 		h->mean_gets[g] = (h->gets[g] + PRIOR_READS * gets / reads) /
 		    (h->reads[g] + PRIOR_READS);
 		h->mean_part[g] = (h->part[g] + PRIOR_READS * part / reads) /

@@ -7,8 +7,7 @@
  * group are known: by idle time, the rate of the next read (events over
  * exposure, so that objects still waiting count for what they are, as in
  * Kaplan and Meier's estimate); what reads on such a day ask for; and which
- * group comes next.  Groups of which little is known lean on all objects that
- * were read as often and are as old, and these on all objects.
+ * group comes next.  Groups of which little is known lean on all objects.
  *
  * Over these runs a dynamic programme (value iteration over idle time, group
  * and tier, for each octave of sizes): its result is a table that tells where

@@ -595,38 +595,6 @@ test_evidence(void)
 	    "and it is the same");
 }
 
-/* What rests is moved as soon as it may be, read, and moved again: for weeks
- * who left it hot has paid less. */
-static void
-test_beginning(void)
-{
-	static const double read[] = { 1035 };
-	double hot = 0, hazard = 0;
-	int cheaper = 0, stays = 1;
-	size_t w, half;
-	char key[16];
-
-	fresh();
-	make_model(3);
-	for (w = 0; w < 40; w++) {
-		snprintf(key, sizeof(key), "a/%zu", w);
-		add(key, 1000, 1200, read, 1);
-	}
-	begin();
-	for (w = 0; w < 14 && vt_contest_step(contest); w++) {
-		hot = hazard = 0;
-		for (half = (w + 1) / 2; half <= w; half++) {
-			hot += score("hot").week[half];
-			hazard += score("hazard").week[half];
-		}
-		cheaper += hot < 0.75 * hazard;
-		stays &= vt_contest_winner(contest)->kind == VT_ENGINE_HAZARD;
-	}
-	ok(cheaper > 0, "moves are paid for before they save (%d weeks)",
-	    cheaper);
-	ok(stays, "nobody is judged by that");
-}
-
 /* Who only plans pays for no baseline, and gets the same plan. */
 static void
 test_baselines(void)
@@ -657,7 +625,6 @@ main(void)
 {
 	test_baselines();
 	test_evidence();
-	test_beginning();
 	test_rest();
 	test_reads();
 	test_work();

@@ -113,32 +113,6 @@ test_rates(void)
 	vt_hazard_free(h);
 }
 
-/* Of a size that was never seen: not as all are, but as those that were read as
- * often and are as old. */
-static void
-test_likes(void)
-{
-	unsigned idle = vt_hazard_group(SIZE, 40, 0, 0);
-	unsigned busy = vt_hazard_group(SIZE, 40, 20, SIZE);
-	struct vt_hazard *h = vt_hazard_new();
-	int day;
-
-	vt_hazard_idle(h, idle, 0, 100, MANY);
-	for (day = 0; day < 10; day++) {
-		vt_hazard_idle(h, busy, 0, day + 0.5, MANY);
-		vt_hazard_read(h, busy, day + 0.5, busy, 1, 1, MANY);
-	}
-	vt_hazard_fit(h);
-	ok(near(vt_hazard_within(h, vt_hazard_group(1000, 40, 0, 0), 0, 90),
-	    0), "what was not read in a month rests on");
-	ok(near(vt_hazard_within(h, vt_hazard_group(1000, 40, 20, 10), 0, 1),
-	    vt_hazard_within(h, busy, 0, 1)),
-	    "what is read daily is read as soon as what else is");
-	ok(vt_hazard_within(h, vt_hazard_group(SIZE, 400, 0, 0), 0, 1) > 0.01,
-	    "of another age nothing is known but of all");
-	vt_hazard_free(h);
-}
-
 /* Objects are read at `rate` a day in their first 7 idle days, never after. */
 static struct vt_hazard *
 learned(unsigned g, double rate)
@@ -273,7 +247,6 @@ main(void)
 	make_model();
 	test_groups();
 	test_rates();
-	test_likes();
 	test_table();
 	test_fade();
 	wants_hedged(0.5, 0, 2);
