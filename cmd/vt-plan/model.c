@@ -24,8 +24,6 @@
 #endif
 
 #define MODEL_MAX_US ((int64_t)(VT_CONTEST_WEEK * 86400e6))
-/* What is made of one line while the first version is looked for. */
-#define LINE_ARENA_MAX ((size_t)8 * VT_RECORD_LINE_MAX)
 
 /* All that the contest goes by and that is in no line. */
 static void

@@ -32,6 +32,30 @@ vt_fs_write_all(int fd, const void *data, size_t len)
 }
 
 ssize_t
+vt_fs_read_all(int fd, void *data, size_t len)
+{
+	char *p = data;
+	size_t done = 0;
+	ssize_t n;
+
+	if (len > SSIZE_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	while (done < len) {
+		n = read(fd, p + done, len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t
 vt_fs_pread_all(int fd, void *data, size_t len, uint64_t offset)
 {
 	char *p = data;

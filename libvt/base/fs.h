@@ -31,6 +31,8 @@ enum vt_code vt_fs_sync_dir(const char *path, struct vt_err *err)
     VT_MUST_CHECK;
 /* Write all bytes, through EINTR and short writes.  0 or -1 with errno. */
 int vt_fs_write_all(int fd, const void *data, size_t len);
+/* read until `len` bytes or the end; bytes read, or -1 with errno. */
+ssize_t vt_fs_read_all(int fd, void *data, size_t len);
 /* pread until `len` bytes or end of file; bytes read, or -1 with errno. */
 ssize_t vt_fs_pread_all(int fd, void *data, size_t len, uint64_t offset);
 /* A file without a name in `folder`, so that no crash leaves it behind, for

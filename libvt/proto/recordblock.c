@@ -264,16 +264,18 @@ put_rules(char *p, const struct vt_scan_record *r, uint32_t f)
 static char *
 put_days(char *p, const struct vt_scan_record *r)
 {
-	const struct vt_heat_day *h = r->h + r->h_count - 1;
+	const struct vt_heat_day *h;
 	char *start = p + sizeof(uint32_t);
+	int64_t day = r->h[r->h_count - 1].last;
 	uint64_t days, bytes = 0;
-	int64_t day = h->last;
 	uint16_t token;
 	uint32_t len;
+	size_t i;
 
 	p = vt_packed_put(start, r->h_count);
 	p = vt_packed_put_signed(p, day);
-	for (; h >= r->h; day = h->day, h--) {
+	for (i = r->h_count; i > 0; i--, day = h->day) {
+		h = &r->h[i - 1];
 		days = (uint64_t)(day - h->last);
 		token = (uint16_t)((h->last != h->day ? IS_SPAN : 0) |
 		    (h->bytes != h->gets * r->size_bytes ? IS_PART : 0) |

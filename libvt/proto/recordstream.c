@@ -1,29 +1,9 @@
 /* Streams of record blocks: see recordstream.h. */
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "libvt/base/fs.h"
 
 #include "libvt/proto/recordstream.h"
-
-/* Up to `len` bytes, fewer at the end; -1: errno. */
-static ssize_t
-read_whole(int fd, char *to, size_t len)
-{
-	size_t have = 0;
-	ssize_t n;
-
-	while (have < len) {
-		n = read(fd, to + have, len - have);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	return (ssize_t)have;
-}
 
 int
 vt_record_stream_begin(struct vt_record_stream *s, int fd, struct vt_err *err)
@@ -34,9 +14,9 @@ vt_record_stream_begin(struct vt_record_stream *s, int fd, struct vt_err *err)
 	memset(s, 0, sizeof(*s));
 	s->fd = fd;
 	/* no more than there is of a short line */
-	n = read_whole(fd, s->first, 1);
+	n = vt_fs_read_all(fd, s->first, 1);
 	if (n == 1 && s->first[0] == VT_BLOCK_MAGIC[0])
-		n = read_whole(fd, s->first + 1, len - 1);
+		n = vt_fs_read_all(fd, s->first + 1, len - 1);
 	else
 		len = 1;
 	if (n < 0) {
@@ -65,7 +45,7 @@ read_head(struct vt_record_stream *s, char header[VT_BLOCK_HEADER],
 	ssize_t n;
 
 	memcpy(header, s->first, s->first_len);
-	n = read_whole(s->fd, header + s->first_len,
+	n = vt_fs_read_all(s->fd, header + s->first_len,
 	    VT_BLOCK_HEADER - s->first_len);
 	if (n < 0)
 		return vt_fail_errno(err, "cannot read block %llu of records",
@@ -105,7 +85,7 @@ vt_record_stream_next(struct vt_record_stream *s, struct vt_block *out,
 			return vt_buf_check(&out->bytes, "a block of records",
 			    err);
 		memcpy(p, header, VT_BLOCK_HEADER);
-		n = read_whole(s->fd, p + VT_BLOCK_HEADER, h.len);
+		n = vt_fs_read_all(s->fd, p + VT_BLOCK_HEADER, h.len);
 		if (n < 0)
 			return vt_fail_errno(err,
 			    "cannot read block %llu of records",

@@ -1,8 +1,6 @@
 /* Files as zstd frames: see zfile.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include "libvt/base/fs.h"
@@ -10,26 +8,6 @@
 #include "libvt/proto/zfile.h"
 
 #define LEVEL 3
-
-/* Read until `len` bytes or the end; -1 with errno. */
-static ssize_t
-read_full(int fd, char *data, size_t len)
-{
-	size_t n = 0;
-	ssize_t got;
-
-	while (n < len) {
-		got = read(fd, data + n, len - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
 
 /* Give the compressor a block, and `put` what comes out. */
 static enum vt_code
@@ -70,7 +48,7 @@ vt_zfile_pack(int fd, vt_zfile_put *put, void *ctx, struct vt_err *err)
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1)))
 		rc = vt_fail(err, VT_NOMEM, "no memory to compress");
 	while (rc == VT_OK) {
-		got = read_full(fd, in, in_max);
+		got = vt_fs_read_all(fd, in, in_max);
 		if (got < 0) {
 			rc = vt_fail_errno(err, "cannot read what is to be "
 			    "compressed");
