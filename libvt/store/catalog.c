@@ -69,6 +69,10 @@ migrate_schema(struct vt_catalog *c, struct vt_err *err)
 	if (sqlite3_exec(k->db, "PRAGMA journal_mode = WAL", NULL, NULL,
 	    NULL) != SQLITE_OK)
 		return vt_conn_fail(k, "switch to write-ahead logging", err);
+	/* an index of many versions is not sorted in memory */
+	if (version < vt_cat_migration_count && sqlite3_exec(k->db,
+	    "PRAGMA temp_store = FILE", NULL, NULL, NULL) != SQLITE_OK)
+		return vt_conn_fail(k, "upgrade the schema", err);
 	for (i = version; i < vt_cat_migration_count; i++) {
 		snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", i + 1);
 		if (sqlite3_exec(k->db, "BEGIN IMMEDIATE", NULL, NULL,
@@ -98,7 +102,9 @@ migrate_schema(struct vt_catalog *c, struct vt_err *err)
 		    SQLITE_OK)
 			return vt_conn_fail(k, "upgrade the schema", err);
 	}
-	return VT_OK;
+	return sqlite3_exec(k->db, "PRAGMA temp_store = MEMORY", NULL, NULL,
+	    NULL) == SQLITE_OK ? VT_OK :
+	    vt_conn_fail(k, "upgrade the schema", err);
 }
 
 static enum vt_code

@@ -1,13 +1,14 @@
 /*
  * Lean scans of a bucket's versions.
  *
- * The names come from the index of (bucket, key, seq), in its own order: a key
- * whose versions are all at hand is turned round in memory, one with very many
- * is read backwards.  What belongs to a name is in four tables, each in the
- * order of a number that was given at commit.  Names and numbers often rise
- * together, so each table has a window of rows read ahead: the next one is
- * mostly that which is wanted, and costs a fraction of a look-up.  Two of the
- * tables, extents and blobs, are read for copies that are not plain.
+ * They come from the index of (bucket, key, seq), which covers what is told of
+ * each, in its own order: a key whose versions are all at hand is turned round
+ * in memory, one with very many is read backwards.  What belongs to a version
+ * is in tables in the order of a number that was given at commit.  Names and
+ * numbers often rise together, so each table has a window of rows read ahead:
+ * the next one is mostly that which is wanted, and costs a fraction of a
+ * look-up.  Extents and blobs are read for copies that are not plain, the
+ * version's own row for what few have.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +33,7 @@ struct seen {
 struct walk {
 	struct vt_catalog *c;
 	struct vt_conn *k;
-	struct vt_window name, version, whole, copy, extent, blob;
-	int is_whole;		/* the last version was in `whole` */
+	struct vt_window version, rare, copy, extent, blob;
 	const char *tier_name[TIER_CACHE];	/* those seen */
 	/* by id, as members of several packs come by turns */
 	struct seen seen[SEEN_MAX];
@@ -43,8 +43,10 @@ struct walk {
 	/* the key, with room for what follows it; some of its versions */
 	char key[VT_KEY_MAX + 1];
 	size_t key_len;
+	struct vt_version_row group[GROUP_MAX];
 	int64_t seqs[GROUP_MAX];
 	size_t count;
+	int is_newest;		/* the next to show is its key's */
 	unsigned rows, limit;
 	int stopped;
 	int (*row)(void *ctx, const struct vt_version *v);
@@ -57,9 +59,7 @@ windows_open(struct walk *w, struct vt_err *err)
 {
 	enum vt_code rc;
 
-	rc = vt_window_init(&w->version, w->k, ST_LEAN_VERSIONS, err);
-	if (rc == VT_OK)
-		rc = vt_window_init(&w->whole, w->k, ST_LEAN_WHOLE, err);
+	rc = vt_window_init(&w->rare, w->k, ST_LEAN_RARE, err);
 	if (rc == VT_OK)
 		rc = vt_window_init(&w->copy, w->k, ST_LEAN_COPIES, err);
 	if (rc == VT_OK)
@@ -72,8 +72,7 @@ windows_open(struct walk *w, struct vt_err *err)
 static void
 windows_close(struct walk *w)
 {
-	vt_window_release(&w->version);
-	vt_window_release(&w->whole);
+	vt_window_release(&w->rare);
 	vt_window_release(&w->copy);
 	vt_window_release(&w->extent);
 	vt_window_release(&w->blob);
@@ -205,24 +204,36 @@ find_copies(struct walk *w, struct vt_err *err)
 }
 
 /* What few versions have. */
-static void
-fill_rare(struct vt_version *v, const struct vt_version_row *row,
-    const char *text)
+static enum vt_code
+find_rare(struct walk *w, struct vt_err *err)
 {
+	struct vt_version *v = &w->v;
+	const struct vt_rare_row *row;
+	enum vt_code rc;
+	int found;
+
+	rc = vt_window_seek(&w->rare, v->seq, &found, err);
+	if (rc != VT_OK)
+		return rc;
+	if (!found)
+		return vt_fail(err, VT_CORRUPT,
+		    "catalog: a key without its version");
+	row = &w->rare.row.rare[w->rare.at];
 	v->is_null = row->is_null;
 	v->is_marker = row->is_marker;
-	v->tags = text + row->tags;
-	v->pin = text + row->pin;
+	v->tags = w->rare.text.data + row->tags;
+	v->pin = w->rare.text.data + row->pin;
 	v->lock_mode = (enum vt_lock_mode)row->lock_mode;
 	v->retain_until_us = row->retain_until_us;
 	v->legal_hold = (enum vt_hold)row->legal_hold;
+	return VT_OK;
 }
 
-/* The row at hand in one of the windows; what is always the same is set. */
+/* What is always the same is set. */
 static enum vt_code
-fill(struct walk *w, const struct vt_window *from, struct vt_err *err)
+fill(struct walk *w, const struct vt_version_row *row, int64_t seq,
+    struct vt_err *err)
 {
-	const struct vt_version_row *row = &from->row.version[from->at];
 	struct vt_version *v = &w->v;
 
 	if (!row->has_id)
@@ -231,10 +242,10 @@ fill(struct walk *w, const struct vt_window *from, struct vt_err *err)
 	vt_hex_encode(row->id, sizeof(row->id), v->version_id);
 	v->key = w->key;
 	v->key_len = w->key_len;
-	v->seq = from->number[from->at];
+	v->seq = seq;
 	v->is_null = (row->rare & VT_CAT_IS_NULL) != 0;
 	v->is_marker = (row->rare & VT_CAT_IS_MARKER) != 0;
-	v->is_current = row->is_current;
+	v->is_current = w->is_newest;
 	v->generation = row->generation;
 	v->size_bytes = (uint64_t)row->size_bytes;
 	v->mtime_us = row->mtime_us;
@@ -244,50 +255,20 @@ fill(struct walk *w, const struct vt_window *from, struct vt_err *err)
 	v->retain_until_us = 0;
 	v->legal_hold = VT_HOLD_NONE;
 	v->copy_count = 0;
-	if (w->is_whole)
-		fill_rare(v, row, from->text.data);
-	return VT_OK;
+	return row->rare & VT_CAT_HAS_RARE ? find_rare(w, err) : VT_OK;
 }
 
-/* The version's row, where it is whole if it has anything rare: as that
- * before, or else in the other window. */
 static enum vt_code
-find_version(struct walk *w, int64_t seq, struct vt_window **from,
+show(struct walk *w, const struct vt_version_row *row, int64_t seq,
     struct vt_err *err)
 {
-	enum vt_code rc;
-	int found, rare;
+	enum vt_code rc = fill(w, row, seq, err);
 
-	for (;;) {
-		*from = w->is_whole ? &w->whole : &w->version;
-		rc = vt_window_seek(*from, seq, &found, err);
-		if (rc != VT_OK)
-			return rc;
-		if (!found)
-			return vt_fail(err, VT_CORRUPT,
-			    "catalog: a key without its version");
-		rare = (*from)->row.version[(*from)->at].rare;
-		if (w->is_whole || !(rare & VT_CAT_HAS_RARE))
-			return VT_OK;
-		w->is_whole = 1;
-	}
-}
-
-static enum vt_code
-show(struct walk *w, int64_t seq, struct vt_err *err)
-{
-	struct vt_window *from;
-	enum vt_code rc;
-
-	rc = find_version(w, seq, &from, err);
-	if (rc == VT_OK)
-		rc = fill(w, from, err);
 	if (rc == VT_OK)
 		rc = find_copies(w, err);
 	if (rc != VT_OK)
 		return rc;
-	w->is_whole = w->is_whole && (from->row.version[from->at].rare &
-	    VT_CAT_HAS_RARE) != 0;
+	w->is_newest = 0;
 	w->rows++;
 	w->stopped = w->row(w->ctx, &w->v) != 0;
 	return VT_OK;
@@ -301,28 +282,36 @@ is_full(const struct walk *w)
 
 /* --- keys ----------------------------------------------------------------- */
 
+/* Open w->version for the statement, at w->key. */
+static enum vt_code
+begin_keys(struct walk *w, enum vt_st which, int64_t seq, struct vt_err *err)
+{
+	enum vt_code rc = vt_window_init(&w->version, w->k, which, err);
+
+	if (rc != VT_OK)
+		return rc;
+	sqlite3_bind_int64(w->version.s, 1, w->v.bucket_id);
+	sqlite3_bind_blob64(w->version.s, 2, w->key, w->key_len,
+	    SQLITE_TRANSIENT);
+	if (which == ST_LEAN_OLDER)
+		sqlite3_bind_int64(w->version.s, 3, seq);
+	return vt_window_more(&w->version, err);
+}
+
 /* Versions of the key that are older than `seq`. */
 static enum vt_code
 show_older(struct walk *w, int64_t seq, struct vt_err *err)
 {
-	sqlite3_stmt *s = vt_conn_st(w->k, ST_LEAN_OLDER);
-	enum vt_code rc = VT_OK;
-	int r = SQLITE_DONE;
+	struct vt_window *n = &w->version;
+	enum vt_code rc = begin_keys(w, ST_LEAN_OLDER, seq, err);
 
-	if (s == NULL)
-		return vt_conn_fail(w->k, "scan", err);
-	sqlite3_bind_int64(s, 1, w->v.bucket_id);
-	sqlite3_bind_blob64(s, 2, w->key, w->key_len, SQLITE_TRANSIENT);
-	sqlite3_bind_int64(s, 3, seq);
-	while (rc == VT_OK && !is_full(w)) {
-		r = sqlite3_step(s);
-		if (r != SQLITE_ROW)
-			break;
-		rc = show(w, sqlite3_column_int64(s, 0), err);
+	w->is_newest = seq == INT64_MAX;
+	while (rc == VT_OK && n->at < n->count && !is_full(w)) {
+		rc = show(w, &n->row.version[n->at], n->number[n->at], err);
+		if (rc == VT_OK && ++n->at == n->count && !is_full(w))
+			rc = vt_window_more(n, err);
 	}
-	if (rc == VT_OK && r != SQLITE_ROW && r != SQLITE_DONE)
-		rc = vt_conn_fail(w->k, "scan", err);
-	sqlite3_reset(s);
+	vt_window_release(n);
 	return rc;
 }
 
@@ -332,8 +321,11 @@ show_group(struct walk *w, struct vt_err *err)
 {
 	enum vt_code rc = VT_OK;
 
-	while (rc == VT_OK && w->count > 0 && !is_full(w))
-		rc = show(w, w->seqs[--w->count], err);
+	w->is_newest = 1;
+	while (rc == VT_OK && w->count > 0 && !is_full(w)) {
+		w->count--;
+		rc = show(w, &w->group[w->count], w->seqs[w->count], err);
+	}
 	w->count = 0;
 	return rc;
 }
@@ -343,10 +335,11 @@ show_group(struct walk *w, struct vt_err *err)
  * key, which must be read backwards.
  */
 static enum vt_code
-take_name(struct walk *w, int *is_deep, struct vt_err *err)
+take_version(struct walk *w, int *is_deep, struct vt_err *err)
 {
-	const struct vt_name_row *row = &w->name.row.name[w->name.at];
-	const char *key = w->name.text.data + row->key;
+	const struct vt_window *n = &w->version;
+	const struct vt_version_row *row = &n->row.version[n->at];
+	const char *key = n->text.data + row->key;
 	size_t len = row->key_len;
 	enum vt_code rc = VT_OK;
 
@@ -364,7 +357,8 @@ take_name(struct walk *w, int *is_deep, struct vt_err *err)
 	if (w->count == 0)
 		memcpy(w->key, key, len);
 	w->key_len = len;
-	w->seqs[w->count++] = w->name.number[w->name.at];
+	w->group[w->count] = *row;
+	w->seqs[w->count++] = n->number[n->at];
 	return VT_OK;
 }
 
@@ -373,19 +367,13 @@ take_name(struct walk *w, int *is_deep, struct vt_err *err)
 static enum vt_code
 show_keys(struct walk *w, int *is_deep, struct vt_err *err)
 {
-	enum vt_code rc = vt_window_init(&w->name, w->k, ST_LEAN_KEYS, err);
-	struct vt_window *n = &w->name;
+	struct vt_window *n = &w->version;
+	enum vt_code rc = begin_keys(w, ST_LEAN_VERSIONS, 0, err);
 
 	*is_deep = 0;
 	w->count = 0;
-	if (rc == VT_OK) {
-		sqlite3_bind_int64(n->s, 1, w->v.bucket_id);
-		sqlite3_bind_blob64(n->s, 2, w->key, w->key_len,
-		    SQLITE_TRANSIENT);
-		rc = vt_window_more(n, err);
-	}
 	while (rc == VT_OK && n->at < n->count && !is_full(w)) {
-		rc = take_name(w, is_deep, err);
+		rc = take_version(w, is_deep, err);
 		if (*is_deep)
 			break;
 		if (rc == VT_OK && ++n->at == n->count && !is_full(w))

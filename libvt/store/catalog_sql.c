@@ -124,7 +124,16 @@ const char *const vt_cat_migrations[] = {
 	"ALTER TABLE copy ADD COLUMN plain INTEGER NOT NULL DEFAULT 0;"
 	/* Bits: the version is null, a delete marker, has one of VT_CAT_RARE;
 	 * -1: one must look. */
-	"ALTER TABLE version ADD COLUMN rare INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE version ADD COLUMN rare INTEGER NOT NULL DEFAULT -1;",
+	/*
+	 * 3 -> 4: version_key covers what scans tell of a version, so that
+	 * they go through one tree instead of looking each version up.  Not
+	 * `current`, which each newer version would change: it is that with
+	 * the highest seq.
+	 */
+	"DROP INDEX version_key;"
+	"CREATE UNIQUE INDEX version_key ON version(bucket, key, seq,"
+	" version_id, generation, size, mtime_us, tier, rare);"
 };
 const int vt_cat_migration_count =
     sizeof(vt_cat_migrations) / sizeof(vt_cat_migrations[0]);
@@ -163,6 +172,9 @@ const int vt_cat_migration_count =
 #define EVENT_COLUMNS \
 	"id, dest, name, rule, bucket, owner, key, version_id, seq, size," \
 	" etag, time_us, requester, remote, request_id, detail, attempts"
+/* All of them are in the index version_key. */
+#define LEAN_COLUMNS \
+	"seq, key, version_id, generation, size, mtime_us, tier, rare"
 #define LIST_COLUMNS \
 	"key, seq, size, mtime_us, etag, tier, owner, checksum_kind"
 
@@ -328,16 +340,14 @@ const char *const vt_cat_sql[ST_STATEMENTS] = {
 	    " WHERE v.bucket = ?1 AND v.key >= ?2"
 	    " ORDER BY v.key, v.seq DESC LIMIT ?3",
 	/* Each walks one index or table in its own order: no sort, no join. */
-	[ST_LEAN_KEYS] = "SELECT 1 FROM version WHERE bucket = ?1"
-	    " AND key >= ?2 AND take_row(seq, key) ORDER BY key, seq",
-	[ST_LEAN_OLDER] = "SELECT seq FROM version WHERE bucket = ?1"
-	    " AND key = ?2 AND seq < ?3 ORDER BY seq DESC",
-	[ST_LEAN_VERSIONS] = "SELECT 1 FROM version WHERE seq >= ?1"
-	    " AND take_row(seq, version_id, current, generation, size,"
-	    " mtime_us, tier, rare) ORDER BY seq",
-	[ST_LEAN_WHOLE] = "SELECT 1 FROM version WHERE seq >= ?1"
-	    " AND take_row(seq, version_id, current, generation, size,"
-	    " mtime_us, tier, rare, is_null, marker, tags, pin, lock_mode,"
+	[ST_LEAN_VERSIONS] = "SELECT 1 FROM version WHERE bucket = ?1"
+	    " AND key >= ?2 AND take_row(" LEAN_COLUMNS ")"
+	    " ORDER BY key, seq",
+	[ST_LEAN_OLDER] = "SELECT 1 FROM version WHERE bucket = ?1"
+	    " AND key = ?2 AND seq < ?3 AND take_row(" LEAN_COLUMNS ")"
+	    " ORDER BY seq DESC",
+	[ST_LEAN_RARE] = "SELECT 1 FROM version WHERE seq >= ?1"
+	    " AND take_row(seq, is_null, marker, tags, pin, lock_mode,"
 	    " retain_until_us, legal_hold) ORDER BY seq",
 	[ST_LEAN_COPIES] = "SELECT 1 FROM copy WHERE seq >= ?1"
 	    " AND take_row(seq, tier, id, created_us, until_us, plain)"

@@ -26,27 +26,19 @@ keep_text(struct vt_window *w, sqlite3_value *v)
 }
 
 static void
-take_name(struct vt_window *w, sqlite3_value **v)
+take_version(struct vt_window *w, sqlite3_value **v)
 {
-	struct vt_name_row *row = &w->row.name[w->count];
+	struct vt_version_row *row = &w->row.version[w->count];
 	const void *key = sqlite3_value_blob(v[1]);
+	const void *id = sqlite3_value_blob(v[2]);
 
 	row->key_len = (uint32_t)sqlite3_value_bytes(v[1]);
 	row->key = (uint32_t)w->text.len;
 	(void)vt_buf_add(&w->text, key, row->key_len);	/* sticks */
-}
-
-static void
-take_version(struct vt_window *w, sqlite3_value **v)
-{
-	struct vt_version_row *row = &w->row.version[w->count];
-	const void *id = sqlite3_value_blob(v[1]);
-
 	row->has_id = id != NULL &&
-	    sqlite3_value_bytes(v[1]) == (int)sizeof(row->id);
+	    sqlite3_value_bytes(v[2]) == (int)sizeof(row->id);
 	if (row->has_id)
 		memcpy(row->id, id, sizeof(row->id));
-	row->is_current = sqlite3_value_int64(v[2]) != 0;
 	row->generation = sqlite3_value_int64(v[3]);
 	row->size_bytes = sqlite3_value_int64(v[4]);
 	row->mtime_us = sqlite3_value_int64(v[5]);
@@ -55,18 +47,17 @@ take_version(struct vt_window *w, sqlite3_value **v)
 }
 
 static void
-take_whole(struct vt_window *w, sqlite3_value **v)
+take_rare(struct vt_window *w, sqlite3_value **v)
 {
-	struct vt_version_row *row = &w->row.version[w->count];
+	struct vt_rare_row *row = &w->row.rare[w->count];
 
-	take_version(w, v);
-	row->is_null = sqlite3_value_int64(v[8]) != 0;
-	row->is_marker = sqlite3_value_int64(v[9]) != 0;
-	row->tags = keep_text(w, v[10]);
-	row->pin = keep_text(w, v[11]);
-	row->lock_mode = (uint8_t)sqlite3_value_int64(v[12]);
-	row->retain_until_us = sqlite3_value_int64(v[13]);
-	row->legal_hold = (uint8_t)sqlite3_value_int64(v[14]);
+	row->is_null = sqlite3_value_int64(v[1]) != 0;
+	row->is_marker = sqlite3_value_int64(v[2]) != 0;
+	row->tags = keep_text(w, v[3]);
+	row->pin = keep_text(w, v[4]);
+	row->lock_mode = (uint8_t)sqlite3_value_int64(v[5]);
+	row->retain_until_us = sqlite3_value_int64(v[6]);
+	row->legal_hold = (uint8_t)sqlite3_value_int64(v[7]);
 }
 
 static void
@@ -134,9 +125,8 @@ vt_window_init(struct vt_window *w, struct vt_conn *k, enum vt_st which,
 	w->low = 0;
 	w->high = -1;
 	w->at = w->count = 0;
-	w->take = which == ST_LEAN_KEYS ? take_name :
-	    which == ST_LEAN_VERSIONS ? take_version :
-	    which == ST_LEAN_WHOLE ? take_whole :
+	w->take = which == ST_LEAN_VERSIONS || which == ST_LEAN_OLDER ?
+	    take_version : which == ST_LEAN_RARE ? take_rare :
 	    which == ST_LEAN_COPIES ? take_copy :
 	    which == ST_LEAN_EXTENTS ? take_extent : take_blob;
 	/* at first the row that is asked for; where more may have its number

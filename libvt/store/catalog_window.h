@@ -18,16 +18,15 @@
 #define VT_WINDOW_ROWS 128	/* at hand at most */
 
 /* Texts are places in the window's `text`. */
-struct vt_name_row {		/* of ST_LEAN_KEYS; its number is the seq */
+struct vt_version_row {		/* of ST_LEAN_VERSIONS; its number is the seq */
 	uint32_t key, key_len;
-};
-
-struct vt_version_row {		/* of ST_LEAN_VERSIONS, by seq */
 	uint8_t id[VT_ID_LEN / 2];
-	uint8_t has_id, is_current;
+	uint8_t has_id;
 	int rare;		/* VT_CAT_IS_NULL ... */
 	int64_t generation, size_bytes, mtime_us, tier;
-	/* of ST_LEAN_WHOLE alone */
+};
+
+struct vt_rare_row {		/* of ST_LEAN_RARE, by seq */
 	uint8_t is_null, is_marker, lock_mode, legal_hold;
 	uint32_t tags, pin;
 	int64_t retain_until_us;
@@ -58,8 +57,8 @@ struct vt_window {
 	int64_t number[VT_WINDOW_ROWS];
 	struct vt_buf text;	/* begins with a NUL: place 0 is "" */
 	union {
-		struct vt_name_row name[VT_WINDOW_ROWS];
 		struct vt_version_row version[VT_WINDOW_ROWS];
+		struct vt_rare_row rare[VT_WINDOW_ROWS];
 		struct vt_copy_row copy[VT_WINDOW_ROWS];
 		struct vt_extent_row extent[VT_WINDOW_ROWS];
 		struct vt_blob_row blob[VT_WINDOW_ROWS];

@@ -675,6 +675,63 @@ test_scan_changes(void)
 	vt_catalog_close(c);
 }
 
+struct standing {
+	unsigned count, current;
+	int64_t seq;		/* of the one before */
+	int is_sorted;
+};
+
+static int
+note_standing(void *ctx, const struct vt_bucket *b,
+    const struct vt_version *v)
+{
+	struct standing *s = ctx;
+
+	(void)b;
+	s->is_sorted = s->is_sorted && (s->count == 0 || v->seq < s->seq);
+	/* only the first can be it */
+	s->current += v->is_current ? s->count == 0 ? 1 : 1000 : 0;
+	s->seq = v->seq;
+	s->count++;
+	return 0;
+}
+
+/* A key of `versions`, read by pages of `page` rows. */
+static void
+test_scan_versions(unsigned versions, unsigned page)
+{
+	char name[32];
+	struct vt_catalog *c;
+	int64_t b;
+	struct standing s = { .is_sorted = 1 };
+	struct vt_scan_pos pos;
+	struct vt_cat_op op;
+	int more = 1;
+
+	snprintf(name, sizeof(name), "versions%u-%u.db", versions, page);
+	c = open_catalog(name, 1);
+	b = make_bucket(c, "bb");
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_VERSIONING_SET;
+	op.u.versioning.bucket_id = b;
+	op.u.versioning.state = 1;
+	if (vt_catalog_run(c, &op, &err) != VT_OK)
+		abort();
+	for (unsigned i = 0; i < versions; i++)
+		if (put(c, b, "k", "x", NULL, NULL) != VT_OK)
+			abort();
+	memset(&pos, 0, sizeof(pos));
+	pos.is_lean = 1;
+	while (more)
+		if (vt_catalog_scan(c, &pos, page, note_standing, &s, &more,
+		    &err) != VT_OK)
+			abort();
+	ok(s.count == versions && s.is_sorted && s.current == 1,
+	    "%u versions of a key by pages of %u: newest first, which alone "
+	    "is current", versions, page);
+	vt_catalog_close(c);
+}
+
 /* Events that nobody takes, as their webhook is no more. */
 static void
 test_events(void)
@@ -730,6 +787,10 @@ main(void)
 	test_snapshot();
 	test_scan();
 	test_scan_changes();
+	test_scan_versions(5, 100);
+	test_scan_versions(300, 100);
+	test_scan_versions(300, 1000);
+	test_scan_versions(300, 7);
 	test_events();
 	end_folder();
 	return test_done();

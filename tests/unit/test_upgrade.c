@@ -62,11 +62,12 @@ make(const char *path)
 
 /*
  * It cannot end in the middle: what fails, as `sql` makes it, leaves the file
- * as it was before that step, so that it has no `column`.
+ * as it was before that step, so that `refused` fails: it asks for what is not
+ * there, or makes what is there.
  */
 static void
 test_undone(const char *path, const char *sql, const char *undo,
-    const char *column)
+    const char *refused)
 {
 	struct vt_catalog_options o = { .clock = &now };
 	struct vt_catalog *c;
@@ -78,7 +79,7 @@ test_undone(const char *path, const char *sql, const char *undo,
 	ok(vt_catalog_open(path, &o, &c, &err) != VT_OK,
 	    "an upgrade that fails at its end: %s", err.text);
 	ok(sqlite3_exec(db, undo, NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(db, column, NULL, NULL, NULL) == SQLITE_ERROR,
+	    sqlite3_exec(db, refused, NULL, NULL, NULL) == SQLITE_ERROR,
 	    "P4 leaves nothing behind");
 	sqlite3_close(db);
 }
@@ -191,6 +192,9 @@ main(void)
 	    "DROP TABLE master_key", "SELECT acl FROM version");
 	test_undone(path, "ALTER TABLE version ADD COLUMN rare",
 	    "ALTER TABLE version DROP COLUMN rare", "SELECT plain FROM copy");
+	test_undone(path, "ALTER TABLE version RENAME COLUMN mtime_us TO m",
+	    "ALTER TABLE version RENAME COLUMN m TO mtime_us",
+	    "CREATE INDEX version_key ON version(seq)");
 	test_upgraded(path);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
