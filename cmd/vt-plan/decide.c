@@ -399,6 +399,24 @@ expires_days(const struct run *r, const struct decided *p)
 	    (double)DAY_US);
 }
 
+/* The least that keeping it a day there comes to: with a class that moves
+ * objects by itself what its cheapest level costs. */
+static double
+least_day(const struct run *r, const struct decided *p)
+{
+	size_t to = (size_t)p->d.to, l;
+	const struct vt_price *price = &r->model.tier[to].price;
+	double gb = (double)p->rec.size_bytes / r->model.bytes_per_gb;
+	double least = p->cost.day[to];
+
+	if (p->rec.size_bytes < price->monitor_min_bytes)
+		return least;
+	for (l = 1; l < price->level_count; l++)
+		least = fmin(least, (price->level[l].storage_gb_month * gb +
+		    price->monitor_month) / r->model.month_days);
+	return least;
+}
+
 void
 work_out(const struct run *r, const struct decided *p, struct outcome *out)
 {
@@ -421,7 +439,7 @@ work_out(const struct run *r, const struct decided *p, struct outcome *out)
 	after = out->now_month;
 	/* what is moved is expected to be read otherwise than it was */
 	if (out->is_proposed)
-		after = fmax(p->cost.day[d->to], after / r->model.month_days -
+		after = fmax(least_day(r, p), after / r->model.month_days -
 		    d->choice.saving_day) * r->model.month_days;
 	make_move(r, p, after, &out->p);
 }

@@ -87,6 +87,23 @@ version() {
 	END
 }
 
+@test "what a class that moves objects by itself saves is off the bill" {
+	# its first level costs what STANDARD does
+	for i in $(seq 20); do version "$i" 5000000000; done >scan
+	run -0 --separate-stderr vt-plan --engines auto --report out.html scan
+	printf '%s\n' "${lines[@]}" >plan
+	[ "$(jq -r .to plan | uniq -c | tr -s ' ')" = " 20 auto" ]
+	look figures out.html >figures
+	python3 - plan figures <<-'END'
+	import json, sys
+	f = dict(l.split() for l in open(sys.argv[2]))
+	saving = sum(json.loads(l)["saving_usd_month"] for l in open(sys.argv[1]))
+	assert saving > 0.4 * float(f["bill-now"]), (saving, f)
+	assert abs(float(f["saving-month"]) - saving) < 1e-3, (saving, f)
+	END
+	look text out.html | grep -q "lowers the bill by"
+}
+
 @test "the same input makes the same page, wherever it goes" {
 	version a 1073741824 >scan
 	vt-plan -q --report one.html scan >plan
