@@ -90,7 +90,7 @@ vt_logparser_versions(struct vt_logparser *p, int apart)
 void
 vt_logparser_file(struct vt_logparser *p)
 {
-	p->has_lines = 0;
+	p->has_lines = p->is_other = 0;
 	/* an inventory has no header but its schema */
 	if (p->format != VT_LOG_INVENTORY)
 		p->has_header = 0;

@@ -88,8 +88,16 @@ take_object(const char *s, size_t len, struct vt_log_name *out)
 
 /* --- Storage Analytics ---------------------------------------------------- */
 
+/* Is the semicolon at `at` that of an ampersand? */
+static int
+is_ampersand(const char *s, const char *at)
+{
+	return at - s >= 4 && memcmp(at - 4, "&amp", 4) == 0;
+}
+
 /* A field up to a semicolon.  One in quotes may hold some, as its quotes and
- * other signs are written as entities of HTML. */
+ * other signs are written as entities of HTML; an address without quotes has
+ * some behind its ampersands. */
 static int
 next_field(const char **p, const char *end, struct vt_log_word *out)
 {
@@ -108,9 +116,13 @@ next_field(const char **p, const char *end, struct vt_log_word *out)
 				break;
 		}
 	} else {
-		stop = memchr(s, ';', (size_t)(end - s));
-		if (stop == NULL)
-			stop = end;
+		for (; ; stop++) {
+			stop = memchr(stop, ';', (size_t)(end - stop));
+			if (stop == NULL)
+				stop = end;
+			if (stop == end || !is_ampersand(s, stop))
+				break;
+		}
 	}
 	out->s = s;
 	out->len = (size_t)(stop - s);

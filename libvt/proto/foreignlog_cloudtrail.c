@@ -152,6 +152,15 @@ take_bytes(struct vt_logparser *p, const struct vt_log_json *record,
 	}
 }
 
+/* What is delivered beside the events, and tells of none: digests of log files
+ * and insights. */
+static int
+is_beside(const struct vt_log_json *record)
+{
+	return vt_log_json_find(record, "digestStartTime") != NULL ||
+	    vt_log_json_is(record, "eventCategory", "Insight");
+}
+
 enum vt_code
 vt_log_line_cloudtrail(struct vt_logparser *p, const char *line, size_t len,
     struct vt_log_event *out, struct vt_err *err)
@@ -164,7 +173,8 @@ vt_log_line_cloudtrail(struct vt_logparser *p, const char *line, size_t len,
 	if (vt_log_json(&record, line, len) < 0)
 		return vt_fail(err, VT_INVALID, "not a JSON object");
 	if (vt_log_json_find(&record, "eventName") == NULL)
-		return vt_fail(err, VT_INVALID, "no \"eventName\"");
+		return is_beside(&record) ? VT_ABSENT :
+		    vt_fail(err, VT_INVALID, "no \"eventName\"");
 	effect = effect_of(&record);
 	error = vt_log_json_find(&record, "errorCode");
 	if (effect == NONE ||

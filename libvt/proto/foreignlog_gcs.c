@@ -57,14 +57,41 @@ is_metadata(const struct vt_log_word *uri)
 	    memmem(uri->s, uri->len, "/download/", 10) == NULL;
 }
 
+/* A number; what lifecycle rules did has neither status nor bytes.  0 or -1. */
+static int
+take_number(const struct vt_log_word *w, uint64_t standard, uint64_t *out)
+{
+	*out = standard;
+	return w->len == 0 ? 0 : vt_num_scan_u64(w->s, w->len, out);
+}
+
+/* Of storage logs, delivered to the same place: of no request. */
+static int
+is_storage_header(const struct vt_log_word *w, int n)
+{
+	return n == 2 && vt_log_word_is(&w[0], "bucket") &&
+	    vt_log_word_is(&w[1], "storage_byte_hours");
+}
+
 static enum vt_code
-line_usage(struct vt_logparser *p, const char *line, size_t len,
-    struct vt_log_event *out, struct vt_err *err)
+take_header(struct vt_logparser *p, const struct vt_log_word *w, int n,
+    struct vt_err *err)
 {
 	static const char *const names[COLUMNS] = {
 		"time_micros", "sc_status", "cs_operation", "cs_bucket",
 		"cs_object", "sc_bytes", "cs_bytes", "cs_uri"
 	};
+
+	p->is_other = is_storage_header(w, n);
+	if (p->is_other)
+		return VT_ABSENT;
+	return vt_log_header(p, w, n, names, COLUMNS, COLUMNS, err);
+}
+
+static enum vt_code
+line_usage(struct vt_logparser *p, const char *line, size_t len,
+    struct vt_log_event *out, struct vt_err *err)
+{
 	struct vt_log_word w[VT_LOG_COLUMNS_MAX];
 	const struct vt_log_word *f[COLUMNS];
 	uint64_t time_us, status, sent, received;
@@ -74,8 +101,11 @@ line_usage(struct vt_logparser *p, const char *line, size_t len,
 	if (n < 0)
 		return vt_fail(err, VT_INVALID, "not comma-separated fields");
 	/* files put behind each other have their headers within */
-	if (!p->has_header || vt_log_word_is(&w[0], names[0]))
-		return vt_log_header(p, w, n, names, COLUMNS, COLUMNS, err);
+	if (vt_log_word_is(&w[0], "time_micros") || is_storage_header(w, n) ||
+	    (!p->has_header && !p->is_other))
+		return take_header(p, w, n, err);
+	if (p->is_other)
+		return VT_ABSENT;
 	for (i = 0; i < COLUMNS; i++) {
 		f[i] = vt_log_column(p, i, w, n);
 		if (f[i] == NULL)
@@ -89,10 +119,9 @@ line_usage(struct vt_logparser *p, const char *line, size_t len,
 	if (vt_num_scan_u64(f[COL_TIME]->s, f[COL_TIME]->len, &time_us) < 0 ||
 	    time_us > INT64_MAX / 2)
 		return vt_fail(err, VT_INVALID, "time_micros is no time");
-	if (vt_num_scan_u64(f[COL_STATUS]->s, f[COL_STATUS]->len,
-	    &status) < 0 || vt_num_scan_u64(f[COL_SENT]->s, f[COL_SENT]->len,
-	    &sent) < 0 || vt_num_scan_u64(f[COL_RECEIVED]->s,
-	    f[COL_RECEIVED]->len, &received) < 0)
+	if (take_number(f[COL_STATUS], 200, &status) < 0 ||
+	    take_number(f[COL_SENT], 0, &sent) < 0 ||
+	    take_number(f[COL_RECEIVED], 0, &received) < 0)
 		return vt_fail(err, VT_INVALID,
 		    "status or bytes is not a number");
 	if (status < 200 || status > 299)

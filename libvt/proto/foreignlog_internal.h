@@ -24,6 +24,7 @@ struct vt_logparser {
 	int column[VT_LOG_COLUMNS];	/* of a header, -1 when absent */
 	int has_header;
 	int has_lines;		/* of this file */
+	int is_other;		/* it tells of no accesses, by its header */
 	/* the last time read: lines of a log share their seconds */
 	char stamp[20];
 	int64_t stamp_us;

@@ -11,7 +11,68 @@
 #include "libvt/proto/foreignlog_internal.h"
 
 enum { BUCKET = 1, TIME, OPERATION = 6, KEY, URI, STATUS, SENT = 11, SIZE,
-	NEEDED, VERSION = 17, WORDS };
+	NEEDED, REFERRER = 15 };
+
+/* --- fields with quotes in them ------------------------------------------- */
+
+static int
+is_status(const char *s, const char *end)
+{
+	if (end - s >= 2 && s[0] == '-' && s[1] == ' ')
+		return 1;
+	return end - s >= 4 && s[3] == ' ' && strspn(s, "0123456789") == 3;
+}
+
+static int
+is_agent(const char *s, const char *end)
+{
+	return end - s >= 2 && (s[0] == '"' || (s[0] == '-' && s[1] == ' '));
+}
+
+/*
+ * A field that begins with a quote and may hold more of them: request, referrer
+ * and agent are as the client sent them, and nothing is escaped.  It ends
+ * before the blank that the next field `follows`.
+ */
+static int
+raw_word(const char **p, const char *end,
+    int (*follows)(const char *, const char *), struct vt_log_word *out)
+{
+	const char *s = *p, *q;
+
+	while (s < end && *s == ' ')
+		s++;
+	if (s == end || *s != '"')
+		return vt_log_word(p, end, out);
+	for (q = ++s; ; q++) {
+		q = memchr(q, '"', (size_t)(end - q));
+		if (q == NULL)
+			return -1;
+		if (end - q > 2 && q[1] == ' ' && follows(q + 2, end))
+			break;
+	}
+	out->s = s;
+	out->len = (size_t)(q - s);
+	*p = q + 1;
+	return 0;
+}
+
+/* The agent is the last field that may have a quote. */
+static int
+skip_agent(const char **p, const char *end)
+{
+	struct vt_log_word w;
+	const char *s = *p;
+
+	while (s < end && *s == ' ')
+		s++;
+	if (s == end || *s != '"')
+		return vt_log_word(p, end, &w);
+	*p = (const char *)memrchr(s, '"', (size_t)(end - s)) + 1;
+	return 0;
+}
+
+/* --- what a line tells ---------------------------------------------------- */
 
 /* Whether the path of a request ends with the key, both decoded. */
 static int
@@ -75,10 +136,12 @@ take_version(const char *line, const char *end, struct vt_log_name *out)
 	struct vt_log_word w;
 	int i;
 
-	for (i = NEEDED; i <= VERSION; i++)
+	for (i = NEEDED; i < REFERRER; i++)
 		if (vt_log_word(&line, end, &w) < 0)
 			return;
-	if (vt_log_word_is(&w, "-"))
+	if (raw_word(&line, end, is_agent, &w) < 0 ||
+	    skip_agent(&line, end) < 0 || vt_log_word(&line, end, &w) < 0 ||
+	    vt_log_word_is(&w, "-"))
 		return;
 	out->version = w.s;
 	out->version_len = w.len;
@@ -134,7 +197,8 @@ vt_log_line_s3(struct vt_logparser *p, const char *line, size_t len,
 	size_t i;
 
 	for (i = 0; i < NEEDED; i++)
-		if (vt_log_word(&line, end, &w[i]) < 0)
+		if ((i == URI ? raw_word(&line, end, is_status, &w[i]) :
+		    vt_log_word(&line, end, &w[i])) < 0)
 			return vt_fail(err, VT_INVALID,
 			    "not an S3 access log line: %zu fields", i);
 	if (vt_time_parse_clf(w[TIME].s, w[TIME].len, &out->time_us) < 0)

@@ -200,6 +200,17 @@ test_s3(void)
 	    "- AuthHeader - - - Yes us-east-1")), VT_OK,
 	    "kept apart, it is its own");
 	ok(event.kind == VT_LOG_DELETE && named("b", "k", "v9"), "version");
+	is_int(feed(S3("REST.GET.OBJECT", "a%2522", "GET /b/a%22?x=\"y\" "
+	    "HTTP/1.1", "206 - 5 9 1 1 \"http://h/\"q\" -\" \"c \"x\\\" v8 y\" "
+	    "v9 host= SigV4 - AuthHeader - - - Yes us-east-1")), VT_OK,
+	    "quotes as the client sent them");
+	ok(named("b", "a\"", "v9") && event.bytes == 5,
+	    "end no field before it ends");
+	is_int(feed(S3("REST.GET.OBJECT", "k", "GET /b/k HTTP/1.1",
+	    "200 - 5 5 1 1 \"h\" - v9 host=")), VT_OK, "no agent");
+	ok(named("b", "k", "v9"), "is none to look for the end of");
+	is_int(feed(S3("REST.GET.OBJECT", "k", "GET /b/k HTTP/1.1 ",
+	    "200")), VT_INVALID, "a line cut in its status");
 	is_int(feed(S3("REST.GET.OBJECT", "k", "GET /b/k HTTP/1.1",
 	    "200 - 5 5 1 1 \"-\" \"c\"")), VT_OK, "a line of 2007 ends here");
 	is_int(feed(S3("REST.GET.OBJECT", "-", "GET /b/ HTTP/1.1",
@@ -246,6 +257,11 @@ test_cloudtrail(void)
 	    "no time");
 	is_int(feed("{\"eventName\":\"AssumeRole\",\"eventSource\":"
 	    "\"sts.amazonaws.com\"}"), VT_ABSENT, "another service");
+	is_int(feed("{\"awsAccountId\":\"1\",\"digestStartTime\":"
+	    "\"2026-02-06T00:00:01Z\",\"logFiles\":[]}"), VT_ABSENT,
+	    "a digest");
+	is_int(feed("{\"eventCategory\":\"Insight\",\"insightDetails\":{"
+	    "\"eventName\":\"GetObject\"}}"), VT_ABSENT, "an insight");
 	is_int(feed("{\"a\":1}"), VT_INVALID, "no event");
 	is_int(feed("hello"), VT_INVALID, "no JSON");
 }
@@ -325,6 +341,10 @@ test_azure(void)
 	    "blob;;\"/a/b/&#60;&lt;&#x26;&bogus;&\";r;0;i;v;1;1;1;1;1"), VT_OK,
 	    "entities");
 	ok(named("b", "<<&#x26;&bogus;&", ""), "those that are known");
+	is_int(feed("2.0;2026-02-06T00:00:01Z;GetBlob;SASSuccess;200;1;1;sas;;"
+	    "a;blob;https://a/b/c?se=1&amp;sig=x&amp;sp=r;\"/a/b/c\";r;0;i;v;1"
+	    ";1;1;9;0"), VT_OK, "an address without quotes");
+	ok(named("b", "c", "") && event.bytes == 9, "has ampersands");
 	is_int(feed("1.0;2026-02-06T00:00:01Z;PutBlob;Success;201;1;1;a;;a;"
 	    "blob;;\"/a/b/page\";r;0;i;v;1;1;1;1;0"), VT_OK, "a page blob");
 	ok(!event.has_size, "is filled later");
@@ -342,6 +362,16 @@ test_gcs(void)
 	is_int(feed("time_micros,sc_status,cs_operation,cs_bucket,cs_object,"
 	    "sc_bytes,cs_bytes,cs_uri"), VT_ABSENT, "the next file's header");
 	is_int(feed("x,200,GET_Object,b,k,5,0,/b/k"), VT_INVALID, "no time");
+	is_int(feed("1,,DELETE_Object,b,k,,,"), VT_OK, "what a rule deleted");
+	ok(event.kind == VT_LOG_DELETE && named("b", "k", ""), "is gone");
+	is_int(feed("1,,GET_Object,b,k,x,,"), VT_INVALID, "bytes that are none");
+	is_int(feed("\"bucket\",\"storage_byte_hours\""), VT_ABSENT,
+	    "a storage log");
+	is_int(feed("\"bucket\",\"552\""), VT_ABSENT, "tells of no request");
+	is_int(feed("time_micros,sc_status,cs_operation,cs_bucket,cs_object,"
+	    "sc_bytes,cs_bytes,cs_uri"), VT_ABSENT, "and a usage log behind it");
+	is_int(feed("1770336001000000,200,GET_Object,b,k,5,0,/b/k"), VT_OK,
+	    "does");
 	is_int(feed("1,200,GET_Object,b"), VT_INVALID, "too few");
 	is_int(feed("{\"jsonPayload\":{}}"), VT_ABSENT, "no audit");
 	is_int(feed("{\"protoPayload\":{\"methodName\":"
