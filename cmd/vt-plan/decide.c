@@ -7,21 +7,37 @@
 
 #include "libvt/base/clear.h"
 #include "libvt/base/num.h"
+#include "libvt/work/levels.h"
 
 #include "plan.h"
 
 /* --- bills ---------------------------------------------------------------- */
 
 double
-month_bill(const struct run *r, const struct vt_past *p,
-    const struct vt_cost *c, size_t k)
+month_keep(const struct run *r, const struct decided *p, size_t k)
 {
-	double days = r->model.month_days, usd = c->day[k] * days;
+	const struct vt_scan_record *rec = &p->rec;
+	int is_there = (int)k == p->d.from;
+
+	if (r->model.tier[k].price.level_count == 0)
+		return p->cost.day[k] * r->model.month_days;
+	return vt_levels_month(&r->model, k, is_there &&
+	    rec->stored_bytes != 0 ? rec->stored_bytes : rec->size_bytes,
+	    &p->past, is_there ? (double)rec->copy_since_us / DAY_US :
+	    -INFINITY);
+}
+
+double
+month_bill(const struct run *r, const struct decided *p, size_t k)
+{
+	const struct vt_past *past = &p->past;
+	double usd = month_keep(r, p, k);
 	size_t i;
 
-	for (i = p->count; i > 0 && p->e[i - 1].at > p->to - days; i--)
-		usd += vt_cost_serve(c, k, p->e[i - 1].gets,
-		    p->e[i - 1].bytes);
+	for (i = past->count; i > 0 && past->e[i - 1].at > past->to -
+	    r->model.month_days; i--)
+		usd += vt_cost_serve(&p->cost, k, past->e[i - 1].gets,
+		    past->e[i - 1].bytes);
 	return usd;
 }
 
@@ -228,6 +244,13 @@ looks_back(const struct vt_engine *e, const struct vt_scan_record *rec,
 	    rec->size_bytes >= e->self_moving_min_bytes);
 }
 
+/* What is on a class that moves objects by itself is billed by its rests. */
+static int
+has_levels(const struct run *r, int tier)
+{
+	return tier >= 0 && r->model.tier[tier].price.level_count > 0;
+}
+
 /* With what rules and policies ask of its place: its whole past is there. */
 static void
 decide_bound(const struct run *r, const struct vt_engine *e,
@@ -288,7 +311,7 @@ decide(const struct run *r, struct vt_days_room *room, struct decided *p)
 		rec->tier = r->model.tier[tier].name;
 	is_bound = rules != NULL || p->place != NULL;
 	whole = r->one_by_one || is_bound || r->now_us != INT64_MAX ||
-	    looks_back(e, rec, tier);
+	    looks_back(e, rec, tier) || has_levels(r, tier);
 	price(r, r->one_by_one || is_bound || goes_by_work(e), tier, p);
 	fill_past(r, room, whole ? INFINITY : tail_days(r), p);
 	/* of what is simulated only packing is decided */
@@ -300,8 +323,8 @@ decide(const struct run *r, struct vt_days_room *room, struct decided *p)
 	else
 		decide_free(r, room, e, p);
 	if (p->err.code == VT_OK && p->d.from >= 0)
-		p->now_month = month_bill(r, &p->past, &p->cost,
-		    (size_t)p->d.from) + others_bill(r, rec, &p->cost);
+		p->now_month = month_bill(r, p, (size_t)p->d.from) +
+		    others_bill(r, rec, &p->cost);
 }
 
 /* --- what comes of it ----------------------------------------------------- */

@@ -169,11 +169,11 @@ explain_version(const struct run *r, const struct decided *p)
 	cli_printf("\n  %-16s %13s %13s %13s %14s\n", "tier", "keep $/month",
 	    "reads $/month", "go there $", "always there $");
 	for (i = 0; i < cost->count; i++) {
-		double stay = cost->day[i] * r->model.month_days;
+		double stay = month_keep(r, p, i);
 
 		cli_printf("%c %-16s %13.6g %13.6g ",
 		    (int)i == d->from ? '*' : ' ', r->model.tier[i].name,
-		    stay, month_bill(r, &p->past, cost, i) - stay);
+		    stay, month_bill(r, p, i) - stay);
 		if ((int)i == d->from)
 			cli_printf("%13s ", "-");
 		else if (cost->excluded[i])

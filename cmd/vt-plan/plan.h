@@ -382,9 +382,10 @@ void repacks_saw(struct run *r, struct vt_buf *b);
 void repacks_end(struct run *r);
 int is_repack(const struct proposal *p);
 void repacks_summarize(const struct run *r);
-/* What a month on tier `k` costs, reads being as in the last one. */
-double month_bill(const struct run *r, const struct vt_past *p,
-    const struct vt_cost *c, size_t k);
+/* What a month on tier `k` costs, reads being as in the last one; and what of
+ * that is due for keeping it there. */
+double month_bill(const struct run *r, const struct decided *p, size_t k);
+double month_keep(const struct run *r, const struct decided *p, size_t k);
 
 /* simulate.c: what the past would have cost. */
 void hold_contest(struct run *r);

@@ -86,7 +86,7 @@ least_bill(const struct run *r, const struct decided *p)
 	for (k = 0; k < c->count; k++) {
 		if (c->excluded[k] && (int)k != p->d.from)
 			continue;
-		usd = month_bill(r, &p->past, c, k);
+		usd = month_bill(r, p, k);
 		if (usd < least)
 			least = usd;
 	}

@@ -37,3 +37,29 @@ vt_levels_back(const struct vt_cost_model *m, size_t tier,
 			break;
 	return p->level[l].back;
 }
+
+double
+vt_levels_month(const struct vt_cost_model *m, size_t tier,
+    uint64_t size_bytes, const struct vt_past *past, double since)
+{
+	double end = past->to, begin = end - m->month_days;
+	double at, start, idle, usd = 0;
+	size_t i = past->count + 1;
+
+	/* from the newest rest to that which the month begins in */
+	while (end > begin && i-- > 0) {
+		at = fmax(since, i > 0 ? past->e[i - 1].at : past->from);
+		start = fmin(end, fmax(at, begin));
+		usd += vt_levels_storage(m, tier, size_bytes,
+		    fmax(start - at, 0), end - start);
+		end = start;
+		if (i == 0 || past->e[i - 1].at <= begin)
+			continue;
+		idle = past->e[i - 1].at - fmax(since, i > 1 ?
+		    past->e[i - 2].at : past->from);
+		usd += vt_levels_back(m, tier, size_bytes, fmax(idle, 0));
+	}
+	/* of what was not there for a month */
+	return end > begin ? usd + vt_levels_storage(m, tier, size_bytes, 0,
+	    end - begin) : usd;
+}

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "libvt/work/cost.h"
+#include "libvt/work/past.h"
 
 /* Storage on `tier` of the model, which is of that kind, for `days` when it has
  * counted `idle`. */
@@ -17,5 +18,10 @@ double vt_levels_storage(const struct vt_cost_model *m, size_t tier,
 /* Bringing it back from a level that charges for that, with a read. */
 double vt_levels_back(const struct vt_cost_model *m, size_t tier,
     uint64_t size_bytes, double idle);
+/* Both, of the month that ends with the log, but for the reads' requests and
+ * bytes.  It came at `since` (days since 1970; -INFINITY: always there); what
+ * nobody saw of it is taken for reads (P12). */
+double vt_levels_month(const struct vt_cost_model *m, size_t tier,
+    uint64_t size_bytes, const struct vt_past *past, double since);
 
 #endif

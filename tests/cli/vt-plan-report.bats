@@ -104,6 +104,23 @@ version() {
 	look text out.html | grep -q "lowers the bill by"
 }
 
+@test "what lies on a class that moves objects by itself is billed by its levels" {
+	# S3 Intelligent-Tiering: 0.023 dollars a GB, 0.0125 after 30 days
+	# without a read, 0.004 after 90; GB are 2^30 bytes
+	version a 1073741824000 | sed 's/"tier":"hot"/"tier":"auto"/' >rest
+	sed 's/"copy_since":"[^"]*"/"copy_since":"2026-07-01T00:00:00Z"/' \
+	    rest >new
+	for scan in rest new; do
+		vt-plan -q --stale-prices --report $scan.html $scan >plan
+		look figures $scan.html | sed -n 's/^bill-now //p'
+	done >bills
+	python3 - bills <<-'END'
+	import sys
+	rest, new = map(float, open(sys.argv[1]))
+	assert abs(rest - 4) < 0.001 and abs(new - 23) < 0.001, (rest, new)
+	END
+}
+
 @test "the same input makes the same page, wherever it goes" {
 	version a 1073741824 >scan
 	vt-plan -q --report one.html scan >plan

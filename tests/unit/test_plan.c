@@ -7,6 +7,7 @@
 
 #include "libvt/base/buf.h"
 #include "libvt/work/expect.h"
+#include "libvt/work/levels.h"
 #include "libvt/work/optimum.h"
 #include "libvt/work/plan.h"
 
@@ -509,6 +510,48 @@ test_levels(struct vt_past *p)
 	*price = was;
 }
 
+/* What it bills for the last month. */
+static void
+test_levels_month(struct vt_past *p)
+{
+	struct vt_price *price = &model.tier[1].price, was = *price;
+	double m = model.month_days;
+
+	price->level_count = 3;
+	price->level[0].storage_gb_month = 0.023;
+	price->level[1].storage_gb_month = 0.0125;
+	price->level[1].idle_days = 30;
+	price->level[2].storage_gb_month = 0.004;
+	price->level[2].idle_days = 90;
+	price->level[2].back = 0.01;
+	price->monitor_month = 0.001;
+	p->from = 0;
+	p->to = 200;
+	p->count = 2;
+	p->e[0].at = 50;
+	p->e[1].at = 190;
+	ok(same(vt_levels_month(&model, 1, GIB, p, -INFINITY),
+	    (10 * 0.023 + (m - 10) * 0.004) / m + 0.011),
+	    "its level at the month's begin, a read, the first level again");
+	ok(same(vt_levels_month(&model, 1, GIB, p, 150),
+	    ((m - 10) * 0.023 + 10 * 0.0125) / m + 0.001),
+	    "it counts from when it came");
+	ok(same(vt_levels_month(&model, 1, GIB, p, 195), 0.024),
+	    "that was in the month: the first level");
+	p->count = 1;
+	ok(same(vt_levels_month(&model, 1, GIB, p, -INFINITY), 0.005),
+	    "nothing since: the last level");
+	p->count = 0;
+	p->from = 150;
+	ok(same(vt_levels_month(&model, 1, GIB, p, -INFINITY),
+	    ((m - 20) * 0.023 + 20 * 0.0125) / m + 0.001),
+	    "P12 what the log did not see counts from where it begins");
+	p->from = 190;
+	ok(same(vt_levels_month(&model, 1, GIB, p, -INFINITY), 0.024),
+	    "a month of what is younger");
+	*price = was;
+}
+
 /* Two years of a GiB at rest. */
 static void
 test_rest_usd(struct vt_past *p, struct vt_optimum *o)
@@ -590,6 +633,7 @@ main(void)
 	test_engines(&p);
 	test_tail(&p);
 	test_levels(&p);
+	test_levels_month(&p);
 	test_rest_usd(&p, o);
 	vt_past_release(&p);
 	vt_optimum_free(o);
