@@ -65,7 +65,7 @@ vt_expect(const struct vt_cost_model *m, const struct vt_engine *e,
     const struct vt_track *t, size_t from, size_t to, double stayed,
     struct vt_choice *out)
 {
-	double keep = c->day[to], often;
+	double left = c->day[from], keep = c->day[to], often;
 
 	memset(out, 0, sizeof(*out));
 	out->to = to;
@@ -73,9 +73,11 @@ vt_expect(const struct vt_cost_model *m, const struct vt_engine *e,
 		return;
 	if ((int)to == e->self_moving)
 		keep = self_moving_day(m, e, past, t, c->size_bytes);
+	if ((int)from == e->self_moving)
+		left = self_moving_day(m, e, past, t, c->size_bytes);
 	out->why = VT_GO;
 	out->cost = c->move[from][to] + vt_cost_early(c, from, stayed);
-	out->saving_day = c->day[from] - keep;
+	out->saving_day = left - keep;
 	if (e->hazard != NULL) {
 		out->share = vt_hazard_within(e->hazard, t->group, t->idle, 30);
 		often = out->share / 30;

@@ -476,7 +476,8 @@ look_ahead(const struct vt_cost_model *m, const struct vt_policy *o,
 	d->choice.to = to;
 	if (to == s.at)
 		return 0;
-	if (past->is_tail && (int)to == e->self_moving)
+	if (past->is_tail && ((int)to == e->self_moving ||
+	    (int)s.at == e->self_moving))
 		return 1;
 	vt_expect(m, e, c, past, t, s.at, to, d->stayed_days, &d->choice);
 	return 0;

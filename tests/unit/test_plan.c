@@ -471,6 +471,7 @@ test_tail(struct vt_past *p)
 	e.kind = VT_ENGINE_HOT;
 	r.tier = "warm";
 	model.tier[1].price.storage_gb_month = 0.05;
+	model.tier[1].price.level[0].storage_gb_month = 0.05;
 	test_later_text(&e, p, &r, "staying hot");
 	model.tier[1].price.storage_gb_month = 0.0125;
 	model.tier[1].price.level_count = 0;
