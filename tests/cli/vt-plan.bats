@@ -517,7 +517,27 @@ after() {
 	[[ $output == *"everything hot"* ]]
 	[[ $output == *"this plan"* ]]
 	[[ $output == *"In charge by now: "* ]]
+	# each ratio the table has is that of its dollars
+	printf '%s\n' "${lines[@]}" >table
+	python3 - <<-'END'
+	import re
+	def near(a, b): return abs(a - b) <= 2e-3 * abs(b) + 6e-4
+	t = {}
+	for l in open("table"):
+	    m = re.match(r"(.{41}) +([\d.]+) +([\d.]+) +([\d.]+)% +([\d.]+) +"
+	        r"([\d.]+) +(-?[\d.]+)%", l)
+	    if m:
+	        t[m[1].strip()[:6]] = [float(m[i]) for i in range(2, 8)]
+	hot, auto, age, best = (t[k][0] for k in
+	    ("everyt", "INTELL", "by age", "the be"))
+	for usd, b, h, au, ag, saved in t.values():
+	    assert near(b, usd / best) and near(h / 100, usd / hot), t
+	    assert near(au, usd / auto) and near(ag, usd / age), t
+	    assert near(saved / 100, (hot - usd) / (hot - best)), t
+	END
+	vt-plan --simulate --json ckan 2>said | grep -q '"seconds_million":[1-9]'
 	run -0 --separate-stderr vt-plan -q --simulate --json --split half ckan
+	[[ $output != *seconds_million* ]]
 	[ -z "$stderr" ]
 	printf '%s\n' "${lines[@]}" >sim
 	python3 - <<-'END'
