@@ -120,6 +120,11 @@ teardown() {
 	[[ $output == *"keep \$/month"* ]]
 	[[ $output == *"group      when last read: not read in 30 days, less "* ]]
 	[[ $output == *"engine     work"* ]]
+	# 30 days on the first level, 60 on the second, the rest on the third
+	awk '$1 == "*" || ($1 == "auto" && NF == 5) { v[$1 != "*"] = $NF }
+	    END { want = 30 * .023 + 60 * .0125 + 110 * .004
+	    r = v[1] / v[0] * 200 * .023 / want
+	    exit !(r > .999 && r < 1.001) }' <<<"$output"
 	run -0 --separate-stderr vt-plan --explain b/young scan
 	[[ $output == *"20.0 days"* ]]
 	run -0 --separate-stderr vt-plan --explain b/pinned scan
