@@ -5,6 +5,7 @@
 
 #include "libvt/base/clock.h"
 #include "libvt/base/num.h"
+#include "libvt/work/expect.h"
 
 #include "plan.h"
 
@@ -184,8 +185,14 @@ explain_version(const struct run *r, const struct decided *p)
 			    d->stayed_days));
 		else
 			cli_printf("%13s ", "?");
-		cli_printf("%14.6g\n", d->work.spent[i]);
+		cli_printf("%14.6g\n", r->model.tier[i].price.level_count > 0 ?
+		    vt_expect_always(&r->model, cost, &p->past, i) :
+		    d->work.spent[i]);
 	}
+	if (r->self_moving >= 0)
+		cli_printf("  %s is priced by the levels that these reads kept "
+		    "it on\n",
+		    r->model.tier[r->self_moving].name);
 	explain_policies(r, p->place);
 	if (rules_of(p) != NULL)
 		cli_printf("\n");

@@ -93,12 +93,15 @@ least_bill(const struct run *r, const struct decided *p)
 	return isfinite(least) ? least : 0;
 }
 
+/* Negative: nobody says which time it is. */
 static double
 age_days(const struct run *r, const struct vt_scan_record *rec)
 {
 	int64_t now = r->now_us != INT64_MAX ? r->now_us :
 	    rec->covered_to_us;
 
+	if (now == 0)
+		return -1;
 	return now > rec->mtime_us ?
 	    (double)(now - rec->mtime_us) / (double)DAY_US : 0;
 }

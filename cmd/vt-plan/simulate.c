@@ -125,6 +125,20 @@ ratio(double a, double b)
 	return b > 0 ? a / b : 1;
 }
 
+/* The part of the possible saving, 0 when there is none. */
+static double
+saving_share(double usd, double hot, double best)
+{
+	return hot > best ? (hot - usd) / (hot - best) : 0;
+}
+
+/* Processor time of trying the engines on a million versions. */
+static double
+seconds_million(const struct run *r)
+{
+	return r->contest_seconds * 1e6 / (double)vt_sample_count(r->sample);
+}
+
 /* --- text ----------------------------------------------------------------- */
 
 const char *
@@ -217,7 +231,7 @@ print_foot(const struct run *r)
 	hot = engine_usd(r, VT_ENGINE_HOT);
 	cli_printf("\nIn charge by now: %s.  Share of the possible saving: "
 	    "%.1f%%.\n", vt_contest_winner(r->contest)->name,
-	    hot > best ? 100 * (hot - plan) / (hot - best) : 0);
+	    100 * saving_share(plan, hot, best));
 	cli_printf("Worst prefix: '%s', %.2f times its bill if hot; at most "
 	    "%.2f times what the guard allows.\n", prefix, worst,
 	    vt_contest_guard(r->contest));
@@ -241,27 +255,38 @@ print_foot(const struct run *r)
 		    (unsigned long long)vt_sample_offered(r->sample));
 }
 
-static void
-print_line(const struct run *r, const struct vt_score *s, double best,
-    double hot, double other)
+/* Of the bill of another engine, if it has one. */
+static const char *
+over_text(double usd, double other, char out[16])
 {
-	char name[80], over[16] = "-";
+	if (other <= 0)
+		return "-";
+	snprintf(out, 16, "%.3f", usd / other);
+	return out;
+}
 
-	if (other > 0)
-		snprintf(over, sizeof(over), "%.3f", s->usd / other);
-	cli_printf("%-40s %12.*f %8.3f %7.1f%% %8s %9.1f\n",
-	    engine_label(r, s, name), s->usd < 10 ? 4 : 2, s->usd,
-	    ratio(s->usd, best), 100 * ratio(s->usd, hot), over,
-	    s->moves / (scored_days(r) > 1 ? scored_days(r) : 1));
+static void
+print_line(const struct run *r, const char *label, double usd, double moves)
+{
+	double hot = engine_usd(r, VT_ENGINE_HOT);
+	double best = vt_contest_optimum(r->contest);
+	char a[16], b[16];
+
+	cli_printf("%-41s %11.*f %7.3f %6.1f%% %7s %7s %6.1f%%", label,
+	    usd < 10 ? 4 : 2, usd, ratio(usd, best), 100 * ratio(usd, hot),
+	    over_text(usd, engine_usd(r, VT_ENGINE_AUTO), a),
+	    over_text(usd, engine_usd(r, VT_ENGINE_AGE), b),
+	    100 * saving_share(usd, hot, best));
+	if (moves >= 0)
+		cli_printf(" %9.1f", moves /
+		    (scored_days(r) > 1 ? scored_days(r) : 1));
+	cli_printf("\n");
 }
 
 static void
 print_text(const struct run *r)
 {
-	double best = vt_contest_optimum(r->contest);
-	double hot = engine_usd(r, VT_ENGINE_HOT);
-	double other = engine_usd(r, VT_ENGINE_AUTO);
-	char from[11], to[11], size[16];
+	char from[11], to[11], size[16], name[80];
 	struct vt_score s;
 	size_t i;
 
@@ -272,15 +297,14 @@ print_text(const struct run *r)
 	    (unsigned long long)r->sum.versions,
 	    vt_num_human_bytes(r->sum.bytes, size), from, to, scored_days(r));
 	cli_printf("Prices: %s\n\n", vt_prices_title(r->prices));
-	cli_printf("%-40s %12s %8s %8s %8s %9s\n", "", "dollars", "x best",
-	    "of hot", "x auto", "moves/day");
+	cli_printf("%-41s %11s %7s %7s %7s %7s %7s %9s\n", "", "dollars",
+	    "x best", "of hot", "x auto", "x age", "saved", "moves/day");
 	for (i = 0; i < vt_contest_count(r->contest); i++) {
 		vt_contest_score(r->contest, i, &s);
-		print_line(r, &s, best, hot, other);
+		print_line(r, engine_label(r, &s, name), s.usd, s.moves);
 	}
-	cli_printf("%-40s %12.*f %8.3f %7.1f%%\n",
-	    "the best possible, in hindsight", best < 10 ? 4 : 2, best, 1.0,
-	    100 * ratio(best, hot));
+	print_line(r, "the best possible, in hindsight",
+	    vt_contest_optimum(r->contest), -1);
 	print_foot(r);
 	packs_simulated(r);
 }
@@ -303,7 +327,7 @@ common_json(const struct run *r, struct vt_buf *b, double usd, double best)
 		vt_json_double(b, "of_age", usd / age);
 	if (hot > best)
 		vt_json_double(b, "share_of_saving",
-		    (hot - usd) / (hot - best));
+		    saving_share(usd, hot, best));
 }
 
 static void
@@ -344,6 +368,10 @@ print_json(struct run *r)
 			vt_json_double(&b, "worst_prefix_of_hot", worst);
 			vt_json_double(&b, "worst_of_guard",
 			    vt_contest_guard(r->contest));
+			/* the one figure that no second run repeats */
+			if (!r->quiet)
+				vt_json_double(&b, "seconds_million",
+				    seconds_million(r));
 		}
 		vt_json_u64(&b, "versions", r->sum.versions);
 		vt_json_u64(&b, "bound", r->bound);
@@ -375,6 +403,5 @@ print_simulation(struct run *r)
 	if (r->contest != NULL && !r->quiet && r->sum.versions > 0)
 		cli_warn("trying engines took %.1f seconds of a core, %.0f "
 		    "for a million versions", r->contest_seconds,
-		    r->contest_seconds * 1e6 /
-		    (double)vt_sample_count(r->sample));
+		    seconds_million(r));
 }

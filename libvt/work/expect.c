@@ -23,15 +23,15 @@ add_rest(const struct levels *v, double usd, double idle)
 	return idle > from ? usd + v->usd[l] * (idle - from) : usd;
 }
 
-/* What a day on the self-moving tier would have cost in the past, in the
- * mean; of the level prices alone. */
+/* Dollars a month times days, of keeping alone, that the first `count` events
+ * and a rest behind them take on a self-moving tier priced so; and their days. */
 static double
-self_moving_day(const struct vt_cost_model *m, const struct vt_engine *e,
-    const struct vt_past *past, const struct vt_track *t, uint64_t size_bytes)
+self_moving_kept(const struct vt_cost_model *m, const struct vt_price *p,
+    const struct vt_past *past, size_t count, double rest,
+    uint64_t size_bytes, double *days)
 {
-	const struct vt_price *p = &m->tier[e->self_moving].price;
-	double gb = (double)size_bytes / m->bytes_per_gb, usd = 0, days = 0;
-	const struct vt_event *v = past->e, *end = v + t->next;
+	double gb = (double)size_bytes / m->bytes_per_gb, usd = 0;
+	const struct vt_event *v = past->e, *end = v + count;
 	struct levels levels;
 	size_t l;
 
@@ -40,14 +40,47 @@ self_moving_day(const struct vt_cost_model *m, const struct vt_engine *e,
 		levels.end[l] = l + 1 < p->level_count ?
 		    p->level[l + 1].idle_days : INFINITY;
 	}
+	*days = 0;
 	for (; v < end; v++) {
-		days += v->idle;
+		*days += v->idle;
 		usd = add_rest(&levels, usd, v->idle);
 	}
-	days += t->idle;
-	usd = add_rest(&levels, usd, t->idle);
-	usd += p->monitor_month * days;
-	return (days > 0 ? usd / days : levels.usd[0]) / m->month_days;
+	*days += rest;
+	usd = add_rest(&levels, usd, rest);
+	return usd + p->monitor_month * *days;
+}
+
+/* What a day on the self-moving tier would have cost in the past, in the
+ * mean; of the level prices alone. */
+static double
+self_moving_day(const struct vt_cost_model *m, const struct vt_engine *e,
+    const struct vt_past *past, const struct vt_track *t, uint64_t size_bytes)
+{
+	const struct vt_price *p = &m->tier[e->self_moving].price;
+	double gb = (double)size_bytes / m->bytes_per_gb, days, usd;
+
+	usd = self_moving_kept(m, p, past, t->next, t->idle, size_bytes,
+	    &days);
+	return (days > 0 ? usd / days : p->level[0].storage_gb_month * gb) /
+	    m->month_days;
+}
+
+double
+vt_expect_always(const struct vt_cost_model *m, const struct vt_cost *c,
+    const struct vt_past *past, size_t k)
+{
+	const struct vt_price *p = &m->tier[k].price;
+	double days = past->tail_idle, usd = 0;
+	size_t i;
+
+	for (i = 0; i < past->count; i++) {
+		days += past->e[i].idle;
+		usd += vt_cost_serve(c, k, past->e[i].gets, past->e[i].bytes);
+	}
+	if (p->level_count == 0 || c->size_bytes < p->monitor_min_bytes)
+		return usd + c->day[k] * days;
+	return usd + self_moving_kept(m, p, past, past->count,
+	    past->tail_idle, c->size_bytes, &days) / m->month_days;
 }
 
 /* Dollars of the reads of a day on which it is read, as days go. */

@@ -19,4 +19,9 @@ void vt_expect(const struct vt_cost_model *m, const struct vt_engine *e,
     const struct vt_track *t, size_t from, size_t to, double stayed,
     struct vt_choice *out);
 
+/* What the past would have cost on tier `k` all along, its reads included; the
+ * levels of a class that moves objects by itself as these would have gone. */
+double vt_expect_always(const struct vt_cost_model *m,
+    const struct vt_cost *c, const struct vt_past *past, size_t k);
+
 #endif

@@ -399,10 +399,13 @@ put_expected(char *p, enum vt_told told, double idle_days, double share)
 	return PUT(p, " % are read within 30 days");
 }
 
-/* Of a number that has six digits, as the plan has it; with a NUL. */
+/* Of a number that has six digits, as the plan has it; with a NUL.  A move that
+ * is made although most are read soon says that their reads were thought of. */
 static char *
-put_payback(char *p, double payback_days)
+put_payback(char *p, enum vt_told told, double share, double payback_days)
 {
+	if (told == VT_TOLD_IDLE && share > 0.5)
+		p = PUT(p, "; with reads like theirs it costs less there");
 	return put_days(PUT(p, "; pays back in "), payback_days);
 }
 
@@ -411,7 +414,7 @@ vt_plan_told_text(enum vt_told told, double idle_days, double share,
     double payback_days, char *out)
 {
 	return (size_t)(put_payback(put_expected(out, told, idle_days, share),
-	    payback_days) - out);
+	    told, share, payback_days) - out);
 }
 
 /* How what engine `e` expects is told. */
@@ -428,15 +431,16 @@ explain_told(const struct vt_cost_model *m, const struct vt_engine *e,
 {
 	const char *to = d->to >= 0 ? m->tier[d->to].name : "";
 	char back[DAYS_TEXT], *end;
+	double share = e->hazard == NULL ? 0 :
+	    vt_hazard_within(e->hazard, t->group, t->idle, 30);
 	size_t used;
 
 	/* there is room for all of it */
-	end = put_expected(d->reason, told_of(e), t->idle, e->hazard == NULL ?
-	    0 : vt_hazard_within(e->hazard, t->group, t->idle, 30));
+	end = put_expected(d->reason, told_of(e), t->idle, share);
 	*end = '\0';
 	used = (size_t)(end - d->reason);
 	if (d->verdict == VT_PLAN_MOVE)
-		(void)put_payback(end,
+		(void)put_payback(end, told_of(e), share,
 		    vt_num_six_digits(d->choice.payback_days));
 	else if (d->verdict == VT_PLAN_WAIT)
 		snprintf(d->reason + used, sizeof(d->reason) - used,

@@ -88,7 +88,7 @@ enum vt_verdict vt_plan_hold(const struct vt_policy *o,
 /* The reason of a move, into VT_PLAN_TOLD bytes, and its length: printable
  * ASCII without quotes and backslashes.  `idle_days` and `share` are of
  * VT_TOLD_IDLE; `payback_days` has six digits, as in the plan. */
-#define VT_PLAN_TOLD 160
+#define VT_PLAN_TOLD 208
 size_t vt_plan_told_text(enum vt_told told, double idle_days, double share,
     double payback_days, char *out);
 /* Has it a copy there, beside the one described? */

@@ -55,7 +55,8 @@ struct vt_report_version {
 	size_t key_len;
 	uint64_t size_bytes;
 	int tier;			/* of the model; -1: unknown */
-	double age_days;		/* since its creation */
+	double age_days;		/* since its creation; negative:
+					   unknown */
 	double idle_days;		/* covered days since the last read, or
 					   of its life; negative: unknown */
 	double month_usd;		/* its bill, reads as in the last

@@ -126,7 +126,10 @@ put_sentence(struct vt_buf *b, const struct vt_report *r,
 		vt_buf_str(b, " cost ");
 		report_usd(b, r->all.usd);
 		vt_buf_str(b, " a month. ");
-		vt_buf_str(b, f->covered_days < f->min_history_days ?
+		vt_buf_str(b, f->covered_days <= 0 ?
+		    "No log tells what is read of them: that is unknown, not "
+		    "unused, and nothing is moved.</p>" :
+		    f->covered_days < f->min_history_days ?
 		    "The log is too short to move anything on: what it did "
 		    "not see is unknown, not unused.</p>" :
 		    "By what the log shows, no move would pay for itself "

@@ -121,6 +121,17 @@ version() {
 	END
 }
 
+@test "P12 what no log speaks of has no age, and the page says so" {
+	echo '{"v":1,"bucket":"b","key":"k","size":5000000000,"tier":"hot",' \
+	    '"mtime":"2020-01-01T00:00:00Z","reads":0}' >scan
+	run -0 --separate-stderr vt-plan --report out.html scan
+	[ -z "$output" ]
+	look text out.html >text
+	grep -q "No log tells what is read of them" text
+	grep -q "^not known" text
+	! grep -q "^up to 7 days\|^over 5 years" text
+}
+
 @test "the same input makes the same page, wherever it goes" {
 	version a 1073741824 >scan
 	vt-plan -q --report one.html scan >plan

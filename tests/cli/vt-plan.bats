@@ -120,6 +120,11 @@ teardown() {
 	[[ $output == *"keep \$/month"* ]]
 	[[ $output == *"group      when last read: not read in 30 days, less "* ]]
 	[[ $output == *"engine     work"* ]]
+	# 30 days on the first level, 60 on the second, the rest on the third
+	awk '$1 == "*" || ($1 == "auto" && NF == 5) { v[$1 != "*"] = $NF }
+	    END { want = 30 * .023 + 60 * .0125 + 110 * .004
+	    r = v[1] / v[0] * 200 * .023 / want
+	    exit !(r > .999 && r < 1.001) }' <<<"$output"
 	run -0 --separate-stderr vt-plan --explain b/young scan
 	[[ $output == *"20.0 days"* ]]
 	run -0 --separate-stderr vt-plan --explain b/pinned scan
@@ -517,7 +522,27 @@ after() {
 	[[ $output == *"everything hot"* ]]
 	[[ $output == *"this plan"* ]]
 	[[ $output == *"In charge by now: "* ]]
+	# each ratio the table has is that of its dollars
+	printf '%s\n' "${lines[@]}" >table
+	python3 - <<-'END'
+	import re
+	def near(a, b): return abs(a - b) <= 2e-3 * abs(b) + 6e-4
+	t = {}
+	for l in open("table"):
+	    m = re.match(r"(.{41}) +([\d.]+) +([\d.]+) +([\d.]+)% +([\d.]+) +"
+	        r"([\d.]+) +(-?[\d.]+)%", l)
+	    if m:
+	        t[m[1].strip()[:6]] = [float(m[i]) for i in range(2, 8)]
+	hot, auto, age, best = (t[k][0] for k in
+	    ("everyt", "INTELL", "by age", "the be"))
+	for usd, b, h, au, ag, saved in t.values():
+	    assert near(b, usd / best) and near(h / 100, usd / hot), t
+	    assert near(au, usd / auto) and near(ag, usd / age), t
+	    assert near(saved / 100, (hot - usd) / (hot - best)), t
+	END
+	vt-plan --simulate --json ckan 2>said | grep -q '"seconds_million":[1-9]'
 	run -0 --separate-stderr vt-plan -q --simulate --json --split half ckan
+	[[ $output != *seconds_million* ]]
 	[ -z "$stderr" ]
 	printf '%s\n' "${lines[@]}" >sim
 	python3 - <<-'END'

@@ -604,6 +604,10 @@ test_told(void)
 	vt_plan_told_text(VT_TOLD_IDLE, 12, 0.5, 3, text);
 	is_str(text, "idle for 12 days; of objects like it 50 % are read "
 	    "within 30 days; pays back in 3.0 days", "of survival");
+	vt_plan_told_text(VT_TOLD_IDLE, 1, 0.98, 16, text);
+	is_str(text, "idle for 1.0 days; of objects like it 98 % are read "
+	    "within 30 days; with reads like theirs it costs less there; pays "
+	    "back in 16 days", "of reads that are cheap");
 	vt_plan_told_text(VT_TOLD_AUTO, 0, 0, 3, text);
 	is_str(text, "the class that moves objects by itself would have been "
 	    "cheapest of all ways; pays back in 3.0 days", "of the class");
