@@ -183,14 +183,26 @@ cli_finish(int status)
 
 /* --- output --------------------------------------------------------------- */
 
+/* What is large goes out in one piece: in stdio's way a page of it would be
+ * written first, for which alone the reader of a pipe is woken. */
+#define OUT_DIRECT ((size_t)64 << 10)
+
+static int
+put_out(const void *data, size_t len)
+{
+	if (len < OUT_DIRECT)
+		return fwrite_unlocked(data, 1, len, stdout) < len ? -1 : 0;
+	return fflush_unlocked(stdout) != 0 ? -1 :
+	    vt_fs_write_all(STDOUT_FILENO, data, len);
+}
+
 int
 cli_out(const void *data, size_t len)
 {
 	int rc;
 
 	flockfile(stdout);
-	if (out_errno == 0 && len > 0 &&
-	    fwrite_unlocked(data, 1, len, stdout) < len)
+	if (out_errno == 0 && len > 0 && put_out(data, len) < 0)
 		out_errno = errno != 0 ? errno : EIO;
 	rc = out_errno == 0 ? 0 : -1;
 	funlockfile(stdout);

@@ -48,7 +48,7 @@ struct batch {
 	int is_block;			/* of records, or of lines: */
 	struct vt_buf text;		/* whole ones */
 	enum vt_code rc;		/* VT_TOO_LARGE: one that is none */
-	uint64_t number;		/* of the first, or of the block */
+	uint64_t number;		/* of the block */
 	double floor;			/* of the sample, when it was given */
 	/* made of them */
 	struct vt_arena *a;		/* of one line */
@@ -56,9 +56,10 @@ struct batch {
 	struct vt_block_reader reader;
 	struct vt_days_room room;
 	struct first_pass first;
+	uint64_t all_lines;		/* empty ones as well */
 	uint64_t lines, bad_lines;	/* with something in them */
 	size_t bad_at, bad_len;		/* the first bad one, in the text */
-	uint64_t bad_number;
+	uint64_t bad_number;		/* in the batch, or of the block */
 	struct vt_err err;		/* of rc, or of that line */
 	struct vt_buf rules;		/* pointers to new ones, in order */
 	const struct bucket_rules *last;	/* of those; NULL: none yet */
@@ -235,17 +236,19 @@ take_record(struct batch *b)
 		out_of_memory(b);
 }
 
-static void
-parse_line(struct batch *b, size_t at, size_t len, uint64_t number)
+/* The line at `at`: how long it is. */
+static size_t
+parse_line(struct batch *b, size_t at)
 {
 	struct vt_scan_record *rec = &b->one.rec;
 	struct vt_err err;
 	enum vt_code rc;
+	size_t len;
 
 	if (b->waiting.len == 0)
 		vt_arena_reset(b->a);
-	rc = vt_scan_record_parse_here(b->text.data + at, len, b->a, rec,
-	    &err);
+	rc = vt_scan_record_parse_first(b->text.data + at, b->text.len - at,
+	    &len, b->a, rec, &err);
 	if (rc == VT_OK && rec->kind == VT_SCAN_BUCKET) {
 		rc = take_bucket(b, rec, &err);
 		/* where it was, the rules change */
@@ -255,22 +258,22 @@ parse_line(struct batch *b, size_t at, size_t len, uint64_t number)
 		take_record(b);
 	}
 	if (rc != VT_OK)
-		note_line(b, at, len, number, &err);
+		note_line(b, at, len, b->all_lines, &err);
+	return len;
 }
 
 static void
 parse_lines(struct batch *b)
 {
-	char *start = b->text.data, *p = start, *end = start + b->text.len;
-	uint64_t number = b->number;
-	char *stop;
+	size_t at = 0;
 
-	for (; p < end && b->fatal.code == VT_OK; p = stop + 1, number++) {
-		stop = memchr(p, '\n', (size_t)(end - p));
-		if (stop == p)
-			continue;
-		b->lines++;
-		parse_line(b, (size_t)(p - start), (size_t)(stop - p), number);
+	while (at < b->text.len && b->fatal.code == VT_OK) {
+		b->all_lines++;
+		if (b->text.data[at] != '\n') {
+			b->lines++;
+			at += parse_line(b, at);
+		}
+		at++;
 	}
 }
 
@@ -308,7 +311,7 @@ parse_batch(void *ctx, void *item)
 	struct batch *b = item;
 
 	(void)ctx;
-	b->lines = b->bad_lines = 0;
+	b->all_lines = b->lines = b->bad_lines = 0;
 	b->fatal.code = VT_OK;
 	b->knows_before = 0;
 	b->last = b->before = NULL;
@@ -338,8 +341,9 @@ take_rules(struct run *r, struct batch *b)
 	vt_buf_reset(&b->rules);
 }
 
+/* *lines were taken before it, of those that are lines. */
 static void
-take_batch(struct run *r, struct batch *b)
+take_batch(struct run *r, struct batch *b, uint64_t *lines)
 {
 	uint64_t buckets = r->rules_count;
 	struct vt_err err;
@@ -347,14 +351,15 @@ take_batch(struct run *r, struct batch *b)
 	if (b->fatal.code != VT_OK)
 		plan_die(&b->fatal);
 	if (!b->is_block && b->rc != VT_OK) {
-		note_bad(r, b->path, b->number, "", 0, &b->err);
+		note_bad(r, b->path, ++*lines, "", 0, &b->err);
 		return;
 	}
 	r->lines += b->lines;
 	cli_progress_add(0, b->lines);
 	if (b->bad_lines > 0)
-		note_bad(r, b->path, b->bad_number, b->text.data + b->bad_at,
-		    b->bad_len, &b->err);
+		note_bad(r, b->path, *lines + b->bad_number,
+		    b->text.data + b->bad_at, b->bad_len, &b->err);
+	*lines += b->all_lines;
 	if (b->bad_lines > 1)
 		r->bad_lines += b->bad_lines - 1;
 	take_rules(r, b);
@@ -419,7 +424,6 @@ static enum vt_code
 read_next(struct input *in, struct batch *b)
 {
 	enum vt_code rc;
-	size_t count;
 
 	b->is_block = in->lines == NULL;
 	if (b->is_block) {
@@ -428,8 +432,7 @@ read_next(struct input *in, struct batch *b)
 		return rc;
 	}
 	vt_buf_reset(&b->text);
-	rc = vt_lines_block(in->lines, BATCH_BYTES, &b->text, &count,
-	    &b->number, &b->err);
+	rc = vt_lines_block(in->lines, BATCH_BYTES, &b->text, &b->err);
 	/* what is behind a line may be looked at */
 	if (rc == VT_OK && vt_buf_reserve(&b->text, VT_RECORD_BEHIND) == NULL)
 		plan_no_memory();
@@ -467,6 +470,7 @@ read_batches(struct run *r, struct input *in, const char *path)
 	struct batch *batch = new_batches(r, depth), *b;
 	struct rule_chain *chain = rule_chain_new(depth, r->rules_count > 0 ?
 	    r->rules[r->rules_count - 1] : NULL);
+	uint64_t lines = 0;
 	int more = 1;
 
 	do {
@@ -485,7 +489,7 @@ read_batches(struct run *r, struct input *in, const char *path)
 		if (!more || vt_crew_pending(crew) == depth) {
 			b = vt_crew_take(crew);
 			if (b != NULL)
-				take_batch(r, b);
+				take_batch(r, b, &lines);
 		}
 	} while (more || b != NULL);
 	vt_crew_stop(crew);

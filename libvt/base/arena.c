@@ -26,6 +26,14 @@ struct vt_arena {
 	size_t max;
 };
 
+/* Rounding also gives every call an address of its own. */
+static inline size_t
+rounded(size_t len)
+{
+	len = len == 0 ? 1 : len;
+	return (len + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+}
+
 static void *
 take(struct vt_arena *a, size_t len)
 {
@@ -33,12 +41,9 @@ take(struct vt_arena *a, size_t len)
 	struct block *b;
 	char *p;
 
-	/* Rounding also gives every call an address of its own. */
 	if (len > a->left || len > SIZE_MAX / 2)
 		return NULL;
-	need = len == 0 ? 1 : len;
-	need = (need + alignof(max_align_t) - 1) &
-	    ~(alignof(max_align_t) - 1);
+	need = rounded(len);
 	if (need > a->room) {
 		size = a->block_size > need ? a->block_size : need;
 		b = malloc(sizeof(*b) + size);
@@ -127,6 +132,24 @@ vt_arena_alloc(struct vt_arena *a, size_t len)
 	if (p != NULL)
 		memset(p, 0, len);
 	return p;
+}
+
+void *
+vt_arena_room(struct vt_arena *a, size_t *len)
+{
+	*len = a->room < a->left ? a->room : a->left;
+	return a->at;
+}
+
+void
+vt_arena_keep(struct vt_arena *a, size_t len)
+{
+	if (len == 0)
+		return;
+	/* of which there is room: that is a multiple as well */
+	a->at += rounded(len);
+	a->room -= rounded(len);
+	a->left -= len;
 }
 
 char *

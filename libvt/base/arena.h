@@ -1,6 +1,6 @@
 /*
  * Memory freed all at once: one arena a request.  Not for threads to share.
- * Every allocation is zeroed and aligned for any object.
+ * Every allocation is aligned for any object, and zeroed but where it says not.
  */
 #ifndef VT_BASE_ARENA_H
 #define VT_BASE_ARENA_H
@@ -20,6 +20,12 @@ void vt_arena_free(struct vt_arena *a);
 void vt_arena_reset(struct vt_arena *a);
 /* `len` zeroed bytes living as long as the arena, or NULL (maximum, memory). */
 void *vt_arena_alloc(struct vt_arena *a, size_t len);
+/* For a list whose length is known when it ends: what is left of the memory at
+ * hand, not zeroed; `len` gets how much, which may be too little or 0.  Then,
+ * before anything else is asked of the arena, `keep` hands out the first `len`
+ * bytes of it. */
+void *vt_arena_room(struct vt_arena *a, size_t *len);
+void vt_arena_keep(struct vt_arena *a, size_t len);
 /* Copies; the result of dup has a NUL after `len` bytes.  NULL on failure. */
 char *vt_arena_dup(struct vt_arena *a, const void *data, size_t len);
 char *vt_arena_str(struct vt_arena *a, const char *s);

@@ -87,11 +87,12 @@ split(int64_t us, struct civil *c)
 	rest = (uint64_t)(us - min);
 	days = (uint32_t)(rest / (DAY_S * SECOND_US));
 	rest -= days * (uint64_t)(DAY_S * SECOND_US);
-	c->us = (int)(rest % SECOND_US);
 	second = (uint32_t)(rest / SECOND_US);
+	c->us = (int)(rest - second * (uint64_t)SECOND_US);
 	c->hour = (int)(second / 3600);
-	c->minute = (int)(second / 60 % 60);
-	c->second = (int)(second % 60);
+	second -= (uint32_t)c->hour * 3600;
+	c->minute = (int)(second / 60);
+	c->second = (int)(second - (uint32_t)c->minute * 60);
 	c->weekday = (int)((days + 2) % 7);
 	days += 146097 - 60;
 	era = days / 146097;
@@ -325,46 +326,61 @@ eight(const char *p, const char form[static 8], uint64_t *odd)
 }
 
 /* Two digits from byte `at` on, of ten times each and the one behind it. */
-static inline int
+static inline uint32_t
 pair(uint64_t tens, unsigned at)
 {
-	return (int)(tens >> 8 * at & 0xff);
+	return (uint32_t)(tens >> 8 * at & 0xff);
 }
 
 /* "2026-11-22T12:00:00.000Z", as vt_time_rfc3339_ms writes it and most lines
- * of logs have it: 1, or 0 for any other form. */
+ * of logs have it: 1; 0: any other form, no date, or the 29th of February. */
 static int
-usual_form(const char *p, struct civil *c)
+usual_form(const char *p, int64_t *us)
 {
+	/* in years that begin with March; and how long months are */
+	static const uint16_t before[] = {
+		306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275
+	};
+	static const uint8_t length[] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	uint32_t year, month, day, hour, minute, second, ms;
 	uint64_t odd = 0, v, tens;
 
 	v = eight(p, "0000-00-", &odd);
 	tens = v * 10 + (v >> 8);
-	c->year = pair(tens, 0) * 100 + pair(tens, 2);
-	c->month = pair(tens, 5);
+	year = pair(tens, 0) * 100 + pair(tens, 2);
+	month = pair(tens, 5) - 1;
 	v = eight(p + 8, "00T00:00", &odd);
 	tens = v * 10 + (v >> 8);
-	c->day = pair(tens, 0);
-	c->hour = pair(tens, 3);
-	c->minute = pair(tens, 6);
+	day = pair(tens, 0) - 1;
+	hour = pair(tens, 3);
+	minute = pair(tens, 6);
 	v = eight(p + 16, ":00.000Z", &odd);
 	tens = v * 10 + (v >> 8);
-	c->second = pair(tens, 1);
-	c->us = (pair(tens, 4) * 10 + (int)(v >> 48 & 0xff)) * 1000;
-	return odd == 0;
+	second = pair(tens, 1);
+	ms = pair(tens, 4) * 10 + (uint32_t)(v >> 48 & 0xff);
+	if (odd != 0 || month >= 12 || day >= length[month] || hour > 23 ||
+	    minute > 59 || second > 59)
+		return 0;
+	/* as days_from_civil, an era later: nothing is negative */
+	year += 400 - (month < 2);
+	day += year * 365 + year / 4 - year / 100 + year / 400 +
+	    before[month];
+	*us = (((int64_t)day - 146097 - 719468) * DAY_S + hour * 3600 +
+	    minute * 60 + second) * SECOND_US + ms * 1000;
+	return 1;
 }
 
-int
-vt_time_parse_rfc3339(const char *text, size_t len, int64_t *us)
+/* Whatever RFC 3339 allows. */
+static int
+any_form(const char *text, size_t len, int64_t *us)
 {
 	struct cursor s = { text, text + len };
 	struct civil c = { 0 };
 	int64_t east_us = 0, t;
 	int scale;
 
-	if (len == 24 && usual_form(text, &c))
-		return join(&c, us);
-	memset(&c, 0, sizeof(c));
 	c.year = number(&s, 4);
 	expect(&s, "-");
 	c.month = number(&s, 2);
@@ -396,6 +412,14 @@ vt_time_parse_rfc3339(const char *text, size_t len, int64_t *us)
 		return -1;
 	*us = t - east_us;
 	return 0;
+}
+
+int
+vt_time_parse_rfc3339(const char *text, size_t len, int64_t *us)
+{
+	if (len == 24 && usual_form(text, us))
+		return 0;
+	return any_form(text, len, us);
 }
 
 int

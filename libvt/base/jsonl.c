@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "libvt/base/fs.h"
+#include "libvt/base/jsonrun.h"
 #include "libvt/base/num.h"
 
 #include "libvt/base/jsonl.h"
@@ -27,67 +25,6 @@ static const uint8_t class[256] = {
 	[0x80 ... 0xff] = 2
 };
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (uint8_t)(byte))
-#define HIGH_BITS EACH(0x80)
-
-/*
- * The high bit of each byte of `v` that is a control, a quote or a backslash;
- * bytes after the first may be marked wrongly (a borrow crosses over them).
- */
-static inline uint64_t
-marks(uint64_t v)
-{
-	uint64_t quote = v ^ EACH('"'), slash = v ^ EACH('\\');
-
-	return (((quote - EACH(1)) & ~quote) | ((slash - EACH(1)) & ~slash) |
-	    ((v - EACH(0x20)) & ~v)) & HIGH_BITS;
-}
-
-/* As `marks`, and with `high` bytes over 0x7f: next to which nothing has to
- * tell small ones from large. */
-static inline uint64_t
-stops(uint64_t v, int high)
-{
-	if (!high)
-		return marks(v);
-	return (v | ((v ^ EACH('"')) - EACH(1)) |
-	    ((v ^ EACH('\\')) - EACH(1)) | (v - EACH(0x20))) & HIGH_BITS;
-}
-
-/* Fewer than eight bytes as a word; what is left of it is blank or holds one
- * of them twice. */
-static inline uint64_t
-short_word(const char *p, size_t len)
-{
-	uint32_t low, high;
-
-	if (len < 4)
-		return EACH(' ') ^ ((uint64_t)(' ' ^ (uint8_t)p[0]) |
-		    (uint64_t)(' ' ^ (uint8_t)p[len / 2]) << 8 |
-		    (uint64_t)(' ' ^ (uint8_t)p[len - 1]) << 16);
-	memcpy(&low, p, 4);
-	memcpy(&high, p + len - 4, 4);
-	return (uint64_t)high << 32 | low;
-}
-
-#ifdef __SSE2__
-/* The same of sixteen bytes, a bit for each. */
-static inline unsigned
-stops_of_16(const char *p, int high)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-
-	/* what is not above the last control is one */
-	stop = _mm_or_si128(stop, _mm_cmpeq_epi8(v,
-	    _mm_min_epu8(v, _mm_set1_epi8(' ' - 1))));
-	if (high)
-		stop = _mm_or_si128(stop, v);
-	return (unsigned)_mm_movemask_epi8(stop);
-}
-#endif
-
 /* The first byte of [p, end) that is a control, a quote or a backslash; with
  * `high` also the first over 0x7f.  Eight or sixteen bytes a step. */
 static inline const char *
@@ -99,14 +36,15 @@ plain_run(const char *p, const char *end, int high)
 	unsigned bits;
 
 	for (; end - p >= 16; p += 16) {
-		bits = stops_of_16(p, high);
+		bits = vt_json_stops_of_16(_mm_loadu_si128(
+		    (const __m128i *)(const void *)p), high);
 		if (bits != 0)
 			return p + __builtin_ctz(bits);
 	}
 #endif
 	for (; end - p >= 8; p += 8) {
 		memcpy(&v, p, 8);
-		found = stops(v, high);
+		found = vt_json_stops_of_8(v, high);
 		if (found == 0)
 			continue;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -121,8 +59,8 @@ plain_run(const char *p, const char *end, int high)
 	if (end - start >= 8)
 		memcpy(&v, end - 8, 8);
 	else
-		v = short_word(p, (size_t)(end - p));
-	if (stops(v, high) == 0)
+		v = vt_json_short(p, (size_t)(end - p));
+	if (vt_json_stops_of_8(v, high) == 0)
 		return end;
 	for (; p < end; p++)
 		if (class[(uint8_t)*p] == 1 ||

@@ -13,8 +13,9 @@ struct vt_lines {
 	int fd;
 	int at_end;		/* read() said so */
 	int skipping;		/* the rest of a line over the maximum */
+	int uncounted;		/* they come in blocks */
 	size_t max_line;
-	uint64_t number;
+	uint64_t number;	/* of the last */
 	char *data;
 	size_t cap;
 	size_t start, end;	/* what is read and not given out */
@@ -80,6 +81,25 @@ make_room(struct vt_lines *l)
 	return 0;
 }
 
+static enum vt_code
+cannot_read(const struct vt_lines *l, struct vt_err *err)
+{
+	if (l->uncounted)
+		return vt_fail_errno(err, "cannot read more lines");
+	return vt_fail_errno(err, "cannot read line %llu",
+	    (unsigned long long)l->number + 1);
+}
+
+static enum vt_code
+too_large(const struct vt_lines *l, struct vt_err *err)
+{
+	if (l->uncounted)
+		return vt_fail(err, VT_TOO_LARGE, "the line is over %zu bytes",
+		    l->max_line);
+	return vt_fail(err, VT_TOO_LARGE, "line %llu is over %zu bytes",
+	    (unsigned long long)l->number, l->max_line);
+}
+
 enum vt_code
 vt_lines_next(struct vt_lines *l, const char **line, size_t *len,
     uint64_t *number, struct vt_err *err)
@@ -111,9 +131,7 @@ vt_lines_next(struct vt_lines *l, const char **line, size_t *len,
 			if (n < 0) {
 				if (errno == EINTR)
 					continue;
-				return vt_fail_errno(err,
-				    "cannot read line %llu",
-				    (unsigned long long)l->number + 1);
+				return cannot_read(l, err);
 			}
 			if (n == 0)
 				l->at_end = 1;
@@ -150,8 +168,7 @@ large:
 	l->number++;
 	if (number != NULL)
 		*number = l->number;
-	return vt_fail(err, VT_TOO_LARGE, "line %llu is over %zu bytes",
-	    (unsigned long long)l->number, l->max_line);
+	return too_large(l, err);
 }
 
 /* Have `most` bytes at hand, or all that there are. */
@@ -173,8 +190,7 @@ read_ahead(struct vt_lines *l, size_t most, struct vt_err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return vt_fail_errno(err, "cannot read line %llu",
-			    (unsigned long long)l->number + 1);
+			return cannot_read(l, err);
 		l->at_end = n == 0;
 		l->end += (size_t)n;
 	}
@@ -209,13 +225,13 @@ hand_over(struct vt_lines *l, size_t len, struct vt_buf *out,
 
 enum vt_code
 vt_lines_block(struct vt_lines *l, size_t most, struct vt_buf *out,
-    size_t *count, uint64_t *number, struct vt_err *err)
+    struct vt_err *err)
 {
-	const char *start, *last, *p, *line;
+	const char *start, *last, *line;
 	enum vt_code rc = VT_OK;
 	size_t len;
 
-	*count = 0;
+	l->uncounted = 1;
 	if (!l->skipping)
 		rc = read_ahead(l, most, err);
 	if (rc != VT_OK)
@@ -224,19 +240,14 @@ vt_lines_block(struct vt_lines *l, size_t most, struct vt_buf *out,
 	len = l->end - l->start < most ? l->end - l->start : most;
 	last = l->skipping ? NULL : memrchr(start, '\n', len);
 	if (last == NULL) {
-		rc = vt_lines_next(l, &line, &len, number, err);
+		rc = vt_lines_next(l, &line, &len, NULL, err);
 		if (rc != VT_OK)
 			return rc;
-		*count = 1;
 		vt_buf_add(out, line, len);
 		vt_buf_char(out, '\n');
 		return vt_buf_check(out, "lines", err);
 	}
-	*number = l->number + 1;
-	for (p = start; p <= last; ++*count)
-		p = (const char *)memchr(p, '\n', (size_t)(last - p) + 1) + 1;
 	len = (size_t)(last - start) + 1;
-	l->number += *count;
 	if (l->start == 0 && out->len == 0 && len < l->cap &&
 	    l->cap < out->max)
 		return hand_over(l, len, out, err);

@@ -34,11 +34,10 @@ enum vt_code vt_lines_next(struct vt_lines *l, const char **line, size_t *len,
  * or the one line that is longer, appended to `out` with their newlines; a
  * last line gets one if it has none.  Which lines they are hangs on the stream
  * alone, not on how its bytes arrive.  `most` is at most the maximum of a line.
- * `count` gets how many they are, `number` the first one's.  Codes as above;
- * VT_NOMEM when `out` is full.
+ * They are not counted, and errors name no number: who reads them finds where
+ * they end.  Codes as above; VT_NOMEM when `out` is full.
  */
 enum vt_code vt_lines_block(struct vt_lines *l, size_t most,
-    struct vt_buf *out, size_t *count, uint64_t *number, struct vt_err *err)
-    VT_MUST_CHECK;
+    struct vt_buf *out, struct vt_err *err) VT_MUST_CHECK;
 
 #endif

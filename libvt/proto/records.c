@@ -863,26 +863,40 @@ vt_scan_record_format_plain(const struct vt_scan_record *r,
 }
 
 enum vt_code
-vt_scan_record_parse_here(char *line, size_t len, struct vt_arena *a,
-    struct vt_scan_record *out, struct vt_err *err)
+vt_scan_record_parse_first(char *lines, size_t len, size_t *line_len,
+    struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
 {
-	if (vt_scan_record_parse_quick(line, len, a, out))
+	const char *stop = vt_scan_record_parse_quick(lines, len, a, out);
+
+	if (stop != NULL) {
+		*line_len = (size_t)(stop - lines);
 		return VT_OK;
-	return vt_scan_record_parse_plain(line, len, a, out, err);
+	}
+	stop = memchr(lines, '\n', len);
+	*line_len = stop != NULL ? (size_t)(stop - lines) : len;
+	return vt_scan_record_parse_plain(lines, *line_len, a, out, err);
 }
 
 enum vt_code
 vt_scan_record_parse(const char *line, size_t len, struct vt_arena *a,
     struct vt_scan_record *out, struct vt_err *err)
 {
-	char *copy = vt_arena_alloc(a, len + VT_RECORD_BEHIND);
+	char *copy = vt_arena_alloc(a, len + 1 + VT_RECORD_BEHIND);
+	const char *stop;
 
 	if (copy == NULL)
 		return vt_fail(err, VT_NOMEM, "no memory for a line of %zu "
 		    "bytes", len);
 	if (len > 0)
 		memcpy(copy, line, len);
-	return vt_scan_record_parse_here(copy, len, a, out, err);
+	copy[len] = '\n';
+	stop = vt_scan_record_parse_quick(copy, len + 1, a, out);
+	if (stop == copy + len)
+		return VT_OK;
+	/* it has a newline of its own */
+	if (stop != NULL)
+		vt_scan_record_mend(copy, stop);
+	return vt_scan_record_parse_plain(copy, len, a, out, err);
 }
 
 void

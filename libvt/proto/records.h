@@ -188,13 +188,14 @@ struct vt_scan_record {
 enum vt_code vt_scan_record_parse(const char *line, size_t len,
     struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
     VT_MUST_CHECK;
-/* The same of a line that may be cut into its strings: those of `out` lie in
- * it or in `a`.  Behind it are VT_RECORD_BEHIND bytes that can be read, the
- * first of them no digit. */
-#define VT_RECORD_BEHIND 40
-enum vt_code vt_scan_record_parse_here(char *line, size_t len,
-    struct vt_arena *a, struct vt_scan_record *out, struct vt_err *err)
-    VT_MUST_CHECK;
+/* The same of the first of many lines that may be cut into their strings:
+ * those of `out` lie in it or in `a`.  They are `len` bytes, each line with its
+ * newline; behind them are VT_RECORD_BEHIND bytes that can be read.
+ * `line_len` gets the length of the one that was read, without its newline. */
+#define VT_RECORD_BEHIND 64
+enum vt_code vt_scan_record_parse_first(char *lines, size_t len,
+    size_t *line_len, struct vt_arena *a, struct vt_scan_record *out,
+    struct vt_err *err) VT_MUST_CHECK;
 /* Append the line with its newline.  As vt_buf_add: sticky failure. */
 void vt_scan_record_format(const struct vt_scan_record *r,
     struct vt_buf *out);

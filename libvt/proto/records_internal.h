@@ -17,11 +17,15 @@ enum vt_code vt_scan_record_parse_plain(const char *line, size_t len,
 void vt_scan_record_format_plain(const struct vt_scan_record *r,
     struct vt_buf *out);
 
-/* 1, as the plain one would have it; 0: not this way, nothing is said of the
- * line, and nothing is written.  The line is as vt_scan_record_parse_here has
- * it; after 0 it is as it was. */
-int vt_scan_record_parse_quick(char *line, size_t len, struct vt_arena *a,
+/* The first of many lines, as vt_scan_record_parse_first has them: where its
+ * newline is, and all is as the plain one would have it; NULL: not this way,
+ * nothing is said of the line, and it is as it was. */
+char *vt_scan_record_parse_quick(char *lines, size_t len, struct vt_arena *a,
     struct vt_scan_record *out);
+/* One that was read up to `stop` is to be read the plain way all the same: the
+ * quotes that were cut off are put back. */
+void vt_scan_record_mend(char *line, const char *stop);
+/* 1; 0: not this way, and nothing is written. */
 int vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out);
 /* The same of a move. */

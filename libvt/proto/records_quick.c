@@ -12,31 +12,47 @@
 
 #include "libvt/base/clear.h"
 #include "libvt/base/clock.h"
-#include "libvt/base/jsonl.h"
+#include "libvt/base/jsonrun.h"
 #include "libvt/base/num.h"
 
 #include "libvt/proto/records_internal.h"
 
-/* The line, cut into strings where they end: where a quote was there is a
- * NUL. */
+/*
+ * Where in a line, which is cut into its strings where they end: where a quote
+ * was there is a NUL.  Nothing steps over the newline that ends it, so what is
+ * behind it is looked at and never believed.
+ */
 struct quick {
-	char *p, *end;
+	char *p;
+	const char *end;	/* of what is read, lines behind it included */
 	struct vt_arena *a;
 	int odd;		/* sticks: this line goes the plain way */
-	const char *time;	/* the first: most lines have it again */
-	int64_t time_us;
 };
+
+/* A text whose length is known: eight bytes at once. */
+static inline int
+is_next(const char *p, const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8)
+		if (memcmp(p + i, text + i, 8) != 0)
+			return 0;
+	return memcmp(p + i, text + i, len - i) == 0;
+}
 
 static inline int
 step(struct quick *q, const char *text, size_t len)
 {
-	if ((size_t)(q->end - q->p) < len || memcmp(q->p, text, len) != 0)
+	if (!is_next(q->p, text, len))
 		return 0;
 	q->p += len;
 	return 1;
 }
 
-/* Step over these bytes if they come next. */
+/* Do these bytes come next? */
+#define AT(q, text) is_next((q)->p, text, sizeof(text) - 1)
+/* Step over them if they do. */
 #define IS(q, text) step(q, text, sizeof(text) - 1)
 /* They must. */
 #define MUST(q, text) do { if (!IS(q, text)) (q)->odd = 1; } while (0)
@@ -46,9 +62,9 @@ static inline const char *
 text(struct quick *q, size_t *len)
 {
 	char *start = q->p;
-	char *stop = start + (vt_json_plain_end(start, q->end) - start);
+	char *stop = start + (vt_json_stop(start) - start);
 
-	if (stop == q->end || *stop != '"') {
+	if (*stop != '"') {
 		q->odd = 1;
 		return "";
 	}
@@ -81,8 +97,7 @@ no_digits(uint64_t v)
 	return ((v + EACH(0x46)) | (v - EACH(0x30))) & EACH(0x80);
 }
 
-/* At most 18 digits, which no sum overflows; no sign, no leading zero.  What
- * is behind the line is no digit. */
+/* At most 18 digits, which no sum overflows; no sign, no leading zero. */
 static inline uint64_t
 natural(struct quick *q)
 {
@@ -112,54 +127,38 @@ natural(struct quick *q)
 	return n;
 }
 
-static int64_t
+static inline int64_t
 when(struct quick *q)
 {
-	const char *start = q->p;
-	int64_t us;
+	int64_t us = 0;
 
-	if (q->end - start < 25 || start[24] != '"') {
+	if (vt_time_parse_rfc3339(q->p, 24, &us) < 0 || q->p[24] != '"')
 		q->odd = 1;
-		return 0;
-	}
-	if (q->time != NULL && memcmp(start, q->time, 24) == 0) {
+	else
 		q->p += 25;
-		return q->time_us;
-	}
-	if (vt_time_parse_rfc3339(start, 24, &us) < 0) {
-		q->odd = 1;
-		return 0;
-	}
-	q->p += 25;
-	if (q->time == NULL) {
-		q->time = start;
-		q->time_us = us;
-	}
 	return us;
 }
 
-/* A time that is the same in most lines, or in all: read anew when it
- * changes. */
+/* A time that is the same in most lines, or in all, with the quote behind it:
+ * read anew when it changes. */
 struct known_time {
-	char text[24];		/* "": none yet */
+	char text[25];		/* without a quote: none yet */
 	int64_t us;
 };
 
-static int64_t
+static inline int64_t
 when_known(struct quick *q, struct known_time *k)
 {
 	const char *start = q->p;
 	int64_t us;
 
-	if (*k->text != '\0' && q->end - start >= 25 && start[24] == '"' &&
-	    memcmp(start, k->text, 24) == 0) {
-		q->p += 25;
+	if (k->text[24] == '"' && is_next(start, k->text, sizeof(k->text))) {
+		q->p += sizeof(k->text);
 		return k->us;
 	}
 	us = when(q);
-	/* not one that is the version's own */
-	if (!q->odd && us != q->time_us) {
-		memcpy(k->text, start, 24);
+	if (!q->odd) {
+		memcpy(k->text, start, sizeof(k->text));
 		k->us = us;
 	}
 	return us;
@@ -340,45 +339,90 @@ plain_day(const char *p)
 	return (int64_t)eight_digits(v << 24);
 }
 
-/* Behind "[": rows up to "]", of which a plain one takes six bytes with its
- * comma; where they are shorter there may be too many for this way. */
+/* Rows that are begun where they are to lie. */
+struct rows {
+	struct vt_heat_day *h;
+	size_t count, max;
+	int is_kept;		/* they have their own memory */
+};
+
+/* There is no more room where they are begun: as much as the rest of the line
+ * can need, of which a plain row takes six bytes with its comma.  Where they
+ * are shorter there may be too many for this way. */
+static void __attribute__((noinline))
+move_rows(struct quick *q, struct rows *r)
+{
+	const char *stop = memchr(q->p, '\n', (size_t)(q->end - q->p));
+	struct vt_heat_day *h = NULL;
+	size_t max = r->count;
+
+	if (!r->is_kept && stop != NULL) {
+		vt_arena_keep(q->a, r->count * sizeof(*h));
+		max += (size_t)(stop - q->p) / 6 + 1;
+		h = vt_arena_alloc(q->a, max * sizeof(*h));
+	}
+	if (h == NULL) {
+		q->odd = 1;
+		return;
+	}
+	if (r->count > 0)
+		memcpy(h, r->h, r->count * sizeof(*h));
+	r->h = h;
+	r->max = max;
+	r->is_kept = 1;
+}
+
+/* One behind those. */
+static inline void
+read_row(struct quick *q, struct rows *r, uint64_t size_bytes)
+{
+	struct vt_heat_day *h = &r->h[r->count];
+	int64_t n[5];
+	int count = 1;
+
+	n[0] = plain_day(q->p);
+	if (n[0] >= 0)
+		q->p += 5;
+	else
+		count = any_row(q, n);
+	if (q->odd || vt_heat_day_row(n, count, size_bytes, r->count > 0 ?
+	    h - 1 : NULL, h) < 0)
+		q->odd = 1;
+	r->count++;
+}
+
+/* Behind "[": rows up to "]". */
 static void
 read_days(struct quick *q, struct vt_scan_record *out)
 {
-	size_t max = (size_t)(q->end - q->p) / 6 + 1, at = 0;
-	struct vt_heat_day *h = vt_arena_alloc(q->a, max * sizeof(*h));
-	int64_t n[5];
-	int count;
+	struct rows r = { NULL, 0, 0, 0 };
+	size_t room;
 
-	if (h == NULL)
-		q->odd = 1;
-	while (!q->odd) {
-		count = 1;
-		n[0] = plain_day(q->p);
-		if (n[0] >= 0)
-			q->p += 5;
-		else
-			count = any_row(q, n);
-		if (q->odd || at == max || vt_heat_day_row(n, count,
-		    out->size_bytes, at > 0 ? &h[at - 1] : NULL, &h[at]) < 0) {
-			q->odd = 1;
-			break;
-		}
-		at++;
+	r.h = vt_arena_room(q->a, &room);
+	r.max = room / sizeof(*r.h);
+	for (;;) {
+		if (r.count == r.max)
+			move_rows(q, &r);
+		if (q->odd)
+			return;
+		read_row(q, &r, out->size_bytes);
 		if (*q->p != ',')
 			break;
 		q->p++;
 	}
 	MUST(q, "]");
-	out->h = h;
-	out->h_count = at;
+	if (!r.is_kept)
+		vt_arena_keep(q->a, r.count * sizeof(*r.h));
+	out->h = r.h;
+	out->h_count = r.count;
 }
 
-/* The same of gaps: at least six bytes a row. */
+/* The same of gaps, which few have: at least six bytes a row. */
 static void
 read_gaps(struct quick *q, struct vt_scan_record *out)
 {
-	size_t max = (size_t)(q->end - q->p) / 6 + 1, at = 0;
+	const char *stop = memchr(q->p, '\n', (size_t)(q->end - q->p));
+	size_t max = stop != NULL ? (size_t)(stop - q->p) / 6 + 1 : 0, at = 0;
 	struct vt_heat_gap *g = vt_arena_alloc(q->a, max * sizeof(*g));
 	int64_t n[5];
 	int count;
@@ -425,8 +469,13 @@ read_also(struct quick *q, struct vt_scan_record *out)
 	out->also = list;
 }
 
+/* What is behind the number of most versions: written once, and not replaced
+ * since. */
+#define ONLY_ONE ",\"generation\":1,\"bucket_generation\":1," \
+	"\"current\":true,\"size\":"
+
 /* Which version of what. */
-static void
+static inline void
 read_name(struct quick *q, struct vt_scan_record *out)
 {
 	MUST(q, "{\"v\":1,\"bucket\":\"");
@@ -435,24 +484,30 @@ read_name(struct quick *q, struct vt_scan_record *out)
 	out->key = text(q, &out->key_len);
 	if (IS(q, ",\"version\":\""))
 		out->version = text(q, NULL);
-	if (IS(q, ",\"seq\":")) {
+	if (IS(q, ",\"seq\":"))
 		out->seq = (int64_t)natural(q);
-		MUST(q, ",\"generation\":");
-		out->generation = (int64_t)natural(q);
-		MUST(q, ",\"bucket_generation\":");
-		out->bucket_generation = (int64_t)natural(q);
+	if (IS(q, ONLY_ONE)) {
+		out->generation = out->bucket_generation = 1;
+		out->is_current = 1;
+	} else {
+		if (out->seq != 0) {
+			MUST(q, ",\"generation\":");
+			out->generation = (int64_t)natural(q);
+			MUST(q, ",\"bucket_generation\":");
+			out->bucket_generation = (int64_t)natural(q);
+		}
+		MUST(q, ",\"current\":");
+		out->is_current = truth(q);
+		MUST(q, ",\"size\":");
 	}
-	MUST(q, ",\"current\":");
-	out->is_current = truth(q);
-	MUST(q, ",\"size\":");
 	out->size_bytes = natural(q);
 	if (IS(q, ",\"mtime\":\""))
 		out->mtime_us = when(q);
 }
 
-/* Where it is. */
-static void
-read_place(struct quick *q, struct vt_scan_record *out)
+/* Where it is, as all say. */
+static inline void
+read_tier(struct quick *q, struct vt_scan_record *out)
 {
 	MUST(q, ",\"tier\":\"");
 	out->tier = text(q, NULL);
@@ -460,10 +515,18 @@ read_place(struct quick *q, struct vt_scan_record *out)
 		out->storage_class = text(q, NULL);
 	if (IS(q, ",\"copy\":"))
 		out->copy = (int64_t)natural(q);
-	out->copy_since_us = IS(q, ",\"copy_since\":\"") ? when(q) :
-	    vt_scan_usual_since(out);
-	out->stored_bytes = IS(q, ",\"stored_bytes\":") ? natural(q) :
-	    vt_scan_usual_stored(out);
+	out->copy_since_us = vt_scan_usual_since(out);
+	out->stored_bytes = vt_scan_usual_stored(out);
+}
+
+/* And as few do. */
+static void
+read_place(struct quick *q, struct vt_scan_record *out)
+{
+	if (IS(q, ",\"copy_since\":\""))
+		out->copy_since_us = when(q);
+	if (IS(q, ",\"stored_bytes\":"))
+		out->stored_bytes = natural(q);
 	out->adopted = IS(q, ",\"adopted\":true");
 	if (IS(q, ",\"pack\":")) {
 		out->pack = (int64_t)natural(q);
@@ -506,7 +569,7 @@ read_bounds(struct quick *q, struct vt_scan_record *out)
 	out->legal_hold = IS(q, ",\"legal_hold\":true");
 }
 
-static void
+static inline void
 read_heat(struct quick *q, struct vt_scan_record *out)
 {
 	static __thread struct known_time from, to;
@@ -539,36 +602,35 @@ read_heat(struct quick *q, struct vt_scan_record *out)
 		read_days(q, out);
 }
 
-/* The quotes that were cut off are put back; a line that has a NUL of its own
- * was never read beyond it. */
-static void
-mend(char *line, const char *stop)
+void
+vt_scan_record_mend(char *line, const char *stop)
 {
 	for (; line < stop; line++)
 		if (*line == '\0')
 			*line = '"';
 }
 
-int
-vt_scan_record_parse_quick(char *line, size_t len, struct vt_arena *a,
+char *
+vt_scan_record_parse_quick(char *lines, size_t len, struct vt_arena *a,
     struct vt_scan_record *out)
 {
-	struct quick q = { line, line + len, a, 0, NULL, 0 };
+	struct quick q = { lines, lines + len, a, 0 };
 
 	vt_clear(out);
 	out->version = out->storage_class = out->pin = out->lock = "";
 	out->tags = out->upload = "";
 	read_name(&q, out);
 	if (!q.odd)
+		read_tier(&q, out);
+	if (!q.odd && !AT(&q, ",\"reads\":")) {
 		read_place(&q, out);
-	if (!q.odd)
-		read_bounds(&q, out);
+		if (!q.odd)
+			read_bounds(&q, out);
+	}
 	if (!q.odd)
 		read_heat(&q, out);
-	if (!q.odd)
-		MUST(&q, "}");
-	if (!q.odd && q.p == q.end)
-		return 1;
-	mend(line, q.p < q.end ? q.p : q.end);
-	return 0;
+	if (!q.odd && IS(&q, "}") && *q.p == '\n')
+		return q.p;
+	vt_scan_record_mend(lines, q.p);
+	return NULL;
 }

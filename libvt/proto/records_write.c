@@ -8,6 +8,7 @@
 
 #include "libvt/base/clock.h"
 #include "libvt/base/jsonl.h"
+#include "libvt/base/jsonrun.h"
 #include "libvt/base/num.h"
 
 #include "libvt/proto/records_internal.h"
@@ -89,8 +90,18 @@ struct written {
 	char text[25];		/* "": none was */
 };
 
-static char *
-put_when(char *p, int64_t us, struct written *last)
+static inline char *
+put_when(char *p, int64_t us)
+{
+	*p = '"';
+	vt_time_rfc3339_ms(us, p + 1);
+	p[25] = '"';
+	return p + 26;
+}
+
+/* One that is the same in most lines, or in all. */
+static inline char *
+put_known(char *p, int64_t us, struct written *last)
 {
 	if (us != last->us || *last->text == '\0') {
 		vt_time_rfc3339_ms(us, last->text);
@@ -102,62 +113,61 @@ put_when(char *p, int64_t us, struct written *last)
 	return p;
 }
 
-/* A string that needs no escape, with its length. */
+/* A string, with its length. */
 struct plain {
 	const char *s;
 	size_t len;
 };
 
-static char *
-put_plain(char *p, const struct plain *t)
-{
-	*p++ = '"';
-	p = put(p, t->s, t->len);
-	*p++ = '"';
-	return p;
-}
-
-/* A string of `len` bytes, which are added to *bytes; 0: it must be escaped. */
-static inline int
+/* Its length is added to *bytes. */
+static inline void
 find_bytes(const char *s, size_t len, struct plain *t, size_t *bytes)
 {
 	t->s = s;
 	t->len = len;
 	*bytes += len;
-	/* most are empty in most lines */
-	return len == 0 || vt_json_is_ascii(s, len);
 }
 
-/* The same of one that ends in a NUL; NULL is "". */
-static inline int
+/* The same of one that ends in a NUL; NULL is "".  Most are empty in most
+ * lines. */
+static inline void
 find_string(const char *s, struct plain *t, size_t *bytes)
 {
-	return find_bytes(s, s == NULL || *s == '\0' ? 0 : strlen(s), t,
-	    bytes);
+	find_bytes(s, s == NULL || *s == '\0' ? 0 : strlen(s), t, bytes);
 }
 
-/* Of one whose length may be known, and then that it need not be escaped. */
-static inline int
+/* Of one whose length may be known. */
+static inline void
 find_known(const char *s, size_t known, struct plain *t, size_t *bytes)
 {
 	if (known == 0)
-		return find_string(s, t, bytes);
-	t->s = s;
-	t->len = known;
-	*bytes += known;
-	return 1;
+		find_string(s, t, bytes);
+	else
+		find_bytes(s, known, t, bytes);
+}
+
+/* *odd sticks: it must be escaped, and the line goes the plain way. */
+static inline char *
+put_plain(char *p, const struct plain *t, uint64_t *odd)
+{
+	*p++ = '"';
+	*odd |= vt_json_copy(p, t->s, t->len);
+	p += t->len;
+	*p++ = '"';
+	return p;
 }
 
 /* A field that is left out when it is empty. */
-static char *
-put_some(char *p, const char *name, size_t name_len, const struct plain *t)
+static inline char *
+put_some(char *p, const char *name, size_t name_len, const struct plain *t,
+    uint64_t *odd)
 {
 	if (t->len == 0)
 		return p;
-	return put_plain(put(p, name, name_len), t);
+	return put_plain(put(p, name, name_len), t, odd);
 }
 
-#define PUT_SOME(p, name, t) put_some(p, name, sizeof(name) - 1, t)
+#define PUT_SOME(p, name, t, odd) put_some(p, name, sizeof(name) - 1, t, odd)
 
 /* A fraction, as the plain way writes it; room for it is reserved. */
 static inline char *
@@ -177,27 +187,30 @@ put_double(char *p, struct vt_buf *out, const char *field, size_t field_len,
 #define PUT_DOUBLE(p, out, name, d) put_double(p, out, ",\"" name "\":", \
 	sizeof(",\"" name "\":") - 1, name, d)
 
-static void
-put_end(char *p, struct vt_buf *out)
+/* 1; 0: something is odd, and all is as it was when there were `before`
+ * bytes. */
+static int
+put_end(char *p, struct vt_buf *out, size_t before, uint64_t odd)
 {
-	p = PUT(p, "}\n");
+	p = odd == 0 ? PUT(p, "}\n") : out->data + before;
 	*p = '\0';
 	out->len = (size_t)(p - out->data);
+	return odd == 0;
 }
 
 /* --- versions ------------------------------------------------------------- */
 
 enum { BUCKET, KEY, VERSION, TIER, CLASS, PIN, LOCK, TAGS, STRINGS };
 
-static char *
+static inline char *
 put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
-    struct written *last)
+    uint64_t *odd)
 {
 	p = PUT(p, "{\"v\":1,\"bucket\":");
-	p = put_plain(p, &s[BUCKET]);
+	p = put_plain(p, &s[BUCKET], odd);
 	p = PUT(p, ",\"key\":");
-	p = put_plain(p, &s[KEY]);
-	p = PUT_SOME(p, ",\"version\":", &s[VERSION]);
+	p = put_plain(p, &s[KEY], odd);
+	p = PUT_SOME(p, ",\"version\":", &s[VERSION], odd);
 	if (r->seq != 0) {
 		p = put_i64(PUT(p, ",\"seq\":"), r->seq);
 		p = put_i64(PUT(p, ",\"generation\":"), r->generation);
@@ -208,22 +221,21 @@ put_name(char *p, const struct vt_scan_record *r, const struct plain *s,
 	    PUT(p, ",\"current\":false");
 	p = put_u64(PUT(p, ",\"size\":"), r->size_bytes);
 	if (r->mtime_us != 0)
-		p = put_when(PUT(p, ",\"mtime\":"), r->mtime_us, last);
+		p = put_when(PUT(p, ",\"mtime\":"), r->mtime_us);
 	return p;
 }
 
 /* Where it is; room for the pack's fraction is reserved, too. */
-static char *
+static inline char *
 put_place(char *p, struct vt_buf *out, const struct vt_scan_record *r,
-    const struct plain *s, struct written *last)
+    const struct plain *s, uint64_t *odd)
 {
-	p = put_plain(PUT(p, ",\"tier\":"), &s[TIER]);
-	p = PUT_SOME(p, ",\"class\":", &s[CLASS]);
+	p = put_plain(PUT(p, ",\"tier\":"), &s[TIER], odd);
+	p = PUT_SOME(p, ",\"class\":", &s[CLASS], odd);
 	if (r->copy != 0)
 		p = put_i64(PUT(p, ",\"copy\":"), r->copy);
 	if (!vt_scan_same_time(r->copy_since_us, vt_scan_usual_since(r)))
-		p = put_when(PUT(p, ",\"copy_since\":"), r->copy_since_us,
-		    last);
+		p = put_when(PUT(p, ",\"copy_since\":"), r->copy_since_us);
 	if (r->stored_bytes != vt_scan_usual_stored(r))
 		p = put_u64(PUT(p, ",\"stored_bytes\":"), r->stored_bytes);
 	if (r->adopted)
@@ -237,26 +249,26 @@ put_place(char *p, struct vt_buf *out, const struct vt_scan_record *r,
 }
 
 /* What may not, or must, be done to it. */
-static char *
+static inline char *
 put_bounds(char *p, const struct vt_scan_record *r, const struct plain *s,
-    struct written *last)
+    uint64_t *odd)
 {
 	if (r->is_ruled) {
 		p = PUT(p, ",\"ruled\":true");
-		p = PUT_SOME(p, ",\"tags\":", &s[TAGS]);
+		p = PUT_SOME(p, ",\"tags\":", &s[TAGS], odd);
 		if (r->noncurrent_since_us != 0)
 			p = put_when(PUT(p, ",\"noncurrent_since\":"),
-			    r->noncurrent_since_us, last);
+			    r->noncurrent_since_us);
 		if (r->newer > 0)
 			p = put_u64(PUT(p, ",\"newer\":"), r->newer);
 		if (r->is_alone)
 			p = PUT(p, ",\"alone\":true");
 	}
-	p = PUT_SOME(p, ",\"pin\":", &s[PIN]);
-	p = PUT_SOME(p, ",\"lock\":", &s[LOCK]);
+	p = PUT_SOME(p, ",\"pin\":", &s[PIN], odd);
+	p = PUT_SOME(p, ",\"lock\":", &s[LOCK], odd);
 	if (r->retain_until_us != 0)
 		p = put_when(PUT(p, ",\"retain_until\":"),
-		    r->retain_until_us, last);
+		    r->retain_until_us);
 	if (r->legal_hold)
 		p = PUT(p, ",\"legal_hold\":true");
 	return p;
@@ -296,26 +308,24 @@ put_covered(char *p, struct vt_buf *out, double days)
 	return n != 0 ? put_fraction(p, (uint32_t)n) : p;
 }
 
-static char *
-put_heat(char *p, const struct vt_scan_record *r, struct written *last)
+static inline char *
+put_heat(char *p, const struct vt_scan_record *r)
 {
-	/* the same in most lines, or in all */
 	static __thread struct written from, to;
 
 	p = put_u64(PUT(p, ",\"reads\":"), r->reads);
 	p = put_u64(PUT(p, ",\"bytes_read\":"), r->bytes_read);
 	if (r->last_read_us != 0)
-		p = put_when(PUT(p, ",\"last_read\":"), r->last_read_us,
-		    last);
+		p = put_when(PUT(p, ",\"last_read\":"), r->last_read_us);
 	if (r->r30 != 0)
 		p = put_u64(PUT(p, ",\"r30\":"), r->r30);
 	if (r->r90 != 0)
 		p = put_u64(PUT(p, ",\"r90\":"), r->r90);
 	if (!vt_scan_same_time(r->covered_from_us, vt_scan_usual_from(r)))
-		p = put_when(PUT(p, ",\"covered_from\":"),
+		p = put_known(PUT(p, ",\"covered_from\":"),
 		    r->covered_from_us, &from);
 	if (r->covered_to_us != 0)
-		p = put_when(PUT(p, ",\"covered_to\":"), r->covered_to_us,
+		p = put_known(PUT(p, ",\"covered_to\":"), r->covered_to_us,
 		    &to);
 	return p;
 }
@@ -378,44 +388,45 @@ begin_line(struct vt_buf *out, size_t bytes)
 	return vt_buf_reserve(out, bytes + FRAME_MAX);
 }
 
-static int
+static inline void
 find_strings(const struct vt_scan_record *r, struct plain *s, size_t *bytes)
 {
-	return find_string(r->bucket, &s[BUCKET], bytes) &&
-	    find_bytes(r->key, r->key_len, &s[KEY], bytes) &&
-	    find_string(r->version, &s[VERSION], bytes) &&
-	    find_string(r->tier, &s[TIER], bytes) &&
-	    find_string(r->storage_class, &s[CLASS], bytes) &&
-	    find_string(r->pin, &s[PIN], bytes) &&
-	    find_string(r->lock, &s[LOCK], bytes) &&
-	    find_string(r->is_ruled ? r->tags : "", &s[TAGS], bytes);
+	find_string(r->bucket, &s[BUCKET], bytes);
+	find_bytes(r->key, r->key_len, &s[KEY], bytes);
+	find_string(r->version, &s[VERSION], bytes);
+	find_string(r->tier, &s[TIER], bytes);
+	find_string(r->storage_class, &s[CLASS], bytes);
+	find_string(r->pin, &s[PIN], bytes);
+	find_string(r->lock, &s[LOCK], bytes);
+	find_string(r->is_ruled ? r->tags : "", &s[TAGS], bytes);
 }
 
 int
 vt_scan_record_format_quick(const struct vt_scan_record *r,
     struct vt_buf *out)
 {
+	size_t bytes = 0, before = out->len;
 	struct plain s[STRINGS];
-	struct written last;
-	size_t bytes = 0;
+	uint64_t odd = 0;
 	char *p;
 
 	if (r->kind != VT_SCAN_VERSION || r->also_count > 0 ||
-	    r->gap_count > 0 || !find_strings(r, s, &bytes))
+	    r->gap_count > 0)
 		return 0;
+	find_strings(r, s, &bytes);
 	p = begin_line(out, bytes + r->h_count * ROW_MAX);
 	if (p == NULL)
 		return 0;
-	*last.text = '\0';
-	p = put_name(p, r, s, &last);
-	p = put_place(p, out, r, s, &last);
-	p = put_bounds(p, r, s, &last);
-	p = put_heat(p, r, &last);
+	p = put_name(p, r, s, &odd);
+	if (odd != 0)
+		return put_end(p, out, before, odd);
+	p = put_place(p, out, r, s, &odd);
+	p = put_bounds(p, r, s, &odd);
+	p = put_heat(p, r);
 	p = put_covered(p, out, r->covered_days);
 	if (r->h_count > 0)
 		p = put_days(p, r);
-	put_end(p, out);
-	return 1;
+	return put_end(p, out, before, odd);
 }
 
 /* --- moves ---------------------------------------------------------------- */
@@ -424,26 +435,26 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 enum { M_RULE, M_PLAN, M_PRICES, M_POLICIES, M_POLICY, M_BUCKET, M_KEY,
 	M_VERSION, M_FROM, M_TO, M_REASON, M_STRINGS };
 
-static int
+static void
 find_head(const struct vt_move *m, struct plain *s, size_t *bytes)
 {
-	return find_string(m->rule, &s[M_RULE], bytes) &&
-	    find_string(m->plan, &s[M_PLAN], bytes) &&
-	    find_string(m->prices, &s[M_PRICES], bytes) &&
-	    find_string(m->policies, &s[M_POLICIES], bytes) &&
-	    find_string(m->policy, &s[M_POLICY], bytes);
+	find_string(m->rule, &s[M_RULE], bytes);
+	find_string(m->plan, &s[M_PLAN], bytes);
+	find_string(m->prices, &s[M_PRICES], bytes);
+	find_string(m->policies, &s[M_POLICIES], bytes);
+	find_string(m->policy, &s[M_POLICY], bytes);
 }
 
 /* A line up to its bucket. */
 static char *
-put_head(char *p, const struct plain *s)
+put_head(char *p, const struct plain *s, uint64_t *odd)
 {
 	p = PUT(p, "{\"v\":1");
-	p = PUT_SOME(p, ",\"rule\":", &s[M_RULE]);
-	p = PUT_SOME(p, ",\"plan\":", &s[M_PLAN]);
-	p = PUT_SOME(p, ",\"prices\":", &s[M_PRICES]);
-	p = PUT_SOME(p, ",\"policies\":", &s[M_POLICIES]);
-	return PUT_SOME(p, ",\"policy\":", &s[M_POLICY]);
+	p = PUT_SOME(p, ",\"rule\":", &s[M_RULE], odd);
+	p = PUT_SOME(p, ",\"plan\":", &s[M_PLAN], odd);
+	p = PUT_SOME(p, ",\"prices\":", &s[M_PRICES], odd);
+	p = PUT_SOME(p, ",\"policies\":", &s[M_POLICIES], odd);
+	return PUT_SOME(p, ",\"policy\":", &s[M_POLICY], odd);
 }
 
 void
@@ -453,15 +464,21 @@ vt_move_frame_init(struct vt_move_frame *f, const char *plan,
 	struct vt_move m = { .plan = plan, .prices = prices,
 	    .policies = policies };
 	struct plain s[M_STRINGS];
+	uint64_t odd = 0;
 	size_t bytes = 0;
+	char *p;
 
 	f->plan = plan;
 	f->prices = prices;
 	f->policies = policies;
 	f->head_len = 0;
+	find_head(&m, s, &bytes);
 	/* the names of the fields take less than half of it */
-	if (find_head(&m, s, &bytes) && bytes <= sizeof(f->head) / 2)
-		f->head_len = (size_t)(put_head(f->head, s) - f->head);
+	if (bytes > sizeof(f->head) / 2)
+		return;
+	p = put_head(f->head, s, &odd);
+	if (odd == 0)
+		f->head_len = (size_t)(p - f->head);
 }
 
 static int
@@ -479,16 +496,16 @@ has_head(const struct vt_move_frame *f, const struct vt_move *m)
 }
 
 /* The strings behind the head. */
-static int
+static inline void
 find_rest(const struct vt_move *m, const struct vt_move_known *known,
     struct plain *s, size_t *bytes)
 {
-	return find_string(m->bucket, &s[M_BUCKET], bytes) &&
-	    find_bytes(m->key, m->key_len, &s[M_KEY], bytes) &&
-	    find_known(m->version, known->version, &s[M_VERSION], bytes) &&
-	    find_known(m->from, known->from, &s[M_FROM], bytes) &&
-	    find_known(m->to, known->to, &s[M_TO], bytes) &&
-	    find_known(m->reason, known->reason, &s[M_REASON], bytes);
+	find_string(m->bucket, &s[M_BUCKET], bytes);
+	find_bytes(m->key, m->key_len, &s[M_KEY], bytes);
+	find_known(m->version, known->version, &s[M_VERSION], bytes);
+	find_known(m->from, known->from, &s[M_FROM], bytes);
+	find_known(m->to, known->to, &s[M_TO], bytes);
+	find_known(m->reason, known->reason, &s[M_REASON], bytes);
 }
 
 int
@@ -497,37 +514,38 @@ vt_move_format_quick(const struct vt_move_frame *f, const struct vt_move *m,
 {
 	/* the same in all lines of a plan, but where rules ask */
 	static __thread struct written last;
+	size_t bytes = 0, before = out->len;
 	int is_framed = has_head(f, m);
 	struct plain s[M_STRINGS];
-	size_t bytes = 0;
+	uint64_t odd = 0;
 	char *p;
 
-	if (!is_empty(m->action) || !is_empty(m->upload) ||
-	    !find_rest(m, known, s, &bytes) ||
-	    (!is_framed && !find_head(m, s, &bytes)))
+	if (!is_empty(m->action) || !is_empty(m->upload))
 		return 0;
+	find_rest(m, known, s, &bytes);
+	if (!is_framed)
+		find_head(m, s, &bytes);
 	p = begin_line(out, bytes);
 	if (p == NULL)
 		return 0;
-	p = is_framed ? put(p, f->head, f->head_len) : put_head(p, s);
-	p = put_plain(PUT(p, ",\"bucket\":"), &s[M_BUCKET]);
-	p = put_plain(PUT(p, ",\"key\":"), &s[M_KEY]);
-	p = PUT_SOME(p, ",\"version\":", &s[M_VERSION]);
+	p = is_framed ? put(p, f->head, f->head_len) : put_head(p, s, &odd);
+	p = put_plain(PUT(p, ",\"bucket\":"), &s[M_BUCKET], &odd);
+	p = put_plain(PUT(p, ",\"key\":"), &s[M_KEY], &odd);
+	p = PUT_SOME(p, ",\"version\":", &s[M_VERSION], &odd);
 	p = put_i64(PUT(p, ",\"seq\":"), m->seq);
 	p = put_i64(PUT(p, ",\"generation\":"), m->generation);
 	p = put_i64(PUT(p, ",\"bucket_generation\":"),
 	    m->bucket_generation);
 	p = put_i64(PUT(p, ",\"copy\":"), m->copy);
-	p = put_plain(PUT(p, ",\"from\":"), &s[M_FROM]);
-	p = put_plain(PUT(p, ",\"to\":"), &s[M_TO]);
+	p = put_plain(PUT(p, ",\"from\":"), &s[M_FROM], &odd);
+	p = put_plain(PUT(p, ",\"to\":"), &s[M_TO], &odd);
 	p = put_u64(PUT(p, ",\"size\":"), m->size_bytes);
 	p = PUT_DOUBLE(p, out, "saving_usd_month", m->saving_usd_month);
 	p = PUT_DOUBLE(p, out, "cost_usd", m->cost_usd);
 	p = PUT_DOUBLE(p, out, "payback_days", m->payback_days);
-	p = PUT_SOME(p, ",\"reason\":", &s[M_REASON]);
+	p = PUT_SOME(p, ",\"reason\":", &s[M_REASON], &odd);
 	if (m->not_after_us != 0)
-		p = put_when(PUT(p, ",\"not_after\":"), m->not_after_us,
+		p = put_known(PUT(p, ",\"not_after\":"), m->not_after_us,
 		    &last);
-	put_end(p, out);
-	return 1;
+	return put_end(p, out, before, odd);
 }

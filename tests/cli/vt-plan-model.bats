@@ -400,6 +400,10 @@ buckets() {
 	{ head -c 17000000 /dev/zero | tr '\0' x; echo; cat scan; } >long
 	run -1 --separate-stderr vt-plan --model m long
 	[[ $stderr == *"by the model"*"4 malformed lines of 9000"* ]]
+	# they are numbered through, whatever is read at a time
+	{ sed '7000d; 8000d; 8500d' scan; head -n 1 long; } >behind
+	run -1 --separate-stderr vt-plan --model m behind
+	[[ $stderr == *"behind:8998: the line is over 16777216 bytes"* ]]
 	run -0 --separate-stderr vt-plan --model m </dev/null
 	[[ $stderr == *"nothing to plan"* ]]
 	[ -e m ]

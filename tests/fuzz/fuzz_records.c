@@ -32,18 +32,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vt_err err;
 	int was_quick;
 	enum vt_code rc;
-	char *copy;
+	char *copy, *stop;
 
 	if (a == NULL)
 		return 0;
-	copy = vt_arena_alloc(a, size + VT_RECORD_BEHIND);
+	/* what may be read behind it, and no more */
+	copy = malloc(size + 1 + VT_RECORD_BEHIND);
 	if (copy == NULL)
 		abort();
 	if (size > 0)
 		memcpy(copy, data, size);
+	copy[size] = '\n';
+	memset(copy + size + 1, '"', VT_RECORD_BEHIND);
 	vt_buf_init(&b, 64 << 20);
 	vt_buf_init(&c, 64 << 20);
-	was_quick = vt_scan_record_parse_quick(copy, size, a, &quick);
+	stop = vt_scan_record_parse_quick(copy, size + 1, a, &quick);
+	was_quick = stop == copy + size;
+	/* a line that it has inside */
+	if (stop != NULL && !was_quick)
+		vt_scan_record_mend(copy, stop);
 	/* who goes the plain way finds the line as it was */
 	if (!was_quick && size > 0 && memcmp(copy, data, size) != 0)
 		abort();
@@ -67,5 +74,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vt_buf_release(&b);
 	vt_buf_release(&c);
 	vt_arena_free(a);
+	free(copy);
 	return 0;
 }

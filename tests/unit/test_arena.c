@@ -59,9 +59,49 @@ test_arena(void)
 	vt_arena_free(a);
 }
 
+/* A list that is filled where it will lie. */
+static void
+test_room(void)
+{
+	struct vt_arena *a = vt_arena_new(10000);
+	size_t len, before, i;
+	char *p, *q, *big;
+	int zero = 1;
+
+	p = vt_arena_room(a, &len);
+	ok(len > 1000 && len < 10000, "there is room in the first block");
+	memset(p, 'x', len);
+	vt_arena_keep(a, 0);
+	is_int(vt_arena_room(a, &before) == p && before == len, 1,
+	    "of which nothing was taken");
+	vt_arena_keep(a, 33);
+	q = vt_arena_room(a, &before);
+	ok(q > p + 32 && (uintptr_t)q % 16 == 0 && before < len - 32,
+	    "some of it is kept, and what is behind it aligned");
+	q = vt_arena_alloc(a, 100);
+	for (i = 0; i < 100; i++)
+		zero &= q[i] == 0;
+	ok(q > p + 32 && zero, "the next allocation is behind it, and zeroed");
+	ok(p[0] == 'x' && p[32] == 'x', "and it is as it was");
+	vt_arena_room(a, &len);
+	vt_arena_keep(a, len);
+	vt_arena_room(a, &len);
+	is_int(len, 0, "all of it can be kept");
+	big = vt_arena_alloc(a, 5000);
+	ok(big != NULL, "what is asked for then is elsewhere");
+	vt_arena_free(a);
+	a = vt_arena_new(20);
+	vt_arena_room(a, &len);
+	is_int(len, 20, "no room is over the maximum");
+	vt_arena_keep(a, 20);
+	ok(vt_arena_alloc(a, 1) == NULL, "to which it counts");
+	vt_arena_free(a);
+}
+
 int
 main(void)
 {
 	test_arena();
+	test_room();
 	return test_done();
 }

@@ -62,7 +62,7 @@ test_calendar(void)
 {
 	int64_t day, back;
 	int same = 1;
-	char got[30], want[30];
+	char got[30], want[30], ms[25];
 	struct tm tm;
 	time_t t;
 
@@ -77,6 +77,14 @@ test_calendar(void)
 		same &= vt_time_parse_http(got, &back) == 0 && back == t * S;
 	}
 	ok(same, "every day of 800 years as gmtime has it, and back");
+	/* the years 0 to 9999 */
+	for (day = -719528; day <= 2932896; day += 5) {
+		t = day * 86400 + (day * 7919 % 86400 + 86400) % 86400;
+		vt_time_rfc3339_ms(t * S + 123000, ms);
+		same &= vt_time_parse_rfc3339(ms, 24, &back) == 0 &&
+		    back == t * S + 123000;
+	}
+	ok(same, "and of all years that have four digits");
 }
 
 /* The usual form is read at once, any other one byte by byte: each byte of it

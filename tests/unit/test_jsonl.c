@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "libvt/base/jsonl.h"
+#include "libvt/base/jsonrun.h"
 #include "libvt/base/lines.h"
 
 #include "tests/unit/test.h"
@@ -416,35 +417,31 @@ lines_of(const char *text, size_t max)
 	return out;
 }
 
-/* The same by blocks: "1:text,text 3:! ...". */
+/* The same by blocks: "text,text ! ...". */
 static const char *
 blocks_of(const char *text, size_t max, size_t most)
 {
 	static char out[1000];
 	int fd = file_of(text, strlen(text));
 	struct vt_lines *l = vt_lines_open(fd, max);
-	uint64_t number = 0;
-	size_t count, lines, i, n = 0;
 	struct vt_buf b;
 	enum vt_code rc;
+	size_t i, n = 0;
 
 	out[0] = '\0';
 	vt_buf_init(&b, 1000);
 	for (;;) {
 		vt_buf_reset(&b);
-		rc = vt_lines_block(l, most, &b, &count, &number, NULL);
+		rc = vt_lines_block(l, most, &b, NULL);
 		if (rc == VT_ABSENT)
 			break;
 		if (rc == VT_TOO_LARGE)
 			vt_buf_str(&b, "!");
-		for (i = lines = 0; i < b.len; i++)
-			if (b.data[i] == '\n') {
+		for (i = 0; i < b.len; i++)
+			if (b.data[i] == '\n')
 				b.data[i] = ',';
-				lines++;
-			}
-		n += (size_t)snprintf(out + n, sizeof(out) - n, "%d:%.*s%s ",
-		    (int)number, (int)b.len, b.data,
-		    lines == count ? "" : " miscounted");
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%.*s ",
+		    (int)b.len, b.data);
 	}
 	vt_buf_release(&b);
 	vt_lines_close(l);
@@ -460,18 +457,17 @@ test_blocks(void)
 	int fds[2], same = 1, i;
 	struct vt_lines *slow;
 	struct vt_buf b, c;
-	size_t count;
-	uint64_t number;
+	size_t k;
 
 	is_str(blocks_of("", 10, 5), "", "no block");
-	is_str(blocks_of("a\nbc\n", 10, 10), "1:a,bc, ", "one of two lines");
-	is_str(blocks_of("a\nbc\nd", 10, 4), "1:a, 2:bc, 3:d, ",
+	is_str(blocks_of("a\nbc\n", 10, 10), "a,bc, ", "one of two lines");
+	is_str(blocks_of("a\nbc\nd", 10, 4), "a, bc, d, ",
 	    "as many as fit, the last without a newline");
-	is_str(blocks_of("abcdef\ng\nh\n", 10, 4), "1:abcdef, 2:g,h, ",
+	is_str(blocks_of("abcdef\ng\nh\n", 10, 4), "abcdef, g,h, ",
 	    "a longer one alone");
-	is_str(blocks_of("a\nabcd\nb\nc\n", 3, 3), "1:a, 2:! 3:b, 4:c, ",
+	is_str(blocks_of("a\nabcd\nb\nc\n", 3, 3), "a, ! b, c, ",
 	    "one over the maximum is told");
-	is_str(blocks_of("\n\n\na\n", 9, 3), "1:,,, 4:a, ", "empty ones");
+	is_str(blocks_of("\n\n\na\n", 9, 3), ",,, a, ", "empty ones");
 	/* byte by byte through a pipe */
 	if (pipe(fds) < 0)
 		exit(1);
@@ -482,8 +478,10 @@ test_blocks(void)
 		if (write(fds[1], text + i, 1) != 1)
 			exit(1);
 	close(fds[1]);
-	while (vt_lines_block(slow, 8, &b, &count, &number, NULL) == VT_OK) {
-		vt_buf_printf(&c, "%d ", (int)count);
+	while (vt_lines_block(slow, 8, &b, NULL) == VT_OK) {
+		for (k = i = 0; k < b.len; k++)
+			i += b.data[k] == '\n';
+		vt_buf_printf(&c, "%d ", i);
 		same &= b.len <= 10;
 		vt_buf_reset(&b);
 	}
@@ -495,8 +493,6 @@ test_blocks(void)
 	close(fds[0]);
 }
 
-/* Megabytes of lines through two buffers by turns, as those who work on one
- * while the next is read have them. */
 /* Some of the stream was read before. */
 static void
 test_begun(void)
@@ -525,12 +521,14 @@ test_begun(void)
 	close(fd);
 }
 
+/* Megabytes of lines through two buffers by turns, as those who work on one
+ * while the next is read have them. */
 static void
 test_large_blocks(void)
 {
-	size_t total = 5000000, at, len, n = 0, count, sum = 0;
+	size_t total = 5000000, at, len, n = 0, sum = 0;
 	char *text = malloc(total + 4000);
-	uint64_t number, want = 1, wrong = 0;
+	uint64_t wrong = 0;
 	struct vt_buf b[2], *to;
 	struct vt_lines *l;
 	int fd;
@@ -550,13 +548,11 @@ test_large_blocks(void)
 	for (;; n++) {
 		to = &b[n % 2];
 		vt_buf_reset(to);
-		if (vt_lines_block(l, 100000, to, &count, &number, NULL) !=
-		    VT_OK)
+		if (vt_lines_block(l, 100000, to, NULL) != VT_OK)
 			break;
-		wrong += number != want || to->data[to->len] != '\0' ||
+		wrong += to->data[to->len] != '\0' ||
 		    to->len > 100000 || to->cap > 1 << 20 ||
 		    memcmp(text + sum, to->data, to->len) != 0;
-		want += count;
 		sum += to->len;
 	}
 	ok(sum == at && wrong == 0,
@@ -676,6 +672,37 @@ test_load(void)
 	is_int(vt_json_load(path, &doc, &err), VT_ABSENT, "absent");
 }
 
+/* Each byte at each place of texts up to 40 bytes: as byte by byte. */
+static void
+test_runs(void)
+{
+	unsigned wrong = 0, stopped = 0, all = 0;
+	char text[40 + VT_JSON_BEHIND], copy[42];
+	size_t len, at;
+	int c, is_stop;
+
+	for (len = 1; len <= 40; len++)
+		for (at = 0; at < len; at++)
+			for (c = 0; c < 256; c++) {
+				memset(text, '"', sizeof(text));
+				memset(text, 'a', len);
+				text[at] = (char)c;
+				is_stop = c < ' ' || c == '"' || c == '\\';
+				wrong += vt_json_stop(text) !=
+				    text + (is_stop ? at : len);
+				memset(copy, '.', sizeof(copy));
+				wrong += (vt_json_copy(copy + 1, text, len) !=
+				    0) != (is_stop || c > 0x7f);
+				wrong += *copy != '.' || copy[1 + len] != '.' ||
+				    memcmp(copy + 1, text, len) != 0;
+				stopped += (unsigned)is_stop;
+				all++;
+			}
+	is_int(wrong, 0, "runs end where they end: %u of %u before the end",
+	    stopped, all);
+	is_int(vt_json_copy(copy, NULL, 0), 0, "nothing is nothing odd");
+}
+
 int
 main(void)
 {
@@ -693,5 +720,6 @@ main(void)
 	test_large_blocks();
 	test_pieces();
 	test_load();
+	test_runs();
 	return test_done();
 }

@@ -57,14 +57,18 @@ compare(const char *line, size_t len)
 	struct vt_scan_record quick, plain;
 	struct vt_err err;
 	int was_quick, bad;
-	char *copy;
+	char *copy, *stop;
 
 	vt_arena_reset(arena);
-	copy = vt_arena_alloc(arena, len + VT_RECORD_BEHIND);
+	copy = vt_arena_alloc(arena, len + 1 + VT_RECORD_BEHIND);
 	if (copy == NULL)
 		return -1;
 	memcpy(copy, line, len);
-	was_quick = vt_scan_record_parse_quick(copy, len, arena, &quick);
+	copy[len] = '\n';
+	stop = vt_scan_record_parse_quick(copy, len + 1, arena, &quick);
+	was_quick = stop == copy + len;
+	if (stop != NULL && !was_quick)
+		vt_scan_record_mend(copy, stop);
 	if (!was_quick && memcmp(copy, line, len) != 0)
 		return -1;
 	bad = vt_scan_record_parse_plain(line, len, arena, &plain, &err) !=
@@ -122,6 +126,68 @@ test_reading(void)
 				break;
 		is_int(n, strlen(lines[i]), "cut short it does not");
 	}
+}
+
+/* As many as a year has, alone in the memory at hand or with others before
+ * them. */
+static void
+test_many_days(void)
+{
+	struct vt_scan_record r;
+	int count, rc, wrong = 0;
+	struct vt_buf b;
+	int i;
+
+	vt_buf_init(&b, 1 << 20);
+	for (count = 1; count < 400; count += 3) {
+		vt_buf_reset(&b);
+		vt_buf_str(&b, HEAD STATE PLACE HEAT ",\"h\":[");
+		for (i = 0; i < count; i++)
+			vt_buf_printf(&b, i % 3 != 0 ? "%d," : "[%d,2,7],",
+			    20000 + i);
+		b.len--;
+		vt_buf_str(&b, "]}");
+		rc = compare(b.data, b.len);
+		wrong += rc != 1;
+		/* not from the start of an empty arena */
+		vt_arena_reset(arena);
+		wrong += vt_scan_record_parse(b.data, b.len, arena, &r,
+		    NULL) != VT_OK || r.h_count != (size_t)count;
+		for (i = 0; i < count; i++)
+			wrong += r.h[i].day != 20000 + i ||
+			    r.h[i].gets != (i % 3 != 0 ? 1 : 2);
+	}
+	is_int(wrong, 0, "up to 400 days are read the quick way");
+	vt_buf_release(&b);
+}
+
+/* Lines behind each other, each read up to its own end. */
+static void
+test_following(void)
+{
+	static const char bad[] = "{\"v\":1,\"bucket\":\"b";
+	static const char spaced[] = HEAD STATE PLACE HEAT " }";
+	struct vt_scan_record r;
+	size_t at = 0, i, len, read = 0;
+	struct vt_buf b;
+
+	vt_buf_init(&b, 1 << 20);
+	for (i = 0; i < LINES; i++)
+		vt_buf_printf(&b, "%s\n%s\n%s\n", lines[i], bad, spaced);
+	if (vt_buf_reserve(&b, VT_RECORD_BEHIND) == NULL)
+		return;
+	memset(b.data + b.len, '"', VT_RECORD_BEHIND);
+	for (i = 0; at < b.len; i++, at += len + 1) {
+		vt_arena_reset(arena);
+		read += vt_scan_record_parse_first(b.data + at, b.len - at,
+		    &len, arena, &r, NULL) == VT_OK;
+		if (len != (i % 3 == 0 ? strlen(lines[i / 3]) : i % 3 == 1 ?
+		    sizeof(bad) : sizeof(spaced)) - (i % 3 != 0))
+			break;
+	}
+	is_int(i, 3 * LINES, "lines behind each other end where they do");
+	is_int(read, 2 * LINES, "one that is cut short takes none of the next");
+	vt_buf_release(&b);
 }
 
 /* --- there and back ------------------------------------------------------- */
@@ -574,6 +640,8 @@ main(void)
 	if (arena == NULL)
 		return 1;
 	test_reading();
+	test_many_days();
+	test_following();
 	test_earlier();
 	test_unusual();
 	test_any();
