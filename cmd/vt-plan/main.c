@@ -150,6 +150,12 @@ plan_no_memory(void)
 static double
 days_option(const char *name, const char *text)
 {
+	size_t digits = strspn(text, "0123456789");
+
+	/* seconds are nobody's wish here, and 30 of them are no evidence */
+	if (digits > 0 && text[digits] == '\0' && strspn(text, "0") != digits)
+		exit(cli_usage_error("%s '%s' has no unit: such as %sd", name,
+		    text, text));
 	return (double)cli_opt_duration(name, text,
 	    INT64_C(100) * 366 * 86400000) / 86400e3;
 }

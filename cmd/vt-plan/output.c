@@ -239,6 +239,9 @@ summarize(const struct run *r)
 	}
 	day_text(r->covered_from, from);
 	day_text(r->covered_to, to);
+	if (r->policy.min_history_days < 30)
+		cli_warn("--min-history lets versions move that the log has "
+		    "covered for less than 30 days");
 	if (r->covered_days > 0)
 		cli_warn("%llu versions, %s; the log covers %.1f days "
 		    "(%s to %s)", (unsigned long long)r->sum.versions,

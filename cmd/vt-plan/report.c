@@ -431,6 +431,7 @@ report_write(struct run *r)
 	f.scored_from_us = r->split_us;
 	f.covered_days = r->covered_days;
 	f.min_history_days = r->policy.min_history_days;
+	f.is_estimate = r->config == NULL;
 	f.prices_title = vt_prices_title(r->prices);
 	f.prices_digest = vt_prices_digest(r->prices);
 	f.plan_id = r->plan_id;

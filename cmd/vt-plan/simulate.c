@@ -224,6 +224,7 @@ print_foot(const struct run *r)
 {
 	const char *prefix;
 	double worst = worst_prefix(r, &prefix), best, plan, hot;
+	double guard = vt_contest_guard(r->contest);
 	char size[16];
 
 	best = vt_contest_optimum(r->contest);
@@ -233,8 +234,11 @@ print_foot(const struct run *r)
 	    "%.1f%%.\n", vt_contest_winner(r->contest)->name,
 	    100 * saving_share(plan, hot, best));
 	cli_printf("Worst prefix: '%s', %.2f times its bill if hot; at most "
-	    "%.2f times what the guard allows.\n", prefix, worst,
-	    vt_contest_guard(r->contest));
+	    "%.2f times what the guard allows.\n", prefix, worst, guard);
+	if (guard > 1)
+		cli_printf("It looks once a week, and what is cold by then "
+		    "comes back with its reads: that much more\nmay be "
+		    "paid.\n");
 	if (r->bound > 0)
 		cli_printf("%llu versions are bound by policies, pins or "
 		    "locks: in each line, the best\npossible too, they are "
@@ -261,7 +265,8 @@ over_text(double usd, double other, char out[16])
 {
 	if (other <= 0)
 		return "-";
-	snprintf(out, 16, "%.3f", usd / other);
+	/* lifecycle rules by age may have cost a thousand times as much */
+	snprintf(out, 16, "%.*f", usd < other / 100 ? 5 : 3, usd / other);
 	return out;
 }
 

@@ -14,7 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libvt/base/clock.h"
+
 #include "scan.h"
+
+/* Clocks of several machines differ, but not by so much. */
+#define FUTURE_US ((int64_t)86400 * 1000000)
 
 /* Files of like size, the newest ones. */
 #define FILES_MAX 8
@@ -326,6 +331,21 @@ find_span(struct run *r, int64_t *first, int64_t *last)
 		    "which time all are complete for");
 }
 
+/* A clock that was wrong for one line makes all objects look idle since. */
+static void
+warn_of_future(int64_t us)
+{
+	struct vt_clock clock = VT_CLOCK_REAL;
+	char t[25];
+
+	if (us <= vt_clock_now_us(&clock) + FUTURE_US)
+		return;
+	vt_time_rfc3339_ms(us, t);
+	cli_warn("the logs go on until %s, which is to come by this machine's "
+	    "clock: if a line's time is wrong, all objects look idle; say with "
+	    "--covered when the logs are complete", t);
+}
+
 /* A log that tells no coverage covers the time from its first read to its
  * last line: writes before that are an inventory of what there was. */
 static void
@@ -347,6 +367,8 @@ assume_coverage(struct run *r)
 	if (r->has_now)
 		return;
 	r->now_us = r->covered_count > 0 && to > end ? to : end;
+	if (r->covered_count == 0)
+		warn_of_future(end);
 	/* what an inventory tells later than the logs is there now */
 	listed = vt_coverage_listed_us(r->coverage, NULL, 0);
 	if (listed > r->now_us)

@@ -164,14 +164,16 @@ take_line(struct worker *w, const struct part *p, uint64_t number,
 
 	w->lines++;
 	rc = vt_logparser_line(w->parser, line, len, &event, &err);
+	if (rc == VT_OK && event.time_us < 0)
+		rc = vt_fail(&err, VT_INVALID, "a time before 1970");
+	if (rc == VT_OK) {
+		rc = vt_heat_add(w->heat, &event, &err);
+		if (rc == VT_OK && w->r->log_source_count > 1)
+			see(w, &event);
+	}
 	if (rc == VT_INVALID)
 		note_bad(w, p, number, line, len, &err);
-	if (rc != VT_OK)
-		return;
-	if (w->r->log_source_count > 1)
-		see(w, &event);
-	rc = vt_heat_add(w->heat, &event, &err);
-	if (rc != VT_OK)
+	else if (rc != VT_OK && rc != VT_ABSENT)
 		die(&err);
 }
 

@@ -234,6 +234,8 @@ read_all(struct run *r)
 	size_t memory = r->memory_bytes / r->threads;
 	unsigned i;
 
+	if (r->db == NULL)
+		drop_twins(r);
 	for (i = 0; i < r->threads; i++) {
 		r->heats[i] = vt_heat_new(r->tmp, memory);
 		if (r->heats[i] == NULL)

@@ -5,6 +5,7 @@
  *	source.c	which logs there are, of which formats
  *	logs.c		logs are read, by several threads
  *	place.c		where the last scan stopped in each log
+ *	twins.c		logs that are there twice, where no places are kept
  *	gather.c	heat from logs, kept files and partial results, as one
  *	forget.c	kept files written anew, without what is gone
  *	walk.c		the catalog joined with it
@@ -184,6 +185,9 @@ void free_sources(struct run *r);
 void read_logs(struct run *r);
 /* Lines, or records, of an open log as its format has them. */
 struct vt_zlines *open_lines(struct log *l);
+
+/* twins.c: leave out of r->logs what others begin with. */
+void drop_twins(struct run *r);
 
 /* place.c, under r->lock */
 enum found { FOUND_NEW, FOUND_PLACE, FOUND_DONE, FOUND_TWIN };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "libvt/base/arena.h"
 #include "libvt/proto/inventory.h"
@@ -85,9 +86,13 @@ add_operand(struct run *r, const char *path)
 {
 	struct stat st;
 
-	/* an inventory's folder holds those of other days too */
-	if (r->sources[r->source_count - 1].format != VT_LOG_INVENTORY &&
-	    stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		/* which holds those of other days too */
+		if (r->sources[r->source_count - 1].format ==
+		    VT_LOG_INVENTORY)
+			cli_die(CLI_FAILED, "'%s' is a folder: name the "
+			    "manifest.json of an inventory there, or its "
+			    "files with --schema", path);
 		r->sources[r->source_count - 1].is_folder = 1;
 		add_folder(r, path);
 	} else {
@@ -159,8 +164,15 @@ expand(struct run *r, const char *path)
 	s = add_source(r, VT_LOG_INVENTORY);
 	s->schema = inventory.schema;
 	s->at_us = inventory.at_us;
-	for (i = 0; i < inventory.file_count; i++)
-		add_log(r, cli_strdup(inventory.files[i]));
+	for (i = 0; i < inventory.file_count; i++) {
+		if (access(inventory.files[i], F_OK) == 0) {
+			add_log(r, cli_strdup(inventory.files[i]));
+			continue;
+		}
+		cli_warn("'%s' lists a file that is neither there nor in "
+		    "data, files or ../data: '%s'", path, inventory.files[i]);
+		r->failed = CLI_FAILED;
+	}
 }
 
 void

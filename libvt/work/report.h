@@ -135,6 +135,7 @@ struct vt_report_facts {
 	int64_t scored_from_us;		/* what engines cost is since then */
 	double covered_days;		/* 0: no log covers any time */
 	double min_history_days;
+	int is_estimate;		/* there is no installation yet */
 	const char *prices_title, *prices_digest, *plan_id;
 	const char *version;		/* of the program */
 	const char *command;		/* as it was typed, without secrets */

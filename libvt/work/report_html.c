@@ -459,9 +459,14 @@ put_tiers(struct vt_buf *b, const struct vt_report *r)
 			report_text(b, t->price.name);
 			vt_buf_str(b, ", ");
 		}
-		vt_buf_printf(b, "$%.5g per GB and month%s</small></li>",
-		    t->price.storage_gb_month, t->price.needs_restore ?
-		    ", needs a restore to be read" : "");
+		vt_buf_printf(b, "$%.5g", t->price.storage_gb_month);
+		if (t->price.level_count > 1)
+			vt_buf_printf(b, ", by and by $%.5g,",
+			    t->price.level[t->price.level_count - 1].
+			    storage_gb_month);
+		vt_buf_printf(b, " per GB and month%s</small></li>",
+		    t->price.needs_restore ? ", needs a restore to be read" :
+		    "");
 	}
 	vt_buf_str(b, "</ul>");
 }
@@ -741,8 +746,23 @@ put_moves_table(struct vt_buf *b, const struct vt_report *r,
 	vt_buf_str(b, "</tbody></table>");
 }
 
+/* Who has no server yet has nothing that could carry it out. */
 static void
-put_moves(struct vt_buf *b, const struct vt_report *r)
+put_next(struct vt_buf *b, const struct vt_report_facts *f)
+{
+	vt_buf_str(b, f->is_estimate ?
+	    "<p>Nothing has been moved: this is what could be done with the "
+	    "storage classes of these prices, by what the logs tell of the "
+	    "objects. Once Vaultaire serves them it plans the same, and this "
+	    "carries it out:</p><pre>vt-scan | vt-plan | vt-migrate</pre>" :
+	    "<p>Nothing has been moved yet. The plan is a file of lines that "
+	    "can be read, cut and edited; this carries it out:</p>"
+	    "<pre>vt-migrate &lt; plan.jsonl</pre>");
+}
+
+static void
+put_moves(struct vt_buf *b, const struct vt_report *r,
+    const struct vt_report_facts *f)
 {
 	const struct report_top *top[REPORT_TOP_MOVES];
 	struct vt_report_move most;
@@ -754,9 +774,7 @@ put_moves(struct vt_buf *b, const struct vt_report *r)
 		return;
 	}
 	put_routes(b, r);
-	vt_buf_str(b, "<p>Nothing has been moved yet. The plan is a file of "
-	    "lines that can be read, cut and edited; this carries it "
-	    "out:</p><pre>vt-migrate &lt; plan.jsonl</pre>");
+	put_next(b, f);
 	n = report_moves_top(r, top);
 	if (n == 0)
 		return;
@@ -925,7 +943,7 @@ vt_report_html(const struct vt_report *r, const struct vt_report_facts *f,
 	if (r->all.objects > 0) {
 		put_places(out, r);
 		put_prefixes(out, r);
-		put_moves(out, r);
+		put_moves(out, r, f);
 		put_cash(out, r);
 		put_packs(out, f);
 		put_held(out, r);

@@ -121,6 +121,22 @@ version() {
 	END
 }
 
+@test "who has no server is not told to move what it does not hold" {
+	version a 1073741824 >scan
+	vt-plan -q --report out.html scan >plan
+	look text out.html >text
+	grep -q "Once Vaultaire serves them" text
+	grep -q "\$0.023, by and by \$0.004, per GB and month" text
+	run ! grep -q "vt-migrate <" text
+	echo '{"tiers": [
+	    {"name": "hot", "url": "file:hot", "storage_class": "STANDARD"},
+	    {"name": "cold", "url": "file:c", "storage_class": "GLACIER_IR"}
+	    ]}' >config.json
+	vt-plan -q --config config.json --report out.html scan >plan
+	look text out.html >text
+	grep -q "vt-migrate < plan.jsonl" text
+}
+
 @test "P12 what no log speaks of has no age, and the page says so" {
 	echo '{"v":1,"bucket":"b","key":"k","size":5000000000,"tier":"hot",' \
 	    '"mtime":"2020-01-01T00:00:00Z","reads":0}' >scan

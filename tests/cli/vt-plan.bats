@@ -48,6 +48,8 @@ teardown() {
 	run -2 --separate-stderr vt-plan --explain nothing
 	run -2 --separate-stderr vt-plan --max-usd -1
 	run -2 --separate-stderr vt-plan --min-history soon
+	run -2 --separate-stderr vt-plan --min-history 30	# not seconds
+	[[ $stderr == *"no unit: such as 30d"* ]]
 	run -2 --separate-stderr vt-plan --split half
 	run -2 --separate-stderr vt-plan --json
 	run -2 --separate-stderr vt-plan --simulate --explain a/b
@@ -100,8 +102,11 @@ teardown() {
 	[ -z "$output" ]
 	run -0 --separate-stderr vt-plan --min-history 100d scan
 	[ "${#lines[@]}" -eq 2 ]
+	[[ $stderr != *"--min-history lets"* ]]
 	run -0 --separate-stderr vt-plan --min-history 300d scan
 	[ -z "$output" ]
+	run -0 --separate-stderr vt-plan --min-history 10d scan
+	[[ $stderr == *"--min-history lets versions move"* ]]
 }
 
 @test "P6 pins, holds, excluded tiers and restores come before cost" {

@@ -74,6 +74,27 @@ for l in sys.stdin: print(json.loads(l).get(sys.argv[1], ""))' "$1"
 	vt-scan --from csv two.csv one.csv | cmp - want
 }
 
+@test "a log that is there twice counts once" {
+	{ head -n 1 log.csv; for i in $(seq 300); do
+		echo "$((1600000000 + i)),GET,k$i,10"; done; } >a.csv
+	vt-scan --from csv a.csv >want
+	head -n 290 a.csv | zstd -q >a.csv.zst	# before the last lines
+	gzip -k a.csv
+	run -0 --separate-stderr vt-scan --from csv a.csv a.csv.gz a.csv.zst
+	cmp want - <<<"$output"
+	[[ $stderr == *"begins with all of 'a.csv.gz': that one is left out"* ]]
+	[[ $stderr == *"begins with all of 'a.csv.zst'"* ]]
+	run -0 --separate-stderr vt-scan --from csv a.csv.zst a.csv.gz
+	cmp want - <<<"$output"
+	# one that differs behind its beginning is another
+	{ cat a.csv; echo 1600000301,GET,k1,10; } >b.csv
+	sed 's/,k300,/,k301,/' a.csv >c.csv
+	vt-scan --from csv b.csv c.csv 2>said >out
+	[ ! -s said ]
+	[ "$(field reads <out | sort | uniq -c | tr -s ' ')" = \
+	    $' 2 1\n 298 2\n 1 3' ]
+}
+
 @test "malformed lines are counted, the first shown, the rest is scanned: 1" {
 	{ cat log.csv; echo x,GET,a,1; echo y,GET,a,1; } >bad.csv
 	run -1 --separate-stderr vt-scan --from csv bad.csv
@@ -82,6 +103,22 @@ for l in sys.stdin: print(json.loads(l).get(sys.argv[1], ""))' "$1"
 	[[ $stderr == *"2 malformed lines of 7"* ]]
 	run -1 --separate-stderr vt-scan --from vaultaire <<<'{"op":'
 	[ -z "$output" ]
+}
+
+@test "times that cannot be are told" {
+	printf '%s - - [%s] "GET /k HTTP/1.1" 200 5 "-" "-"\n' \
+	    a '10/Oct/1969:13:55:40 -0700' b '10/Oct/2020:13:55:40 +0000' >web
+	run -1 --separate-stderr vt-scan --from combined web
+	[ "$(field reads <<<"$output")" = 1 ]
+	[[ $stderr == *"web:1: a time before 1970"* ]]
+	printf '%s - - [%s] "GET /k HTTP/1.1" 200 5 "-" "-"\n' \
+	    c '10/Oct/2999:13:55:40 +0000' >>web
+	run -1 --separate-stderr vt-scan --from combined web
+	[[ $stderr == *"until 2999-10-10T13:55:40.000Z, which is to come"* ]]
+	run -1 --separate-stderr vt-scan --from combined web \
+	    --covered 2020-10-10T13:55:40Z..2020-12-01T00:00:00Z
+	[[ $stderr != *"to come"* ]]
+	[ "$(field covered_to <<<"$output")" = 2020-12-01T00:00:00.000Z ]
 }
 
 @test "a missing log, a cut compressed one, lost output: 3" {
@@ -396,7 +433,9 @@ b 2020-09-15T20:00:00.000Z 2020-09-20T00:00:00.000Z" ]
 	inventory "Bucket, Key, Size, LastModifiedDate" 1 b,k,10
 	rm inv/data/rows.csv.gz
 	run -3 --separate-stderr vt-scan --from s3-inventory inv/manifest.json
-	[[ $stderr == *"inv/rows.csv.gz"* ]]
+	[[ $stderr == *"inv/manifest.json"*"inv/rows.csv.gz"* ]]
+	run -3 --separate-stderr vt-scan --from s3-inventory inv
+	[[ $stderr == *"'inv' is a folder"*manifest.json* ]]
 	sed -i s/CSV/Parquet/ inv/manifest.json
 	run -3 --separate-stderr vt-scan --from s3-inventory inv/manifest.json
 	[[ $stderr == *"Parquet cannot be read"* ]]
