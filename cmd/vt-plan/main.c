@@ -381,12 +381,9 @@ prepare(struct run *r)
 	vt_buf_init(&r->packed, SIZE_MAX / 2);
 	r->temp_folder = cli_temp_folder();
 	r->sample = vt_sample_new(SAMPLE_OBJECTS, SAMPLE_EVENTS);
-	/* proposals come while the spool is still read */
-	r->spool = vt_spool_new(r->temp_folder,
-	    (size_t)(r->memory_bytes / 3 * 2));
 	r->proposals = vt_sorter_new(r->temp_folder,
 	    (size_t)(r->memory_bytes / 3));
-	if (r->sample == NULL || r->spool == NULL || r->proposals == NULL)
+	if (r->sample == NULL || r->proposals == NULL)
 		plan_no_memory();
 }
 
