@@ -260,7 +260,7 @@ read_input(struct run *r)
 	    r->packer != NULL || r->report != NULL;
 	/* proposals come while the spool is still read */
 	r->spool = vt_spool_new(r->temp_folder,
-	    (size_t)(r->memory_bytes / 4),
+	    (size_t)(r->memory_bytes / 8),
 	    r->one_by_one ? EXTENT_BYTES_KEPT : EXTENT_BYTES);
 	if (r->spool == NULL)
 		plan_no_memory();

@@ -382,7 +382,7 @@ prepare(struct run *r)
 	r->temp_folder = cli_temp_folder();
 	r->sample = vt_sample_new(SAMPLE_OBJECTS, SAMPLE_EVENTS);
 	r->proposals = vt_sorter_new(r->temp_folder,
-	    (size_t)(r->memory_bytes / 4 * 3));
+	    (size_t)(r->memory_bytes / 8 * 7));
 	if (r->sample == NULL || r->proposals == NULL)
 		plan_no_memory();
 }
