@@ -30,12 +30,17 @@ start_crew(const struct run *r, void (*work)(void *ctx, void *item),
 	return c;
 }
 
+/* Bytes of the spool that a thread has at a time; where all that is decided of
+ * them is kept until it is taken, it is many times more, of fewer. */
+#define EXTENT_BYTES ((size_t)1 << 20)
+#define EXTENT_BYTES_KEPT ((size_t)256 << 10)
+
 /*
- * A block of the spool, and what comes of it.  Where more than sums and
+ * An extent of the spool, and what comes of it.  Where more than sums and
  * proposals is asked for, what was decided of each version is kept for the one
- * who takes the block; else it is told and forgotten, while it is at hand.
+ * who takes the extent; else it is told and forgotten, while it is at hand.
  */
-struct block {
+struct extent {
 	const struct run *r;
 	struct vt_spool_reader *reader;
 	size_t number, count, cap;
@@ -48,7 +53,7 @@ struct block {
 /* Room for so many versions, where they stay: what is decided points into
  * them.  Their pasts keep the memory they have. */
 static int
-make_room(struct block *b, size_t count)
+make_room(struct extent *b, size_t count)
 {
 	struct decided *more;
 	size_t i;
@@ -68,11 +73,11 @@ make_room(struct block *b, size_t count)
 }
 
 static void
-decide_block(void *ctx, void *item)
+decide_extent(void *ctx, void *item)
 {
-	struct block *b = item;
+	struct extent *b = item;
 	const struct run *r = b->r;
-	size_t count = vt_spool_block_count(r->spool, b->number);
+	size_t count = vt_spool_extent_count(r->spool, b->number);
 	struct decided *p;
 	uint64_t rules;
 	enum vt_code rc = VT_OK;
@@ -100,8 +105,8 @@ decide_block(void *ctx, void *item)
 	}
 	if (rc != VT_OK && rc != VT_ABSENT)
 		(void)vt_fail(&b->err, rc, rc == VT_NOMEM ?
-		    "no memory for a block of versions" :
-		    "a block of versions is not what was kept");
+		    "no memory for an extent of versions" :
+		    "an extent of versions is not what was kept");
 }
 
 /* What binds it while the past is replayed. */
@@ -191,7 +196,7 @@ take_one(struct run *r, const struct decided *p)
 }
 
 static void
-take_block(struct run *r, struct block *b)
+take_extent(struct run *r, struct extent *b)
 {
 	size_t i;
 
@@ -203,7 +208,7 @@ take_block(struct run *r, struct block *b)
 }
 
 static void
-free_blocks(struct block *b, size_t count)
+free_extents(struct extent *b, size_t count)
 {
 	size_t i, k;
 
@@ -221,30 +226,30 @@ free_blocks(struct block *b, size_t count)
 static void
 decide_all(struct run *r)
 {
-	struct vt_crew *crew = start_crew(r, decide_block, NULL);
+	struct vt_crew *crew = start_crew(r, decide_extent, NULL);
 	size_t depth = crew_depth(r), given = 0, i;
-	size_t blocks = vt_spool_blocks(r->spool);
-	struct block *block = cli_alloc(depth * sizeof(*block)), *b;
+	size_t extents = vt_spool_extents(r->spool);
+	struct extent *all = cli_alloc(depth * sizeof(*all)), *b;
 
 	for (i = 0; i < depth; i++) {
-		block[i].r = r;
-		settled_init(&block[i].settled);
-		block[i].reader = vt_spool_reader_new(r->spool);
-		if (block[i].reader == NULL)
+		all[i].r = r;
+		settled_init(&all[i].settled);
+		all[i].reader = vt_spool_reader_new(r->spool);
+		if (all[i].reader == NULL)
 			plan_no_memory();
 	}
 	do {
-		while (given < blocks && vt_crew_pending(crew) < depth) {
-			b = &block[given % depth];
+		while (given < extents && vt_crew_pending(crew) < depth) {
+			b = &all[given % depth];
 			b->number = given++;
 			vt_crew_give(crew, b);
 		}
 		b = vt_crew_take(crew);
 		if (b != NULL)
-			take_block(r, b);
+			take_extent(r, b);
 	} while (b != NULL && !cli_stopping());
 	vt_crew_stop(crew);
-	free_blocks(block, depth);
+	free_extents(all, depth);
 }
 
 void
@@ -253,6 +258,12 @@ read_input(struct run *r)
 	cli_progress_start(r->quiet, "planning");
 	r->one_by_one = r->simulate || r->explain != NULL ||
 	    r->packer != NULL || r->report != NULL;
+	/* proposals come while the spool is still read */
+	r->spool = vt_spool_new(r->temp_folder,
+	    (size_t)(r->memory_bytes / 8),
+	    r->one_by_one ? EXTENT_BYTES_KEPT : EXTENT_BYTES);
+	if (r->spool == NULL)
+		plan_no_memory();
 	read_files(r);
 	first_end(r);
 	if (!r->is_direct && !cli_stopping())

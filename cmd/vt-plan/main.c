@@ -69,7 +69,7 @@ static const char usage[] =
 "      --split WHEN       simulate: 'half' or a time; score what is after it\n"
 "Else:\n"
 "      --memory SIZE      for versions and moves; more of them go to files in\n"
-"                         $TMPDIR (384M)\n"
+"                         $TMPDIR (512M)\n"
 "      --model FILE       keep what engines learn here, for a week of plans\n"
 "      --now TIME         plan as of then (RFC 3339; the end of the logs)\n"
 "      --threads N        that read and decide (one a core, at most 8)\n"
@@ -368,7 +368,7 @@ init(struct run *r)
 	r->now_us = r->learned_until_us = INT64_MAX;
 	r->max_bytes = r->max_objects = UINT64_MAX;
 	r->max_usd = INFINITY;
-	r->memory_bytes = UINT64_C(384) << 20;
+	r->memory_bytes = UINT64_C(512) << 20;
 	r->valid_ms = INT64_C(7) * 86400000;
 	r->prices_max_age = VT_PRICE_MAX_AGE;
 	r->policy.min_history_days = 30;
@@ -387,12 +387,9 @@ prepare(struct run *r)
 	vt_buf_init(&r->packed, SIZE_MAX / 2);
 	r->temp_folder = cli_temp_folder();
 	r->sample = vt_sample_new(SAMPLE_OBJECTS, SAMPLE_EVENTS);
-	/* proposals come while the spool is still read */
-	r->spool = vt_spool_new(r->temp_folder,
-	    (size_t)(r->memory_bytes / 3 * 2));
 	r->proposals = vt_sorter_new(r->temp_folder,
-	    (size_t)(r->memory_bytes / 3));
-	if (r->sample == NULL || r->spool == NULL || r->proposals == NULL)
+	    (size_t)(r->memory_bytes / 8 * 7));
+	if (r->sample == NULL || r->proposals == NULL)
 		plan_no_memory();
 }
 

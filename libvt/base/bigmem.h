@@ -11,7 +11,8 @@
 
 #define VT_BIGMEM_PAGE ((size_t)2 << 20)
 
-/* Not zeroed; NULL: no memory.  Free with free(). */
+/* Not zeroed; NULL: no memory.  Free with free().  From VT_BIGMEM_PAGE bytes on
+ * it begins at a multiple of that. */
 static inline void *
 vt_bigmem_alloc(size_t len)
 {

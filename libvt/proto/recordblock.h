@@ -104,6 +104,9 @@ void vt_block_reader_release(struct vt_block_reader *r);
  * VT_BLOCK_BEHIND more. */
 void vt_block_open(struct vt_block_reader *r, const char *records,
     size_t len);
+/* The same, but what records of blocks before point to in the reader stays. */
+void vt_block_follow(struct vt_block_reader *r, const char *records,
+    size_t len);
 /*
  * The next record, in the order of adding; of a version all but its days, which
  * are left packed (vt_record_days).  What it points to is borrowed until the

@@ -49,10 +49,16 @@ vt_block_reader_release(struct vt_block_reader *r)
 void
 vt_block_open(struct vt_block_reader *r, const char *records, size_t len)
 {
+	vt_arena_reset(r->lists);
+	vt_block_follow(r, records, len);
+}
+
+void
+vt_block_follow(struct vt_block_reader *r, const char *records, size_t len)
+{
 	r->p = records;
 	r->end = records + len;
 	r->is_bad = 0;
-	vt_arena_reset(r->lists);
 	r->bucket = r->tier = r->class_name = "";
 	r->gaps = NULL;
 	r->gap_count = 0;

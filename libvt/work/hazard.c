@@ -17,7 +17,7 @@
 
 /* Sizes of which a table is made: each four times the one before. */
 #define OCTAVES 16
-#define OCTAVE_FIRST 16384.0
+#define OCTAVE_FIRST 16384.0	/* 2^14 */
 
 /* The horizon: what is saved in so many days counts 1/e. */
 #define DISCOUNT_DAYS 90
@@ -325,17 +325,14 @@ vt_hazard_part(const struct vt_hazard *h, unsigned group)
 
 /* --- the policy ----------------------------------------------------------- */
 
-static size_t
+static inline size_t
 octave_of(uint64_t size_bytes)
 {
-	double size = OCTAVE_FIRST * 2;
-	size_t i = 0;
+	/* the second begins at twice the size of the first, 2^15 */
+	size_t i = size_bytes >> 15 == 0 ? 0 :
+	    (size_t)(63 - 15 - __builtin_clzll(size_bytes)) / 2 + 1;
 
-	while (i + 1 < OCTAVES && (double)size_bytes >= size) {
-		size *= 4;
-		i++;
-	}
-	return i;
+	return i < OCTAVES ? i : OCTAVES - 1;
 }
 
 struct vt_hazard_table *

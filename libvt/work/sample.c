@@ -13,10 +13,23 @@ struct prefix {
 	char *name;
 };
 
+/* What the heap is of, the lowest first: an object and where it is. */
+struct entry {
+	double rank;
+	uint64_t name;
+	size_t at;
+};
+
 struct vt_sample {
 	size_t max_objects, max_events;
-	struct vt_object *o;	/* a heap, the lowest rank first */
-	size_t count, cap, events;
+	/* objects, and between them, until it is finished, places of those
+	 * that were dropped, whose share is 0 and whose name the next such
+	 * place, from 1 */
+	struct vt_object *o;
+	size_t places, cap;
+	uint64_t free_place;
+	struct entry *heap;	/* has room for `cap` */
+	size_t count, events;
 	double left_out;	/* the highest rank that is not in it */
 	uint64_t offered;
 	int full;		/* something has been left out */
@@ -59,14 +72,39 @@ vt_sample_free(struct vt_sample *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->count; i++)
+	for (i = 0; i < s->places; i++)
 		release(&s->o[i]);
 	for (i = 0; i < s->prefix_count; i++)
 		free(s->prefix[i].name);
 	free(s->prefix);
 	free(s->slot);
 	free(s->o);
+	free(s->heap);
 	free(s);
+}
+
+/* Fewer than eight bytes, as if zeros were behind them. */
+static inline uint64_t
+few_bytes(const char *p, size_t len)
+{
+	unsigned shift = 0;
+	uint64_t v = 0;
+	uint32_t four;
+	uint16_t two;
+
+	if (len & 4) {
+		memcpy(&four, p, 4);
+		v = le32toh(four);
+		shift = 32;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&two, p, 2);
+		v |= (uint64_t)le16toh(two) << shift;
+		shift += 16;
+		p += 2;
+	}
+	return len & 1 ? v | (uint64_t)(uint8_t)*p << shift : v;
 }
 
 /* Eight bytes at a time; then mixed so that all bits are as good as drawn. */
@@ -80,9 +118,7 @@ hash_bytes(uint64_t h, const char *p, size_t len)
 		h = (h ^ le64toh(v)) * UINT64_C(0x9e3779b97f4a7c15);
 		h ^= h >> 32;
 	}
-	v = 0;
-	memcpy(&v, p, len);
-	h = (h ^ le64toh(v) ^ (uint64_t)len << 56) *
+	h = (h ^ few_bytes(p, len) ^ (uint64_t)len << 56) *
 	    UINT64_C(0x9e3779b97f4a7c15);
 	return h ^ h >> 32;
 }
@@ -184,50 +220,70 @@ prefix_index(struct vt_sample *s, const char *bucket, const char *key,
 /* --- the heap ------------------------------------------------------------- */
 
 static int
-lower(const struct vt_object *a, const struct vt_object *b)
+lower(const struct entry *a, const struct entry *b)
 {
 	return a->rank != b->rank ? a->rank < b->rank : a->name < b->name;
 }
 
 static void
-swap(struct vt_object *a, struct vt_object *b)
+heap_add(struct vt_sample *s, struct entry e)
 {
-	struct vt_object t = *a;
+	size_t i = s->count++;
 
-	*a = *b;
-	*b = t;
+	for (; i > 0 && lower(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		s->heap[i] = s->heap[(i - 1) / 2];
+	s->heap[i] = e;
 }
 
-static void
-sift_up(struct vt_sample *s, size_t i)
+/* The lowest, which leaves it. */
+static struct entry
+heap_take(struct vt_sample *s)
 {
-	for (; i > 0 && lower(&s->o[i], &s->o[(i - 1) / 2]); i = (i - 1) / 2)
-		swap(&s->o[i], &s->o[(i - 1) / 2]);
+	struct entry lowest = s->heap[0], last = s->heap[--s->count];
+	size_t i = 0, least;
+
+	for (;;) {
+		least = 2 * i + 1;
+		if (least >= s->count)
+			break;
+		if (least + 1 < s->count &&
+		    lower(&s->heap[least + 1], &s->heap[least]))
+			least++;
+		if (!lower(&s->heap[least], &last))
+			break;
+		s->heap[i] = s->heap[least];
+		i = least;
+	}
+	s->heap[i] = last;
+	return lowest;
 }
 
+/* Where it was there is room for another. */
 static void
 drop_lowest(struct vt_sample *s)
 {
-	size_t i = 0, least;
+	struct entry e = heap_take(s);
+	struct vt_object *o = &s->o[e.at];
 
-	if (s->o[0].rank > s->left_out)
-		s->left_out = s->o[0].rank;
-	s->events -= s->o[0].past.count;
-	release(&s->o[0]);
-	s->o[0] = s->o[--s->count];
-	for (;;) {
-		least = i;
-		if (2 * i + 1 < s->count &&
-		    lower(&s->o[2 * i + 1], &s->o[least]))
-			least = 2 * i + 1;
-		if (2 * i + 2 < s->count &&
-		    lower(&s->o[2 * i + 2], &s->o[least]))
-			least = 2 * i + 2;
-		if (least == i)
-			return;
-		swap(&s->o[i], &s->o[least]);
-		i = least;
-	}
+	if (e.rank > s->left_out)
+		s->left_out = e.rank;
+	s->events -= o->past.count;
+	release(o);
+	memset(o, 0, sizeof(*o));
+	o->name = s->free_place;
+	s->free_place = e.at + 1;
+}
+
+/* There is one. */
+static size_t
+take_place(struct vt_sample *s)
+{
+	size_t at = s->free_place;
+
+	if (at == 0)
+		return s->places++;
+	s->free_place = s->o[at - 1].name;
+	return at - 1;
 }
 
 static int
@@ -235,13 +291,18 @@ grow(struct vt_sample *s)
 {
 	size_t cap = s->cap != 0 ? s->cap * 2 : 256;
 	struct vt_object *o;
+	struct entry *heap;
 
-	if (s->count < s->cap)
+	if (s->places < s->cap)
 		return 0;
 	o = realloc(s->o, cap * sizeof(*o));
 	if (o == NULL)
 		return -1;
 	s->o = o;
+	heap = realloc(s->heap, cap * sizeof(*heap));
+	if (heap == NULL)
+		return -1;
+	s->heap = heap;
 	s->cap = cap;
 	return 0;
 }
@@ -275,31 +336,33 @@ copy_reach(struct vt_reach *to, const struct vt_reach *from)
 	return 0;
 }
 
+static double
+share_of(uint64_t size_bytes)
+{
+	return (double)size_bytes > LEAST_SHARE ? (double)size_bytes :
+	    LEAST_SHARE;
+}
+
 /* Its rank among all, drawn by its name. */
-static void
-rank(struct vt_object *o, uint64_t size_bytes, const char *bucket,
-    const char *key, size_t key_len, int64_t version)
+static inline double
+rank(uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
+    int64_t version, uint64_t *name)
 {
 	double drawn;
 
-	memset(o, 0, sizeof(*o));
-	o->size_bytes = size_bytes;
-	o->name = mixed(hash_bytes(hash_bytes(HASH_START, bucket,
+	*name = mixed(hash_bytes(hash_bytes(HASH_START, bucket,
 	    strlen(bucket) + 1), key, key_len) ^ mixed((uint64_t)version));
-	drawn = ((double)(o->name >> 11) + 1) / 9007199254740993.0;
-	o->share = (double)size_bytes > LEAST_SHARE ? (double)size_bytes :
-	    LEAST_SHARE;
-	o->rank = o->share / drawn;
+	drawn = ((double)(*name >> 11) + 1) / 9007199254740993.0;
+	return share_of(size_bytes) / drawn;
 }
 
 double
 vt_sample_rank(uint64_t size_bytes, const char *bucket, const char *key,
     size_t key_len, int64_t version)
 {
-	struct vt_object o;
+	uint64_t name;
 
-	rank(&o, size_bytes, bucket, key, key_len, version);
-	return o.rank;
+	return rank(size_bytes, bucket, key, key_len, version, &name);
 }
 
 double
@@ -320,15 +383,11 @@ int
 vt_sample_wants(struct vt_sample *s, uint64_t size_bytes, const char *bucket,
     const char *key, size_t key_len, int64_t version)
 {
-	struct vt_object o;
-
 	s->offered++;
-	if (!s->full)
-		return 1;
-	rank(&o, size_bytes, bucket, key, key_len, version);
 	/* what is over all that was left out may still fit, even below the
 	 * lowest that is in */
-	return o.rank >= s->left_out;
+	return !s->full || vt_sample_rank(size_bytes, bucket, key, key_len,
+	    version) >= s->left_out;
 }
 
 enum vt_code
@@ -336,11 +395,14 @@ vt_sample_add(struct vt_sample *s, const struct vt_past *p,
     uint64_t size_bytes, const char *bucket, const char *key, size_t key_len,
     int64_t version, const struct vt_reach *reach, struct vt_err *err)
 {
-	struct vt_object o;
+	struct vt_object o = { .size_bytes = size_bytes,
+	    .share = share_of(size_bytes) };
+	struct entry e;
 
 	if (!(p->to > p->from))
 		return VT_OK;
-	rank(&o, size_bytes, bucket, key, key_len, version);
+	e.rank = rank(size_bytes, bucket, key, key_len, version, &o.name);
+	e.name = o.name;
 	if (grow(s) < 0 ||
 	    prefix_index(s, bucket, key, key_len, &o.prefix) < 0 ||
 	    copy_past(&o.past, p) < 0)
@@ -349,9 +411,10 @@ vt_sample_add(struct vt_sample *s, const struct vt_past *p,
 		vt_past_release(&o.past);
 		return vt_fail(err, VT_NOMEM, "no memory for a sample");
 	}
+	e.at = take_place(s);
 	s->events += p->count;
-	s->o[s->count++] = o;
-	sift_up(s, s->count - 1);
+	s->o[e.at] = o;
+	heap_add(s, e);
 	while (s->count > s->max_objects ||
 	    (s->events > s->max_events && s->count > 1)) {
 		s->full = 1;
@@ -373,8 +436,13 @@ by_time(const void *a, const void *b)
 void
 vt_sample_finish(struct vt_sample *s)
 {
-	size_t i;
+	size_t i, n = 0;
 
+	for (i = 0; i < s->places; i++)
+		if (s->o[i].share > 0)
+			s->o[n++] = s->o[i];
+	s->places = n;
+	s->free_place = 0;
 	for (i = 0; i < s->count; i++)
 		s->o[i].stands_for = s->left_out > s->o[i].share ?
 		    s->left_out / s->o[i].share : 1;

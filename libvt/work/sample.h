@@ -27,7 +27,6 @@ struct vt_object {
 	uint64_t size_bytes;
 	double stands_for;	/* objects, at least 1 */
 	double share;		/* of what it can cost, see sampling */
-	double rank;
 	uint64_t name;		/* a digest, to tell equal ranks apart */
 	uint32_t prefix;	/* index for vt_sample_prefix */
 	struct vt_reach reach;	/* its steps are the sample's */

@@ -1,8 +1,10 @@
 /* Blocks of records that wait: see spool.h. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "libvt/base/bigmem.h"
 #include "libvt/base/buf.h"
 #include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
@@ -11,24 +13,39 @@
 
 /* One that was put. */
 struct block {
+	size_t len;
+	char *data;		/* NULL: in the file, or on its way there */
+	uint64_t tag;
+};
+
+/* The blocks from `first` on up to those of the next one. */
+struct extent {
+	size_t first;
 	size_t len, count;	/* bytes, records */
-	char *data;		/* NULL: in the file */
+	int is_for_file;
 	uint64_t at;		/* there */
 	uint64_t crc64;
-	uint64_t tag;
+};
+
+/* What goes to the file and comes from it: whole pages. */
+struct pages {
+	char *data;
+	size_t cap;
 };
 
 struct vt_spool {
 	char *folder;
 	int fd;
-	size_t memory_max, memory;
+	size_t memory_max, memory, extent_bytes;
 	uint64_t file_bytes, count;
-	struct block *blocks;
-	size_t block_count, block_cap;
+	struct vt_buf blocks, extents;
+	int is_open;		/* the last extent takes more blocks */
+	struct pages out;	/* it, if it is for the file; it is written
+				   when it is full, and else stays here */
 };
 
 struct vt_spool *
-vt_spool_new(const char *folder, size_t memory_bytes)
+vt_spool_new(const char *folder, size_t memory_bytes, size_t extent_bytes)
 {
 	struct vt_spool *s = calloc(1, sizeof(*s));
 
@@ -36,12 +53,33 @@ vt_spool_new(const char *folder, size_t memory_bytes)
 		return NULL;
 	s->fd = -1;
 	s->memory_max = memory_bytes;
+	s->extent_bytes = extent_bytes;
+	vt_buf_init(&s->blocks, SIZE_MAX / 2);
+	vt_buf_init(&s->extents, SIZE_MAX / 2);
 	s->folder = strdup(folder);
 	if (s->folder == NULL) {
 		free(s);
 		return NULL;
 	}
 	return s;
+}
+
+static size_t
+block_count(const struct vt_spool *s)
+{
+	return s->blocks.len / sizeof(struct block);
+}
+
+static struct block *
+block_at(const struct vt_spool *s, size_t i)
+{
+	return (struct block *)(void *)s->blocks.data + i;
+}
+
+static struct extent *
+extent_at(const struct vt_spool *s, size_t i)
+{
+	return (struct extent *)(void *)s->extents.data + i;
 }
 
 void
@@ -51,11 +89,13 @@ vt_spool_free(struct vt_spool *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->block_count; i++)
-		free(s->blocks[i].data);
+	for (i = 0; i < block_count(s); i++)
+		free(block_at(s, i)->data);
 	if (s->fd >= 0)
 		close(s->fd);
-	free(s->blocks);
+	free(s->out.data);
+	vt_buf_release(&s->blocks);
+	vt_buf_release(&s->extents);
 	free(s->folder);
 	free(s);
 }
@@ -67,15 +107,15 @@ vt_spool_count(const struct vt_spool *s)
 }
 
 size_t
-vt_spool_blocks(const struct vt_spool *s)
+vt_spool_extents(const struct vt_spool *s)
 {
-	return s->block_count;
+	return s->extents.len / sizeof(struct extent);
 }
 
 size_t
-vt_spool_block_count(const struct vt_spool *s, size_t block)
+vt_spool_extent_count(const struct vt_spool *s, size_t extent)
 {
-	return s->blocks[block].count;
+	return extent_at(s, extent)->count;
 }
 
 uint64_t
@@ -84,40 +124,114 @@ vt_spool_file_bytes(const struct vt_spool *s)
 	return s->file_bytes;
 }
 
+static size_t
+whole_pages(size_t len)
+{
+	return (len + VT_FS_DIRECT - 1) / VT_FS_DIRECT * VT_FS_DIRECT;
+}
+
+/* Room for `len` bytes, of which the first `kept` stay, and for what may be
+ * read behind them.  -1: no memory. */
+static int
+make_room(struct pages *b, size_t len, size_t kept)
+{
+	size_t cap = b->cap != 0 ? b->cap : VT_BIGMEM_PAGE;
+	char *more;
+
+	len = whole_pages(len + VT_BLOCK_BEHIND);
+	if (len <= b->cap)
+		return 0;
+	while (cap < len)
+		cap *= 2;
+	more = vt_bigmem_alloc(cap);
+	if (more == NULL)
+		return -1;
+	if (kept > 0)
+		memcpy(more, b->data, kept);
+	free(b->data);
+	b->data = more;
+	b->cap = cap;
+	return 0;
+}
+
 /* --- putting ------------------------------------------------------------- */
 
-static enum vt_code
-spill(struct vt_spool *s, const char *data, struct block *to,
-    struct vt_err *err)
+/* A file system that is asked to pass the page cache may say yes and then
+ * refuse what is written, or the rest of what it wrote a part of: then through
+ * it, for good.  0; -1 with errno. */
+static int
+write_out(struct vt_spool *s, size_t len)
 {
+	if (vt_fs_write_all(s->fd, s->out.data, len) == 0)
+		return 0;
+	if (errno != EINVAL || vt_fs_direct(s->fd, 0) < 0 ||
+	    lseek(s->fd, (off_t)s->file_bytes, SEEK_SET) < 0)
+		return -1;
+	return vt_fs_write_all(s->fd, s->out.data, len);
+}
+
+static enum vt_code
+spill(struct vt_spool *s, struct extent *x, struct vt_err *err)
+{
+	size_t len = whole_pages(x->len);
 	enum vt_code rc;
 
 	if (s->fd < 0) {
 		rc = vt_fs_nameless(s->folder, &s->fd, err);
 		if (rc != VT_OK)
 			return rc;
+		/* it is as well where that is not to be had */
+		(void)vt_fs_direct(s->fd, 1);
 	}
-	if (vt_fs_write_all(s->fd, data, to->len) < 0)
+	memset(s->out.data + x->len, 0, len - x->len);
+	if (write_out(s, len) < 0)
 		return vt_fail_errno(err, "cannot write %zu bytes of versions "
-		    "to a file in '%s'", to->len, s->folder);
-	to->crc64 = vt_crc64nvme(0, data, to->len);
-	to->at = s->file_bytes;
-	s->file_bytes += to->len;
+		    "to a file in '%s'", x->len, s->folder);
+	x->crc64 = vt_crc64nvme(0, s->out.data, x->len);
+	x->at = s->file_bytes;
+	s->file_bytes += len;
 	return VT_OK;
 }
 
-static enum vt_code
-keep(struct vt_spool *s, const char *data, struct block *to,
-    struct vt_err *err)
+static int
+keep(struct vt_spool *s, const char *data, struct block *k)
 {
-	to->data = malloc(to->len + VT_BLOCK_BEHIND);
-	if (to->data == NULL)
-		return vt_fail(err, VT_NOMEM, "no memory for %zu bytes of "
-		    "versions", to->len);
-	memcpy(to->data, data, to->len);
-	memset(to->data + to->len, 0, VT_BLOCK_BEHIND);
-	s->memory += to->len;
-	return VT_OK;
+	k->data = malloc(k->len + VT_BLOCK_BEHIND);
+	if (k->data == NULL)
+		return -1;
+	memcpy(k->data, data, k->len);
+	memset(k->data + k->len, 0, VT_BLOCK_BEHIND);
+	s->memory += k->len;
+	return 0;
+}
+
+static int
+put_aside(struct vt_spool *s, const char *data, const struct block *k,
+    const struct extent *x)
+{
+	if (make_room(&s->out, x->len + k->len, x->len) < 0)
+		return -1;
+	memcpy(s->out.data + x->len, data, k->len);
+	return 0;
+}
+
+/* The last extent, or a new one that begins with the block.  All of it is in
+ * memory or none, so that they are the same whatever memory there is.  NULL: no
+ * memory. */
+static struct extent *
+extent_for(struct vt_spool *s, size_t len)
+{
+	size_t most = len > s->extent_bytes ? len : s->extent_bytes;
+	struct extent x = { .first = block_count(s) };
+
+	if (s->is_open)
+		return extent_at(s, vt_spool_extents(s) - 1);
+	x.is_for_file = s->out.data != NULL || most > s->memory_max ||
+	    s->memory > s->memory_max - most;
+	if (vt_buf_add(&s->extents, &x, sizeof(x)) < 0)
+		return NULL;
+	s->is_open = 1;
+	return extent_at(s, vt_spool_extents(s) - 1);
 }
 
 enum vt_code
@@ -125,41 +239,36 @@ vt_spool_put(struct vt_spool *s, struct vt_block *k, uint64_t tag,
     struct vt_err *err)
 {
 	const char *data = k->bytes.data + VT_BLOCK_HEADER;
-	struct block *to;
-	enum vt_code rc;
-	size_t cap;
+	struct block b = { vt_block_len(k), NULL, tag };
+	struct extent *x;
 
 	if (k->count == 0)
 		return VT_OK;
-	if (s->block_count == s->block_cap) {
-		cap = s->block_cap != 0 ? s->block_cap * 2 : 64;
-		to = realloc(s->blocks, cap * sizeof(*to));
-		if (to == NULL)
-			return vt_fail(err, VT_NOMEM,
-			    "no memory for %zu blocks of versions", cap);
-		s->blocks = to;
-		s->block_cap = cap;
+	x = extent_for(s, b.len);
+	if (x == NULL || (x->is_for_file ? put_aside(s, data, &b, x) :
+	    keep(s, data, &b)) < 0 ||
+	    vt_buf_add(&s->blocks, &b, sizeof(b)) < 0) {
+		free(b.data);
+		return vt_fail(err, VT_NOMEM, "no memory for %zu bytes of "
+		    "versions", b.len);
 	}
-	to = &s->blocks[s->block_count];
-	memset(to, 0, sizeof(*to));
-	to->len = vt_block_len(k);
-	to->count = k->count;
-	to->tag = tag;
-	rc = s->fd < 0 && to->len <= s->memory_max - s->memory ?
-	    keep(s, data, to, err) : spill(s, data, to, err);
-	if (rc != VT_OK)
-		return rc;
-	s->block_count++;
+	x->len += b.len;
+	x->count += k->count;
 	s->count += k->count;
 	vt_block_reset(k);
-	return VT_OK;
+	if (x->len < s->extent_bytes)
+		return VT_OK;
+	s->is_open = 0;
+	return x->is_for_file ? spill(s, x, err) : VT_OK;
 }
 
 /* --- reading -------------------------------------------------------------- */
 
 struct vt_spool_reader {
 	const struct vt_spool *s;
-	struct vt_buf b;		/* a block of the file */
+	struct pages in;		/* an extent of the file */
+	size_t next, end;		/* blocks of the extent at hand */
+	const char *data;		/* of the next, if it is of the file */
 	struct vt_block_reader records;
 	uint64_t tag;
 };
@@ -172,7 +281,6 @@ vt_spool_reader_new(const struct vt_spool *s)
 	if (r == NULL)
 		return NULL;
 	r->s = s;
-	vt_buf_init(&r->b, VT_BLOCK_MAX + VT_BLOCK_BEHIND);
 	if (vt_block_reader_init(&r->records) < 0) {
 		free(r);
 		return NULL;
@@ -185,57 +293,95 @@ vt_spool_reader_free(struct vt_spool_reader *r)
 {
 	if (r == NULL)
 		return;
-	vt_buf_release(&r->b);
+	free(r->in.data);
 	vt_block_reader_release(&r->records);
 	free(r);
 }
 
 static enum vt_code
-read_back(struct vt_spool_reader *r, const struct block *k,
+read_back(struct vt_spool_reader *r, const struct extent *x,
     struct vt_err *err)
 {
-	char *to;
+	size_t len = whole_pages(x->len);
 	ssize_t n;
 
-	vt_buf_reset(&r->b);
-	to = vt_buf_reserve(&r->b, k->len + VT_BLOCK_BEHIND);
-	if (to == NULL)
-		return vt_buf_check(&r->b, "a block of versions", err);
-	memset(to + k->len, 0, VT_BLOCK_BEHIND);
-	n = vt_fs_pread_all(r->s->fd, to, k->len, k->at);
+	if (make_room(&r->in, x->len, 0) < 0)
+		return vt_fail(err, VT_NOMEM, "no memory for %zu bytes of "
+		    "versions", x->len);
+	n = vt_fs_pread_all(r->s->fd, r->in.data, len, x->at);
+	/* as in write_out; other readers do as well without */
+	if (n < 0 && errno == EINVAL && vt_fs_direct(r->s->fd, 0) == 0)
+		n = vt_fs_pread_all(r->s->fd, r->in.data, len, x->at);
 	if (n < 0)
 		return vt_fail_errno(err, "cannot read a file of versions in "
 		    "'%s'", r->s->folder);
-	if ((size_t)n != k->len || vt_crc64nvme(0, to, k->len) != k->crc64)
+	if ((size_t)n != len ||
+	    vt_crc64nvme(0, r->in.data, x->len) != x->crc64)
 		return vt_fail(err, VT_CORRUPT, "a file of versions in '%s' "
 		    "reads back otherwise than it was written",
 		    r->s->folder);
+	memset(r->in.data + x->len, 0, VT_BLOCK_BEHIND);
 	return VT_OK;
 }
 
-enum vt_code
-vt_spool_open(struct vt_spool_reader *r, size_t block, struct vt_err *err)
+/* To the next block of the extent. */
+static const struct block *
+next_block(struct vt_spool_reader *r, const char **data)
 {
-	const struct block *k = &r->s->blocks[block];
+	const struct block *k = block_at(r->s, r->next++);
+
+	*data = k->data;
+	if (k->data == NULL) {
+		*data = r->data;
+		r->data += k->len;
+	}
+	r->tag = k->tag;
+	return k;
+}
+
+enum vt_code
+vt_spool_open(struct vt_spool_reader *r, size_t extent, struct vt_err *err)
+{
+	const struct vt_spool *s = r->s;
+	const struct extent *x = extent_at(s, extent);
+	int is_last = extent + 1 == vt_spool_extents(s);
+	const struct block *k;
+	const char *data;
 	enum vt_code rc;
 
-	r->tag = k->tag;
-	rc = k->data == NULL ? read_back(r, k, err) : VT_OK;
-	if (rc == VT_OK)
-		vt_block_open(&r->records, k->data != NULL ? k->data :
-		    r->b.data, k->len);
-	return rc;
+	r->next = x->first;
+	r->end = is_last ? block_count(s) : x[1].first;
+	r->data = s->out.data;
+	if (x->is_for_file && !(is_last && s->is_open)) {
+		rc = read_back(r, x, err);
+		if (rc != VT_OK)
+			return rc;
+		r->data = r->in.data;
+	}
+	k = next_block(r, &data);
+	vt_block_open(&r->records, data, k->len);
+	return VT_OK;
 }
 
 enum vt_code
 vt_spool_next(struct vt_spool_reader *r, struct vt_scan_record *out,
     uint64_t *tag)
 {
+	const struct block *k;
+	const char *data;
 	enum vt_code rc;
 
-	while ((rc = vt_block_next(&r->records, out)) == VT_OK &&
-	    out->kind == VT_SCAN_BUCKET)
-		r->tag++;
+	for (;;) {
+		rc = vt_block_next(&r->records, out);
+		if (rc == VT_ABSENT && r->next < r->end) {
+			k = next_block(r, &data);
+			vt_block_follow(&r->records, data, k->len);
+		} else if (rc == VT_OK && out->kind == VT_SCAN_BUCKET) {
+			r->tag++;
+		} else {
+			break;
+		}
+	}
 	*tag = r->tag;
 	return rc;
 }

@@ -244,10 +244,39 @@ P
 	for what in "64k of versions" "1m file to sort"; do	# the moves
 		run --separate-stderr unshare -rm bash -c \
 		    "mount -t tmpfs -o size=${what%% *} none temp &&
-		    TMPDIR=\$PWD/temp vt-plan -q --memory 1M many"
+		    TMPDIR=\$PWD/temp vt-plan --memory 1M many"
 		[ "$status" -ge 3 ]
 		[ -z "$output" ]
 		[[ $stderr == *" ${what#* }"*"'$PWD/temp': No space left"* ]]
+	done
+}
+
+# Each run has its own name for it.
+without_plan() {
+	sed 's/"plan":"[0-9a-f]*"//'
+}
+
+@test "a TMPDIR that will not pass the page cache, and one that does half" {
+	many 40000
+	mkdir temp
+	now=2026-11-26T00:00:00Z
+	vt-plan -q --now $now many | without_plan >want
+	[ -s want ]
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+	for op in write pread; do
+		for errno in 22 SHORT; do	# EINVAL
+			for at in 1 2; do
+				: >failed
+				FAILIO_OP=$op FAILIO_AT=$at \
+				    FAILIO_ERRNO=$errno FAILIO_LOG=failed \
+				    FAILIO_PATH=$PWD/temp/ TMPDIR=$PWD/temp \
+				    LD_PRELOAD=$VT_BUILD/tests/failio.so \
+				    vt-plan --memory 1M --now "$now" many \
+				    2>err | without_plan >got
+				[ -s failed ]
+				cmp want got
+			done
+		done
 	done
 }
 

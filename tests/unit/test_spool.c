@@ -14,11 +14,13 @@
 #include "tests/unit/test.h"
 
 #define RECORDS 30000
+#define EXTENT 300000		/* bytes: a few blocks */
 
 static struct vt_spool *
-filled(size_t memory_bytes, struct vt_err *err)
+filled_in(const char *folder, size_t memory_bytes, size_t extent_bytes,
+    struct vt_err *err)
 {
-	struct vt_spool *s = vt_spool_new("/tmp", memory_bytes);
+	struct vt_spool *s = vt_spool_new(folder, memory_bytes, extent_bytes);
 	struct vt_scan_record bucket;
 	struct rng g = { 7 };
 	enum vt_code rc = VT_OK;
@@ -43,6 +45,12 @@ filled(size_t memory_bytes, struct vt_err *err)
 	return s;
 }
 
+static struct vt_spool *
+filled(size_t memory_bytes, struct vt_err *err)
+{
+	return filled_in("/tmp", memory_bytes, EXTENT, err);
+}
+
 /* The number that is found with a record: its block's, and the buckets that are
  * before it there. */
 static uint64_t
@@ -55,12 +63,12 @@ tag_of(size_t at)
 	return tag;
 }
 
-/* The blocks, last first. */
+/* The extents, last first. */
 static void
 check(const struct vt_spool *s)
 {
 	struct vt_spool_reader *r = vt_spool_reader_new(s);
-	size_t *first = calloc(vt_spool_blocks(s) + 1, sizeof(*first)), k;
+	size_t *first = calloc(vt_spool_extents(s) + 1, sizeof(*first)), k;
 	size_t at = 0, wrong = 0;
 	struct vt_days_room room = { NULL, 0 };
 	struct vt_scan_record got;
@@ -70,13 +78,13 @@ check(const struct vt_spool *s)
 	uint64_t tag, i;
 
 	/* how many are in each, backwards; then all, forwards */
-	for (k = vt_spool_blocks(s); k > 0; k--) {
+	for (k = vt_spool_extents(s); k > 0; k--) {
 		if (vt_spool_open(r, k - 1, &err) != VT_OK)
 			wrong++;
 		while (vt_spool_next(r, &got, &tag) == VT_OK)
 			first[k]++;
 	}
-	for (k = 0; k < vt_spool_blocks(s); k++) {
+	for (k = 0; k < vt_spool_extents(s); k++) {
 		if (vt_spool_open(r, k, &err) != VT_OK)
 			wrong++;
 		for (i = 0; vt_spool_next(r, &got, &tag) == VT_OK; i++, at++) {
@@ -87,7 +95,7 @@ check(const struct vt_spool *s)
 			    tag != tag_of(at);
 		}
 		wrong += i != first[k + 1] ||
-		    i > vt_spool_block_count(s, k);
+		    i > vt_spool_extent_count(s, k);
 	}
 	is_int(at, RECORDS, "all records come back");
 	is_int(wrong, 0, "as they were, in order, with their numbers");
@@ -99,14 +107,14 @@ check(const struct vt_spool *s)
 static void
 test_places(void)
 {
-	struct vt_spool *all, *some, *none;
+	struct vt_spool *all, *some, *none, *one;
 	struct vt_err err;
 
 	all = filled((size_t)1 << 30, &err);
 	is_int(err.code, VT_OK, "a spool with memory");
 	ok(vt_spool_count(all) > RECORDS, "counts buckets too");
-	ok(vt_spool_blocks(all) > 3, "has %zu blocks",
-	    vt_spool_blocks(all));
+	ok(vt_spool_extents(all) > 3, "has %zu extents",
+	    vt_spool_extents(all));
 	is_int(vt_spool_file_bytes(all), 0, "and no file");
 	check(all);
 	some = filled((size_t)2 << 20, &err);
@@ -118,9 +126,20 @@ test_places(void)
 	ok(vt_spool_file_bytes(none) > vt_spool_file_bytes(some),
 	    "has all there");
 	check(none);
-	ok(vt_spool_blocks(all) == vt_spool_blocks(none) &&
-	    vt_spool_blocks(all) == vt_spool_blocks(some),
-	    "the same blocks whatever memory there is");
+	ok(vt_spool_extents(all) == vt_spool_extents(none) &&
+	    vt_spool_extents(all) == vt_spool_extents(some),
+	    "the same extents whatever memory there is");
+	one = filled_in("/tmp", 0, SIZE_MAX / 2, &err);
+	is_int(vt_spool_extents(one), 1, "one that is never full");
+	is_int(vt_spool_file_bytes(one), 0, "is never written");
+	check(one);
+	vt_spool_free(one);
+	/* whose files are nowhere but in the page cache */
+	one = filled_in("/dev/shm", 0, EXTENT, &err);
+	is_int(vt_spool_file_bytes(one), (long long)vt_spool_file_bytes(none),
+	    "in memory that is a file system");
+	check(one);
+	vt_spool_free(one);
 	vt_spool_free(all);
 	vt_spool_free(some);
 	vt_spool_free(none);
@@ -138,12 +157,12 @@ test_refusals(void)
 
 	vt_spool_free(NULL);
 	vt_spool_reader_free(NULL);
-	s = vt_spool_new("/tmp", 0);
+	s = vt_spool_new("/tmp", 0, EXTENT);
 	vt_block_init(&k);
 	is_int(vt_spool_put(s, &k, 1, &err), VT_OK, "nothing is something");
-	is_int(vt_spool_blocks(s), 0, "of no blocks");
+	is_int(vt_spool_extents(s), 0, "of no extents");
 	vt_spool_free(s);
-	s = vt_spool_new("/nonexistent", 0);
+	s = vt_spool_new("/nonexistent", 0, 1);
 	make_record(&g, &m);
 	is_int(vt_block_add(&k, &m.r), 0,
 	    "the folder is not looked for before it is needed");
