@@ -24,7 +24,8 @@ add_rest(const struct levels *v, double usd, double idle)
 }
 
 /* Dollars a month times days, of keeping alone, that the first `count` events
- * and a rest behind them take on a self-moving tier priced so; and their days. */
+ * and a rest behind them take on a self-moving tier priced so; and their
+ * days. */
 static double
 self_moving_kept(const struct vt_cost_model *m, const struct vt_price *p,
     const struct vt_past *past, size_t count, double rest,

@@ -364,12 +364,13 @@ test_gcs(void)
 	is_int(feed("x,200,GET_Object,b,k,5,0,/b/k"), VT_INVALID, "no time");
 	is_int(feed("1,,DELETE_Object,b,k,,,"), VT_OK, "what a rule deleted");
 	ok(event.kind == VT_LOG_DELETE && named("b", "k", ""), "is gone");
-	is_int(feed("1,,GET_Object,b,k,x,,"), VT_INVALID, "bytes that are none");
+	is_int(feed("1,,GET_Object,b,k,x,,"), VT_INVALID,
+	    "bytes that are none");
 	is_int(feed("\"bucket\",\"storage_byte_hours\""), VT_ABSENT,
 	    "a storage log");
 	is_int(feed("\"bucket\",\"552\""), VT_ABSENT, "tells of no request");
 	is_int(feed("time_micros,sc_status,cs_operation,cs_bucket,cs_object,"
-	    "sc_bytes,cs_bytes,cs_uri"), VT_ABSENT, "and a usage log behind it");
+	    "sc_bytes,cs_bytes,cs_uri"), VT_ABSENT, "a usage log behind it");
 	is_int(feed("1770336001000000,200,GET_Object,b,k,5,0,/b/k"), VT_OK,
 	    "does");
 	is_int(feed("1,200,GET_Object,b"), VT_INVALID, "too few");
