@@ -406,6 +406,9 @@ finish(struct run *r)
 		cli_warn("%llu malformed lines of %llu were left out",
 		    (unsigned long long)r->bad_lines,
 		    (unsigned long long)r->lines);
+	if (r->bad_lines > 0 && r->bad_lines == r->lines)
+		cli_warn("nothing was a record of vt-scan, which logs and "
+		    "lists go through first: vt-scan --help");
 	if (r->explain != NULL && r->found == 0) {
 		cli_warn("'%s' is not in the input", r->explain);
 		if (status == CLI_OK)

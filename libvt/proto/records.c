@@ -636,6 +636,10 @@ vt_scan_record_parse_plain(const char *line, size_t len, struct vt_arena *a,
 	memset(out, 0, sizeof(*out));
 	if (begin(&s, line, len, a, err) != VT_OK)
 		return VT_INVALID;
+	/* which has all that a record must have as well */
+	if (find(&s, "op") != NULL)
+		return vt_fail(err, VT_INVALID, "a line of an access log, not "
+		    "a record of vt-scan");
 	out->kind = read_kind(&s);
 	if (out->kind == VT_SCAN_BUCKET)
 		read_bucket(&s, out);

@@ -173,6 +173,20 @@ teardown() {
 	[ "${#lines[@]}" -eq 2 ]
 	[[ $stderr == *"bad:1: not a JSON object: nonsense"* ]]
 	[[ $stderr == *"2 malformed lines of 8"* ]]
+	[[ $stderr != *"vt-scan --help"* ]]
+}
+
+@test "a log is no list of records: 1, and vt-scan is named" {
+	echo '10.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET /k HTTP/1.1" 200 5' \
+	    >log
+	run -1 --separate-stderr vt-plan log
+	[[ $stderr == *"not a JSON object"*"vt-scan --help"* ]]
+	# a line of ours has a bucket, a key, a size and a tier, too
+	echo '{"v":1,"time":"2026-03-31T13:34:49.840Z","op":"GetObject",' \
+	    '"bucket":"b","key":"k","status":200,"size":5,"tier":"hot"}' >log
+	run -1 --separate-stderr vt-plan log
+	[ -z "$output" ]
+	[[ $stderr == *"log:1: a line of an access log"*"vt-scan --help"* ]]
 }
 
 @test "an empty input says so; a missing one, bad prices, lost output: 3" {
