@@ -374,9 +374,27 @@ put_days(char *p, const struct vt_scan_record *r)
 	return p;
 }
 
-/* Names, numbers and times of a line, at most; and of a row of "h". */
+static char *
+put_gaps(char *p, const struct vt_scan_record *r)
+{
+	const struct vt_heat_gap *g = r->gaps, *end = g + r->gap_count;
+
+	for (p = PUT(p, ",\"gaps\":["); g < end; g++) {
+		*p++ = '[';
+		p = put_i64(p, g->from_us / 1000000);
+		*p++ = ',';
+		p = put_i64(p, g->length_us / 1000000);
+		p = PUT(p, "],");
+	}
+	p[-1] = ']';
+	return p;
+}
+
+/* Names, numbers and times of a line, at most; and of a row of "h", of a gap.
+ */
 #define FRAME_MAX 1536
 #define ROW_MAX 80
+#define GAP_MAX 48
 
 /* Where a line goes of which the strings take `bytes`, or NULL: it is more
  * than may be reserved, which is more than it takes. */
@@ -410,11 +428,11 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 	uint64_t odd = 0;
 	char *p;
 
-	if (r->kind != VT_SCAN_VERSION || r->also_count > 0 ||
-	    r->gap_count > 0)
+	if (r->kind != VT_SCAN_VERSION || r->also_count > 0)
 		return 0;
 	find_strings(r, s, &bytes);
-	p = begin_line(out, bytes + r->h_count * ROW_MAX);
+	p = begin_line(out, bytes + r->h_count * ROW_MAX +
+	    r->gap_count * GAP_MAX);
 	if (p == NULL)
 		return 0;
 	p = put_name(p, r, s, &odd);
@@ -424,6 +442,8 @@ vt_scan_record_format_quick(const struct vt_scan_record *r,
 	p = put_bounds(p, r, s, &odd);
 	p = put_heat(p, r);
 	p = put_covered(p, out, r->covered_days);
+	if (r->gap_count > 0)
+		p = put_gaps(p, r);
 	if (r->h_count > 0)
 		p = put_days(p, r);
 	return put_end(p, out, before, odd);

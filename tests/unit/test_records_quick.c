@@ -500,7 +500,7 @@ test_writing(void)
 		    &r, &err) != VT_OK)
 			return;
 		agree(&r, i != 1, "as it was read");
-		r.also_count = r.gap_count = 0;
+		r.also_count = 0;
 		r.is_ruled = 0;
 		agree(&r, 1, "without lists");
 		r.is_ruled = 1;
