@@ -423,21 +423,17 @@ expires_days(const struct run *r, const struct decided *p)
 }
 
 /* The least that keeping it a day there comes to: with a class that moves
- * objects by itself what its cheapest level costs. */
+ * objects by itself what its last level costs. */
 static double
 least_day(const struct run *r, const struct decided *p)
 {
-	size_t to = (size_t)p->d.to, l;
+	size_t to = (size_t)p->d.to;
 	const struct vt_price *price = &r->model.tier[to].price;
-	double gb = (double)p->rec.size_bytes / r->model.bytes_per_gb;
-	double least = p->cost.day[to];
 
-	if (p->rec.size_bytes < price->monitor_min_bytes)
-		return least;
-	for (l = 1; l < price->level_count; l++)
-		least = fmin(least, (price->level[l].storage_gb_month * gb +
-		    price->monitor_month) / r->model.month_days);
-	return least;
+	if (price->level_count == 0)
+		return p->cost.day[to];
+	return vt_levels_storage(&r->model, to, p->rec.size_bytes,
+	    price->level[price->level_count - 1].idle_days, 1);
 }
 
 void

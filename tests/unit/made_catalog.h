@@ -70,6 +70,20 @@ make_bucket(struct vt_catalog *c, const char *name)
 	return op.u.bucket_create.b.id;
 }
 
+/* One that keeps versions. */
+static inline int64_t
+make_versioned(struct vt_catalog *c, const char *name)
+{
+	int64_t bucket = make_bucket(c, name);
+	struct vt_cat_op op;
+
+	memset(&op, 0, sizeof(op));
+	op.kind = VT_CAT_VERSIONING_SET;
+	op.u.versioning.bucket_id = bucket;
+	op.u.versioning.state = 1;
+	return vt_catalog_run(c, &op, &err) == VT_OK ? bucket : -1;
+}
+
 /* An inline object of text. */
 static inline enum vt_code
 put(struct vt_catalog *c, int64_t bucket, const char *key, const char *body,

@@ -642,17 +642,12 @@ static void
 test_scan_changes(void)
 {
 	struct vt_catalog *c = open_catalog("changes.db", 1);
-	int64_t b = make_bucket(c, "bb");
+	int64_t b = make_versioned(c, "bb");
 	struct vt_scan_pos pos;
-	struct vt_cat_op op;
 	char out[400] = "";
 	int more;
 
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_VERSIONING_SET;
-	op.u.versioning.bucket_id = b;
-	op.u.versioning.state = 1;
-	if (vt_catalog_run(c, &op, &err) != VT_OK ||
+	if (b < 0 ||
 	    put(c, b, "1", "x", NULL, NULL) != VT_OK ||
 	    put(c, b, "1", "x", NULL, NULL) != VT_OK ||
 	    put(c, b, "3", "x", NULL, NULL) != VT_OK)
@@ -705,17 +700,12 @@ test_scan_versions(unsigned versions, unsigned page)
 	int64_t b;
 	struct standing s = { .is_sorted = 1 };
 	struct vt_scan_pos pos;
-	struct vt_cat_op op;
 	int more = 1;
 
 	snprintf(name, sizeof(name), "versions%u-%u.db", versions, page);
 	c = open_catalog(name, 1);
-	b = make_bucket(c, "bb");
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_VERSIONING_SET;
-	op.u.versioning.bucket_id = b;
-	op.u.versioning.state = 1;
-	if (vt_catalog_run(c, &op, &err) != VT_OK)
+	b = make_versioned(c, "bb");
+	if (b < 0)
 		abort();
 	for (unsigned i = 0; i < versions; i++)
 		if (put(c, b, "k", "x", NULL, NULL) != VT_OK)

@@ -100,15 +100,10 @@ put_ranges(struct vt_catalog *c, int64_t bucket, const char *key, int owned)
 static void
 fill_for_scan(struct vt_catalog *c)
 {
-	int64_t a = make_bucket(c, "aa"), b = make_bucket(c, "bb");
-	struct vt_cat_op op;
+	int64_t a = make_bucket(c, "aa"), b = make_versioned(c, "bb");
 	int i;
 
-	memset(&op, 0, sizeof(op));
-	op.kind = VT_CAT_VERSIONING_SET;
-	op.u.versioning.bucket_id = b;
-	op.u.versioning.state = 1;
-	if (vt_catalog_run(c, &op, &err) != VT_OK)
+	if (b < 0)
 		abort();
 	for (i = 0; i < 300; i++) {
 		if (put(c, b, "many", i % 3 != 0 ? "x" : "", NULL, NULL) !=

@@ -477,6 +477,18 @@ test_tail(struct vt_past *p)
 	model.tier[1].price.level_count = 0;
 }
 
+static void
+set_levels(struct vt_price *price)
+{
+	price->level_count = 3;
+	price->level[0].storage_gb_month = 0.023;
+	price->level[1].storage_gb_month = 0.0125;
+	price->level[1].idle_days = 30;
+	price->level[2].storage_gb_month = 0.004;
+	price->level[2].idle_days = 90;
+	price->monitor_month = 0.001;
+}
+
 /* What a class that moves by itself would have billed, in the mean of the days
  * there were. */
 static void
@@ -489,13 +501,7 @@ test_levels(struct vt_past *p)
 	struct vt_choice h;
 	struct vt_cost c;
 
-	price->level_count = 3;
-	price->level[0].storage_gb_month = 0.023;
-	price->level[1].storage_gb_month = 0.0125;
-	price->level[1].idle_days = 30;
-	price->level[2].storage_gb_month = 0.004;
-	price->level[2].idle_days = 90;
-	price->monitor_month = 0.001;
+	set_levels(price);
 	vt_cost_of(&model, GIB, &c);
 	vt_expect(&model, &e, &c, p, &t, 0, 1, 400, &h);
 	ok(same(h.saving_day, 0) && h.why == VT_WAIT_PAYBACK,
@@ -518,14 +524,8 @@ test_levels_month(struct vt_past *p)
 	struct vt_price *price = &model.tier[1].price, was = *price;
 	double m = model.month_days;
 
-	price->level_count = 3;
-	price->level[0].storage_gb_month = 0.023;
-	price->level[1].storage_gb_month = 0.0125;
-	price->level[1].idle_days = 30;
-	price->level[2].storage_gb_month = 0.004;
-	price->level[2].idle_days = 90;
+	set_levels(price);
 	price->level[2].back = 0.01;
-	price->monitor_month = 0.001;
 	p->from = 0;
 	p->to = 200;
 	p->count = 2;
