@@ -11,19 +11,20 @@
 
 #define VT_BIGMEM_PAGE ((size_t)2 << 20)
 
-/* Not zeroed; NULL: no memory.  Free with free().  From VT_BIGMEM_PAGE bytes on
- * it begins at a multiple of that. */
+#define VT_BIGMEM_SMALL ((size_t)4096)
+
+/* Not zeroed; NULL: no memory.  Free with free().  It begins at a multiple of
+ * VT_BIGMEM_PAGE, or, of less than that, of VT_BIGMEM_SMALL. */
 static inline void *
 vt_bigmem_alloc(size_t len)
 {
+	size_t page = len < VT_BIGMEM_PAGE ? VT_BIGMEM_SMALL : VT_BIGMEM_PAGE;
 	void *p;
 
-	if (len < VT_BIGMEM_PAGE)
-		return malloc(len);
-	len = (len + VT_BIGMEM_PAGE - 1) & ~(VT_BIGMEM_PAGE - 1);
-	p = aligned_alloc(VT_BIGMEM_PAGE, len);
+	len = (len + page - 1) & ~(page - 1);
+	p = aligned_alloc(page, len);
 	/* small pages do as well, only slower */
-	if (p != NULL)
+	if (p != NULL && page == VT_BIGMEM_PAGE)
 		(void)madvise(p, len, MADV_HUGEPAGE);
 	return p;
 }

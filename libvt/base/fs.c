@@ -336,13 +336,3 @@ vt_fs_nameless(const char *folder, int *fd, struct vt_err *err)
 		    folder);
 	return VT_OK;
 }
-
-int
-vt_fs_direct(int fd, int on)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -1;
-	return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT);
-}

@@ -39,14 +39,6 @@ ssize_t vt_fs_pread_all(int fd, void *data, size_t len, uint64_t offset);
  * reading and writing; *fd is the caller's to close, -1 on failure. */
 enum vt_code vt_fs_nameless(const char *folder, int *fd, struct vt_err *err)
     VT_MUST_CHECK;
-/*
- * Read and write a file past the page cache from now on, or (`on` 0) no longer:
- * 0, or -1 with errno where its file system will not.  What is read or written
- * is to lie at multiples of VT_FS_DIRECT, in the file and in memory, and be as
- * long; where that is not enough either, reads and writes fail with EINVAL.
- */
-int vt_fs_direct(int fd, int on);
-#define VT_FS_DIRECT ((size_t)4096)
 /* Free and total bytes of the file system that holds `path`. */
 enum vt_code vt_fs_space(const char *path, uint64_t *free_bytes,
     uint64_t *total_bytes, struct vt_err *err) VT_MUST_CHECK;

@@ -1,12 +1,10 @@
 /* A sort that spills to disk: see sorter.h. */
 #include <endian.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libvt/base/bigmem.h"
-#include "libvt/base/fs.h"
+#include "libvt/base/scratch.h"
 
 #include "libvt/base/sorter.h"
 
@@ -22,10 +20,11 @@ struct entry {
 	uint64_t at;		/* in the block; also the order of arrival */
 };
 
-/* A sorted stretch of the file, and while it is merged the window on it. */
+/* A sorted stretch of the file, from a page's start on, and while it is merged
+ * the window on it. */
 struct run {
 	uint64_t at, end;	/* what is not in the window yet */
-	char *window;
+	char *window;		/* begins with room for a record's start */
 	size_t start, len;	/* of the window: what is not given out */
 	uint64_t bytes;		/* the first of the key in front */
 };
@@ -42,8 +41,7 @@ struct vt_sorter {
 	uint64_t count, spilled;
 	uint32_t dice;		/* xorshift */
 
-	int fd;			/* the runs */
-	uint64_t file_len;
+	struct vt_scratch file;	/* the runs */
 	struct run *runs;
 	size_t run_count, run_cap;
 
@@ -52,8 +50,8 @@ struct vt_sorter {
 	struct run **heap;
 	size_t heap_count;
 	int is_out;		/* the first of the heap was given out */
-	size_t window_bytes;
-	char *out;		/* a window to write through in passes */
+	size_t window_bytes, front;	/* whole pages, as is that room */
+	char *out;		/* window_bytes to write through */
 	size_t out_len;
 };
 
@@ -64,15 +62,15 @@ vt_sorter_new(const char *folder, size_t memory_bytes)
 
 	if (s == NULL)
 		return NULL;
-	s->fd = -1;
 	s->dice = 1;
 	s->memory = memory_bytes < VT_SORTER_MEMORY_MIN ?
-	    VT_SORTER_MEMORY_MIN : memory_bytes & ~(size_t)15;
+	    VT_SORTER_MEMORY_MIN : memory_bytes & ~(VT_SCRATCH_PAGE - 1);
 	s->folder = strdup(folder);
 	if (s->folder == NULL) {
 		free(s);
 		return NULL;
 	}
+	vt_scratch_init(&s->file, s->folder);
 	return s;
 }
 
@@ -81,8 +79,7 @@ vt_sorter_free(struct vt_sorter *s)
 {
 	if (s == NULL)
 		return;
-	if (s->fd >= 0)
-		close(s->fd);
+	vt_scratch_release(&s->file);
 	free(s->folder);
 	free(s->block);
 	free(s->runs);
@@ -362,19 +359,9 @@ sort_block(struct vt_sorter *s)
 
 /* --- runs on disk --------------------------------------------------------- */
 
-static enum vt_code
-write_file(struct vt_sorter *s, int fd, const void *data, size_t len,
-    struct vt_err *err)
-{
-	if (vt_fs_write_all(fd, data, len) < 0)
-		return vt_fail_errno(err, "cannot write a file to sort in "
-		    "'%s'", s->folder);
-	s->spilled += len;
-	return VT_OK;
-}
-
-static int
-add_run(struct vt_sorter *s, uint64_t at, uint64_t end)
+/* One more, or NULL: no memory. */
+static struct run *
+add_run(struct vt_sorter *s)
 {
 	struct run *runs;
 	size_t cap;
@@ -383,33 +370,56 @@ add_run(struct vt_sorter *s, uint64_t at, uint64_t end)
 		cap = s->run_cap != 0 ? s->run_cap * 2 : 64;
 		runs = realloc(s->runs, cap * sizeof(*runs));
 		if (runs == NULL)
-			return -1;
+			return NULL;
 		s->runs = runs;
 		s->run_cap = cap;
 	}
 	memset(&s->runs[s->run_count], 0, sizeof(*s->runs));
-	s->runs[s->run_count].at = at;
-	s->runs[s->run_count].end = end;
-	s->run_count++;
-	return 0;
+	return &s->runs[s->run_count++];
 }
 
-/* Append to what is written through `out`; `window_bytes` hold any record. */
 static enum vt_code
-put_out(struct vt_sorter *s, int fd, const char *record, size_t len,
+write_out(struct vt_sorter *s, struct vt_scratch *f, size_t len,
     struct vt_err *err)
 {
-	enum vt_code rc;
+	s->spilled += len;
+	s->out_len = 0;
+	return vt_scratch_write(f, s->out, len, err);
+}
 
-	if (s->out_len + len > s->window_bytes) {
-		rc = write_file(s, fd, s->out, s->out_len, err);
-		if (rc != VT_OK)
-			return rc;
-		s->out_len = 0;
+/* Append to what is written through `out`. */
+static enum vt_code
+put_out(struct vt_sorter *s, struct vt_scratch *f, const char *record,
+    size_t len, struct vt_err *err)
+{
+	enum vt_code rc = VT_OK;
+	size_t n;
+
+	for (; len > 0 && rc == VT_OK; record += n, len -= n) {
+		n = s->window_bytes - s->out_len;
+		if (n > len)
+			n = len;
+		memcpy(s->out + s->out_len, record, n);
+		s->out_len += n;
+		if (s->out_len == s->window_bytes)
+			rc = write_out(s, f, s->window_bytes, err);
 	}
-	memcpy(s->out + s->out_len, record, len);
-	s->out_len += len;
-	return VT_OK;
+	return rc;
+}
+
+/* The rest of a run that began at `start`, which becomes that. */
+static enum vt_code
+end_out(struct vt_sorter *s, struct vt_scratch *f, struct run *r,
+    uint64_t start, struct vt_err *err)
+{
+	size_t len = vt_scratch_whole(s->out_len);
+
+	r->at = start;
+	r->end = f->len + s->out_len;
+	if (len == 0)
+		return VT_OK;
+	memset(s->out + s->out_len, 0, len - s->out_len);
+	return write_out(s, f, len, err);
 }
 
 /* The record of an entry; those of entries to come are fetched early, as far as
@@ -433,33 +443,27 @@ entry_record(const struct vt_sorter *s, size_t i)
 static enum vt_code
 spill(struct vt_sorter *s, struct vt_err *err)
 {
-	uint64_t start = s->file_len;
+	uint64_t start = s->file.len;
+	struct run *r = add_run(s);
 	enum vt_code rc = VT_OK;
-	size_t i, len;
+	size_t i;
 
 	sort_block(s);
-	if (s->fd < 0)
-		rc = vt_fs_nameless(s->folder, &s->fd, err);
-	s->window_bytes = s->memory / FAN_IN;
-	if (s->window_bytes < s->largest)
-		s->window_bytes = s->largest;
-	s->out = malloc(s->window_bytes);
+	s->window_bytes = vt_scratch_whole(s->memory / FAN_IN);
+	s->out = vt_bigmem_alloc(s->window_bytes);
 	s->out_len = 0;
-	if (rc == VT_OK && s->out == NULL)
+	if (r == NULL || s->out == NULL)
 		rc = vt_fail(err, VT_NOMEM, "no memory to sort");
 	for (i = 0; rc == VT_OK && i < s->entry_count; i++) {
 		const char *record = entry_record(s, i);
 
-		len = record_len(head_at(record));
-		s->file_len += len;
-		rc = put_out(s, s->fd, record, len, err);
+		rc = put_out(s, &s->file, record, record_len(head_at(record)),
+		    err);
 	}
 	if (rc == VT_OK)
-		rc = write_file(s, s->fd, s->out, s->out_len, err);
+		rc = end_out(s, &s->file, r, start, err);
 	free(s->out);
 	s->out = NULL;
-	if (rc == VT_OK && add_run(s, start, s->file_len) < 0)
-		rc = vt_fail(err, VT_NOMEM, "no memory to sort");
 	s->used = s->entry_count = 0;
 	return rc;
 }
@@ -552,33 +556,41 @@ vt_sorter_add_packed(struct vt_sorter *s, const char *records, size_t len,
 
 /* --- merging -------------------------------------------------------------- */
 
+/* What is left of a record goes before the pages that are read. */
+static enum vt_code
+read_window(struct vt_sorter *s, struct run *r, struct vt_err *err)
+{
+	char *pages = r->window + s->front;
+	size_t room = s->window_bytes - s->front;
+	enum vt_code rc;
+
+	if (r->end - r->at < room)
+		room = (size_t)(r->end - r->at);
+	memmove(pages - r->len, r->window + r->start, r->len);
+	rc = vt_scratch_read(&s->file, pages, vt_scratch_whole(room), r->at,
+	    err);
+	r->start = s->front - r->len;
+	r->len += room;
+	r->at += room;
+	return rc;
+}
+
 /* Have the run's next record whole in its window; VT_ABSENT at its end. */
 static enum vt_code
 fill_window(struct vt_sorter *s, struct run *r, struct vt_err *err)
 {
-	size_t room;
-	ssize_t n;
+	enum vt_code rc;
 
-	if (r->len < sizeof(struct vt_sorter_head) ||
+	while (r->len < sizeof(struct vt_sorter_head) ||
 	    r->len < record_len(head_at(r->window + r->start))) {
-		if (r->len == 0 && r->at == r->end)
+		if (r->at == r->end && r->len == 0)
 			return VT_ABSENT;
-		memmove(r->window, r->window + r->start, r->len);
-		r->start = 0;
-		room = s->window_bytes - r->len;
-		if (r->end - r->at < room)
-			room = (size_t)(r->end - r->at);
-		n = vt_fs_pread_all(s->fd, r->window + r->len, room, r->at);
-		if (n < 0)
-			return vt_fail_errno(err, "cannot read a file to sort "
-			    "in '%s'", s->folder);
-		r->at += (uint64_t)n;
-		r->len += (size_t)n;
-		if ((size_t)n < room ||
-		    r->len < sizeof(struct vt_sorter_head) ||
-		    r->len < record_len(head_at(r->window)))
+		if (r->at == r->end)
 			return vt_fail(err, VT_IO, "a file to sort in '%s' "
-			    "has lost its end", s->folder);
+			    "is not what was written", s->folder);
+		rc = read_window(s, r, err);
+		if (rc != VT_OK)
+			return rc;
 	}
 	r->bytes = bytes_at(r->window + r->start, 0);
 	return VT_OK;
@@ -670,12 +682,13 @@ merge_next(struct vt_sorter *s, const char **out, struct vt_err *err)
 	return VT_OK;
 }
 
-/* Merge `count` runs from `first` on into one of the file `fd`. */
+/* Merge `count` runs from `first` on into one of another file. */
 static enum vt_code
-merge_runs(struct vt_sorter *s, size_t first, size_t count, int fd,
-    uint64_t *len, struct vt_err *err)
+merge_runs(struct vt_sorter *s, size_t first, size_t count,
+    struct vt_scratch *f, struct run *out, struct vt_err *err)
 {
 	const char *record;
+	uint64_t start = f->len;
 	enum vt_code rc = begin_merge(s, first, count, err);
 
 	s->out_len = 0;
@@ -683,10 +696,10 @@ merge_runs(struct vt_sorter *s, size_t first, size_t count, int fd,
 		rc = merge_next(s, &record, err);
 		if (rc != VT_OK || record == NULL)
 			break;
-		*len += record_len(head_at(record));
-		rc = put_out(s, fd, record, record_len(head_at(record)), err);
+		rc = put_out(s, f, record, record_len(head_at(record)), err);
 	}
-	return rc == VT_OK ? write_file(s, fd, s->out, s->out_len, err) : rc;
+	/* those that were merged are done with */
+	return rc == VT_OK ? end_out(s, f, out, start, err) : rc;
 }
 
 /* A pass: each `fan` runs become one, in a new file. */
@@ -694,30 +707,18 @@ static enum vt_code
 merge_pass(struct vt_sorter *s, size_t fan, struct vt_err *err)
 {
 	size_t i, n, made = 0;
-	uint64_t start, len = 0;
-	enum vt_code rc;
-	int fd;
+	struct vt_scratch to;
+	enum vt_code rc = VT_OK;
 
-	rc = vt_fs_nameless(s->folder, &fd, err);
-	if (rc != VT_OK)
-		return rc;
-	for (i = 0; i < s->run_count; i += n, made++) {
+	vt_scratch_init(&to, s->folder);
+	for (i = 0; rc == VT_OK && i < s->run_count; i += n) {
 		n = s->run_count - i < fan ? s->run_count - i : fan;
-		start = len;
-		rc = merge_runs(s, i, n, fd, &len, err);
-		if (rc != VT_OK) {
-			close(fd);
-			return rc;
-		}
-		/* those up to i + n are done with */
-		s->runs[made].at = start;
-		s->runs[made].end = len;
+		rc = merge_runs(s, i, n, &to, &s->runs[made++], err);
 	}
-	close(s->fd);
-	s->fd = fd;
-	s->file_len = len;
+	vt_scratch_release(&s->file);
+	s->file = to;
 	s->run_count = made;
-	return VT_OK;
+	return rc;
 }
 
 enum vt_code
@@ -738,9 +739,10 @@ vt_sorter_finish(struct vt_sorter *s, struct vt_err *err)
 			return rc;
 	}
 	/* the block becomes the windows, one of them to write through */
-	s->window_bytes = s->memory / (FAN_IN + 1);
-	if (s->window_bytes < s->largest)
-		s->window_bytes = s->largest;
+	s->front = vt_scratch_whole(s->largest);
+	s->window_bytes = s->memory / (FAN_IN + 1) & ~(VT_SCRATCH_PAGE - 1);
+	if (s->window_bytes < s->front + VT_SCRATCH_PAGE)
+		s->window_bytes = s->front + VT_SCRATCH_PAGE;
 	fan = s->memory / s->window_bytes - 1;
 	s->out = s->block + fan * s->window_bytes;
 	s->heap = malloc(fan * sizeof(struct run *));

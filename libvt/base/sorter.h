@@ -31,9 +31,9 @@ struct vt_sorter_record {
 /*
  * `memory_bytes` are used, never less than VT_SORTER_MEMORY_MIN; a record of
  * more than a quarter of it is refused.  Runs go to `folder`, copied, which
- * is looked for only once there are some; they take as many bytes there as
- * the records and 8 for each, twice that while passes are made over them.
- * NULL: no memory.
+ * is looked for only once there are some; each takes as many bytes there as
+ * its records and 8 for each, in whole pages; all twice that while passes are
+ * made over them.  NULL: no memory.
  */
 struct vt_sorter *vt_sorter_new(const char *folder, size_t memory_bytes);
 /* NULL is accepted. */

@@ -1,13 +1,11 @@
 /* Blocks of records that wait: see spool.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libvt/base/bigmem.h"
 #include "libvt/base/buf.h"
-#include "libvt/base/fs.h"
 #include "libvt/base/hash.h"
+#include "libvt/base/scratch.h"
 
 #include "libvt/work/spool.h"
 
@@ -35,9 +33,9 @@ struct pages {
 
 struct vt_spool {
 	char *folder;
-	int fd;
+	struct vt_scratch file;
 	size_t memory_max, memory, extent_bytes;
-	uint64_t file_bytes, count;
+	uint64_t count;
 	struct vt_buf blocks, extents;
 	int is_open;		/* the last extent takes more blocks */
 	struct pages out;	/* it, if it is for the file; it is written
@@ -51,7 +49,6 @@ vt_spool_new(const char *folder, size_t memory_bytes, size_t extent_bytes)
 
 	if (s == NULL)
 		return NULL;
-	s->fd = -1;
 	s->memory_max = memory_bytes;
 	s->extent_bytes = extent_bytes;
 	vt_buf_init(&s->blocks, SIZE_MAX / 2);
@@ -61,6 +58,7 @@ vt_spool_new(const char *folder, size_t memory_bytes, size_t extent_bytes)
 		free(s);
 		return NULL;
 	}
+	vt_scratch_init(&s->file, s->folder);
 	return s;
 }
 
@@ -91,8 +89,7 @@ vt_spool_free(struct vt_spool *s)
 		return;
 	for (i = 0; i < block_count(s); i++)
 		free(block_at(s, i)->data);
-	if (s->fd >= 0)
-		close(s->fd);
+	vt_scratch_release(&s->file);
 	free(s->out.data);
 	vt_buf_release(&s->blocks);
 	vt_buf_release(&s->extents);
@@ -121,13 +118,7 @@ vt_spool_extent_count(const struct vt_spool *s, size_t extent)
 uint64_t
 vt_spool_file_bytes(const struct vt_spool *s)
 {
-	return s->file_bytes;
-}
-
-static size_t
-whole_pages(size_t len)
-{
-	return (len + VT_FS_DIRECT - 1) / VT_FS_DIRECT * VT_FS_DIRECT;
+	return s->file.len;
 }
 
 /* Room for `len` bytes, of which the first `kept` stay, and for what may be
@@ -138,7 +129,7 @@ make_room(struct pages *b, size_t len, size_t kept)
 	size_t cap = b->cap != 0 ? b->cap : VT_BIGMEM_PAGE;
 	char *more;
 
-	len = whole_pages(len + VT_BLOCK_BEHIND);
+	len = vt_scratch_whole(len + VT_BLOCK_BEHIND);
 	if (len <= b->cap)
 		return 0;
 	while (cap < len)
@@ -156,41 +147,15 @@ make_room(struct pages *b, size_t len, size_t kept)
 
 /* --- putting ------------------------------------------------------------- */
 
-/* A file system that is asked to pass the page cache may say yes and then
- * refuse what is written, or the rest of what it wrote a part of: then through
- * it, for good.  0; -1 with errno. */
-static int
-write_out(struct vt_spool *s, size_t len)
-{
-	if (vt_fs_write_all(s->fd, s->out.data, len) == 0)
-		return 0;
-	if (errno != EINVAL || vt_fs_direct(s->fd, 0) < 0 ||
-	    lseek(s->fd, (off_t)s->file_bytes, SEEK_SET) < 0)
-		return -1;
-	return vt_fs_write_all(s->fd, s->out.data, len);
-}
-
 static enum vt_code
 spill(struct vt_spool *s, struct extent *x, struct vt_err *err)
 {
-	size_t len = whole_pages(x->len);
-	enum vt_code rc;
+	size_t len = vt_scratch_whole(x->len);
 
-	if (s->fd < 0) {
-		rc = vt_fs_nameless(s->folder, &s->fd, err);
-		if (rc != VT_OK)
-			return rc;
-		/* it is as well where that is not to be had */
-		(void)vt_fs_direct(s->fd, 1);
-	}
 	memset(s->out.data + x->len, 0, len - x->len);
-	if (write_out(s, len) < 0)
-		return vt_fail_errno(err, "cannot write %zu bytes of versions "
-		    "to a file in '%s'", x->len, s->folder);
 	x->crc64 = vt_crc64nvme(0, s->out.data, x->len);
-	x->at = s->file_bytes;
-	s->file_bytes += len;
-	return VT_OK;
+	x->at = s->file.len;
+	return vt_scratch_write(&s->file, s->out.data, len, err);
 }
 
 static int
@@ -302,21 +267,16 @@ static enum vt_code
 read_back(struct vt_spool_reader *r, const struct extent *x,
     struct vt_err *err)
 {
-	size_t len = whole_pages(x->len);
-	ssize_t n;
+	enum vt_code rc;
 
 	if (make_room(&r->in, x->len, 0) < 0)
 		return vt_fail(err, VT_NOMEM, "no memory for %zu bytes of "
 		    "versions", x->len);
-	n = vt_fs_pread_all(r->s->fd, r->in.data, len, x->at);
-	/* as in write_out; other readers do as well without */
-	if (n < 0 && errno == EINVAL && vt_fs_direct(r->s->fd, 0) == 0)
-		n = vt_fs_pread_all(r->s->fd, r->in.data, len, x->at);
-	if (n < 0)
-		return vt_fail_errno(err, "cannot read a file of versions in "
-		    "'%s'", r->s->folder);
-	if ((size_t)n != len ||
-	    vt_crc64nvme(0, r->in.data, x->len) != x->crc64)
+	rc = vt_scratch_read(&r->s->file, r->in.data,
+	    vt_scratch_whole(x->len), x->at, err);
+	if (rc != VT_OK)
+		return rc;
+	if (vt_crc64nvme(0, r->in.data, x->len) != x->crc64)
 		return vt_fail(err, VT_CORRUPT, "a file of versions in '%s' "
 		    "reads back otherwise than it was written",
 		    r->s->folder);

@@ -255,13 +255,13 @@ P
 	[[ $stderr == *"'$PWD/temp': File too large"* ]]
 	unshare -rm mount -t tmpfs -o size=1m none temp 2>/dev/null ||
 	    skip "no tmpfs may be mounted here"
-	for what in "64k of versions" "1m file to sort"; do	# the moves
+	for size in 64k 1m; do	# of versions, of moves
 		run --separate-stderr unshare -rm bash -c \
-		    "mount -t tmpfs -o size=${what%% *} none temp &&
+		    "mount -t tmpfs -o size=$size none temp &&
 		    TMPDIR=\$PWD/temp vt-plan --memory 1M many"
 		[ "$status" -ge 3 ]
 		[ -z "$output" ]
-		[[ $stderr == *" ${what#* }"*"'$PWD/temp': No space left"* ]]
+		[[ $stderr == *"file in '$PWD/temp': No space left"* ]]
 	done
 }
 
@@ -279,7 +279,7 @@ without_plan() {
 	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 	for op in write pread; do
 		for errno in 22 SHORT; do	# EINVAL
-			for at in 1 2; do
+			for at in 1 2 20; do	# of the moves
 				: >failed
 				FAILIO_OP=$op FAILIO_AT=$at \
 				    FAILIO_ERRNO=$errno FAILIO_LOG=failed \
