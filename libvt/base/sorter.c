@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "libvt/base/bigmem.h"
-#include "libvt/base/scratch.h"
+#include "libvt/base/spill.h"
 
 #include "libvt/base/sorter.h"
 
@@ -41,7 +41,7 @@ struct vt_sorter {
 	uint64_t count, spilled;
 	uint32_t dice;		/* xorshift */
 
-	struct vt_scratch file;	/* the runs */
+	struct vt_spill file;	/* the runs */
 	struct run *runs;
 	size_t run_count, run_cap;
 
@@ -64,13 +64,13 @@ vt_sorter_new(const char *folder, size_t memory_bytes)
 		return NULL;
 	s->dice = 1;
 	s->memory = memory_bytes < VT_SORTER_MEMORY_MIN ?
-	    VT_SORTER_MEMORY_MIN : memory_bytes & ~(VT_SCRATCH_PAGE - 1);
+	    VT_SORTER_MEMORY_MIN : memory_bytes & ~(VT_SPILL_PAGE - 1);
 	s->folder = strdup(folder);
 	if (s->folder == NULL) {
 		free(s);
 		return NULL;
 	}
-	vt_scratch_init(&s->file, s->folder);
+	vt_spill_init(&s->file, s->folder);
 	return s;
 }
 
@@ -79,7 +79,7 @@ vt_sorter_free(struct vt_sorter *s)
 {
 	if (s == NULL)
 		return;
-	vt_scratch_release(&s->file);
+	vt_spill_release(&s->file);
 	free(s->folder);
 	free(s->block);
 	free(s->runs);
@@ -379,17 +379,17 @@ add_run(struct vt_sorter *s)
 }
 
 static enum vt_code
-write_out(struct vt_sorter *s, struct vt_scratch *f, size_t len,
+write_out(struct vt_sorter *s, struct vt_spill *f, size_t len,
     struct vt_err *err)
 {
 	s->spilled += len;
 	s->out_len = 0;
-	return vt_scratch_write(f, s->out, len, err);
+	return vt_spill_write(f, s->out, len, err);
 }
 
 /* Append to what is written through `out`. */
 static enum vt_code
-put_out(struct vt_sorter *s, struct vt_scratch *f, const char *record,
+put_out(struct vt_sorter *s, struct vt_spill *f, const char *record,
     size_t len, struct vt_err *err)
 {
 	enum vt_code rc = VT_OK;
@@ -409,10 +409,10 @@ put_out(struct vt_sorter *s, struct vt_scratch *f, const char *record,
 
 /* The rest of a run that began at `start`, which becomes that. */
 static enum vt_code
-end_out(struct vt_sorter *s, struct vt_scratch *f, struct run *r,
+end_out(struct vt_sorter *s, struct vt_spill *f, struct run *r,
     uint64_t start, struct vt_err *err)
 {
-	size_t len = vt_scratch_whole(s->out_len);
+	size_t len = vt_spill_whole(s->out_len);
 
 	r->at = start;
 	r->end = f->len + s->out_len;
@@ -449,7 +449,7 @@ spill(struct vt_sorter *s, struct vt_err *err)
 	size_t i;
 
 	sort_block(s);
-	s->window_bytes = vt_scratch_whole(s->memory / FAN_IN);
+	s->window_bytes = vt_spill_whole(s->memory / FAN_IN);
 	s->out = vt_bigmem_alloc(s->window_bytes);
 	s->out_len = 0;
 	if (r == NULL || s->out == NULL)
@@ -567,7 +567,7 @@ read_window(struct vt_sorter *s, struct run *r, struct vt_err *err)
 	if (r->end - r->at < room)
 		room = (size_t)(r->end - r->at);
 	memmove(pages - r->len, r->window + r->start, r->len);
-	rc = vt_scratch_read(&s->file, pages, vt_scratch_whole(room), r->at,
+	rc = vt_spill_read(&s->file, pages, vt_spill_whole(room), r->at,
 	    err);
 	r->start = s->front - r->len;
 	r->len += room;
@@ -685,7 +685,7 @@ merge_next(struct vt_sorter *s, const char **out, struct vt_err *err)
 /* Merge `count` runs from `first` on into one of another file. */
 static enum vt_code
 merge_runs(struct vt_sorter *s, size_t first, size_t count,
-    struct vt_scratch *f, struct run *out, struct vt_err *err)
+    struct vt_spill *f, struct run *out, struct vt_err *err)
 {
 	const char *record;
 	uint64_t start = f->len;
@@ -707,15 +707,15 @@ static enum vt_code
 merge_pass(struct vt_sorter *s, size_t fan, struct vt_err *err)
 {
 	size_t i, n, made = 0;
-	struct vt_scratch to;
+	struct vt_spill to;
 	enum vt_code rc = VT_OK;
 
-	vt_scratch_init(&to, s->folder);
+	vt_spill_init(&to, s->folder);
 	for (i = 0; rc == VT_OK && i < s->run_count; i += n) {
 		n = s->run_count - i < fan ? s->run_count - i : fan;
 		rc = merge_runs(s, i, n, &to, &s->runs[made++], err);
 	}
-	vt_scratch_release(&s->file);
+	vt_spill_release(&s->file);
 	s->file = to;
 	s->run_count = made;
 	return rc;
@@ -739,10 +739,10 @@ vt_sorter_finish(struct vt_sorter *s, struct vt_err *err)
 			return rc;
 	}
 	/* the block becomes the windows, one of them to write through */
-	s->front = vt_scratch_whole(s->largest);
-	s->window_bytes = s->memory / (FAN_IN + 1) & ~(VT_SCRATCH_PAGE - 1);
-	if (s->window_bytes < s->front + VT_SCRATCH_PAGE)
-		s->window_bytes = s->front + VT_SCRATCH_PAGE;
+	s->front = vt_spill_whole(s->largest);
+	s->window_bytes = s->memory / (FAN_IN + 1) & ~(VT_SPILL_PAGE - 1);
+	if (s->window_bytes < s->front + VT_SPILL_PAGE)
+		s->window_bytes = s->front + VT_SPILL_PAGE;
 	fan = s->memory / s->window_bytes - 1;
 	s->out = s->block + fan * s->window_bytes;
 	s->heap = malloc(fan * sizeof(struct run *));

@@ -5,7 +5,7 @@
 #include "libvt/base/bigmem.h"
 #include "libvt/base/buf.h"
 #include "libvt/base/hash.h"
-#include "libvt/base/scratch.h"
+#include "libvt/base/spill.h"
 
 #include "libvt/work/spool.h"
 
@@ -33,7 +33,7 @@ struct pages {
 
 struct vt_spool {
 	char *folder;
-	struct vt_scratch file;
+	struct vt_spill file;
 	size_t memory_max, memory, extent_bytes;
 	uint64_t count;
 	struct vt_buf blocks, extents;
@@ -58,7 +58,7 @@ vt_spool_new(const char *folder, size_t memory_bytes, size_t extent_bytes)
 		free(s);
 		return NULL;
 	}
-	vt_scratch_init(&s->file, s->folder);
+	vt_spill_init(&s->file, s->folder);
 	return s;
 }
 
@@ -89,7 +89,7 @@ vt_spool_free(struct vt_spool *s)
 		return;
 	for (i = 0; i < block_count(s); i++)
 		free(block_at(s, i)->data);
-	vt_scratch_release(&s->file);
+	vt_spill_release(&s->file);
 	free(s->out.data);
 	vt_buf_release(&s->blocks);
 	vt_buf_release(&s->extents);
@@ -129,7 +129,7 @@ make_room(struct pages *b, size_t len, size_t kept)
 	size_t cap = b->cap != 0 ? b->cap : VT_BIGMEM_PAGE;
 	char *more;
 
-	len = vt_scratch_whole(len + VT_BLOCK_BEHIND);
+	len = vt_spill_whole(len + VT_BLOCK_BEHIND);
 	if (len <= b->cap)
 		return 0;
 	while (cap < len)
@@ -150,12 +150,12 @@ make_room(struct pages *b, size_t len, size_t kept)
 static enum vt_code
 spill(struct vt_spool *s, struct extent *x, struct vt_err *err)
 {
-	size_t len = vt_scratch_whole(x->len);
+	size_t len = vt_spill_whole(x->len);
 
 	memset(s->out.data + x->len, 0, len - x->len);
 	x->crc64 = vt_crc64nvme(0, s->out.data, x->len);
 	x->at = s->file.len;
-	return vt_scratch_write(&s->file, s->out.data, len, err);
+	return vt_spill_write(&s->file, s->out.data, len, err);
 }
 
 static int
@@ -272,8 +272,8 @@ read_back(struct vt_spool_reader *r, const struct extent *x,
 	if (make_room(&r->in, x->len, 0) < 0)
 		return vt_fail(err, VT_NOMEM, "no memory for %zu bytes of "
 		    "versions", x->len);
-	rc = vt_scratch_read(&r->s->file, r->in.data,
-	    vt_scratch_whole(x->len), x->at, err);
+	rc = vt_spill_read(&r->s->file, r->in.data,
+	    vt_spill_whole(x->len), x->at, err);
 	if (rc != VT_OK)
 		return rc;
 	if (vt_crc64nvme(0, r->in.data, x->len) != x->crc64)

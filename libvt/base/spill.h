@@ -7,8 +7,8 @@
  * only push out what others have there, and take memory to be found and cleared
  * for as many bytes.  Every call blocks.
  */
-#ifndef VT_BASE_SCRATCH_H
-#define VT_BASE_SCRATCH_H
+#ifndef VT_BASE_SPILL_H
+#define VT_BASE_SPILL_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,9 +17,9 @@
 
 /* What is written and read lies at multiples of it, in the file and in memory
  * (vt_bigmem_alloc), and is as long. */
-#define VT_SCRATCH_PAGE ((size_t)4096)
+#define VT_SPILL_PAGE ((size_t)4096)
 
-struct vt_scratch {
+struct vt_spill {
 	const char *folder;	/* borrowed */
 	int fd;			/* -1: not made yet */
 	uint64_t len;		/* bytes that were written */
@@ -27,22 +27,22 @@ struct vt_scratch {
 
 /* The least of whole pages that hold so many bytes. */
 static inline size_t
-vt_scratch_whole(size_t len)
+vt_spill_whole(size_t len)
 {
-	return (len + VT_SCRATCH_PAGE - 1) & ~(VT_SCRATCH_PAGE - 1);
+	return (len + VT_SPILL_PAGE - 1) & ~(VT_SPILL_PAGE - 1);
 }
 
 /* Nothing is done in the folder before the first pages come. */
-void vt_scratch_init(struct vt_scratch *f, const char *folder);
+void vt_spill_init(struct vt_spill *f, const char *folder);
 /* Give up what is in it; may be repeated, and it may be used again. */
-void vt_scratch_release(struct vt_scratch *f);
+void vt_spill_release(struct vt_spill *f);
 /* Write behind what is there.  VT_NOSPACE, VT_IO or another code of errno,
- * naming the folder: then it is good for vt_scratch_release alone. */
-enum vt_code vt_scratch_write(struct vt_scratch *f, const void *pages,
+ * naming the folder: then it is good for vt_spill_release alone. */
+enum vt_code vt_spill_write(struct vt_spill *f, const void *pages,
     size_t len, struct vt_err *err) VT_MUST_CHECK;
 /* Read what was written; by several threads, if they like.  VT_IO or another
  * code of errno. */
-enum vt_code vt_scratch_read(const struct vt_scratch *f, void *pages,
+enum vt_code vt_spill_read(const struct vt_spill *f, void *pages,
     size_t len, uint64_t at, struct vt_err *err) VT_MUST_CHECK;
 
 #endif

@@ -1,14 +1,14 @@
-/* Files for what memory does not hold: see scratch.h. */
+/* Files for what memory does not hold: see spill.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "libvt/base/fs.h"
 
-#include "libvt/base/scratch.h"
+#include "libvt/base/spill.h"
 
 void
-vt_scratch_init(struct vt_scratch *f, const char *folder)
+vt_spill_init(struct vt_spill *f, const char *folder)
 {
 	f->folder = folder;
 	f->fd = -1;
@@ -16,7 +16,7 @@ vt_scratch_init(struct vt_scratch *f, const char *folder)
 }
 
 void
-vt_scratch_release(struct vt_scratch *f)
+vt_spill_release(struct vt_spill *f)
 {
 	if (f->fd >= 0)
 		close(f->fd);
@@ -37,7 +37,7 @@ set_direct(int fd, int on)
 }
 
 enum vt_code
-vt_scratch_write(struct vt_scratch *f, const void *pages, size_t len,
+vt_spill_write(struct vt_spill *f, const void *pages, size_t len,
     struct vt_err *err)
 {
 	enum vt_code rc;
@@ -65,7 +65,7 @@ vt_scratch_write(struct vt_scratch *f, const void *pages, size_t len,
 }
 
 enum vt_code
-vt_scratch_read(const struct vt_scratch *f, void *pages, size_t len,
+vt_spill_read(const struct vt_spill *f, void *pages, size_t len,
     uint64_t at, struct vt_err *err)
 {
 	ssize_t n = vt_fs_pread_all(f->fd, pages, len, at);
