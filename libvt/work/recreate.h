@@ -12,6 +12,8 @@
 #include "libvt/work/note.h"
 #include "libvt/work/tiers.h"
 
+#define VT_RECREATE_ARENA ((size_t)64 << 20)	/* of one version at most */
+
 /* Something a person should know of; strings are borrowed during the call and
  * NULL where they say nothing. */
 struct vt_finding {
@@ -121,7 +123,7 @@ void vt_extents_forget(struct vt_recreate *r, const struct vt_cat_extent *x,
 enum vt_code vt_recreate_moved(struct vt_recreate *r,
     int (*known)(struct vt_recreate *r, const struct vt_version *v,
     const struct vt_pieces *p), struct vt_err *err) VT_MUST_CHECK;
-/* Versions, oldest first. */
+/* recreate_object.c: versions, oldest first. */
 enum vt_code vt_recreate_objects(struct vt_recreate *r, struct vt_err *err)
     VT_MUST_CHECK;
 
@@ -165,5 +167,9 @@ const struct vt_copy *vt_recreate_broken(struct vt_recreate *r,
     const struct vt_version *v);
 
 void vt_recreate_tell(struct vt_recreate *r, const struct vt_finding *f);
+/* What a visit returned: it was stopped by what is in r->failed, or has failed
+ * itself. */
+enum vt_code vt_recreate_visited(struct vt_recreate *r, enum vt_code rc,
+    struct vt_err *err) VT_MUST_CHECK;
 
 #endif
