@@ -2,9 +2,7 @@
  * The configuration: see config.h.
  *
  * One table says for each field its name, kind, place in the struct, default
- * and range; reading, defaults and errors all follow it.  jansson tells lines
- * for broken syntax only, so for a wrong field the text is walked again to
- * the field's name.
+ * and range; reading, defaults and errors all follow it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 #include "libvt/base/num.h"
 
 #include "libvt/work/config.h"
+#include "libvt/work/config_where.h"
 
 #ifndef VT_SHAREDIR
 #define VT_SHAREDIR "/usr/local/share/vaultaire"
@@ -222,120 +221,6 @@ static const char default_text[] =
 "	]\n"
 "}\n";
 
-/* --- where a field stands ------------------------------------------------- */
-
-/*
- * Walks over JSON that jansson has accepted, counting lines; `p` stands
- * before a token or a blank.
- */
-struct walk {
-	const char *p;
-	unsigned line;
-};
-
-static void
-walk_blank(struct walk *w)
-{
-	for (; strchr(" \t\r\n", *w->p) != NULL && *w->p != '\0'; w->p++)
-		if (*w->p == '\n')
-			w->line++;
-}
-
-/* Over a string; its first quote is at `p`. */
-static void
-walk_string(struct walk *w)
-{
-	for (w->p++; *w->p != '"' && *w->p != '\0'; w->p++)
-		if (*w->p == '\\' && w->p[1] != '\0')
-			w->p++;
-	if (*w->p != '\0')
-		w->p++;
-}
-
-/* Over one value of any kind, at whatever depth. */
-static void
-walk_value(struct walk *w)
-{
-	unsigned depth = 0;
-
-	walk_blank(w);
-	do {
-		walk_blank(w);
-		if (*w->p == '\0')
-			return;
-		if (*w->p == '"') {
-			walk_string(w);
-			continue;
-		}
-		if (*w->p == '{' || *w->p == '[')
-			depth++;
-		else if (*w->p == '}' || *w->p == ']')
-			depth--;
-		else if (*w->p != ',' && *w->p != ':') {
-			w->p += strcspn(w->p, " \t\r\n,]}");
-			continue;
-		}
-		w->p++;
-	} while (depth > 0);
-}
-
-/* Into the object at `p`, to the value of the member `name`: 1, or 0 when
- * there is none (then *w is as it was).  The line is the name's. */
-static int
-walk_member(struct walk *w, const char *name)
-{
-	struct walk at = *w;
-	size_t len = strlen(name);
-	const char *start;
-	unsigned line;
-	int same;
-
-	walk_blank(&at);
-	if (*at.p != '{')
-		return 0;
-	at.p++;
-	for (;;) {
-		walk_blank(&at);
-		if (*at.p == ',') {
-			at.p++;
-			continue;
-		}
-		if (*at.p != '"')
-			return 0;
-		start = at.p + 1;
-		line = at.line;
-		walk_string(&at);
-		same = (size_t)(at.p - 1 - start) == len &&
-		    memcmp(start, name, len) == 0;
-		walk_blank(&at);
-		if (*at.p == ':')
-			at.p++;
-		if (same) {
-			walk_blank(&at);
-			w->p = at.p;
-			w->line = line;
-			return 1;
-		}
-		walk_value(&at);
-	}
-}
-
-/* Into the array at `p`, to its element `index`. */
-static void
-walk_element(struct walk *w, size_t index)
-{
-	walk_blank(w);
-	if (*w->p == '[')
-		w->p++;
-	for (; index > 0; index--) {
-		walk_value(w);
-		walk_blank(w);
-		if (*w->p == ',')
-			w->p++;
-	}
-	walk_blank(w);
-}
-
 /* --- reading -------------------------------------------------------------- */
 
 struct reading {
@@ -354,7 +239,7 @@ struct reading {
 static enum vt_code VT_PRINTF(2, 3)
 complain(const struct reading *r, const char *fmt, ...)
 {
-	struct walk w = { r->text, 1 };
+	struct vt_where w = { r->text, 1 };
 	char words[256], place[128];
 	va_list ap;
 
@@ -366,19 +251,19 @@ complain(const struct reading *r, const char *fmt, ...)
 		    r->item, r->field != NULL ? "." : "",
 		    r->field != NULL ? r->field : "");
 		/* a file of its own is the list itself */
-		if (walk_member(&w, r->list) || r->is_list)
-			walk_element(&w, r->item);
+		if (vt_where_member(&w, r->list) || r->is_list)
+			vt_where_element(&w, r->item);
 	} else if (r->inside != NULL) {
 		snprintf(place, sizeof(place), "%.32s%s%.64s", r->inside,
 		    r->field != NULL ? "." : "",
 		    r->field != NULL ? r->field : "");
-		walk_member(&w, r->inside);
+		vt_where_member(&w, r->inside);
 	} else {
 		snprintf(place, sizeof(place), "%.64s",
 		    r->field != NULL ? r->field : "configuration");
 	}
 	if (r->field != NULL)
-		walk_member(&w, r->field);
+		vt_where_member(&w, r->field);
 	return vt_fail(r->err, VT_INVALID, "%s:%u: %s: %s", r->path, w.line,
 	    place, words);
 }
