@@ -22,10 +22,30 @@ vt_packed_put(char *p, uint64_t n)
 }
 
 /* Small numbers of either sign are short: 0, -1, 1, -2, 2 and so on. */
+static inline uint64_t
+vt_packed_fold(int64_t n)
+{
+	return (uint64_t)n << 1 ^ (uint64_t)(n >> 63);
+}
+
+static inline int64_t
+vt_packed_unfold(uint64_t n)
+{
+	return (int64_t)(n >> 1 ^ (0 - (n & 1)));
+}
+
 static inline char *
 vt_packed_put_signed(char *p, int64_t n)
 {
-	return vt_packed_put(p, (uint64_t)n << 1 ^ (uint64_t)(n >> 63));
+	return vt_packed_put(p, vt_packed_fold(n));
+}
+
+static inline char *
+vt_packed_put_eight(char *p, uint64_t n)
+{
+	n = htole64(n);
+	memcpy(p, &n, sizeof(n));
+	return p + sizeof(n);
 }
 
 static inline char *
@@ -34,9 +54,7 @@ vt_packed_put_double(char *p, double d)
 	uint64_t n;
 
 	memcpy(&n, &d, sizeof(n));
-	n = htole64(n);
-	memcpy(p, &n, sizeof(n));
-	return p + sizeof(n);
+	return vt_packed_put_eight(p, n);
 }
 
 static inline char *
@@ -48,24 +66,30 @@ vt_packed_put_text(char *p, const char *s, size_t len)
 	return p;
 }
 
+/* `behind`: bytes from the end on that can be read. */
 static inline uint64_t
-vt_packed_get(struct vt_exact *x)
+vt_packed_get_within(struct vt_exact *x, size_t behind)
 {
 	uint64_t n = 0;
 
-	if (x->failed || vt_varint_get(&x->p, x->end, &n) < 0) {
+	if (x->failed ||
+	    vt_varint_get_within(&x->p, x->end, behind, &n) < 0) {
 		x->failed = 1;
 		return 0;
 	}
 	return n;
 }
 
+static inline uint64_t
+vt_packed_get(struct vt_exact *x)
+{
+	return vt_packed_get_within(x, 0);
+}
+
 static inline int64_t
 vt_packed_get_signed(struct vt_exact *x)
 {
-	uint64_t n = vt_packed_get(x);
-
-	return (int64_t)(n >> 1 ^ (0 - (n & 1)));
+	return vt_packed_unfold(vt_packed_get(x));
 }
 
 /* Borrowed; `len` may be NULL. */

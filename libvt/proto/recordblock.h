@@ -1,7 +1,7 @@
 /*
  * Scan records in blocks of bytes, where nobody reads along: what vt-scan
  * --binary writes in the place of lines, and what vt-plan keeps of lines until
- * they are decided on.  A third of a line's bytes, and a tenth of the work of
+ * they are decided on.  A sixth of a line's bytes, and a tenth of the work of
  * reading it.  A block knows of no other, so that threads can each have one.
  *
  * They say what lines say (records.h), no more exactly: times to the
@@ -29,17 +29,21 @@
 #include "libvt/base/arena.h"
 #include "libvt/base/buf.h"
 #include "libvt/base/err.h"
+#include "libvt/base/exact.h"
 #include "libvt/proto/records.h"
 
 /* No JSON begins with its first byte. */
-#define VT_BLOCK_MAGIC "\x89vtscan\x01"
+#define VT_BLOCK_MAGIC "\x89vtscan\x02"
 #define VT_BLOCK_HEADER 32
 /* The most bytes of records in a block. */
 #define VT_BLOCK_MAX ((size_t)64 << 20)
 
 /* So many bytes behind the records of a block, where it is read, can be read,
  * whatever they are. */
-#define VT_BLOCK_BEHIND 8
+#define VT_BLOCK_BEHIND 128
+
+/* So many bytes of a key are not told again at most. */
+#define VT_BLOCK_SHARED 255
 
 /* --- writing -------------------------------------------------------------- */
 
@@ -47,10 +51,14 @@
 struct vt_block {
 	struct vt_buf bytes;
 	uint32_t count;		/* records in it */
-	/* where in it what the last record said is, and what that was */
+	size_t text;		/* what keys and versions come to */
+	/* where in it what was told last is, and what that was */
 	size_t bucket, tier, class_name, gaps, gap_count;
-	int64_t covered_to_us;
+	int64_t generation, bucket_generation, seq;
+	int64_t mtime_ms, from_ms, to_ms, gaps_us;
 	double covered_days;
+	size_t key_len;		/* as much of it as others may share */
+	char key[VT_BLOCK_SHARED + 1];
 };
 
 /* An empty one.  Cannot fail. */
@@ -62,7 +70,8 @@ void vt_block_reset(struct vt_block *k);
 /* Bytes of records in it. */
 size_t vt_block_len(const struct vt_block *k);
 /* Add a record of any kind: 0; -1: no memory, or it would be more than
- * VT_BLOCK_MAX: then the block is as it was before. */
+ * VT_BLOCK_MAX, or its keys and versions would, as they are read: then the
+ * block is as it was before. */
 int vt_block_add(struct vt_block *k, const struct vt_scan_record *r);
 /* Write the header: `before` records are in the blocks of its stream that come
  * before it.  The block is k->bytes then.  0; -1: no memory. */
@@ -84,16 +93,23 @@ enum vt_code vt_block_parse_head(const char *header, struct vt_block_head *out,
 /* Is it what was sealed?  0; -1: it is not. */
 int vt_block_verify(const struct vt_block *k);
 
+/* Memory for keys and versions, kept from block to block. */
+struct vt_block_text;
+
 /* One at a block. */
 struct vt_block_reader {
-	const char *p, *end;	/* what is left of it */
-	int is_bad;
+	struct vt_exact in;	/* what is left of it */
 	struct vt_arena *lists;
-	/* what the last record said */
-	const char *bucket, *tier, *class_name;
+	struct vt_block_text *first, *text;	/* of all, and the one in use */
+	char *at;				/* what is free of that */
+	size_t text_len;	/* how much there is in all */
+	/* what was told last */
+	const char *bucket, *tier, *class_name, *key;
+	size_t key_len;
+	int64_t generation, bucket_generation, seq;
+	int64_t mtime_ms, from_ms, to_ms, gaps_us;
 	const struct vt_heat_gap *gaps;
 	size_t gap_count;
-	int64_t covered_to_us;
 	double covered_days;
 };
 

@@ -173,7 +173,8 @@ struct vt_scan_record {
 	size_t gap_count;
 	const struct vt_heat_day *h;	/* ascending */
 	size_t h_count;
-	/* of a record in a block: what h is made of, by vt_record_days */
+	/* of a record in a block: what h is made of, with last_read_us, by
+	 * vt_record_days */
 	const char *packed_days;	/* NULL: none, or h has them */
 	size_t packed_len;
 };

@@ -113,9 +113,9 @@ plan() {
 		[ -z "$output" ]
 		[[ $stderr == *changed* ]]
 	done
-	printf '\211vtscan\002%024d' 0 >later
+	printf '\211vtscan\003%024d' 0 >later
 	run -3 --separate-stderr plan later
-	[[ $stderr == *'format 2, where 1 is known'* ]]
+	[[ $stderr == *'format 3, where 2 is known'* ]]
 }
 
 @test "a scan that is killed leaves no end" {

@@ -1,5 +1,6 @@
 /* Records in blocks and streams of them: they come back as they were, say what
  * lines say, and damage of any kind is told and never followed. */
+#include <endian.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
@@ -86,6 +87,185 @@ test_there_and_back(void)
 	ok(ends > 1000, "of %zu the last days alone", ends);
 	is_int(vt_block_next(&reader, &got), VT_ABSENT, "to the end");
 	vt_block_release(&k);
+}
+
+/* --- what is told by what came before ------------------------------------- */
+
+/* A key of `len` bytes that others begin like, but for its end. */
+static void
+name(char *key, size_t len, unsigned number)
+{
+	memset(key, 'x', len);
+	key[len] = '\0';
+	if (len >= 4) {
+		key[len - 4] = (char)('0' + number / 100 % 10);
+		key[len - 3] = (char)('0' + number / 10 % 10);
+		key[len - 2] = (char)('0' + number % 10);
+	}
+}
+
+/* One of a scan: numbers in a row, times to the microsecond, and days that are
+ * those of the covered time. */
+static void
+make_usual(struct vt_scan_record *r, char *key, unsigned i)
+{
+	static const size_t len[] = { 0, 1, 3, 8, 20, 40, 254, 255, 256, 300,
+	    509, 510, 511, 512, 900 };
+	static const char *const version[] = {
+		"0123456789abcdef0123456789abcdef", "",
+		"0123456789ABCDEF0123456789abcdef", "null",
+		"0123456789abcdef0123456789abcde", "another, of many words"
+	};
+
+	memset(r, 0, sizeof(*r));
+	r->kind = VT_SCAN_VERSION;
+	r->bucket = i % 100 < 50 ? "b" : "photos";
+	name(key, len[i / 3 % (sizeof(len) / sizeof(*len))], i % 999);
+	r->key = key;
+	r->key_len = strlen(key);
+	r->version = version[i % 7 % 6];
+	r->tier = r->storage_class = r->tags = r->upload = "";
+	r->pin = r->lock = "";
+	r->seq = (int64_t)1 << i % 64;
+	r->copy = i % 5 == 0 ? -r->seq : r->seq + 1;
+	r->generation = i % 200 == 0;
+	r->size_bytes = UINT64_MAX >> i % 65 % 64;
+	r->mtime_us = 1700000000000000 + (int64_t)i * 1000003000;
+	r->copy_since_us = r->mtime_us - i % 2 * 5000;
+	r->stored_bytes = r->size_bytes - i % 3;
+	r->reads = UINT64_MAX >> i % 63;
+	r->bytes_read = i % 3 == 0 ? 7 : r->reads * r->size_bytes;
+	r->r90 = i % 4;
+	r->last_read_us = i % 6 == 0 ? 0 : r->mtime_us + 77000000;
+	if (i % 10 == 0)
+		return;
+	r->covered_from_us = i % 3 == 0 ? 1700000000123000 : r->mtime_us;
+	r->covered_to_us = 1780000000000000;
+	r->covered_days = (double)((r->covered_to_us - r->covered_from_us) *
+	    10 / 864 + i % 4) / 1e9;
+	if (i % 11 == 0)
+		r->covered_days = i % 2 ? 1e-300 : 1e300;
+}
+
+static void
+test_usual(void)
+{
+	size_t i, wrong = 0, sum = 0;
+	struct vt_scan_record r, got, first = { .key = "", .version = "" };
+	struct vt_block k;
+	char key[KEY_MAX + 1], kept[KEY_MAX + 1] = "";
+
+	vt_block_init(&k);
+	for (i = 0; i < RECORDS; i++) {
+		make_usual(&r, key, (unsigned)i);
+		sum += r.key_len;
+		wrong += vt_block_add(&k, &r) < 0;
+	}
+	is_int(wrong, 0, "%d as of a scan are added", RECORDS);
+	ok(vt_block_len(&k) < sum, "in %zu bytes, with keys of %zu",
+	    vt_block_len(&k), sum);
+	open_block(&k);
+	for (i = 0; i < RECORDS; i++) {
+		make_usual(&r, key, (unsigned)i);
+		if (vt_block_next(&reader, &got) != VT_OK ||
+		    vt_record_days(&got, INFINITY, &room) != VT_OK ||
+		    !same_record(&r, &got))
+			wrong++;
+		if (i == 20) {
+			first = got;
+			memcpy(kept, key, sizeof(kept));
+		}
+	}
+	is_int(wrong, 0, "and come back as they were");
+	ok(strcmp(first.key, kept) == 0 && first.key_len == strlen(kept) &&
+	    strcmp(first.version, "") != 0,
+	    "what was read first is still there");
+	is_int(vt_block_next(&reader, &got), VT_ABSENT, "to the end");
+	vt_block_release(&k);
+}
+
+/* Keys can be many times what they take in a block. */
+static void
+test_text_limit(void)
+{
+	/* the first is a string in the block */
+	const size_t most = 1 + (VT_BLOCK_MAX - 34) / (256 + 34);
+	char key[300], *more;
+	size_t count = 0, one = 0, before = 0;
+	struct vt_scan_record r, got;
+	struct vt_block k;
+
+	make_usual(&r, key, 10);
+	name(key, 256, 0);
+	r.key = key;
+	r.key_len = 256;
+	r.version = "";
+	vt_block_init(&k);
+	while (count < 1000000 && vt_block_add(&k, &r) == 0) {
+		count++;
+		one = vt_block_len(&k) - before;
+		before = vt_block_len(&k);
+	}
+	is_int(count, most, "keys of a block have an end");
+	ok(k.count == count && vt_block_len(&k) == before &&
+	    one < 64, "which is none of its %zu bytes", before);
+	open_block(&k);
+	while (count > 0 && vt_block_next(&reader, &got) == VT_OK)
+		count--;
+	is_int(count, 0, "all that fit are read");
+	is_int(vt_block_next(&reader, &got), VT_ABSENT, "to the end");
+	/* another one like the last */
+	more = malloc(before + one + VT_BLOCK_BEHIND);
+	memcpy(more, k.bytes.data + VT_BLOCK_HEADER, before);
+	memcpy(more + before, more + before - one, one);
+	vt_block_open(&reader, more, before + one);
+	while (vt_block_next(&reader, &got) == VT_OK)
+		count++;
+	is_int(count, most, "and no more than that");
+	is_int(vt_block_next(&reader, &got), VT_CORRUPT, "of anybody's");
+	free(more);
+	vt_block_release(&k);
+}
+
+/* Beginnings of a record that none has: VT_CORRUPT. */
+static void
+test_heads(void)
+{
+	static const struct {
+		const char *what;
+		uint64_t bits;
+	} t[] = {
+		{ "of a flag that is not known", 1 << 15 },
+		{ "of bytes of a key that is not there", 1 << 16 },
+		{ "of more bytes of a key than there are", 0xff << 24 },
+		{ "of a number of 9 bytes", UINT64_C(9) << 32 },
+		{ "of a last number of 15", UINT64_C(15) << 60 },
+		{ "of more numbers than there are", UINT64_C(0x8888) << 48 },
+		{ "of days that are not there", 1 << 14 },
+		{ "of a version that is not there", 1 << 3 },
+	};
+	char bytes[16 + VT_BLOCK_BEHIND] = "";
+	struct vt_scan_record got;
+	uint64_t bits;
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		bits = htole64(t[i].bits | 1 << 6 | 1 << 7);
+		memcpy(bytes, &bits, sizeof(bits));
+		vt_block_open(&reader, bytes, 8);
+		is_int(vt_block_next(&reader, &got), VT_CORRUPT,
+		    "a beginning %s", t[i].what);
+	}
+	bits = htole64(1 << 2 | 1 << 6 | 1 << 7);
+	memcpy(bytes, &bits, sizeof(bits));
+	bytes[9] = (char)0x80;
+	vt_block_open(&reader, bytes, 10);
+	is_int(vt_block_next(&reader, &got), VT_CORRUPT,
+	    "more flags that are not known");
+	bytes[9] = 0;
+	vt_block_open(&reader, bytes, 10);
+	is_int(vt_block_next(&reader, &got), VT_OK,
+	    "without them it would be one");
 }
 
 /* What a line drops is dropped here: both say the same. */
@@ -346,7 +526,7 @@ test_beginnings(void)
 		{ "a picture", "\x89PNG\r\n\x1a\n", 8, 8, 0 },
 		{ "a stream", VT_BLOCK_MAGIC, 8, 8, 1 }
 	};
-	char future[VT_BLOCK_HEADER] = "\x89vtscan\x02";
+	char future[VT_BLOCK_HEADER] = "\x89vtscan\x03";
 	char large[VT_BLOCK_HEADER] = VT_BLOCK_MAGIC "\xff\xff\xff\x7f";
 	struct vt_record_stream s;
 	struct vt_err err;
@@ -376,6 +556,9 @@ main(void)
 	if (vt_block_reader_init(&reader) < 0)
 		return 1;
 	test_there_and_back();
+	test_usual();
+	test_text_limit();
+	test_heads();
 	test_as_lines();
 	test_damage();
 	test_limit();
