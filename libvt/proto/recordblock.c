@@ -471,7 +471,7 @@ put_day(char *p, const struct vt_heat_day *h, uint64_t size, uint64_t back,
 	token = (h->last != h->day ? IS_SPAN : 0) |
 	    (h->bytes != h->gets * size ? IS_PART : 0) |
 	    (h->gets != 1 ? IS_MANY : 0);
-	token |= (token & IS_PART) && h->bytes == *bytes ? IS_ALIKE : 0;
+	token |= (token & IS_PART) && h->bytes != *bytes ? IS_OTHER : 0;
 	token |= (unsigned)(back < MANY_DAYS ? back : MANY_DAYS) << BACK_SHIFT;
 	*p++ = (char)token;
 	*p++ = (char)(token >> 8);
@@ -479,7 +479,7 @@ put_day(char *p, const struct vt_heat_day *h, uint64_t size, uint64_t back,
 		p = vt_packed_put(p, back);
 	if (token & IS_MANY)
 		p = vt_packed_put(p, h->gets);
-	if ((token & (IS_PART | IS_ALIKE)) == IS_PART) {
+	if (token & IS_OTHER) {
 		*bytes = h->bytes;
 		p = vt_packed_put(p, h->bytes);
 	}

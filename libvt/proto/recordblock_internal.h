@@ -105,9 +105,10 @@ enum {
  * told before it; MANY_DAYS: that follows. */
 enum {
 	IS_SPAN		= 1 << 0,	/* of some days, not one */
-	IS_PART		= 1 << 1,	/* not all was read each time: bytes */
+	IS_PART		= 1 << 1,	/* not all was read each time: bytes are
+					   those told last */
 	IS_MANY		= 1 << 2,	/* reads, not one */
-	IS_ALIKE	= 1 << 3,	/* bytes are those told last */
+	IS_OTHER	= 1 << 3,	/* of a part: other bytes are told */
 	BACK_SHIFT	= 4,
 	MANY_DAYS	= 0xfff
 };

@@ -413,6 +413,7 @@ get_days_covered(struct vt_block_reader *r, struct vt_scan_record *o,
 {
 	int64_t ms = r->mtime_ms;
 	double days = r->covered_days;
+	int64_t n;
 
 	switch (head >> FROM_SHIFT & 3) {
 	case FROM_NOTHING:
@@ -427,12 +428,12 @@ get_days_covered(struct vt_block_reader *r, struct vt_scan_record *o,
 	}
 	switch (head >> DAYS_SHIFT & 3) {
 	case DAYS_NEAR:
-		days = (double)beside(billionths(ms, r->to_ms, r->gaps_us),
-		    beyond) / 1e9;
-		if (!(days >= 0)) {
+		n = beside(billionths(ms, r->to_ms, r->gaps_us), beyond);
+		if (n < 0) {
 			is_wrong(r);
-			days = 0;
+			n = 0;
 		}
+		days = (double)n / 1e9;
 		break;
 	case DAYS_TOLD:
 		days = get_double(r, DBL_MAX);
@@ -598,7 +599,7 @@ make_room(struct vt_days_room *room, size_t count)
 /* What is at hand of an object's days. */
 struct days {
 	struct vt_exact in;
-	uint64_t size_bytes, bytes;	/* the latter told last */
+	uint64_t bytes[2];	/* of a read: the size, or as told last */
 };
 
 /* Days before the one told before it that a token does not hold, or that are
@@ -620,13 +621,11 @@ get_told(struct days *d, unsigned token, struct vt_heat_day *h)
 
 	if (token & IS_MANY) {
 		h->gets = number(&d->in);
-		h->bytes = h->gets * d->size_bytes;
+		if (!(token & IS_PART))
+			h->bytes = h->gets * d->bytes[0];
 	}
-	if (token & IS_PART) {
-		if (!(token & IS_ALIKE))
-			d->bytes = number(&d->in);
-		h->bytes = d->bytes;
-	}
+	if (token & IS_OTHER)
+		h->bytes = d->bytes[1] = number(&d->in);
 	if (token & IS_SPAN) {
 		days = number(&d->in);
 		back = number(&d->in);
@@ -644,7 +643,6 @@ static inline ssize_t
 get_days(struct days *d, int64_t day, int64_t oldest, struct vt_heat_day *first,
     size_t count)
 {
-	const uint64_t size_bytes = d->size_bytes;
 	const char *p = d->in.p, *end = d->in.end;
 	struct vt_heat_day *h = first + count;
 	uint64_t back;
@@ -670,8 +668,8 @@ get_days(struct days *d, int64_t day, int64_t oldest, struct vt_heat_day *first,
 		h->day = h->last = (int32_t)day;
 		h->days = 1;
 		h->gets = 1;
-		h->bytes = size_bytes;
-		if (token & (IS_SPAN | IS_PART | IS_MANY)) {
+		h->bytes = d->bytes[(token & IS_PART) != 0];
+		if (token & (IS_SPAN | IS_MANY | IS_OTHER)) {
 			d->in.p = p;
 			if (day < DAY_MIN || get_told(d, token, h) < 0)
 				return -1;
@@ -698,8 +696,8 @@ vt_record_days(struct vt_scan_record *rec, double within,
 	d.in.p = rec->packed_days;
 	d.in.end = d.in.p + rec->packed_len;
 	d.in.failed = 0;
-	d.size_bytes = rec->size_bytes;
-	d.bytes = 0;
+	d.bytes[0] = rec->size_bytes;
+	d.bytes[1] = 0;
 	count = number(&d.in);
 	day = (int64_t)((uint64_t)last_day(rec->last_read_us) +
 	    (uint64_t)vt_packed_unfold(number(&d.in)));
