@@ -704,6 +704,8 @@ vt_record_days(struct vt_scan_record *rec, double within,
 	if (count > rec->packed_len / sizeof(uint16_t) || day < DAY_MIN ||
 	    day > DAY_MAX)
 		return VT_CORRUPT;
+	if (count == 0)
+		return d.in.failed ? VT_CORRUPT : VT_OK;
 	if (within < DAY_MAX - DAY_MIN)
 		oldest = day - (int64_t)within;
 	day++;
