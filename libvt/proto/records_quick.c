@@ -6,9 +6,6 @@
  */
 #include <endian.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "libvt/base/clear.h"
 #include "libvt/base/clock.h"
@@ -247,84 +244,23 @@ row(struct quick *q, int64_t n[5])
 	return count;
 }
 
-#ifdef __SSE2__
-/* The bytes of 32 that are no digits, a bit for each. */
-static inline uint32_t
-others(const char *p)
-{
-	const __m128i zero = _mm_set1_epi8('0'), nine = _mm_set1_epi8(9);
-	__m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
-
-	/* taken from '0' on, unsigned, no digit is over 9 */
-	a = _mm_sub_epi8(a, zero);
-	b = _mm_sub_epi8(b, zero);
-	a = _mm_cmpeq_epi8(_mm_min_epu8(a, nine), a);
-	b = _mm_cmpeq_epi8(_mm_min_epu8(b, nine), b);
-	return ~((uint32_t)_mm_movemask_epi8(a) |
-	    (uint32_t)_mm_movemask_epi8(b) << 16);
-}
-
-/* Up to eight digits; without zeros in front, or 0: else -1. */
-static inline int64_t
-short_number(const char *p, unsigned len)
-{
-	uint64_t v;
-
-	if (len == 1)
-		return *p - '0';
-	if (len - 1 > 7 || *p == '0')
-		return -1;
-	memcpy(&v, p, 8);
-	return (int64_t)eight_digits(v << (64 - 8 * len));
-}
-
-/* Three short numbers behind a '[', up to its ']', whose ends are found all at
- * once: as most rows of days are.  3, or 0: another row. */
-static inline int
-short_row(struct quick *q, int64_t n[5])
-{
-	const char *p = q->p;
-	uint32_t ends = others(p);
-	unsigned a, b, c;
-
-	a = (unsigned)__builtin_ctz(ends | 1u << 31);
-	ends &= ends - 1;
-	b = (unsigned)__builtin_ctz(ends | 1u << 31);
-	ends &= ends - 1;
-	c = (unsigned)__builtin_ctz(ends | 1u << 31);
-	if (p[a] != ',' || p[b] != ',' || p[c] != ']' || b <= a || c <= b)
-		return 0;
-	n[0] = short_number(p, a);
-	n[1] = short_number(p + a + 1, b - a - 1);
-	n[2] = short_number(p + b + 1, c - b - 1);
-	if ((n[0] | n[1] | n[2]) < 0)
-		return 0;
-	q->p += c + 1;
-	return 3;
-}
-#else
-#define short_row(q, n) 0
-#endif
-
 /* The numbers of a row, in brackets or one alone: how many. */
 static inline int
 any_row(struct quick *q, int64_t n[5])
 {
-	int count;
-
-	if (*q->p != '[') {
-		n[0] = (int64_t)natural(q);
-		return 1;
+	if (*q->p == '[') {
+		q->p++;
+		return row(q, n);
 	}
-	q->p++;
-	count = short_row(q, n);
-	return count != 0 ? count : row(q, n);
+	n[0] = (int64_t)natural(q);
+	return 1;
 }
 
-/* Five digits, which is a day from 1997 to 2243, and what ends them: the day,
- * or -1. */
-static inline int64_t
+/* Five digits, which is a day from 1997 to 2243, and what ends them: the day;
+ * else NO_DAY, which is behind no other. */
+#define NO_DAY INT32_MIN
+
+static inline int32_t
 plain_day(const char *p)
 {
 	uint64_t v, other;
@@ -335,86 +271,128 @@ plain_day(const char *p)
 	/* of the first six bytes the last is the first that is no digit */
 	if ((other & UINT64_C(0xffffffffffff)) != UINT64_C(0x80) << 40 ||
 	    *p == '0')
-		return -1;
-	return (int64_t)eight_digits(v << 24);
+		return NO_DAY;
+	return (int32_t)eight_digits(v << 24);
 }
 
 /* Rows that are begun where they are to lie. */
 struct rows {
-	struct vt_heat_day *h;
-	size_t count, max;
+	struct vt_heat_day *h, *end;
 	int is_kept;		/* they have their own memory */
 };
 
 /* There is no more room where they are begun: as much as the rest of the line
  * can need, of which a plain row takes six bytes with its comma.  Where they
- * are shorter there may be too many for this way. */
-static void __attribute__((noinline))
+ * are shorter there may be too many for this way.  Where the next one goes; or
+ * NULL. */
+static struct vt_heat_day * __attribute__((noinline))
 move_rows(struct quick *q, struct rows *r)
 {
 	const char *stop = memchr(q->p, '\n', (size_t)(q->end - q->p));
+	size_t count = (size_t)(r->end - r->h), max = count;
 	struct vt_heat_day *h = NULL;
-	size_t max = r->count;
 
 	if (!r->is_kept && stop != NULL) {
-		vt_arena_keep(q->a, r->count * sizeof(*h));
+		vt_arena_keep(q->a, count * sizeof(*h));
 		max += (size_t)(stop - q->p) / 6 + 1;
 		h = vt_arena_alloc(q->a, max * sizeof(*h));
 	}
 	if (h == NULL) {
 		q->odd = 1;
-		return;
+		return NULL;
 	}
-	if (r->count > 0)
-		memcpy(h, r->h, r->count * sizeof(*h));
+	if (count > 0)
+		memcpy(h, r->h, count * sizeof(*h));
 	r->h = h;
-	r->max = max;
+	r->end = h + max;
 	r->is_kept = 1;
+	return h + count;
 }
 
-/* One behind those. */
-static inline void
-read_row(struct quick *q, struct rows *r, uint64_t size_bytes)
+/* Any row behind `before`, the first or the one before it. */
+static void __attribute__((noinline))
+read_row(struct quick *q, uint64_t size_bytes,
+    const struct vt_heat_day *before, struct vt_heat_day *h)
 {
-	struct vt_heat_day *h = &r->h[r->count];
 	int64_t n[5];
-	int count = 1;
+	int count = any_row(q, n);
 
-	n[0] = plain_day(q->p);
-	if (n[0] >= 0)
-		q->p += 5;
-	else
-		count = any_row(q, n);
-	if (q->odd || vt_heat_day_row(n, count, size_bytes, r->count > 0 ?
-	    h - 1 : NULL, h) < 0)
+	if (q->odd || vt_heat_day_row(n, count, size_bytes, before, h) < 0)
 		q->odd = 1;
-	r->count++;
+}
+
+/* "[day,reads,bytes]" with a plain day behind `last`: 1; 0: any other. */
+static inline int
+read_part(struct quick *q, int32_t last, struct vt_heat_day *h)
+{
+	char *start = q->p;
+	unsigned digit;
+	int32_t day;
+
+	if (*start != '[')
+		return 0;
+	day = plain_day(start + 1);
+	if (day <= last || start[6] != ',')
+		return 0;
+	h->day = h->last = day;
+	h->days = 1;
+	digit = (unsigned)(uint8_t)start[7] - '0';
+	if (digit <= 9 && start[8] == ',') {
+		h->gets = digit;
+		q->p = start + 9;
+	} else {
+		q->p = start + 7;
+		h->gets = natural(q);
+		MUST(q, ",");
+	}
+	h->bytes = natural(q);
+	if (*q->p != ']' || q->odd) {
+		q->p = start;
+		return 0;
+	}
+	q->p++;
+	return 1;
 }
 
 /* Behind "[": rows up to "]". */
 static void
 read_days(struct quick *q, struct vt_scan_record *out)
 {
-	struct rows r = { NULL, 0, 0, 0 };
+	const uint64_t size_bytes = out->size_bytes;
+	struct rows r = { NULL, NULL, 0 };
+	int32_t last = NO_DAY, day;
+	struct vt_heat_day *h;
 	size_t room;
 
-	r.h = vt_arena_room(q->a, &room);
-	r.max = room / sizeof(*r.h);
-	for (;;) {
-		if (r.count == r.max)
-			move_rows(q, &r);
-		if (q->odd)
+	h = r.h = vt_arena_room(q->a, &room);
+	r.end = h + room / sizeof(*h);
+	for (;; q->p++) {
+		if (h == r.end)
+			h = move_rows(q, &r);
+		if (h == NULL)
 			return;
-		read_row(q, &r, out->size_bytes);
+		day = plain_day(q->p);
+		if (day > last) {
+			q->p += 5;
+			h->day = h->last = day;
+			h->days = 1;
+			h->gets = 1;
+			h->bytes = size_bytes;
+		} else if (!read_part(q, last, h)) {
+			read_row(q, size_bytes, h > r.h ? h - 1 : NULL, h);
+			if (q->odd)
+				return;
+		}
+		last = h->last;
+		h++;
 		if (*q->p != ',')
 			break;
-		q->p++;
 	}
 	MUST(q, "]");
 	if (!r.is_kept)
-		vt_arena_keep(q->a, r.count * sizeof(*r.h));
+		vt_arena_keep(q->a, (size_t)((char *)h - (char *)r.h));
 	out->h = r.h;
-	out->h_count = r.count;
+	out->h_count = (size_t)(h - r.h);
 }
 
 /* The same of gaps, which few have: at least six bytes a row. */
