@@ -94,31 +94,57 @@ no_digits(uint64_t v)
 	return ((v + EACH(0x46)) | (v - EACH(0x30))) & EACH(0x80);
 }
 
-/* At most 18 digits, which no sum overflows; no sign, no leading zero. */
+/* The digits before the first bit that no_digits() gave, up to seven. */
 static inline uint64_t
-natural(struct quick *q)
+first_digits(uint64_t v, uint64_t other)
 {
-	const char *p = q->p;
-	uint64_t v, other, n = 0;
-	unsigned digit, len = 0;
+	/* the bit is the last of its byte */
+	return eight_digits(v << (__builtin_ctzll(other) ^ 63) << 8);
+}
+
+/* The digits behind eight, which make n: how many those are with them. */
+static unsigned __attribute__((noinline))
+long_natural(const char *p, uint64_t *n)
+{
+	unsigned digit, len;
+
+	for (len = 8; len < 19; len++) {
+		digit = (unsigned)(uint8_t)p[len] - '0';
+		if (digit > 9)
+			break;
+		*n = *n * 10 + digit;
+	}
+	return len;
+}
+
+/* A number of at most 18 digits, which no sum overflows; no sign, no leading
+ * zero: how many there are; 0: none that is such. */
+static inline unsigned
+digits(const char *p, uint64_t *n)
+{
+	uint64_t v, other;
+	unsigned len = 8;
 
 	memcpy(&v, p, 8);
 	v = le64toh(v);
 	other = no_digits(v);
 	if (other != 0) {
 		len = (unsigned)__builtin_ctzll(other) >> 3;
-		if (len > 0)
-			n = eight_digits(v << (64 - 8 * len));
+		*n = first_digits(v, other);
 	} else {
-		n = eight_digits(v);
-		len = 8;
-		while ((digit = (unsigned)(uint8_t)p[len] - '0') < 10 &&
-		    len < 19) {
-			n = n * 10 + digit;
-			len++;
-		}
+		*n = eight_digits(v);
+		len = long_natural(p, n);
 	}
-	if (len == 0 || len > 18 || (*p == '0' && len > 1))
+	return len > 18 || (*p == '0' && len > 1) ? 0 : len;
+}
+
+static inline uint64_t
+natural(struct quick *q)
+{
+	uint64_t n;
+	unsigned len = digits(q->p, &n);
+
+	if (len == 0)
 		q->odd = 1;
 	q->p += len;
 	return n;
@@ -136,10 +162,65 @@ when(struct quick *q)
 	return us;
 }
 
-/* A time that is the same in most lines, or in all, with the quote behind it:
- * read anew when it changes. */
+/*
+ * What one line said, which the next mostly says again, byte for byte: found at
+ * once, and read anew when it changes.
+ */
+struct known {
+	size_t len;		/* 0: nothing, or at least 16 */
+	char text[128];
+	size_t at[2], end[2];	/* strings in it */
+};
+
+/* Does it come next?  It has no newline, so nothing is looked at that is more
+ * than fifteen bytes behind one. */
+static inline int
+is_known(const struct quick *q, const struct known *k)
+{
+	const size_t step = 16;
+	size_t i;
+
+	for (i = 0; i + step < k->len; i += step)
+		if (memcmp(q->p + i, k->text + i, step) != 0)
+			return 0;
+	return k->len > 0 && memcmp(q->p + k->len - step,
+	    k->text + k->len - step, step) == 0;
+}
+
+/* What was read from `start` on is it from now on, unless it is too long. */
+static void __attribute__((noinline))
+know(const struct quick *q, const char *start, struct known *k)
+{
+	size_t len = (size_t)(q->p - start), i, string = 0, count = 0;
+
+	k->len = 0;
+	if (q->odd || len < 16 || len > sizeof(k->text))
+		return;
+	for (i = 0; i < len; i++) {
+		k->text[i] = start[i];
+		if (start[i] == '"')
+			string = i + 1;
+		if (start[i] != '\0')
+			continue;
+		/* where a string was cut off */
+		k->text[i] = '"';
+		k->at[count] = string;
+		k->end[count++] = i;
+	}
+	k->len = len;
+}
+
+/* A string in it, where it begins at `start`. */
+static inline const char *
+known_text(const struct known *k, int number, char *start)
+{
+	start[k->end[number]] = '\0';
+	return start + k->at[number];
+}
+
+/* A time, with the quote behind it. */
 struct known_time {
-	char text[25];		/* without a quote: none yet */
+	struct known in;
 	int64_t us;
 };
 
@@ -147,18 +228,14 @@ static inline int64_t
 when_known(struct quick *q, struct known_time *k)
 {
 	const char *start = q->p;
-	int64_t us;
 
-	if (k->text[24] == '"' && is_next(start, k->text, sizeof(k->text))) {
-		q->p += sizeof(k->text);
-		return k->us;
+	if (is_known(q, &k->in)) {
+		q->p += k->in.len;
+	} else {
+		k->us = when(q);
+		know(q, start, &k->in);
 	}
-	us = when(q);
-	if (!q->odd) {
-		memcpy(k->text, start, sizeof(k->text));
-		k->us = us;
-	}
-	return us;
+	return k->us;
 }
 
 static int
@@ -183,9 +260,8 @@ decimals(const char *p, uint64_t *n)
 	v = le64toh(v);
 	other = no_digits(v);
 	if (other != 0) {
-		len = (unsigned)__builtin_ctzll(other) >> 3;
-		*n = len > 0 ? eight_digits(v << (64 - 8 * len)) : 0;
-		return len;
+		*n = first_digits(v, other);
+		return (unsigned)__builtin_ctzll(other) >> 3;
 	}
 	*n = eight_digits(v);
 	digit = (unsigned)(uint8_t)p[8] - '0';
@@ -256,9 +332,9 @@ any_row(struct quick *q, int64_t n[5])
 	return 1;
 }
 
-/* Five digits, which is a day from 1997 to 2243, and what ends them: the day;
- * else NO_DAY, which is behind no other. */
-#define NO_DAY INT32_MIN
+/* Five digits and what ends them: the day, from 1997 to 2243 if it is not under
+ * FIRST_DAY; or -1. */
+#define FIRST_DAY 10000
 
 static inline int32_t
 plain_day(const char *p)
@@ -269,10 +345,14 @@ plain_day(const char *p)
 	v = le64toh(v);
 	other = no_digits(v);
 	/* of the first six bytes the last is the first that is no digit */
-	if ((other & UINT64_C(0xffffffffffff)) != UINT64_C(0x80) << 40 ||
-	    *p == '0')
-		return NO_DAY;
-	return (int32_t)eight_digits(v << 24);
+	if ((other & UINT64_C(0xffffffffffff)) != UINT64_C(0x80) << 40)
+		return -1;
+	/* As eight_digits, of a digit and two pairs 16 bits apart.  What they
+	 * come to takes the 17 bits on top, of which the last overlaps what
+	 * even multiples come to. */
+	v = (v << 24 & EACH(0x0f)) * (1 + (10 << 8)) >> 9;
+	return (int32_t)((v & UINT64_C(0x007f807f807f8000)) *
+	    (1 + (UINT64_C(100) << 16) + (UINT64_C(10000) << 32)) >> 47);
 }
 
 /* Rows that are begun where they are to lie. */
@@ -321,37 +401,41 @@ read_row(struct quick *q, uint64_t size_bytes,
 		q->odd = 1;
 }
 
-/* "[day,reads,bytes]" with a plain day behind `last`: 1; 0: any other. */
-static inline int
-read_part(struct quick *q, int32_t last, struct vt_heat_day *h)
+/* A plain day alone, behind `last`: what is behind it; NULL: any other row. */
+static inline char *
+read_alone(char *p, int32_t last, uint64_t size_bytes, struct vt_heat_day *h)
 {
-	char *start = q->p;
-	unsigned digit;
-	int32_t day;
+	int32_t day = plain_day(p);
 
-	if (*start != '[')
-		return 0;
-	day = plain_day(start + 1);
-	if (day <= last || start[6] != ',')
-		return 0;
+	if (day <= last)
+		return NULL;
 	h->day = h->last = day;
 	h->days = 1;
-	digit = (unsigned)(uint8_t)start[7] - '0';
-	if (digit <= 9 && start[8] == ',') {
-		h->gets = digit;
-		q->p = start + 9;
-	} else {
-		q->p = start + 7;
-		h->gets = natural(q);
-		MUST(q, ",");
-	}
-	h->bytes = natural(q);
-	if (*q->p != ']' || q->odd) {
-		q->p = start;
-		return 0;
-	}
-	q->p++;
-	return 1;
+	h->gets = 1;
+	h->bytes = size_bytes;
+	return p + 5;
+}
+
+/* "[day,reads,bytes]" of such a day. */
+static inline char *
+read_part(char *p, int32_t last, struct vt_heat_day *h)
+{
+	int32_t day = plain_day(p + 1);
+	unsigned len = 1;
+
+	if (day <= last || p[6] != ',')
+		return NULL;
+	h->day = h->last = day;
+	h->days = 1;
+	p += 7;
+	h->gets = (uint64_t)((unsigned)(uint8_t)*p - '0');
+	if (p[1] != ',' || h->gets > 9)
+		len = digits(p, &h->gets);
+	if (len == 0 || p[len] != ',')
+		return NULL;
+	p += len + 1;
+	len = digits(p, &h->bytes);
+	return len == 0 || p[len] != ']' ? NULL : p + len + 1;
 }
 
 /* Behind "[": rows up to "]". */
@@ -360,34 +444,36 @@ read_days(struct quick *q, struct vt_scan_record *out)
 {
 	const uint64_t size_bytes = out->size_bytes;
 	struct rows r = { NULL, NULL, 0 };
-	int32_t last = NO_DAY, day;
+	int32_t last = FIRST_DAY - 1;
+	char *p = q->p, *next;
 	struct vt_heat_day *h;
 	size_t room;
 
 	h = r.h = vt_arena_room(q->a, &room);
 	r.end = h + room / sizeof(*h);
-	for (;; q->p++) {
-		if (h == r.end)
+	for (;; p++) {
+		if (h == r.end) {
+			q->p = p;
 			h = move_rows(q, &r);
-		if (h == NULL)
-			return;
-		day = plain_day(q->p);
-		if (day > last) {
-			q->p += 5;
-			h->day = h->last = day;
-			h->days = 1;
-			h->gets = 1;
-			h->bytes = size_bytes;
-		} else if (!read_part(q, last, h)) {
+			if (h == NULL)
+				return;
+		}
+		next = *p == '[' ? read_part(p, last, h) :
+		    read_alone(p, last, size_bytes, h);
+		if (next == NULL) {
+			q->p = p;
 			read_row(q, size_bytes, h > r.h ? h - 1 : NULL, h);
 			if (q->odd)
 				return;
+			next = q->p;
 		}
-		last = h->last;
+		p = next;
+		last = h->last > last ? h->last : last;
 		h++;
-		if (*q->p != ',')
+		if (*p != ',')
 			break;
 	}
+	q->p = p;
 	MUST(q, "]");
 	if (!r.is_kept)
 		vt_arena_keep(q->a, (size_t)((char *)h - (char *)r.h));
@@ -402,7 +488,7 @@ read_gaps(struct quick *q, struct vt_scan_record *out)
 	const char *stop = memchr(q->p, '\n', (size_t)(q->end - q->p));
 	size_t max = stop != NULL ? (size_t)(stop - q->p) / 6 + 1 : 0, at = 0;
 	struct vt_heat_gap *g = vt_arena_alloc(q->a, max * sizeof(*g));
-	int64_t n[5];
+	int64_t n[5] = { 0 };
 	int count;
 
 	if (g == NULL)
@@ -452,13 +538,29 @@ read_also(struct quick *q, struct vt_scan_record *out)
 #define ONLY_ONE ",\"generation\":1,\"bucket_generation\":1," \
 	"\"current\":true,\"size\":"
 
+/* Up to the key. */
+static inline void
+read_bucket(struct quick *q, struct vt_scan_record *out)
+{
+	static __thread struct known head;
+	char *start = q->p;
+
+	if (is_known(q, &head)) {
+		out->bucket = known_text(&head, 0, start);
+		q->p += head.len;
+		return;
+	}
+	MUST(q, "{\"v\":1,\"bucket\":\"");
+	out->bucket = text(q, NULL);
+	MUST(q, ",\"key\":\"");
+	know(q, start, &head);
+}
+
 /* Which version of what. */
 static inline void
 read_name(struct quick *q, struct vt_scan_record *out)
 {
-	MUST(q, "{\"v\":1,\"bucket\":\"");
-	out->bucket = text(q, NULL);
-	MUST(q, ",\"key\":\"");
+	read_bucket(q, out);
 	out->key = text(q, &out->key_len);
 	if (IS(q, ",\"version\":\""))
 		out->version = text(q, NULL);
@@ -483,16 +585,40 @@ read_name(struct quick *q, struct vt_scan_record *out)
 		out->mtime_us = when(q);
 }
 
+/* Where it is, up to the number of its copy. */
+static void __attribute__((noinline))
+read_other_tier(struct quick *q, struct known *k, struct vt_scan_record *out)
+{
+	const char *start = q->p;
+	int is_classed;
+
+	MUST(q, ",\"tier\":\"");
+	out->tier = text(q, NULL);
+	is_classed = IS(q, ",\"class\":\"");
+	if (is_classed)
+		out->storage_class = text(q, NULL);
+	if (!IS(q, ",\"copy\":"))
+		return;
+	if (is_classed)
+		know(q, start, k);
+	out->copy = (int64_t)natural(q);
+}
+
 /* Where it is, as all say. */
 static inline void
 read_tier(struct quick *q, struct vt_scan_record *out)
 {
-	MUST(q, ",\"tier\":\"");
-	out->tier = text(q, NULL);
-	if (IS(q, ",\"class\":\""))
-		out->storage_class = text(q, NULL);
-	if (IS(q, ",\"copy\":"))
+	static __thread struct known place;
+	char *start = q->p;
+
+	if (is_known(q, &place)) {
+		out->tier = known_text(&place, 0, start);
+		out->storage_class = known_text(&place, 1, start);
+		q->p += place.len;
 		out->copy = (int64_t)natural(q);
+	} else {
+		read_other_tier(q, &place, out);
+	}
 	out->copy_since_us = vt_scan_usual_since(out);
 	out->stored_bytes = vt_scan_usual_stored(out);
 }
@@ -547,23 +673,13 @@ read_bounds(struct quick *q, struct vt_scan_record *out)
 	out->legal_hold = IS(q, ",\"legal_hold\":true");
 }
 
-static inline void
-read_heat(struct quick *q, struct vt_scan_record *out)
+/* How much of its life the log covers, from its birth on or not. */
+static void __attribute__((noinline))
+read_other_cover(struct quick *q, struct vt_scan_record *out)
 {
 	static __thread struct known_time from, to;
-	int is_from;
+	int is_from = IS(q, ",\"covered_from\":\"");
 
-	MUST(q, ",\"reads\":");
-	out->reads = natural(q);
-	MUST(q, ",\"bytes_read\":");
-	out->bytes_read = natural(q);
-	if (IS(q, ",\"last_read\":\""))
-		out->last_read_us = when(q);
-	if (IS(q, ",\"r30\":"))
-		out->r30 = natural(q);
-	if (IS(q, ",\"r90\":"))
-		out->r90 = natural(q);
-	is_from = IS(q, ",\"covered_from\":\"");
 	if (is_from)
 		out->covered_from_us = when_known(q, &from);
 	if (IS(q, ",\"covered_to\":\""))
@@ -574,6 +690,49 @@ read_heat(struct quick *q, struct vt_scan_record *out)
 	out->covered_days = number(q);
 	if (out->covered_to_us < out->covered_from_us)
 		q->odd = 1;
+}
+
+/* The same: all that are older than the log say the same. */
+static inline void
+read_cover(struct quick *q, struct vt_scan_record *out)
+{
+	static __thread struct known cover;
+	static __thread int64_t from_us, to_us;
+	static __thread double days;
+	const char *start = q->p;
+	int is_from = AT(q, ",\"covered_from\"");
+
+	if (is_from && is_known(q, &cover) && (start[cover.len] == ',' ||
+	    start[cover.len] == '}')) {
+		q->p += cover.len;
+		out->covered_from_us = from_us;
+		out->covered_to_us = to_us;
+		out->covered_days = days;
+		return;
+	}
+	read_other_cover(q, out);
+	if (!is_from)
+		return;
+	know(q, start, &cover);
+	from_us = out->covered_from_us;
+	to_us = out->covered_to_us;
+	days = out->covered_days;
+}
+
+static inline void
+read_heat(struct quick *q, struct vt_scan_record *out)
+{
+	MUST(q, ",\"reads\":");
+	out->reads = natural(q);
+	MUST(q, ",\"bytes_read\":");
+	out->bytes_read = natural(q);
+	if (IS(q, ",\"last_read\":\""))
+		out->last_read_us = when(q);
+	if (IS(q, ",\"r30\":"))
+		out->r30 = natural(q);
+	if (IS(q, ",\"r90\":"))
+		out->r90 = natural(q);
+	read_cover(q, out);
 	if (IS(q, ",\"gaps\":["))
 		read_gaps(q, out);
 	if (IS(q, ",\"h\":["))

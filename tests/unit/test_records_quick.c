@@ -3,6 +3,7 @@
  * way a record comes back as it was, and lines that tell what goes without
  * saying, as earlier ones did, are the same records. */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libvt/base/arena.h"
@@ -18,6 +19,14 @@
 #define PLACE ",\"tier\":\"hot\",\"stored_bytes\":5"
 #define HEAT ",\"reads\":0,\"bytes_read\":0,\"r30\":0,\"r90\":0," \
     "\"covered_days\":0"
+
+#define OLD_HEAT ",\"reads\":2,\"bytes_read\":10,\"r30\":0,\"r90\":0"
+#define HEAT_OF ",\"reads\":2,\"bytes_read\":10"
+#define SINCE ",\"mtime\":\"2025-02-01T00:00:00.000Z\""
+#define TO ",\"covered_to\":\"2026-04-01T00:00:00.000Z\"," \
+    "\"covered_days\":9"
+#define SEQ ",\"seq\":9,\"generation\":2,\"bucket_generation\":3"
+#define EPOCH "\"1970-01-01T00:00:00.000Z\""
 
 static struct vt_arena *arena;
 
@@ -46,6 +55,15 @@ static const char *const lines[] = {
 	    "\"covered_days\":1,\"h\":[20445,20448,[20450,2,6],99999,100000]}",
 	HEAD STATE PLACE ",\"pack\":71,\"pack_bytes\":64000000,"
 	    "\"pack_dead\":0.25" HEAT "}",
+	HEAD ",\"version\":\"00ff\",\"seq\":9,\"generation\":1,"
+	    "\"bucket_generation\":1" STATE ",\"tier\":\"hot\","
+	    "\"class\":\"\",\"copy\":4,\"reads\":0,\"bytes_read\":0,"
+	    "\"covered_from\":\"2025-02-01T00:00:00.000Z\","
+	    "\"covered_to\":\"2026-04-01T00:00:00.000Z\","
+	    "\"covered_days\":300,\"h\":[1,7,[9998,1,5],9999,10000,"
+	    "[10001,0,12345678],[10002,12,123456789012345678],"
+	    "[10003,1,5,1,10003],[10004,1,5,1,10009],10010,[99998,9,99],"
+	    "[100001,1,5],[100002,3,12]]}",
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
@@ -78,7 +96,16 @@ compare(const char *line, size_t len)
 	return was_quick;
 }
 
-/* Every byte of the line in turn another one, left out, and doubled. */
+/* It is the line before the next one, which is read by what this one said: 1
+ * the quick way, as compare() has it. */
+static int
+go_before(const char *line)
+{
+	return compare(line, strlen(line));
+}
+
+/* Every byte of the line in turn another one, left out, and doubled, behind the
+ * line as it is. */
 static void
 spoil(const char *line)
 {
@@ -97,6 +124,7 @@ spoil(const char *line)
 				memmove(text + i, text + i + 1, len - i);
 			else
 				memmove(text + i + 1, text + i, len - i);
+			differ += go_before(line) != 1;
 			c = compare(text, len - (k == sizeof(others)) +
 			    (k > sizeof(others)));
 			differ += c < 0;
@@ -122,10 +150,107 @@ test_reading(void)
 		    "a line of vt-scan goes the quick way");
 		spoil(lines[i]);
 		for (n = 0; n < strlen(lines[i]); n++)
-			if (compare(lines[i], n) != 0)
+			if (go_before(lines[i]) != 1 ||
+			    compare(lines[i], n) != 0)
 				break;
 		is_int(n, strlen(lines[i]), "cut short it does not");
 	}
+}
+
+/* Rows of "h", and whether they are read the quick way. */
+static void
+test_rows(void)
+{
+	static const struct {
+		const char *h;
+		int want;
+	} rows[] = {
+		{ "20445", 1 }, { "20445,20446", 1 }, { "20445,20445", 0 },
+		{ "20446,20445", 0 }, { "20445,[20445,1,5]", 0 },
+		{ "[20445,1,5],20445", 0 }, { "[20445,1,5],[20446,1,5]", 1 },
+		{ "[20445,1,5],[20444,1,5]", 0 },
+		{ "[20445,1,5,2,20449],20449", 0 },
+		{ "[20445,1,5,2,20449],20450", 1 },
+		{ "[20445,1,5,2,20449],[20449,1,5]", 0 },
+		{ "[20445,1,5,9,20449]", 0 }, { "[20445,1,5,2]", 0 },
+		{ "[20445,1]", 0 }, { "[20445]", 0 }, { "[]", 0 },
+		{ "[20445,1,]", 0 }, { "[20445,,5]", 0 }, { "[20445,1,5", 0 },
+		{ "[20445,1,5],", 0 }, { ",20445", 0 }, { "20445 ", 0 },
+		{ "[20445,01,5]", 0 }, { "[20445,1,05]", 0 },
+		{ "[20445,0,0]", 1 }, { "[20445,10,0]", 1 },
+		{ "[20445,123456789,123456789012345678]", 1 },
+		{ "[20445,123456789012345678,1]", 1 },
+		{ "[20445,1,1234567890123456789]", 0 },
+		{ "[20445,1234567890123456789,1]", 0 },
+		{ "[20445,1,-5]", 0 }, { "[20445,-1,5]", 0 },
+		{ "[20445,1,5.0]", 0 }, { "20445.5", 0 }, { "2044e1", 0 },
+		{ "9999", 1 }, { "9999,10000", 1 }, { "09999", 0 },
+		{ "00000", 0 }, { "[09999,1,5]", 0 }, { "10000,9999", 0 },
+		{ "1,9999,[9999,1,5]", 0 }, { "1,[9999,1,5],10000", 1 },
+		{ "99999,100000", 1 }, { "10000000", 1 }, { "10000001", 0 },
+		{ "20445,\"20446\"", 0 }, { "20445,\\u0032", 0 },
+		{ "2044:", 0 }, { "2044/", 0 }, { "/0445", 0 },
+		{ "[2044:,1,5]", 0 }, { "[20445,:,5]", 0 },
+		{ "[20445,1,:]", 0 }, { "[[20445,1,5]]", 0 },
+		{ "[20445,1,5}", 0 }, { "20445}", 0 },
+	};
+	char line[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(line, sizeof(line), HEAD STATE PLACE HEAT
+		    ",\"h\":[%s]}", rows[i].h);
+		is_int(compare(line, strlen(line)), rows[i].want, "rows: %s",
+		    rows[i].h);
+	}
+}
+
+/* What is as in the line before is found by its bytes, and the rest all the
+ * same: other buckets, tiers and times that begin alike, are shorter or longer,
+ * or so long that nobody keeps them. */
+static void
+test_known(void)
+{
+	static const char *const buckets[] = {
+		"b", "bb", "", "archive", "archives", "archive", "b\\u0062",
+		"a-name-of-sixty-three-characters-which-is-what-S3-allows-to-it",
+		"one-that-is-longer-than-any-that-S3-knows-of-one-that-is-"
+		"longer-than-any-that-S3-knows-of-one-that-is-longer-than-any"
+	};
+	static const char *const tiers[] = {
+		"hot\",\"class\":\"STANDARD", "hot", "cold",
+		"hot\",\"class\":\"STANDARD_IA", "hot\",\"class\":\"",
+		"\",\"class\":\"STANDARD", "hot\",\"class\":\"STANDARD"
+	};
+	static const char *const covers[] = {
+		",\"covered_from\":\"2025-02-01T00:00:00.000Z\"" TO,
+		",\"covered_from\":\"2025-02-01T00:00:00.000Z\"" TO "9",
+		",\"covered_from\":\"2025-02-01T00:00:00.000Z\"" TO ".5",
+		",\"covered_from\":\"2025-02-01T00:00:00.001Z\"" TO, TO,
+		",\"covered_from\":\"2027-02-01T00:00:00.000Z\"" TO,
+		",\"covered_from\":\"2025-02-01T00:00:00.000Z\""
+		    ",\"covered_days\":9", ",\"covered_days\":9",
+		",\"covered_from\":\"2025-02-01T00:00:00.000Z\"" TO "e1",
+	};
+	unsigned wrong = 0, quick = 0, n, i;
+	struct rng g = { 3 };
+	char line[1024];
+	int c;
+
+	for (n = 0; n < 20000; n++) {
+		i = (unsigned)rng_below(&g, 9);
+		snprintf(line, sizeof(line), "{\"v\":1,\"bucket\":\"%s\","
+		    "\"key\":\"k%u\"" STATE ",\"tier\":\"%s\"%s"
+		    HEAT_OF "%s%s}", buckets[i], n,
+		    tiers[rng_below(&g, 7)], n % 3 > 0 ? ",\"copy\":17" : "",
+		    covers[rng_below(&g, 9)],
+		    n % 5 == 0 ? ",\"h\":[20150]" : "");
+		c = compare(line, strlen(line));
+		wrong += c < 0 || (i == 6 && c != 0);
+		quick += c > 0;
+	}
+	is_int(wrong, 0, "lines behind any other are what they say");
+	ok(quick > n / 2 && quick < n, "%u of %u the quick way", quick, n);
 }
 
 /* As many as a year has, alone in the memory at hand or with others before
@@ -191,14 +316,6 @@ test_following(void)
 }
 
 /* --- there and back ------------------------------------------------------- */
-
-#define OLD_HEAT ",\"reads\":2,\"bytes_read\":10,\"r30\":0,\"r90\":0"
-#define HEAT_OF ",\"reads\":2,\"bytes_read\":10"
-#define SINCE ",\"mtime\":\"2025-02-01T00:00:00.000Z\""
-#define TO ",\"covered_to\":\"2026-04-01T00:00:00.000Z\"," \
-    "\"covered_days\":9"
-#define SEQ ",\"seq\":9,\"generation\":2,\"bucket_generation\":3"
-#define EPOCH "\"1970-01-01T00:00:00.000Z\""
 
 /* A line as earlier ones were, and what is written of it now. */
 static const struct {
@@ -640,6 +757,8 @@ main(void)
 	if (arena == NULL)
 		return 1;
 	test_reading();
+	test_rows();
+	test_known();
 	test_many_days();
 	test_following();
 	test_earlier();
