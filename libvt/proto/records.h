@@ -193,7 +193,7 @@ enum vt_code vt_scan_record_parse(const char *line, size_t len,
  * those of `out` lie in it or in `a`.  They are `len` bytes, each line with its
  * newline; behind them are VT_RECORD_BEHIND bytes that can be read.
  * `line_len` gets the length of the one that was read, without its newline. */
-#define VT_RECORD_BEHIND 64
+#define VT_RECORD_BEHIND 128
 enum vt_code vt_scan_record_parse_first(char *lines, size_t len,
     size_t *line_len, struct vt_arena *a, struct vt_scan_record *out,
     struct vt_err *err) VT_MUST_CHECK;

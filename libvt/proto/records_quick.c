@@ -167,24 +167,16 @@ when(struct quick *q)
  * once, and read anew when it changes.
  */
 struct known {
-	size_t len;		/* 0: nothing, or at least 16 */
-	char text[128];
+	size_t len;		/* 0: nothing */
+	char text[VT_RECORD_BEHIND];
 	size_t at[2], end[2];	/* strings in it */
 };
 
-/* Does it come next?  It has no newline, so nothing is looked at that is more
- * than fifteen bytes behind one. */
+/* Does it come next? */
 static inline int
 is_known(const struct quick *q, const struct known *k)
 {
-	const size_t step = 16;
-	size_t i;
-
-	for (i = 0; i + step < k->len; i += step)
-		if (memcmp(q->p + i, k->text + i, step) != 0)
-			return 0;
-	return k->len > 0 && memcmp(q->p + k->len - step,
-	    k->text + k->len - step, step) == 0;
+	return k->len > 0 && memcmp(q->p, k->text, k->len) == 0;
 }
 
 /* What was read from `start` on is it from now on, unless it is too long. */
@@ -194,7 +186,7 @@ know(const struct quick *q, const char *start, struct known *k)
 	size_t len = (size_t)(q->p - start), i, string = 0, count = 0;
 
 	k->len = 0;
-	if (q->odd || len < 16 || len > sizeof(k->text))
+	if (q->odd || len > sizeof(k->text))
 		return;
 	for (i = 0; i < len; i++) {
 		k->text[i] = start[i];
