@@ -214,7 +214,8 @@ test_known(void)
 {
 	static const char *const buckets[] = {
 		"b", "bb", "", "archive", "archives", "archive", "b\\u0062",
-		"a-name-of-sixty-three-characters-which-is-what-S3-allows-to-it",
+		"a-name-of-sixty-three-characters-"
+		"as-many-as-S3-allows-a-bucket",
 		"one-that-is-longer-than-any-that-S3-knows-of-one-that-is-"
 		"longer-than-any-that-S3-knows-of-one-that-is-longer-than-any"
 	};
