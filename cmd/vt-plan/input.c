@@ -266,6 +266,7 @@ read_input(struct run *r)
 		plan_no_memory();
 	read_files(r);
 	first_end(r);
+	packs_look(r);
 	if (!r->is_direct && !cli_stopping())
 		decide_all(r);
 	cli_progress_stop();

@@ -10,6 +10,9 @@
 #include "plan.h"
 
 #define HELD_MAX 500000		/* small objects whose pack is not decided */
+/* Of more versions than these it is not told unasked what packs would save: to
+ * find out takes twice as long as the plan. */
+#define UNASKED_MAX 1000000
 
 /* A small object until it is known if a pack comes of it. */
 struct candidate {
@@ -227,6 +230,17 @@ packs_begin(struct run *r)
 }
 
 void
+packs_look(struct run *r)
+{
+	if (r->packer == NULL || r->packs || r->simulate ||
+	    r->report != NULL || vt_spool_count(r->spool) <= UNASKED_MAX)
+		return;
+	packs_end(r);
+	r->one_by_one = r->explain != NULL;
+	r->packs_unknown = 1;
+}
+
+void
 packs_end(struct run *r)
 {
 	if (r->packer != NULL)
@@ -296,6 +310,10 @@ packs_summarize(const struct run *r)
 		cli_warn("%llu small objects, %s, wait for others to be packed "
 		    "with", (unsigned long long)w->objects,
 		    vt_num_human_bytes(w->bytes, size));
+	if (r->packs_unknown)
+		cli_warn("of more than %d versions it is not worked out what "
+		    "packing small ones would save: see --packs",
+		    UNASKED_MAX);
 	if (!r->packs && f->packs > 0 && f->more > 0)
 		cli_warn("packing %llu objects of up to %s would save %s "
 		    "dollars a month more: see --packs",

@@ -200,7 +200,8 @@ struct run {
 	uint8_t terms_digest[32];
 	char model_why[512];		/* it is not used */
 	int64_t first_ends_us;		/* covered_to of the first with any */
-	struct vt_packer *packer;	/* NULL: nobody asks for packs */
+	struct vt_packer *packer;	/* NULL: nobody asks for packs, */
+	int packs_unknown;		/* and it is told that they may be */
 	struct vt_sorter *proposals;
 	struct vt_buf packed;		/* a proposal on its way there */
 	/* of the one that came back last */
@@ -365,6 +366,8 @@ void explain(struct run *r, const struct decided *p);
 
 /* packs.c: small objects that go together. */
 void packs_begin(struct run *r);
+/* Before any is decided on: is it worth looking for them, if nobody asks? */
+void packs_look(struct run *r);
 /* `p`: what is proposed of it, or would be its line as a member.  1: it is
  * kept until it is known if there is a pack for it; then it is proposed. */
 int packs_take(struct run *r, const struct decided *d,

@@ -67,6 +67,15 @@ members() {
 	[[ $stderr != *packing* ]]
 }
 
+@test "of more than a million versions it says that this is not looked for" {
+	objects 1000001 100000 200 >scan
+	run -0 --separate-stderr vt-plan scan
+	[ -z "$output" ]
+	[[ $stderr == *"of more than 1000000 versions it is not worked out "\
+"what packing small ones would save: see --packs"* ]]
+	[[ $stderr != *"dollars a month more"* ]]
+}
+
 @test "--packs: each pack, and after it its members" {
 	{ objects 1000 100000 200; objects 1 1073741824 200 big; } >scan
 	run -0 --separate-stderr vt-plan --packs scan
