@@ -9,9 +9,8 @@
 
 #include "libvt/work/learned.h"
 
+#include "tests/unit/made_past.h"
 #include "tests/unit/test.h"
-
-#define SIZE UINT64_C(1000000000)
 
 static struct vt_cost_model m;
 static struct vt_sample *sample;
@@ -19,47 +18,6 @@ static struct vt_contest *contest;
 static struct vt_learned_facts facts;
 static struct vt_buf bytes;
 static struct vt_err err;
-
-/* A day of a GB costs 1 dollar hot, 0.2 warm, 0.01 cold. */
-static void
-make_model(void)
-{
-	static const double storage[] = { 30, 6, 0.3 };
-	static const double retrieval[] = { 0, 10, 40 };
-	size_t i;
-
-	memset(&m, 0, sizeof(m));
-	m.bytes_per_gb = 1e9;
-	m.month_days = 30;
-	m.count = 3;
-	for (i = 0; i < m.count; i++) {
-		m.tier[i].price.storage_gb_month = storage[i];
-		m.tier[i].price.retrieval_gb = retrieval[i];
-		m.tier[i].price.put = m.tier[i].price.transition = 5;
-		m.tier[i].price.get = 0.001;
-	}
-}
-
-/* `reads` of them, `step` days apart, of 400. */
-static void
-add(const char *key, uint64_t size_bytes, size_t reads, double step)
-{
-	struct vt_event e[400];
-	struct vt_past p = { 0, 0, 400, 400, e, reads, 400, 0 };
-	size_t i;
-
-	for (i = 0; i < reads; i++) {
-		e[i].at = (double)(i + 1) * step;
-		e[i].idle = step;
-		e[i].gets = 1;
-		e[i].bytes = (double)size_bytes;
-		p.tail_idle = 400 - e[i].at;
-	}
-	if (!vt_sample_wants(sample, size_bytes, "b", key, strlen(key), 0) ||
-	    vt_sample_add(sample, &p, size_bytes, "b", key, strlen(key), 0,
-	    NULL, &err) != VT_OK)
-		exit(1);
-}
 
 static void
 begin(void)
@@ -157,8 +115,8 @@ test_statistics(void)
 	begin();
 	for (i = 0; i < 60; i++) {
 		snprintf(key, sizeof(key), "%zu/o", i);
-		add(key, i % 2 ? SIZE : 20000000, i % 3 ? 3 : 390,
-		    i % 3 ? 20 : 1);
+		add(sample, key, i % 2 ? SIZE : 20000000,
+		    i % 3 ? 3 : 390, i % 3 ? 20 : 1);
 	}
 	hold(1u << VT_ENGINE_HAZARD);
 	l = again();
@@ -193,7 +151,7 @@ test_prefixes(void)
 	/* hot for all, where two prefixes hold what is never read */
 	for (i = 0; i < 40; i++) {
 		snprintf(key, sizeof(key), "%zu/o", i);
-		add(key, SIZE, i < 2 ? 0 : 390, 1);
+		add(sample, key, SIZE, i < 2 ? 0 : 390, 1);
 	}
 	hold(1u << VT_ENGINE_HOT);
 	l = again();
@@ -227,7 +185,7 @@ test_shared(void)
 	begin();
 	for (i = 0; i < n; i++) {
 		snprintf(key, sizeof(key), "%zu/o", i);
-		add(key, SIZE, i % 7 == 3 || i > n - 50 ? 0 : 2, 1);
+		add(sample, key, SIZE, i % 7 == 3 || i > n - 50 ? 0 : 2, 1);
 	}
 	hold(1u << VT_ENGINE_HOT);
 	l = again();
@@ -330,13 +288,13 @@ int
 main(void)
 {
 	vt_buf_init(&bytes, VT_LEARNED_MAX);
-	make_model();
+	make_model(&m);
 	test_statistics();
 	test_damage(997, "a large one");
 	test_shared();
 	test_prefixes();
 	begin();
-	add("o", SIZE, 0, 0);
+	add(sample, "o", SIZE, 0, 0);
 	hold(0);
 	ok(bytes.len < 400, "one of few objects is small");
 	test_damage(1, "a small one");
