@@ -52,7 +52,6 @@ first_reset(struct first_pass *f)
 	vt_buf_reset(&f->candidates);
 	vt_arena_reset(f->kept);
 	f->seen = f->passed = 0;
-	f->highest_passed = 0;
 	f->ends_us = f->covered_from = f->covered_to = 0;
 	f->covered_days = 0;
 	f->explained = 0;
@@ -134,8 +133,6 @@ enum vt_code
 first_see(const struct run *r, struct first_pass *f,
     struct vt_scan_record *rec, double floor, uint64_t buckets)
 {
-	double rank;
-
 	f->seen++;
 	if (f->ends_us == 0)
 		f->ends_us = rec->covered_to_us;
@@ -150,15 +147,10 @@ first_see(const struct run *r, struct first_pass *f,
 		f->covered_days = rec->covered_days;
 	if (r->is_kept)
 		return VT_OK;
-	if (floor > 0) {
-		rank = vt_sample_rank(rec->size_bytes, rec->bucket, rec->key,
-		    rec->key_len, rec->mtime_us);
-		if (rank < floor) {
-			f->passed++;
-			if (rank > f->highest_passed)
-				f->highest_passed = rank;
-			return VT_OK;
-		}
+	if (floor > 0 && vt_sample_rank(rec->size_bytes, rec->bucket, rec->key,
+	    rec->key_len, rec->mtime_us) < floor) {
+		f->passed++;
+		return VT_OK;
 	}
 	return put_aside(r, f, rec, buckets);
 }
@@ -197,7 +189,7 @@ first_take(struct run *r, struct first_pass *f, uint64_t buckets)
 		r->covered_to = f->covered_to;
 	if (f->covered_days > r->covered_days)
 		r->covered_days = f->covered_days;
-	vt_sample_passed(r->sample, f->passed, f->highest_passed);
+	vt_sample_passed(r->sample, f->passed);
 	for (i = 0; i < candidate_count(f); i++) {
 		struct candidate *c = candidate_at(f, i);
 

@@ -129,7 +129,6 @@ struct first_pass {
 	struct vt_arena *kept;
 	struct vt_past past;		/* of the version at hand */
 	uint64_t passed;
-	double highest_passed;
 };
 
 struct run {

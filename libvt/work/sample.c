@@ -372,11 +372,10 @@ vt_sample_floor(const struct vt_sample *s)
 }
 
 void
-vt_sample_passed(struct vt_sample *s, uint64_t count, double highest_rank)
+vt_sample_passed(struct vt_sample *s, uint64_t count)
 {
+	/* their ranks are below what was left out before */
 	s->offered += count;
-	if (highest_rank > s->left_out)
-		s->left_out = highest_rank;
 }
 
 int

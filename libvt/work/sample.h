@@ -53,14 +53,12 @@ enum vt_code vt_sample_add(struct vt_sample *s, const struct vt_past *p,
 /*
  * For threads that look at objects before they are offered: what is ranked
  * below a floor that once was (it only rises) will not be taken.  Of those
- * that are not offered for it the sample is told how many they are, and the
- * highest of their ranks.
+ * that are not offered for it the sample is told how many they are.
  */
 double vt_sample_rank(uint64_t size_bytes, const char *bucket,
     const char *key, size_t key_len, int64_t version);
 double vt_sample_floor(const struct vt_sample *s);
-void vt_sample_passed(struct vt_sample *s, uint64_t count,
-    double highest_rank);
+void vt_sample_passed(struct vt_sample *s, uint64_t count);
 /* After the last: what each stands for, in an order that does not depend on
  * that of adding. */
 void vt_sample_finish(struct vt_sample *s);
