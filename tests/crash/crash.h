@@ -297,6 +297,7 @@ void clients_start(struct load *l, void *(*fn)(void *client));
 void clients_join(struct load *l);
 void *client_work(void *client);	/* until stop, or the server is gone */
 void *client_fill(void *client);	/* something into every key */
+void *client_part(void *client);	/* one key is there, another is not */
 void *client_break(void *client);	/* PUTs that come to nothing */
 void *client_read(void *client);	/* only reads, until stop */
 

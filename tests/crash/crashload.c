@@ -778,6 +778,7 @@ selfcheck(void)
 	wait_moment(1000, 5000);
 	load.stop = 1;
 	clients_join(&load);
+	run_clients(client_part);
 	verify();
 	stop(SIGTERM);
 	collect(1);

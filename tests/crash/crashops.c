@@ -871,6 +871,17 @@ client_fill(void *arg)
 	return NULL;
 }
 
+void *
+client_part(void *arg)
+{
+	struct client *c = arg;
+
+	if (do_put(c, &c->own[0], 200000) == 0)
+		(void)do_delete(c, &c->own[1]);
+	client_ends(c);
+	return NULL;
+}
+
 /* --- threads -------------------------------------------------------------- */
 
 static int
