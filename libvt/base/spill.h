@@ -13,11 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libvt/base/bigmem.h"
 #include "libvt/base/err.h"
 
 /* What is written and read lies at multiples of it, in the file and in memory
  * (vt_bigmem_alloc), and is as long. */
-#define VT_SPILL_PAGE ((size_t)4096)
+#define VT_SPILL_PAGE VT_BIGMEM_SMALL
 
 struct vt_spill {
 	const char *folder;	/* borrowed */

@@ -6,12 +6,12 @@
  * The input is pairs of eight bytes, where and what; with an odd one behind
  * them the model is cut there.
  */
-#include <endian.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "libvt/base/hash.h"
+#include "libvt/base/packed.h"
 
 #include "libvt/work/learned.h"
 
@@ -53,22 +53,6 @@ learn(unsigned kind, struct vt_buf *out)
 	vt_sample_free(s);
 }
 
-static uint64_t
-eight_at(const uint8_t *p)
-{
-	uint64_t n;
-
-	memcpy(&n, p, sizeof(n));
-	return le64toh(n);
-}
-
-static void
-put_at(char *p, uint64_t n)
-{
-	n = htole64(n);
-	memcpy(p, &n, sizeof(n));
-}
-
 static void
 ask(const struct vt_learned *l)
 {
@@ -96,20 +80,23 @@ ask(const struct vt_learned *l)
 static void
 try(const struct vt_buf *whole, const uint8_t *data, size_t size)
 {
+	const char *start = (const char *)data;
+	struct vt_exact in = { start, start + size, 0 };
 	size_t len = whole->len, at;
 	char *copy = malloc(len);
 	struct vt_learned *l;
 	struct vt_err err;
 
 	memcpy(copy, whole->data, len);
-	for (; size >= 16; data += 16, size -= 16) {
-		at = HEAD + eight_at(data) % (len - HEAD - 16);
-		put_at(copy + at, eight_at(data + 8));
+	while (in.end - in.p >= 16) {
+		at = HEAD + vt_exact_get(&in) % (len - HEAD - 16);
+		(void)vt_packed_put_eight(copy + at, vt_exact_get(&in));
 	}
-	if (size >= 8)
-		len = HEAD + 8 + eight_at(data) % (len - HEAD - 8);
-	put_at(copy + 16, len);
-	put_at(copy + len - 8, vt_crc64nvme(0, copy, len - 8));
+	if (in.end - in.p >= 8)
+		len = HEAD + 8 + vt_exact_get(&in) % (len - HEAD - 8);
+	(void)vt_packed_put_eight(copy + 16, len);
+	(void)vt_packed_put_eight(copy + len - 8,
+	    vt_crc64nvme(0, copy, len - 8));
 	if (vt_learned_parse(copy, len, &m, &l, &err) == VT_OK) {
 		ask(l);
 		vt_learned_free(l);
